@@ -1,0 +1,57 @@
+# make run: start everything on this machine. make test: all tests. make help: the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+export PORT ?= 7071
+export DATA ?= .local
+PACKAGES := blueprints domain edge local pipeline storage
+
+.PHONY: run test check lint bench lock clean help
+
+help: ## Show the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/local ## Start the app, its sample fleet and the page on this machine (PORT, DATA, FLEET).
+	@$(BIN)/python -m local
+
+test: $(VENV)/dev ## Run all tests.
+	$(BIN)/python -m pytest -n auto
+
+check: lint test ## Lint, types, import arrows, tests: what CI runs.
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev ## Measure, as ratios in one run.
+	$(BIN)/python -m benchmarks
+
+lock: ## Renew requirements/lock.txt (wants uv on the PATH).
+	(echo '# Exact versions for one install on Python 3.11 to 3.13 (`make lock`). pip reads it as a constraints file.'; \
+	 uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/dev.txt) > requirements/lock.new
+	mv requirements/lock.new requirements/lock.txt
+
+clean: ## Remove the environment and the local data.
+	rm -rf $(VENV) $(DATA)
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Creating the environment in $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/local: $(VENV)/python requirements.txt requirements/local.txt requirements/worker.txt requirements/lock.txt
+	@echo "Installing what the local host needs ..."
+	@$(PIP) install -r requirements/local.txt -c requirements/lock.txt
+	@$(PIP) install --no-deps --ignore-requires-python -r requirements/worker.txt
+	@touch $@
+
+$(VENV)/dev: $(VENV)/local requirements/dev.txt
+	@echo "Installing the tools for tests ..."
+	@$(PIP) install -r requirements/dev.txt -c requirements/lock.txt
+	@touch $@

@@ -1,0 +1,20 @@
+"""The timer trigger: works off what ingest marked. It may overlap with itself and with anything else."""
+
+import logging
+
+import azure.functions as func
+
+from blueprints.services import services
+from pipeline.averaging import average
+
+blueprint = func.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@blueprint.function_name("average")
+@blueprint.timer_trigger(arg_name="timer", schedule="%AVERAGING_SCHEDULE%")
+async def average_marked(timer: func.TimerRequest) -> None:  # noqa: ARG001  (the binding is named by it)
+    """Average every tenant's window that changed since it was last averaged."""
+    done = await average(services().tables)
+    if done.marks:
+        log.info("averaged marks=%d windows=%d rows=%d", done.marks, done.windows, done.rows)

@@ -1,0 +1,54 @@
+"""What the functions share: settings, tables and the clock. Built at first use, once a process, never closed."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from blueprints.settings import Settings, load
+from domain.samples import Horizon
+from storage.schema import DAY, schema
+from storage.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a function needs besides its input."""
+
+    settings: Settings
+    tables: Tables
+
+    @property
+    def now(self) -> int:
+        """The time, in Unix seconds."""
+        return int(time.time())
+
+    @property
+    def grace(self) -> int:
+        """The time allowed for pushes, in seconds."""
+        return self.settings.push_grace_minutes * 60
+
+    @property
+    def horizon(self) -> Horizon:
+        """The timestamps that are accepted now."""
+        return Horizon.at(self.now, self.settings.samples_retention_days * DAY)
+
+
+def build(settings: Settings) -> Services:
+    """Connect the tables to the store that the settings name. Raises Unavailable."""
+    from storage.sqlite import SqliteDocuments  # noqa: PLC0415  (adapters are loaded when chosen: cold starts are short)
+
+    tables = schema(settings.samples_retention_days, settings.report_retention_days)
+    return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)))
+
+
+_lock = threading.Lock()
+_services: Services | None = None
+
+
+def services() -> Services:
+    """Return the process's services. Raises Misconfigured or Unavailable; the next call then tries again."""
+    global _services  # noqa: PLW0603  (one a process, made when first needed)
+    with _lock:
+        if _services is None:
+            _services = build(load())
+        return _services

@@ -1,0 +1,43 @@
+"""The app's settings: one typed object, read from the environment when it is built, and from nowhere else.
+
+Trigger attributes name two more that the Functions host resolves itself: ``AVERAGING_SCHEDULE`` (NCRONTAB) and
+``QUEUE_NAME``, besides the connection ``ServiceBusConnection``.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.counters import Reduction
+from domain.errors import Misconfigured
+
+
+class Settings(BaseSettings):
+    """Every setting has the name of its field in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    sqlite_path: Annotated[Path, Field(description="The SQLite file of the store; made if it is not there.")]
+    samples_retention_days: Annotated[
+        int, Field(ge=1, le=3650, description="How long samples and rollups are kept; older samples are refused.")
+    ] = 30
+    report_retention_days: Annotated[int, Field(ge=1, le=3650, description="How long report rows are kept.")] = 400
+    push_grace_minutes: Annotated[
+        int, Field(ge=0, le=1440, description="After how many minutes a minute counts as final in any case.")
+    ] = 20
+    reductions: Annotated[
+        dict[str, Reduction],
+        Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
+    ] = {}
+
+
+def load() -> Settings:
+    """Read the settings. Raises Misconfigured, which names every setting that is missing or malformed."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # the fields come from the environment
+    except ValidationError as error:
+        problems = [f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors() if each["loc"]]
+        message = "settings are missing or malformed: " + "; ".join(problems or [str(error)])
+        raise Misconfigured(message) from error

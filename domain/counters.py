@@ -1,0 +1,92 @@
+"""The counters we know: their unit, a name for people, and how several readings of one minute become one sample.
+
+This is the one table of counters. A counter that is not in it is still accepted everywhere; its readings are averaged.
+Keys follow Telegraf's Windows plugins (win_perf_counters, win_services), as the origin's do.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.exact import GREATEST
+
+Reduction = Literal["avg", "sum", "min", "max"]
+REDUCTIONS: tuple[Reduction, ...] = ("avg", "sum", "min", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A known counter. ``unit`` is empty for plain counts; ``title`` is what a person would call it."""
+
+    key: str
+    title: str
+    unit: str
+    reduction: Reduction
+
+
+def _table(*rows: tuple[str, str, str, Reduction]) -> dict[str, Counter]:
+    return {key: Counter(key, title, unit, reduction) for key, title, unit, reduction in rows}
+
+
+COUNTERS: Mapping[str, Counter] = _table(
+    ("win_cpu.percent_processor_time", "Processor time", "%", "avg"),
+    ("win_cpu.percent_user_time", "Processor time, user", "%", "avg"),
+    ("win_cpu.percent_privileged_time", "Processor time, system", "%", "avg"),
+    ("win_system.processor_queue_length", "Processor queue", "", "max"),
+    ("win_system.processes", "Processes", "", "max"),
+    ("win_mem.percent_used", "Memory used", "%", "avg"),
+    ("win_mem.available_bytes", "Memory available", "B", "min"),
+    ("win_swap.percent_usage", "Page file used", "%", "avg"),
+    ("win_disk.percent_idle_time", "Disk idle time", "%", "avg"),
+    ("win_disk.percent_free_space", "Disk space free", "%", "min"),
+    ("win_disk.read_bytes_persec", "Disk read", "B/s", "avg"),
+    ("win_disk.write_bytes_persec", "Disk written", "B/s", "avg"),
+    ("win_disk.current_disk_queue_length", "Disk queue", "", "max"),
+    ("win_net.bytes_received_persec", "Network received", "B/s", "avg"),
+    ("win_net.bytes_sent_persec", "Network sent", "B/s", "avg"),
+    ("win_net.packets_received_errors", "Network errors received", "", "sum"),
+    ("win_session.active_sessions", "Active sessions", "", "max"),
+    ("win_session.logons", "Log-ons", "", "sum"),
+    ("win_session.input_delay_ms", "Input delay", "ms", "max"),
+    ("win_service.WinDefend", "Microsoft Defender running", "", "min"),
+    ("win_service.TermService", "Remote Desktop Services running", "", "min"),
+)
+
+
+def reduction_of(key: str, overrides: Mapping[str, Reduction] | None = None) -> Reduction:
+    """Return the rule for a counter: an override, else the table's, else by type, else the average.
+
+    A service's state (``win_service.*``, 1 running, 0 not) is reduced by its minimum: a minute in which a service was
+    down at all is a minute with the service down.
+    """
+    if overrides and key in overrides:
+        return overrides[key]
+    if counter := COUNTERS.get(key):
+        return counter.reduction
+    return "min" if key.startswith("win_service.") else "avg"
+
+
+def _mean(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
+
+
+def _sum(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.copysign(GREATEST, max(values, key=abs))
+
+
+_REDUCE: Mapping[Reduction, Callable[[Sequence[float]], float]] = {"avg": _mean, "sum": _sum, "min": min, "max": max}
+
+
+def reduce_readings(reduction: Reduction, readings: Sequence[float]) -> float:
+    """Reduce a minute's readings (at least one, all finite) to one value, in whatever order they come.
+
+    The result is finite: a sum beyond the greatest double is cut off there.
+    """
+    return _REDUCE[reduction](readings)

@@ -1,0 +1,43 @@
+"""Sums of doubles without rounding, so that order and grouping never matter, not even for the last bit.
+
+A sum is kept as its *terms*: the double nearest to it, then the double nearest to what that leaves, and so on until
+nothing is left (usually one or two terms). The terms depend only on the true sum, so merging sums in any order and
+grouping gives the same terms. (Shewchuk, "Adaptive Precision Floating-Point Arithmetic", 1997; ``math.fsum``.)
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+
+GREATEST = sys.float_info.max
+
+
+def exact_sum(values: Sequence[float]) -> list[float]:
+    """Return the terms of the sum of finite doubles; none for a sum of zero."""
+    terms: list[float] = []
+    try:
+        while rest := math.fsum([*values, *[-term for term in terms]] if terms else values):
+            terms.append(rest)
+    except OverflowError:
+        return _exact_sum_beyond_doubles(values)
+    return terms
+
+
+def _exact_sum_beyond_doubles(values: Sequence[float]) -> list[float]:
+    """The same where the sum or a step towards it exceeds the greatest double: a term is then cut off there."""
+    total = sum(map(Fraction, values))
+    terms: list[float] = []
+    while total:
+        nearest = float(max(min(total, Fraction(GREATEST)), Fraction(-GREATEST)))
+        terms.append(nearest)
+        total -= Fraction(nearest)
+    return terms
+
+
+def mean(terms: Sequence[float], count: int) -> float:
+    """Return the sum that ``terms`` stand for, divided by ``count``: the same as ``statistics.fmean`` of the values."""
+    try:
+        return math.fsum(terms) / count
+    except OverflowError:
+        return float(sum(map(Fraction, terms)) / count)

@@ -1,0 +1,69 @@
+"""Names of tenants, VMs and counters: what makes one valid, and how one is written in an id or a file name.
+
+Masked names hold ``/``, ``+`` and ``=`` (base64); Cosmos DB forbids ``/ \\ ? #`` in an id and file systems forbid more.
+Names are kept as they come everywhere in the data, and encoded here, reversibly, wherever they become part of an id.
+"""
+
+import re
+
+MAX_NAME = 128
+MAX_KEY = 255
+MAX_ENCODED = 400
+"""Two encoded names, a number and separators stay below the 1,023 bytes that Cosmos DB allows for an id."""
+
+_UNSAFE = re.compile(rb"[^A-Za-z0-9.-]")
+_ESCAPE = re.compile(r"~([0-9A-F]{2})")
+
+
+def encode_name(name: str) -> str:
+    """Return a name with everything but ASCII letters, digits, ``.`` and ``-`` written as ``~`` and two hex digits.
+
+    The result is safe in a document id, a URL path and a file name, never holds ``_`` or ``/`` (so these can separate
+    names), and :func:`decode_name` gives the name back.
+    """
+    return _UNSAFE.sub(lambda match: b"~%02X" % match[0][0], name.encode()).decode("ascii")
+
+
+def decode_name(encoded: str) -> str:
+    """Return the name that :func:`encode_name` encoded."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), encoded).encode("latin-1").decode()
+
+
+def name_problem(name: str, most: int = MAX_NAME) -> str | None:
+    """Return what is wrong with a name, or None. ``most`` is its greatest length in characters."""
+    if not name.strip():
+        return "is empty"
+    if len(name) > most:
+        return f"is longer than {most} characters"
+    if not name.isprintable():
+        return "holds a control character or one that can't be printed"
+    if len(encode_name(name)) > MAX_ENCODED:
+        return f"is longer than {MAX_ENCODED} bytes when written in an id"
+    return None
+
+
+def key_of(perf_type: str, perf_name: str) -> str:
+    """Return the counter's key, ``PerfType.PerfName``."""
+    return f"{perf_type}.{perf_name}"
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Return ``(PerfType, PerfName)`` of a key. ``PerfType`` holds no dot, so the first dot separates them.
+
+    Raises ValueError where the key has no dot or one side of it is empty.
+    """
+    perf_type, dot, perf_name = key.partition(".")
+    if not (dot and perf_type and perf_name):
+        message = f"{key!r} is no PerfType.PerfName"
+        raise ValueError(message)
+    return perf_type, perf_name
+
+
+def key_problem(perf_type: str, perf_name: str) -> str | None:
+    """Return what is wrong with a counter's two names, or None."""
+    if "." in perf_type:
+        return "PerfType holds a dot; it must not, since the first dot of a key ends PerfType"
+    for field, value in (("PerfType", perf_type), ("PerfName", perf_name)):
+        if problem := name_problem(value, MAX_KEY):
+            return f"{field} {problem}"
+    return None

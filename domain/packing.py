@@ -1,0 +1,114 @@
+"""Packing the samples of many VMs into as few messages as the queue's size limit allows.
+
+A message is filled with one batch (a VM's samples) after the other for as long as it stays below the limit. Whether the
+next batch still fits is known exactly, also with gzip: the compressor is copied, the copy tried.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from domain.minutes import identifier
+from domain.samples import Sample
+
+_HEAD = b'{"metrics":['
+_TAIL = b"]}"
+_LEVEL = 6
+_TRAILER_ROOM = 32
+"""Room for the last block and the trailer of a gzip file (at most 5 and 8 bytes) with the closing brackets."""
+
+
+class TooLarge(ValueError):
+    """A single sample does not fit into a message of the given limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A message, ready to send: its body, how many samples it holds, and which batches (by index) it takes part of."""
+
+    body: bytes
+    samples: int
+    batches: tuple[int, ...]
+
+
+class _Message:
+    """A message that is being filled."""
+
+    def __init__(self, *, gzip: bool) -> None:
+        # Level and format fixed, no time in the header: the same samples always make the same bytes.
+        self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31) if gzip else None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self.samples = 0
+        self.batches: list[int] = []
+
+    def add(self, index: int, text: bytes, samples: int, limit: int) -> bool:
+        """Take a batch's samples (JSON, separated by commas) if the message then still fits the limit."""
+        chunk = (b"," if self.samples else _HEAD) + text
+        compressor = None
+        if self._compressor is not None:
+            compressor = self._compressor.copy()
+            chunk = compressor.compress(chunk) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        room = len(_TAIL) if compressor is None else _TRAILER_ROOM
+        if self._size + len(chunk) + room > limit:
+            return False
+        self._compressor = compressor
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self.samples += samples
+        if index not in self.batches[-1:]:
+            self.batches.append(index)
+        return True
+
+    def close(self) -> Packed:
+        tail = _TAIL if self._compressor is None else self._compressor.compress(_TAIL) + self._compressor.flush()
+        return Packed(b"".join([*self._chunks, tail]), self.samples, tuple(self.batches))
+
+
+def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) -> Iterator[Packed]:
+    """Yield messages of at most ``limit`` bytes that together hold the batches' samples, in their order.
+
+    A batch stays in one message unless it is too large for one by itself; then it is split by time, and below a minute
+    by sample. The same batches always give the same messages. Raises TooLarge where a single sample exceeds the limit.
+    """
+    message = _Message(gzip=gzip)
+    for index, batch in enumerate(batches):
+        for part in _fitting(batch, limit, gzip=gzip):
+            text = _text(part)
+            if not message.add(index, text, len(part), limit):
+                yield message.close()
+                message = _Message(gzip=gzip)
+                message.add(index, text, len(part), limit)
+    if message.samples:
+        yield message.close()
+
+
+def _fitting(batch: Sequence[Sample], limit: int, *, gzip: bool) -> Iterator[Sequence[Sample]]:
+    """Split a batch into parts of which each fits into a message by itself."""
+    if not batch:
+        return
+    if _Message(gzip=gzip).add(0, _text(batch), len(batch), limit):
+        yield batch
+        return
+    if len(batch) == 1:
+        message = f"one sample does not fit into a message of {limit:,} bytes"
+        raise TooLarge(message)
+    for half in _halves(batch):
+        yield from _fitting(half, limit, gzip=gzip)
+
+
+def _halves(batch: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    minutes = sorted({identifier(sample.timestamp) for sample in batch})
+    if len(minutes) == 1:
+        middle = len(batch) // 2
+        return batch[:middle], batch[middle:]
+    border = minutes[len(minutes) // 2]
+    early = [sample for sample in batch if identifier(sample.timestamp) < border]
+    late = [sample for sample in batch if identifier(sample.timestamp) >= border]
+    return early, late
+
+
+def _text(samples: Sequence[Sample]) -> bytes:
+    return msgspec.json.encode(samples)[1:-1]

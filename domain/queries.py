@@ -1,0 +1,255 @@
+"""Query windows and grouping: from minute rows to the points of a chart.
+
+Knows how a range of minutes is laid out in groups and what each group says; refuses to know where rows come from.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from domain import exact
+from domain.minutes import IDENTIFIER_SECOND, MINUTE
+from domain.partials import Partial, merge
+from domain.report import HOUR, ReportRow, coverage, is_final
+
+Aggregation = Literal["avg", "min", "max"]
+AGGREGATIONS: tuple[Aggregation, ...] = ("avg", "min", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The minutes from ``first`` to ``last``, both included, as identifier timestamps. Empty if ``last < first``."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def latest(cls, minutes: int, newest: int) -> "Span":
+        """Return the latest ``minutes`` minutes, counted back from ``newest``."""
+        return cls(newest - (minutes - 1) * MINUTE, newest)
+
+    @classmethod
+    def fixed(cls, start: int, end: int) -> "Span":
+        """Return the minutes whose identifier timestamp lies from ``start`` to ``end`` (Unix seconds, both included).
+
+        So from one full hour to the next there are 60.
+        """
+        first = start + (IDENTIFIER_SECOND - start) % MINUTE
+        last = end - (end - IDENTIFIER_SECOND) % MINUTE
+        return cls(first, last)
+
+    @property
+    def minutes(self) -> int:
+        """How many minutes there are."""
+        return max(0, (self.last - self.first) // MINUTE + 1)
+
+    def groups(self, interval: int) -> Iterator["Span"]:
+        """Yield consecutive groups of ``interval`` minutes, oldest first, of which the last ends at ``last``.
+
+        The first group is shorter where the interval does not divide the span: it never reaches back before ``first``.
+        """
+        if not self.minutes:
+            return
+        step = interval * MINUTE
+        end = self.last - (self.minutes - 1) // interval * step
+        for last in range(end, self.last + 1, step):
+            yield Span(max(self.first, last - step + MINUTE), last)
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """A report row as a reader sees it: with its coverage (0 to 1) and whether it is final."""
+
+    row: ReportRow
+    coverage: float
+    final: bool
+
+
+def judge(rows: Sequence[ReportRow], span: Span, now: int, grace: int) -> list[Minute]:
+    """Return the rows of a span with their coverage and finality.
+
+    ``rows`` are to begin an hour before the span, since coverage looks back as far. ``grace``: domain.report.is_final.
+    """
+    counts = {row.timestamp: row.count for row in rows}
+    judged = []
+    for row in rows:
+        if span.first <= row.timestamp <= span.last:
+            covered = coverage(row.count, row.timestamp, counts)
+            judged.append(Minute(row, covered, is_final(row.timestamp, covered, now, grace)))
+    return judged
+
+
+def lookback(span: Span) -> Span:
+    """Return the span of rows that :func:`judge` wants."""
+    return Span(span.first - HOUR + MINUTE, span.last)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetItem:
+    """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
+
+    timestamp: the identifier timestamp of the group's first minute.
+    average, PerfValue: the mean, least or greatest (as asked) of the minutes' averages.
+    count: VM samples in the group (for one minute: VMs). tenants: the most tenants in any of its minutes.
+    min, max, stddev, sampleMean: over all VM samples of the group.
+    coverage: the least of its minutes (0 to 1). final: whether all its minutes are.
+    """
+
+    timestamp: int
+    PerfType: str
+    PerfName: str
+    average: float
+    PerfValue: float
+    count: int
+    tenants: int
+    min: float
+    max: float
+    stddev: float
+    sampleMean: float
+    coverage: float
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TenantItem:
+    """One point of a VM's chart: the fleet's point with the VM's value and its tenant's beside it.
+
+    PerfValue: the VM's own value; tenantAverage, tenantMin, tenantMax, tenantCount: of its tenant. All but tenantCount
+    are null where there is none. The rest: as in FleetItem.
+    """
+
+    timestamp: int
+    PerfType: str
+    PerfName: str
+    average: float
+    PerfValue: float | None
+    tenantAverage: float | None
+    tenantMin: float | None
+    tenantMax: float | None
+    tenantCount: int
+    count: int
+    tenants: int
+    min: float
+    max: float
+    stddev: float
+    sampleMean: float
+    coverage: float
+    final: bool
+
+
+def aggregate(by: Aggregation, values: Sequence[float]) -> float:
+    """Return the mean, the least or the greatest of at least one value."""
+    return _AGGREGATE[by](values)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return exact.mean(values, len(values))
+
+
+_AGGREGATE: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {"avg": _mean, "min": min, "max": max}
+
+
+def _grouped(minutes: Sequence[Minute], span: Span, interval: int) -> Iterator[tuple[Span, list[Minute]]]:
+    """Yield each group that has data with its minutes (given oldest first)."""
+    position = 0
+    for group in span.groups(interval):
+        members = []
+        while position < len(minutes) and minutes[position].row.timestamp <= group.last:
+            members.append(minutes[position])
+            position += 1
+        if members:
+            yield group, members
+
+
+def _as_partial(row: ReportRow) -> Partial:
+    # The row's average is rounded, so this is no exact partial; it serves figures over groups, which are derived.
+    total = max(-exact.GREATEST, min(row.average * row.count, exact.GREATEST))
+    return Partial(row.count, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
+
+
+def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggregation) -> list[FleetItem]:
+    """Return the points of a fleet chart, oldest first. Groups without any data are left out."""
+    items = []
+    for group, members in _grouped(minutes, span, interval):
+        first = members[0]
+        row = first.row
+        if interval == 1:
+            items.append(
+                FleetItem(
+                    row.timestamp,
+                    row.PerfType,
+                    row.PerfName,
+                    row.average,
+                    row.average,
+                    row.count,
+                    row.tenants,
+                    row.min,
+                    row.max,
+                    row.stddev,
+                    row.average,
+                    first.coverage,
+                    first.final,
+                )
+            )
+            continue
+        merged = merge([_as_partial(member.row) for member in members])
+        average = aggregate(by, [member.row.average for member in members])
+        items.append(
+            FleetItem(
+                group.first,
+                row.PerfType,
+                row.PerfName,
+                average,
+                average,
+                merged.count,
+                max(member.row.tenants for member in members),
+                merged.least,
+                merged.greatest,
+                merged.stddev,
+                merged.mean,
+                min(member.coverage for member in members),
+                all(member.final for member in members),
+            )
+        )
+    return items
+
+
+def tenant_items(
+    fleet: Sequence[FleetItem],
+    vm: Mapping[int, float],
+    tenant: Mapping[int, Partial],
+    span: Span,
+    interval: int,
+    by: Aggregation,
+) -> list[TenantItem]:
+    """Return the fleet's points with a VM's values and its tenant's partials (both by identifier timestamp) beside."""
+    groups = {group.first: group for group in span.groups(interval)}
+    items = []
+    for point in fleet:
+        group = groups[point.timestamp]
+        stamps = range(group.first, group.last + 1, MINUTE)
+        own = [vm[stamp] for stamp in stamps if stamp in vm]
+        parts = [tenant[stamp] for stamp in stamps if stamp in tenant]
+        items.append(
+            TenantItem(
+                point.timestamp,
+                point.PerfType,
+                point.PerfName,
+                point.average,
+                aggregate(by, own) if own else None,
+                aggregate(by, [part.mean for part in parts]) if parts else None,
+                min(part.least for part in parts) if parts else None,
+                max(part.greatest for part in parts) if parts else None,
+                sum(part.count for part in parts),
+                point.count,
+                point.tenants,
+                point.min,
+                point.max,
+                point.stddev,
+                point.sampleMean,
+                point.coverage,
+                point.final,
+            )
+        )
+    return items

@@ -1,0 +1,66 @@
+"""Report rows: one counter in one minute over all VMs of all tenants, and what a reader may believe of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.minutes import MINUTE
+from domain.names import key_of, split_key
+from domain.partials import Partial
+
+HOUR = 60 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One counter, one minute, over all VMs of all tenants.
+
+    ``count`` VMs of ``tenants`` tenants had a sample; ``stddev`` is the population standard deviation over them.
+    """
+
+    timestamp: int
+    PerfType: str
+    PerfName: str
+    average: float
+    count: int
+    tenants: int
+    min: float
+    max: float
+    stddev: float
+
+    @property
+    def key(self) -> str:
+        """The counter."""
+        return key_of(self.PerfType, self.PerfName)
+
+
+def report_row(key: str, timestamp: int, partial: Partial, tenants: int) -> ReportRow:
+    """Return the report row of a counter and minute from the fleet's partial."""
+    perf_type, perf_name = split_key(key)
+    return ReportRow(
+        timestamp,
+        perf_type,
+        perf_name,
+        partial.mean,
+        partial.count,
+        tenants,
+        partial.least,
+        partial.greatest,
+        partial.stddev,
+    )
+
+
+def coverage(count: int, timestamp: int, counts: Mapping[int, int]) -> float:
+    """Return a minute's count over the greatest of the hour up to it (this minute and the 59 before), 0 to 1.
+
+    ``counts`` maps the identifier timestamps around to their counts.
+    """
+    greatest = max(counts.get(minute, 0) for minute in range(timestamp - HOUR + MINUTE, timestamp + 1, MINUTE))
+    return count / max(greatest, count)
+
+
+def is_final(timestamp: int, covered: float, now: int, grace: int) -> bool:
+    """Tell whether a minute is complete: every VM of the hour before is in it, or the time allowed for pushes is over.
+
+    ``grace`` is that time in seconds, counted from the end of the minute.
+    """
+    return covered >= 1 or now >= timestamp + MINUTE // 2 + grace

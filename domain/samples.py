@@ -1,0 +1,242 @@
+"""Samples and VM windows: which samples are accepted, how readings become samples, and how windows merge.
+
+Knows the rules for one sample and the shape of a VM window; refuses to know how either is written as bytes
+(domain.wire) or kept (storage).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from domain.counters import Reduction, reduce_readings, reduction_of
+from domain.minutes import MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of
+from domain.names import key_of, key_problem, name_problem, split_key
+
+FUTURE_TOLERANCE = 300
+"""A sample more than this many seconds ahead of the clock is refused: it would move "latest" for everyone."""
+
+MILLISECONDS = 100_000_000_000
+"""A timestamp from here on (the year 5138 in seconds) is taken for milliseconds in the refusal's words."""
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """One value of one counter of one VM for one minute: the ten fields of the wire format, by its names.
+
+    A msgspec struct and no dataclass, because it is decoded a million times a second. Fields that a message has
+    besides these are ignored. Types are checked when decoded; values by :func:`collect`.
+    """
+
+    timestamp: int
+    MaskedTenantId: str
+    MaskedVMName: str
+    PerfName: str
+    PerfValue: float
+    PerfType: str
+    SiteName: str | None = None
+    ResourcePoolName: str | None = None
+    Region: str | None = None
+    MachineSize: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """What is known of a VM besides its names. Any of it may be unknown."""
+
+    SiteName: str | None = None
+    ResourcePoolName: str | None = None
+    Region: str | None = None
+    MachineSize: str | None = None
+
+    def updated(self, newer: "Dimensions") -> "Dimensions":
+        """Return these, with what ``newer`` knows in place of what it knows better."""
+        return Dimensions(
+            newer.SiteName if newer.SiteName is not None else self.SiteName,
+            newer.ResourcePoolName if newer.ResourcePoolName is not None else self.ResourcePoolName,
+            newer.Region if newer.Region is not None else self.Region,
+            newer.MachineSize if newer.MachineSize is not None else self.MachineSize,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VmWindow:
+    """All samples of one VM in one window.
+
+    ``series`` maps a counter key to 15 values, one a minute, oldest first; None where there is no sample.
+    """
+
+    tenant: str
+    vm: str
+    window: int
+    dimensions: Dimensions
+    series: Mapping[str, Sequence[float | None]]
+
+    def merged(self, newer: "VmWindow") -> "VmWindow":
+        """Return this window with the samples of ``newer`` (of the same VM and window) laid over it.
+
+        Idempotent; and commutative but where both hold the same sample with different values: then the newer wins.
+        """
+        series = dict(self.series)
+        for key, row in newer.series.items():
+            old = series.get(key)
+            series[key] = (
+                row
+                if old is None or None not in row
+                else [was if value is None else value for value, was in zip(row, old, strict=True)]
+            )
+        return VmWindow(self.tenant, self.vm, self.window, self.dimensions.updated(newer.dimensions), series)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the samples, by counter and then by minute."""
+        dimensions = self.dimensions
+        for key, row in self.series.items():
+            perf_type, perf_name = split_key(key)
+            for timestamp, value in zip(minutes_of(self.window), row, strict=True):
+                if value is not None:
+                    yield Sample(
+                        timestamp,
+                        self.tenant,
+                        self.vm,
+                        perf_name,
+                        value,
+                        perf_type,
+                        dimensions.SiteName,
+                        dimensions.ResourcePoolName,
+                        dimensions.Region,
+                        dimensions.MachineSize,
+                    )
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The timestamps that are accepted, both ends included."""
+
+    oldest: int
+    newest: int
+
+    @classmethod
+    def at(cls, now: int, retention: int) -> "Horizon":
+        """Return the horizon at ``now``: as far back as samples are retained (seconds), a little into the future."""
+        return cls(now - retention, now + FUTURE_TOLERANCE)
+
+    def problem(self, timestamp: int) -> str:
+        """Say why a timestamp outside the horizon is refused."""
+        if timestamp >= MILLISECONDS:
+            return "timestamp seems to be in milliseconds; Unix seconds are expected"
+        if timestamp > self.newest:
+            return "timestamp lies in the future: is the VM's clock right?"
+        return "timestamp is older than samples are kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An input that was refused: its position in the message, the reason in words, and the input as it came.
+
+    Reasons name the field and the rule but not the value, so that refusals can be counted by reason.
+    """
+
+    position: int
+    reason: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What became of the samples of one message."""
+
+    windows: tuple[VmWindow, ...]
+    refused: tuple[Refused, ...]
+    samples: int
+    """How many distinct samples the windows hold."""
+
+
+@dataclass(slots=True)
+class _Building:
+    """A VM window that is being filled. ``again`` holds further readings of a minute that already has one."""
+
+    dimensions: Dimensions = Dimensions()
+    rows: dict[tuple[str, str], list[float | None]] = field(default_factory=dict)
+    again: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
+
+
+def collect(
+    readings: Sequence[Sample], horizon: Horizon, overrides: Mapping[str, Reduction] | None = None
+) -> Collected:
+    """Sort the readings of one message into VM windows, refusing those that break a rule.
+
+    Several readings of one counter and VM in one minute are reduced by the counter's rule. The order of the readings
+    matters only for dimensions that contradict each other: the last one named wins.
+    """
+    building: dict[tuple[str, str, int], _Building] = {}
+    refused: list[Refused] = []
+    oldest, newest = horizon.oldest, horizon.newest
+    # One VM's readings usually stand together, so what was looked up for the last one is kept. This loop is the cost
+    # of ingest.
+    current = _Building()
+    rows = current.rows
+    of: object = None
+    for position, reading in enumerate(readings):
+        timestamp = reading.timestamp
+        if not oldest <= timestamp <= newest:
+            refused.append(Refused(position, horizon.problem(timestamp), reading))
+            continue
+        second = timestamp % WINDOW
+        belongs = (
+            reading.MaskedTenantId,
+            reading.MaskedVMName,
+            timestamp - second,
+            reading.SiteName,
+            reading.ResourcePoolName,
+            reading.Region,
+            reading.MachineSize,
+        )
+        if belongs != of:
+            if problem := _vm_problem(reading):
+                refused.append(Refused(position, problem, reading))
+                continue
+            current = building.setdefault(belongs[:3], _Building())
+            current.dimensions = current.dimensions.updated(Dimensions(*belongs[3:]))
+            rows, of = current.rows, belongs
+        key = (reading.PerfType, reading.PerfName)
+        row = rows.get(key)
+        if row is None:
+            if problem := key_problem(*key):
+                refused.append(Refused(position, problem, reading))
+                continue
+            row = rows[key] = [None] * MINUTES_PER_WINDOW
+        minute = second // MINUTE
+        if row[minute] is None:
+            row[minute] = reading.PerfValue
+        else:
+            current.again.setdefault((*key, minute), []).append(reading.PerfValue)
+    windows: list[VmWindow] = []
+    samples = 0
+    for (tenant, vm, window), built in building.items():
+        if not built.rows:
+            continue
+        _reduce(built, overrides)
+        samples += sum(MINUTES_PER_WINDOW - row.count(None) for row in built.rows.values())
+        series = {key_of(*key): row for key, row in built.rows.items()}
+        windows.append(VmWindow(tenant, vm, window, built.dimensions, series))
+    return Collected(tuple(windows), tuple(refused), samples)
+
+
+def _reduce(built: _Building, overrides: Mapping[str, Reduction] | None) -> None:
+    for (perf_type, perf_name, minute), more in built.again.items():
+        row = built.rows[perf_type, perf_name]
+        rule = reduction_of(key_of(perf_type, perf_name), overrides)
+        first = row[minute]
+        row[minute] = reduce_readings(rule, [*([] if first is None else [first]), *more])
+
+
+def _vm_problem(reading: Sample) -> str | None:
+    names = {"MaskedTenantId": reading.MaskedTenantId, "MaskedVMName": reading.MaskedVMName}
+    dimensions = {
+        "SiteName": reading.SiteName,
+        "ResourcePoolName": reading.ResourcePoolName,
+        "Region": reading.Region,
+        "MachineSize": reading.MachineSize,
+    }
+    names.update({field: value for field, value in dimensions.items() if value})
+    problems = (f"{field} {problem}" for field, value in names.items() if (problem := name_problem(value)))
+    return next(problems, None)

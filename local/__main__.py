@@ -1,0 +1,119 @@
+"""``python -m local`` (``make run``): the app, its queue and its sample fleet on this machine.
+
+Reads PORT, DATA and FLEET, and passes the app's own settings through. Ctrl-C ends it; the next start goes on.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from local.edge import this_machine
+from local.host import Host, resolve
+from local.queue import FolderQueue
+from local.worker import FunctionFailed
+
+FOLDER = Path(__file__).parent.parent
+FLEET = 60
+LOCAL_DEFAULTS = {
+    # Shorter than in Azure (every minute), since waiting costs more here than running.
+    "AVERAGING_SCHEDULE": "*/10 * * * * *",
+    "QUEUE_NAME": "samples",
+}
+
+
+def _number(name: str, default: int, most: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or int(text) > most:
+        sys.exit(f"{name}={text} is not a whole number from 0 to {most}")
+    return int(text)
+
+
+@contextlib.asynccontextmanager
+async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
+    """Run the sample fleet beside the host, as a process of its own."""
+    if not vms:
+        yield
+        return
+    command = [sys.executable, "-m", "local.edge", "--data", str(data), "--vms", str(vms)]
+    # In a session of its own, so that Ctrl-C reaches only the host, which ends it then.
+    process = await asyncio.create_subprocess_exec(*command, cwd=FOLDER, start_new_session=True)
+
+    async def watch() -> None:
+        if await process.wait():
+            print(f"the sample fleet has ended with code {process.returncode}; the app goes on without it", flush=True)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+async def _run(port: int, data: Path, vms: int) -> None:
+    queue = FolderQueue(data / "queue")
+    host = await Host.load(FOLDER, queue)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with host.running(port):
+        _announce(host, port, data, vms)
+        async with _edge(data, vms):
+            await stop.wait()
+            print("\nending ...", flush=True)
+
+
+def _announce(host: Host, port: int, data: Path, vms: int) -> None:
+    address = f"http://127.0.0.1:{port}"
+    here = this_machine()
+    lines = [
+        "",
+        f"Spot PC Insights runs at {address}/   (a development host: one process, no keys)",
+        "",
+        *[f"  GET {address}/{'' if route.template.startswith('{') else route.template}" for route in host.routes],
+        "",
+        f"  averaging   {resolve(str(host.of_type('timerTrigger')[0].trigger['schedule']))}  (seconds first, UTC)",
+        f"  queue       {host.queue.folder}/   a file moved here is one message",
+        f"  store       {os.environ['SQLITE_PATH']}",
+    ]
+    if vms:
+        lines += [
+            f"  fleet       {vms} sample VMs and this machine, pushed every minute",
+            f"  this machine  {address}/?tenant={here.tenant}&vm={here.vm}",
+        ]
+    else:
+        lines.append("  fleet       none (FLEET=0)")
+    print("\n".join([*lines, "", "Ctrl-C ends it; the next start goes on.", ""]), flush=True)
+
+
+def main() -> int:
+    """Run until interrupted; return the exit code."""
+    port, vms = _number("PORT", 7071, 65_535), _number("FLEET", FLEET, 100_000)
+    data = Path(os.environ.get("DATA") or ".local").resolve()
+    os.environ.setdefault("SQLITE_PATH", str(data / "store.db"))
+    for name, value in LOCAL_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in ("blueprints", "local"):
+        logging.getLogger(name).setLevel(os.environ.get("LOG_LEVEL", "WARNING").upper())
+    try:
+        asyncio.run(_run(port, data, vms))
+    except FunctionFailed as error:
+        print(f"the app can't be loaded: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"can't start on port {port} with data in {data}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

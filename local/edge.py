@@ -1,0 +1,115 @@
+"""The edge of the local system, as a program: the sample fleet's agents, this machine's agent, and each tenant's SPOC.
+
+``python -m local.edge``, started by the local host. Everything goes the real way: readings → agent → file → SPOC → queue
+folder. On the first start it fills the last two hours; then it reads every ten seconds and pushes every minute, so that
+a developer need not wait for a quarter of an hour.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from domain.masking import mask_tenant, mask_vm
+from domain.minutes import MINUTE, WINDOW, window_of
+from domain.samples import Dimensions
+from edge.agent import READ_EVERY, Agent, Identity, write_file
+from edge.readings import Machine
+from edge.spoc import FolderDestination, push
+from local.fleet import KEY, Desktop, desktops, moments
+
+FILL_SECONDS = 2 * 3600
+THIS_TENANT = "This computer"
+
+
+def this_machine() -> Identity:
+    """Return who this machine is in the fleet."""
+    tenant = mask_tenant(THIS_TENANT, KEY)
+    dimensions = Dimensions("here", THIS_TENANT, None, f"{platform.system()} {os.cpu_count()} cores")
+    return Identity(tenant, mask_vm(tenant, platform.node() or "localhost", KEY), dimensions)
+
+
+class Edge:
+    """All agents and SPOCs. ``state`` remembers up to when the fleet has been pushed."""
+
+    def __init__(self, data: Path, vms: int) -> None:
+        """Take part with ``vms`` desktops and this machine."""
+        self._agents_folder = data / "agents"
+        self._state = data / "fleet.json"
+        self._queue = FolderDestination(data / "queue")
+        self._fleet: list[tuple[Desktop, Agent]] = [(each, Agent(each.identity)) for each in desktops(vms)]
+        self._here = Agent(this_machine())
+
+    def fill(self, now: int) -> None:
+        """Push the fleet's samples of the last two hours, or since it was last pushed, up to this minute."""
+        end = now - now % MINUTE
+        start = max(end - FILL_SECONDS, self._pushed_until())
+        if start >= end:
+            return
+        windows = range(window_of(start), end, WINDOW)
+        with tqdm(total=len(windows) * len(self._fleet), desc="filling the last two hours", unit=" VM windows") as bar:
+            for window in windows:
+                for desktop, agent in self._fleet:
+                    for moment in moments(max(start, window), min(end, window + WINDOW)):
+                        agent.add(moment, desktop.readings(moment))
+                    bar.update()
+                self.push(min(end, window + WINDOW))
+
+    def live(self) -> None:
+        """Read every ten seconds and push every minute, for ever; or until the host that started this is gone."""
+        host = os.getppid()
+        machine = Machine()
+        pushed = int(time.time()) // MINUTE
+        while os.getppid() == host:
+            time.sleep(READ_EVERY - time.time() % READ_EVERY)
+            now = int(time.time())
+            moment = now - now % READ_EVERY
+            self._here.add(now, machine.read())
+            for desktop, agent in self._fleet:
+                agent.add(moment, desktop.readings(moment))
+            if now // MINUTE != pushed:
+                pushed = now // MINUTE
+                self.push(now)
+
+    def push(self, now: int) -> None:
+        """Let every agent write its file and every SPOC push."""
+        for agent in [self._here, *[agent for _, agent in self._fleet]]:
+            if samples := agent.take(now):
+                write_file(self._agents_folder / agent.identity.tenant, samples)
+        if self._agents_folder.is_dir():
+            for folder in sorted(self._agents_folder.iterdir()):
+                push(folder, self._queue)
+        temporary = self._state.with_suffix(".tmp")
+        temporary.write_text(json.dumps({"pushed_until": now - now % MINUTE}))
+        temporary.replace(self._state)
+
+    def _pushed_until(self) -> int:
+        try:
+            return int(json.loads(self._state.read_text())["pushed_until"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill, then run live until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m local.edge", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--vms", type=int, required=True)
+    options = parser.parse_args(arguments)
+    edge = Edge(options.data, options.vms)
+    try:
+        edge.fill(int(time.time()))
+        edge.live()
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The sample fleet: believable desktops of several tenants, regions, sizes and pools, deterministic by seed.
+
+Each has working hours in its region, a log-on storm in the morning and a lunch break; one is slow, one disturbs its
+pool, one loses a service now and then. What a desktop reads at a moment depends on nothing but the seed, its name and
+the moment, so filling the past and running live give the same samples, and filling twice changes nothing.
+"""
+
+import math
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from domain.masking import mask_tenant, mask_vm
+from domain.minutes import MINUTE
+from domain.samples import Dimensions
+from edge.agent import READ_EVERY, Identity
+
+KEY = b"the sample fleet's masking key is no secret"
+SEED = 1
+
+REGIONS: tuple[tuple[str, float], ...] = (
+    ("centralindia", 5.5),
+    ("westeurope", 1),
+    ("eastus", -5),
+    ("australiaeast", 10),
+    ("westus", -8),
+    ("uksouth", 0),
+)
+"""Regions with the hours that their clocks are ahead of UTC."""
+
+TENANTS = ("Contoso", "Fabrikam", "Northwind", "Tailspin", "Adventure Works", "Wide World")
+SIZES: tuple[tuple[str, int], ...] = (("Standard_D2s_v5", 8), ("Standard_D4s_v5", 16), ("Standard_D8s_v5", 32))
+"""Machine sizes with their memory in GiB."""
+
+VMS_PER_POOL = 8
+GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Desktop:
+    """One VM of the fleet. ``hours`` is what its region's clock is ahead of UTC."""
+
+    name: str
+    identity: Identity
+    hours: float
+    memory: int
+    slow: bool
+    disturbed: bool
+    noisy: bool
+    loses_service: bool
+    seed: int
+
+    def readings(self, timestamp: int) -> Mapping[str, float]:
+        """Return what it reads at a moment, by counter."""
+        minute = timestamp - timestamp % MINUTE
+        chance = random.Random(f"{self.seed}/{self.name}/{minute}/{(timestamp - minute) // READ_EVERY}")  # noqa: S311
+        steady = random.Random(f"{self.seed}/{self.name}")  # noqa: S311
+        busy = _activity(timestamp + self.hours * 3600, steady.uniform(-0.4, 0.4)) * steady.uniform(0.6, 1.2)
+        storm = _storm(timestamp + self.hours * 3600)
+        # Load wanders over some minutes rather than jumping from reading to reading.
+        phase = steady.uniform(0, 6.28)
+        wander = 1 + 0.25 * math.sin(timestamp / 400 + phase) + 0.15 * math.sin(timestamp / 97 + phase * 2)
+        burst = 1.0 if (self.noisy or self.disturbed) and timestamp % 1800 < 420 else 0.0  # noqa: PLR2004
+        cpu = 3 + 38 * busy * wander + 25 * storm + (45 * burst if self.noisy else 8 * burst) + (35 if self.slow else 0)
+        cpu = min(100.0, max(0.3, cpu + chance.gauss(0, 4)))
+        disk = min(99.0, 2 + 14 * busy * wander + 40 * storm + (50 if self.noisy else 30) * burst + 30 * self.slow)
+        used = min(97.0, 34 + 40 * busy + 6 * math.sin(timestamp / 3000 + phase) + 12 * self.slow)
+        sessions = round(busy * (2 + self.memory / 4))
+        stopped = self.loses_service and timestamp % 3600 < 600  # noqa: PLR2004
+        values = {
+            "win_cpu.percent_processor_time": cpu,
+            "win_cpu.percent_privileged_time": cpu * 0.3,
+            "win_system.processor_queue_length": max(0, round((cpu - 55) / 9)),
+            "win_system.processes": 95 + 14 * sessions + chance.randrange(6),
+            "win_mem.percent_used": used,
+            "win_mem.available_bytes": round(self.memory * GIB * (1 - used / 100)),
+            "win_swap.percent_usage": max(1.0, (used - 40) * 0.7 + chance.gauss(0, 0.4)),
+            "win_disk.percent_idle_time": min(100.0, max(0.0, 100 - disk + chance.gauss(0, 2))),
+            "win_disk.percent_free_space": 25 + steady.uniform(0, 50) - (timestamp % 86_400) / 40_000,
+            "win_disk.read_bytes_persec": max(0, 9e4 * disk * chance.uniform(0.7, 1.3)),
+            "win_disk.write_bytes_persec": max(0, 6e4 * disk * chance.uniform(0.7, 1.3)),
+            "win_disk.current_disk_queue_length": max(0, round((disk - 45) / 12)),
+            "win_net.bytes_received_persec": (2e4 + 9e5 * busy * wander) * chance.uniform(0.6, 1.4),
+            "win_net.bytes_sent_persec": (1e4 + 2e5 * busy * wander) * chance.uniform(0.6, 1.4),
+            "win_session.active_sessions": sessions,
+            "win_session.logons": 1 if chance.random() < storm * 0.25 + busy * 0.004 else 0,
+            "win_session.input_delay_ms": 8 + (cpu / 10) ** 2 * (2.5 if self.slow else 0.6) + chance.uniform(0, 8),
+            "win_service.WinDefend": 0 if stopped else 1,
+            "win_service.TermService": 1,
+        }
+        return {key: round(float(value), 2) for key, value in values.items()}
+
+
+def desktops(count: int, seed: int = SEED) -> list[Desktop]:
+    """Return the first ``count`` desktops of the fleet with this seed."""
+    return [_desktop(number, seed) for number in range(count)]
+
+
+def _desktop(number: int, seed: int) -> Desktop:
+    tenant_number = number % len(TENANTS)
+    tenant, (region, hours) = TENANTS[tenant_number], REGIONS[tenant_number]
+    within = number // len(TENANTS)
+    pool, place = divmod(within, VMS_PER_POOL)
+    size, memory = SIZES[(tenant_number + pool) % len(SIZES)]
+    name = f"{tenant.split()[0].upper()}-{within + 1:03d}"
+    masked = mask_tenant(tenant, KEY)
+    dimensions = Dimensions(f"Site {tenant_number + 1}", f"{tenant.split()[0]}-pool-{pool + 1}", region, size)
+    return Desktop(
+        name,
+        Identity(masked, mask_vm(masked, name, KEY), dimensions),
+        hours,
+        memory,
+        slow=number == 8,  # noqa: PLR2004
+        disturbed=tenant_number == 1 and pool == 0,
+        noisy=number == 1,
+        loses_service=number == 3,  # noqa: PLR2004
+        seed=seed,
+    )
+
+
+def moments(start: int, end: int) -> Iterator[int]:
+    """Yield the moments of reading from ``start`` up to but not at ``end``."""
+    yield from range(start - start % -READ_EVERY, end, READ_EVERY)
+
+
+def _activity(local: float, shift: float) -> float:
+    """How busy people are at a local time, 0 to 1: a working day with a lunch break; little at weekends."""
+    moment = datetime.fromtimestamp(local, UTC)
+    hour = moment.hour + moment.minute / 60 + shift
+    day = _ramp(hour, 8, 9.5) * (1 - _ramp(hour, 16.5, 18.5))
+    lunch = 0.45 * math.exp(-(((hour - 12.6) / 0.5) ** 2))
+    weekend = 0.15 if moment.weekday() >= 5 else 1.0  # noqa: PLR2004
+    return 0.04 + 0.9 * day * (1 - lunch) * weekend
+
+
+def _storm(local: float) -> float:
+    """The log-on storm in the morning of working days, 0 to 1."""
+    moment = datetime.fromtimestamp(local, UTC)
+    hour = moment.hour + moment.minute / 60
+    return 0.0 if moment.weekday() >= 5 else math.exp(-(((hour - 8.75) / 0.25) ** 2))  # noqa: PLR2004
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -1,0 +1,160 @@
+"""The development host: serves the app's HTTP triggers, fires its timers and feeds its queue trigger.
+
+It does what the Functions host does for these, as far as this app needs it; it has no keys and one instance.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from croniter import croniter
+
+from local.queue import FolderQueue
+from local.routes import Route, match, routes
+from local.worker import Function, FunctionFailed, Worker
+
+log = logging.getLogger("local.host")
+
+POLL_SECONDS = 0.2
+LONGEST_PAUSE = 5.0
+MOST_REQUEST_BYTES = 1024 * 1024
+_SETTING = re.compile(r"%(\w+)%")
+
+
+class Host:
+    """The app of a folder, running on one port with one data folder."""
+
+    def __init__(self, worker: Worker, queue: FolderQueue, host_json: Mapping[str, Any]) -> None:
+        """Take the loaded app; ``host_json`` is its host.json."""
+        extensions = host_json.get("extensions", {})
+        self.worker = worker
+        self.queue = queue
+        self.routes: list[Route] = routes(
+            worker.functions.values(), extensions.get("http", {}).get("routePrefix", "api")
+        )
+        self._batch = int(extensions.get("serviceBus", {}).get("maxMessageBatchSize", 64))
+        self._failing: set[str] = set()
+        self._reported: set[Path] = set()
+
+    @classmethod
+    async def load(cls, folder: Path, queue: FolderQueue) -> "Host":
+        """Load the app of a folder. Raises FunctionFailed."""
+        return cls(await Worker.load(folder), queue, json.loads((folder / "host.json").read_text()))
+
+    def of_type(self, kind: str) -> list[Function]:
+        """Return the functions with this type of trigger."""
+        return [each for each in self.worker.functions.values() if each.trigger["type"].lower() == kind.lower()]
+
+    @contextlib.asynccontextmanager
+    async def running(self, port: int) -> AsyncIterator[None]:
+        """Serve, fire and feed while the context is entered. Raises OSError where the port is taken."""
+        server = web.Application(client_max_size=MOST_REQUEST_BYTES)
+        server.router.add_route("*", "/{path:.*}", self._serve)
+        runner = web.AppRunner(server, access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            tasks += [asyncio.create_task(self._fire(timer)) for timer in self.of_type("timerTrigger")]
+            tasks += [asyncio.create_task(self._feed(trigger)) for trigger in self.of_type("serviceBusTrigger")]
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await runner.cleanup()
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        found = match(self.routes, request.method, request.rel_url.raw_path)
+        if found is None:
+            return web.Response(status=404)
+        route, parameters = found
+        url = f"{request.scheme}://{request.host}{request.rel_url.raw_path_qs}"
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            answer = await self.worker.http(
+                route.function, request.method, url, headers, parameters, await request.read()
+            )
+        except FunctionFailed as error:
+            log.error("%s failed: %s", route.function.name, error)  # noqa: TRY400  (it has logged its trace itself)
+            return web.Response(status=500)
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    async def _fire(self, timer: Function) -> None:
+        """Fire a timer by its schedule, and at once: what was due while this host was not running is past due."""
+        schedule = resolve(str(timer.trigger["schedule"]))
+        past_due = True
+        while True:
+            await self._invoke(timer, self.worker.timer(timer, past_due=past_due))
+            past_due = False
+            await asyncio.sleep(max(0.0, next_time(schedule, time.time()) - time.time()))
+
+    async def _feed(self, trigger: Function) -> None:
+        """Deliver what waits in the queue, batch by batch; after failures with growing pauses."""
+        pause = 0.0
+        while True:
+            try:
+                delivered = await self._deliver(trigger)
+            except OSError as error:
+                log.error("the queue %s can't be worked on: %s", self.queue.folder, error)  # noqa: TRY400
+                delivered = False
+            if delivered is None:
+                await asyncio.sleep(POLL_SECONDS)
+            elif delivered:
+                pause = 0.0
+            else:
+                pause = min(LONGEST_PAUSE, pause * 2 or POLL_SECONDS)
+                await asyncio.sleep(pause)
+
+    async def _deliver(self, trigger: Function) -> bool | None:
+        """Deliver one batch; tell whether it succeeded, or None where nothing waits."""
+        deliveries, unreadable = self.queue.take(self._batch)
+        for path, error in unreadable:
+            if path not in self._reported:
+                log.error("%s can't be read and stays where it is: %s", path, error)
+                self._reported.add(path)
+        if not deliveries:
+            return None
+        batch = [(delivery.path.name, delivery.body, delivery.count) for delivery in deliveries]
+        if await self._invoke(trigger, self.worker.queue_batch(trigger, batch)):
+            self.queue.complete(deliveries)
+            return True
+        for path in self.queue.abandon(deliveries):
+            log.error("%s failed too often and lies now in %s", path.name, path.parent)
+        return False
+
+    async def _invoke(self, function: Function, work: Any) -> bool:
+        """Tell whether a function succeeded; say once that it fails, and once that it works again."""
+        try:
+            await work
+        except FunctionFailed as error:
+            if function.name not in self._failing:
+                log.error("%s fails, and is tried again: %s", function.name, error)  # noqa: TRY400
+            self._failing.add(function.name)
+            return False
+        if function.name in self._failing:
+            self._failing.discard(function.name)
+            log.warning("%s works again", function.name)
+        return True
+
+
+def resolve(text: str) -> str:
+    """Put settings in place of ``%NAME%``, as the host does. Raises KeyError for one that is missing."""
+    return _SETTING.sub(lambda found: os.environ[found[1]], text)
+
+
+def next_time(schedule: str, after: float) -> float:
+    """Return when an NCRONTAB schedule (six fields, seconds first, or five) is due next, in Unix seconds."""
+    six = schedule if len(schedule.split()) == 6 else f"0 {schedule}"  # noqa: PLR2004
+    start = datetime.fromtimestamp(after, UTC)
+    due: float = croniter(six, start, second_at_beginning=True, day_or=False).get_next(float)
+    return due

@@ -1,0 +1,67 @@
+"""Which HTTP function answers a path: the routing rules of the Functions host.
+
+As the host does it: the prefix of host.json, functions sorted by name, the first route that matches wins, case makes no
+difference, nor does a trailing slash, and a wrong method is as good as no route. Templates may hold ``{name}``,
+``{name?}``, ``{name:int}``, ``{name:maxlength(n)}`` and ``{*rest}``.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from local.worker import Function
+
+_PARAMETER = re.compile(r"\{(\*?)(\w+)(?::(\w+)(?:\((\d+)\))?)?(\?)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An HTTP function with what it answers to."""
+
+    function: Function
+    template: str
+    methods: frozenset[str]
+    pattern: re.Pattern[str]
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the host would ask for no key."""
+        return str(self.function.trigger.get("authLevel", "FUNCTION")).upper() == "ANONYMOUS"
+
+
+def routes(functions: Iterable[Function], prefix: str) -> list[Route]:
+    """Return the routes of the HTTP functions, in the order in which the host tries them."""
+    found = []
+    for function in sorted(functions, key=lambda each: each.name):
+        trigger = function.trigger
+        if trigger["type"].lower() != "httptrigger":
+            continue
+        template = "/".join(part for part in (prefix.strip("/"), (trigger.get("route") or function.name)) if part)
+        methods = frozenset(method.upper() for method in trigger.get("methods") or ["GET", "POST"])
+        found.append(Route(function, template, methods, _pattern(template)))
+    return found
+
+
+def match(candidates: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """Return the route that answers a method and an encoded path, with its parameters decoded, or None."""
+    for route in candidates:
+        found = route.pattern.fullmatch(path.strip("/"))
+        if found and method in route.methods:
+            return route, {name: unquote(value) for name, value in found.groupdict().items() if value}
+    return None
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    segments = []
+    for segment in template.strip("/").split("/"):
+        found = _PARAMETER.fullmatch(segment)
+        separator = "/" if segments else ""
+        if found is None:
+            segments.append(separator + re.escape(segment))
+            continue
+        rest, name, constraint, argument, optional = found.groups()
+        value = {"int": r"-?\d+", "maxlength": rf"[^/]{{0,{argument}}}"}.get(constraint or "", r"[^/]+")
+        one = f"{separator}(?P<{name}>{'.*' if rest else value})"
+        segments.append(f"(?:{one})?" if optional or rest else one)
+    return re.compile("".join(segments), re.IGNORECASE)

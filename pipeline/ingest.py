@@ -1,0 +1,145 @@
+"""Ingest: from message bodies to stored VM windows and dirty marks.
+
+Stores, then marks, then returns; whoever calls completes the messages only then. Any failure of the store raises
+Unavailable, and the whole batch comes again: storing it once more changes nothing.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from domain import wire
+from domain.counters import Reduction
+from domain.errors import BadMessage
+from domain.samples import Collected, Horizon, Refused, VmWindow, collect
+from pipeline.concurrency import together
+from storage.documents import Conflict
+from storage.tables import Mark, QuarantinedMessage, Tables
+
+KEPT_CHARACTERS = 1_000_000
+"""How much refused input goes into one document of the quarantine (Cosmos DB takes 2 MB); a single one is cut there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as the queue delivered it. ``received`` (Unix seconds) names the day of its quarantine."""
+
+    body: bytes
+    message_id: str
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of a batch of messages."""
+
+    messages: int
+    samples: int
+    windows: int
+    """VM windows that the samples belong to."""
+    written: int
+    """VM windows that were changed by them; the others held them already."""
+    refused: int
+    """Samples, or whole messages, that were put into quarantine."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    windows: dict[tuple[str, str, int], VmWindow] = field(default_factory=dict)
+    samples: int = 0
+    refused: list[tuple[Message, Sequence[Refused]]] = field(default_factory=list)
+
+    def take(self, collected: Collected) -> None:
+        self.samples += collected.samples
+        for window in collected.windows:
+            identity = (window.tenant, window.vm, window.window)
+            earlier = self.windows.get(identity)
+            self.windows[identity] = earlier.merged(window) if earlier else window
+
+
+async def ingest(
+    tables: Tables, messages: Sequence[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None = None
+) -> Ingested:
+    """Store the samples of a batch of messages; quarantine what can't be accepted. Raises Unavailable."""
+    batch = _Batch()
+    for message in messages:
+        try:
+            decoded = wire.decode(message.body)
+        except BadMessage as error:
+            batch.refused.append((message, [Refused(0, str(error), _whole(message.body))]))
+            continue
+        collected = collect(decoded.samples, horizon, overrides)
+        batch.take(collected)
+        by_rule = [
+            Refused(decoded.positions[refused.position], refused.reason, refused.value) for refused in collected.refused
+        ]
+        if refused := [*decoded.refused, *by_rule]:
+            batch.refused.append((message, refused))
+    await together(_quarantine(tables, message, refused) for message, refused in batch.refused)
+    written = await together(_store(tables, window) for window in batch.windows.values())
+    marks = dict.fromkeys(Mark(window.tenant, window.window) for window in batch.windows.values())
+    await together(tables.mark(mark) for mark in marks)
+    return Ingested(
+        len(messages),
+        batch.samples,
+        len(batch.windows),
+        sum(written),
+        sum(len(refused) for _, refused in batch.refused),
+    )
+
+
+async def _store(tables: Tables, window: VmWindow) -> bool:
+    """Merge a VM window into the store; tell whether that changed anything.
+
+    Most windows are new, so the first try creates: one write and no read.
+    """
+    try:
+        await tables.write_vm_window(window, None)
+    except Conflict:
+        pass
+    else:
+        return True
+    while True:
+        stored = await tables.vm_window(window.tenant, window.vm, window.window)
+        merged = stored.value.merged(window) if stored else window
+        if stored and merged == stored.value:
+            return False
+        try:
+            await tables.write_vm_window(merged, stored.etag if stored else None)
+        except Conflict:
+            continue
+        return True
+
+
+async def _quarantine(tables: Tables, message: Message, refused: Sequence[Refused]) -> None:
+    """Keep the refused inputs of a message, and how many there are for each reason."""
+    reasons: dict[str, int] = {}
+    for each in refused:
+        reasons[each.reason] = reasons.get(each.reason, 0) + 1
+    digest = hashlib.sha256(message.body).hexdigest()[:32]
+    summary = QuarantinedMessage(digest, message.message_id, message.received, reasons)
+    await tables.quarantine(summary, _inputs(refused))
+
+
+def _inputs(refused: Sequence[Refused]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield documents of refused inputs, grouped by reason: each by the position of its first input."""
+    by_reason = sorted(refused, key=lambda each: (each.reason, each.position))
+    for reason, group in groupby(by_reason, key=lambda each: each.reason):
+        inputs: list[dict[str, Any]] = []
+        size = 0
+        for each in group:
+            text = wire.as_text(each.value)[:KEPT_CHARACTERS]
+            if inputs and size + len(text) > KEPT_CHARACTERS:
+                yield inputs[0]["position"], {"reason": reason, "inputs": inputs}
+                inputs, size = [], 0
+            inputs.append({"position": each.position, "input": text})
+            size += len(text)
+        yield inputs[0]["position"], {"reason": reason, "inputs": inputs}
+
+
+def _whole(body: bytes) -> dict[str, Any]:
+    """What is kept of an unreadable message: its bytes in base64, cut off where they are too many for a document."""
+    return {"bytes": len(body), "base64": base64.b64encode(body[: KEPT_CHARACTERS // 2]).decode("ascii")}

@@ -1,0 +1,70 @@
+"""The documents port: a partitioned, ordered store of JSON documents, narrow enough to be equal on every database.
+
+A table holds documents. A document has a partition, an id (unique in its partition), a body (a JSON object) and an
+etag, which changes with every write. Ids are ordered by their code points and hold ASCII letters, digits and ``. - _ ~``
+only (domain.names.encode_name).
+
+Every adapter passes tests/contract. All raise domain.errors.Unavailable where the database is down, busy or refuses.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Body = Mapping[str, Any]
+
+
+class Conflict(Exception):  # noqa: N818  (no error but an answer: somebody else wrote first)
+    """The write was not made, because the document is not as the caller believes. Read again and decide anew."""
+
+
+class AlreadyExists(Conflict):
+    """The document to create is there already."""
+
+
+class Changed(Conflict):
+    """The document has another etag: somebody wrote it since it was read."""
+
+
+class Gone(Conflict):
+    """The document is not there (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it was read."""
+
+    id: str
+    body: Body
+    etag: str
+
+
+class Documents(Protocol):
+    """The port. Writes are durable when their call returns; a call that was cancelled may have written or not.
+
+    A table may have a time to live: a document that was last written longer ago is not there any more, for any call.
+    """
+
+    async def read(self, table: str, partition: str, document_id: str) -> Document | None:
+        """Return the document, or None."""
+
+    async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
+        """Write a new document. Raises AlreadyExists."""
+
+    async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
+        """Write a document anew if it still has this etag. Raises Changed or Gone."""
+
+    async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
+        """Write a document, whether it is there or not."""
+
+    async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
+        """Remove a document if it still has this etag. Raises Changed or Gone."""
+
+    def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
+        """Yield a partition's documents with ``from_id <= id < to_id``, in the order of their ids.
+
+        What is written to the range meanwhile may be seen or not.
+        """
+
+    async def close(self) -> None:
+        """Release connections. Calls after it raise Unavailable."""

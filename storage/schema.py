@@ -1,0 +1,43 @@
+"""The tables of the store: their names, what their partitions and ids are, and how long documents live.
+
+The one place for this. The adapters, and in Azure the Bicep templates (checked by a test), follow it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DAY = 86_400
+
+SAMPLES = "samples"
+ROLLUPS = "rollups"
+REPORT = "report"
+MARKS = "marks"
+CATALOGUE = "catalogue"
+QUARANTINE = "quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table. ``time_to_live`` is in seconds since a document's last write; None: for ever."""
+
+    name: str
+    partition: str
+    id: str
+    time_to_live: int | None
+
+
+def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
+    """Return the tables by name, for retentions in days.
+
+    Samples and rollups live a day longer than samples are accepted, so that a window is never averaged from a part of
+    its samples while the rest has just expired.
+    """
+    tables = (
+        Table(SAMPLES, "tenant and UTC day", "window and VM", (samples_days + 1) * DAY),
+        Table(ROLLUPS, "window", "tenant", (samples_days + 1) * DAY),
+        Table(REPORT, "key", "identifier timestamp", report_days * DAY),
+        Table(MARKS, '"dirty"', "window and tenant", None),
+        Table(CATALOGUE, 'kind: "counters", "tenants", or the VMs of a tenant', "the name", report_days * DAY),
+        Table(QUARANTINE, "UTC day; or UTC day and message", "message; or first position", samples_days * DAY),
+    )
+    return {table.name: table for table in tables}

@@ -1,0 +1,249 @@
+"""The documents port on SQLite: one table, write-ahead log, several processes at once, durable at every return.
+
+Writes that are called at the same time share a transaction: each waits in a list, and one thread commits all that has
+gathered while it committed the last. So a batch of writes costs one flush to disk, as on Cosmos DB it costs one round
+of concurrent requests. Reads are made at once, on a connection of their own; they never wait for writers.
+
+Knows nothing of what the documents mean.
+"""
+
+import asyncio
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from domain.errors import Unavailable
+from storage.documents import AlreadyExists, Body, Changed, Conflict, Document, Gone
+from storage.schema import Table
+
+BUSY_SECONDS = 20
+"""How long a write waits for another process's transaction."""
+
+SCAN_PAGE = 200
+"""Documents that a scan fetches before it lets other work run."""
+
+SWEEP_SECONDS = 3600
+"""How often expired documents are removed; until then they are only hidden."""
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS documents (
+    "table" TEXT NOT NULL, partition TEXT NOT NULL, id TEXT NOT NULL,
+    etag TEXT NOT NULL, written INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY ("table", partition, id)
+) WITHOUT ROWID
+"""
+_HERE = '"table" = ?1 AND partition = ?2 AND id = ?3'
+_READ = f"SELECT id, body, etag FROM documents WHERE {_HERE} AND written > ?4"  # noqa: S608  (constants)
+_SCAN = """
+SELECT id, body, etag FROM documents
+WHERE "table" = ?1 AND partition = ?2 AND id >= ?3 AND id < ?4 AND written > ?5 ORDER BY id LIMIT ?6
+"""
+_INSERT = 'INSERT INTO documents ("table", partition, id, etag, written, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)'
+_OVERWRITE = "DO UPDATE SET etag = excluded.etag, written = excluded.written, body = excluded.body"
+_CREATE_DOCUMENT = f'{_INSERT} ON CONFLICT ("table", partition, id) {_OVERWRITE} WHERE documents.written <= ?7'
+_UPSERT = f'{_INSERT} ON CONFLICT ("table", partition, id) {_OVERWRITE}'
+_REPLACE = f"UPDATE documents SET etag = ?4, written = ?5, body = ?6 WHERE {_HERE} AND written > ?7 AND etag = ?8"  # noqa: S608
+_DELETE = f"DELETE FROM documents WHERE {_HERE} AND written > ?4 AND etag = ?5"  # noqa: S608
+_IS_THERE = f"SELECT 1 FROM documents WHERE {_HERE} AND written > ?4"  # noqa: S608
+_SWEEP = 'DELETE FROM documents WHERE "table" = ? AND written <= ?'
+
+_decode = msgspec.json.decode
+_encode = msgspec.json.encode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Write:
+    """A write that waits for its transaction. ``refusal`` says why the statement changed no row."""
+
+    statement: str
+    values: tuple[object, ...]
+    refusal: Callable[[sqlite3.Connection], Conflict]
+    done: asyncio.Future[None]
+    loop: asyncio.AbstractEventLoop
+
+
+class SqliteDocuments:
+    """The documents of one SQLite file, which is made if it is not there.
+
+    ``clock`` gives Unix seconds, for the times to live. Safe to use from several event loops and processes.
+    """
+
+    def __init__(self, path: Path, tables: Mapping[str, Table], clock: Callable[[], float] = time.time) -> None:
+        """Open the file. Raises Unavailable, with the path and the reason, where that can't be done."""
+        self._path = path
+        self._tables = tables
+        self._clock = clock
+        self._waiting: list[_Write] = []
+        self._waiting_lock = threading.Lock()
+        self._closed = False
+        self._swept = 0.0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self._connect()
+            self._writer.execute(_CREATE)
+            self._reader = self._connect()
+        except (OSError, sqlite3.Error) as error:
+            message = f"the store {path} can't be opened: {error}"
+            raise Unavailable(message) from error
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -16384")
+        return connection
+
+    def _expiry(self, table: str) -> int:
+        """The second up to which a document of this table must have been written to have expired."""
+        time_to_live = self._tables[table].time_to_live
+        return -1 if time_to_live is None else int(self._clock()) - time_to_live
+
+    async def read(self, table: str, partition: str, document_id: str) -> Document | None:
+        """See Documents."""
+        rows = self._fetch(_READ, (table, partition, document_id, self._expiry(table)))
+        return rows[0] if rows else None
+
+    async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
+        """See Documents."""
+        while True:
+            values = (table, partition, from_id, to_id, self._expiry(table), SCAN_PAGE)
+            page = self._fetch(_SCAN, values)
+            for document in page:
+                yield document
+            if len(page) < SCAN_PAGE:
+                return
+            from_id = page[-1].id + "\0"
+            await asyncio.sleep(0)
+
+    def _fetch(self, statement: str, values: tuple[object, ...]) -> list[Document]:
+        if self._closed:
+            raise self._unavailable("it is closed")
+        try:
+            rows = self._reader.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+        return [Document(document_id, _decode(body), etag) for document_id, body, etag in rows]
+
+    async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
+        """See Documents."""
+        here = (table, partition, document_id)
+        values = (*here, secrets.token_hex(8), int(self._clock()), _encode(body), self._expiry(table))
+        await self._write(_CREATE_DOCUMENT, values, lambda _: AlreadyExists(*here))
+
+    async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
+        """See Documents."""
+        here = (table, partition, document_id)
+        values = (*here, secrets.token_hex(8), int(self._clock()), _encode(body))
+        await self._write(_UPSERT, values, lambda _: Conflict(*here))
+
+    async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
+        """See Documents."""
+        here = (table, partition, document_id)
+        expiry = self._expiry(table)
+        values = (*here, secrets.token_hex(8), int(self._clock()), _encode(body), expiry, etag)
+        await self._write(_REPLACE, values, lambda connection: _changed_or_gone(connection, (*here, expiry)))
+
+    async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
+        """See Documents."""
+        here = (table, partition, document_id, self._expiry(table))
+        await self._write(_DELETE, (*here, etag), lambda connection: _changed_or_gone(connection, here))
+
+    async def _write(
+        self, statement: str, values: tuple[object, ...], refusal: Callable[[sqlite3.Connection], Conflict]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        write = _Write(statement, values, refusal, loop.create_future(), loop)
+        with self._waiting_lock:
+            if self._closed:
+                raise self._unavailable("it is closed")
+            self._waiting.append(write)
+            first = len(self._waiting) == 1
+        if first:
+            # After the other writes of this moment have been called, so that they share the transaction.
+            loop.call_soon(self._submit)
+        await write.done
+
+    def _submit(self) -> None:
+        try:
+            self._committer.submit(self._commit)
+        except RuntimeError as error:  # the executor is shut down
+            _settle(self._take(), self._unavailable(error))
+
+    def _take(self) -> list[_Write]:
+        with self._waiting_lock:
+            writes, self._waiting = self._waiting, []
+        return writes
+
+    def _commit(self) -> None:
+        writes = self._take()
+        outcomes: list[Conflict | None] = []
+        connection = self._writer
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for write in writes:
+                changed = connection.execute(write.statement, write.values).rowcount
+                outcomes.append(None if changed else write.refusal(connection))
+            self._sweep(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.rollback()
+            _settle(writes, self._unavailable(error))
+            return
+        for write, outcome in zip(writes, outcomes, strict=True):
+            _settle([write], outcome)
+
+    def _sweep(self, connection: sqlite3.Connection) -> None:
+        now = self._clock()
+        if now - self._swept < SWEEP_SECONDS:
+            return
+        self._swept = now
+        for table in self._tables.values():
+            if table.time_to_live is not None:
+                connection.execute(_SWEEP, (table.name, self._expiry(table.name)))
+
+    def _unavailable(self, reason: object) -> Unavailable:
+        return Unavailable(f"the store {self._path} is not available: {reason}")
+
+    async def close(self) -> None:
+        """See Documents."""
+        with self._waiting_lock:
+            if self._closed:
+                return
+            self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._committer, lambda: None)
+        self._committer.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+
+def _changed_or_gone(connection: sqlite3.Connection, here: tuple[object, ...]) -> Conflict:
+    there = connection.execute(_IS_THERE, here).fetchone()
+    return Changed(*here[:3]) if there else Gone(*here[:3])
+
+
+def _settle(writes: list[_Write], outcome: Exception | None) -> None:
+    """Wake the callers of these writes, each in its own event loop."""
+    for write in writes:
+        try:
+            write.loop.call_soon_threadsafe(_resolve, write.done, outcome)
+        except RuntimeError:  # the caller's event loop is closed: nobody waits
+            continue
+
+
+def _resolve(done: asyncio.Future[None], outcome: Exception | None) -> None:
+    if done.done():  # cancelled meanwhile
+        return
+    if outcome is None:
+        done.set_result(None)
+    else:
+        done.set_exception(outcome)
