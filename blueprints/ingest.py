@@ -1,4 +1,4 @@
-"""The Service Bus trigger: a batch of messages goes to the pipeline; returning completes them, raising abandons them."""
+"""The Service Bus trigger: a batch goes to the pipeline; returning completes its messages, raising abandons them."""
 
 import logging
 import typing

@@ -43,7 +43,7 @@ def _serve(name: str) -> func.HttpResponse:
 @blueprint.function_name("page")
 @blueprint.route(route="{empty:maxlength(0)?}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def page(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
-    """The page itself, at the root. (An empty route would mean the function's name.)"""
+    """The page itself, at the root; an empty route would mean the function's name."""
     return _serve("index.html")
 
 

@@ -1,6 +1,6 @@
-"""Names of tenants, VMs and counters: what makes one valid, and how one is written in an id or a file name.
+r"""Names of tenants, VMs and counters: what makes one valid, and how one is written in an id or a file name.
 
-Masked names hold ``/``, ``+`` and ``=`` (base64); Cosmos DB forbids ``/ \\ ? #`` in an id and file systems forbid more.
+Masked names hold ``/``, ``+`` and ``=`` (base64); Cosmos DB forbids ``/ \ ? #`` in an id and file systems forbid more.
 Names are kept as they come everywhere in the data, and encoded here, reversibly, wherever they become part of an id.
 """
 

@@ -24,7 +24,7 @@ class Partial(NamedTuple):
     merging in a fixed order (ids sorted).
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody misses
     total: Sequence[float]
     least: float
     greatest: float

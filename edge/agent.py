@@ -29,7 +29,7 @@ class Identity:
 
     tenant: str
     vm: str
-    dimensions: Dimensions = Dimensions()
+    dimensions: Dimensions
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     key = os.environ.get(MASKING_KEY, "").encode()
     try:
         tenant = mask_tenant(options.tenant, key)
-        identity = Identity(tenant, mask_vm(tenant, options.vm or "", key))
+        identity = Identity(tenant, mask_vm(tenant, options.vm or "", key), Dimensions())
     except ValueError as error:
         print(f"{error}; the environment variable {MASKING_KEY} holds the key", file=sys.stderr)
         return 2

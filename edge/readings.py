@@ -11,7 +11,7 @@ import psutil
 
 
 class Machine:
-    """This machine. Rates and shares are taken between one call of :meth:`read` and the next."""
+    """The machine that this runs on. Rates and shares are taken between one call of :meth:`read` and the next."""
 
     def __init__(self) -> None:
         """Begin to measure."""

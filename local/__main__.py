@@ -65,13 +65,13 @@ async def _run(port: int, data: Path, vms: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with host.running(port):
-        _announce(host, port, data, vms)
+        _announce(host, port, vms)
         async with _edge(data, vms):
             await stop.wait()
             print("\nending ...", flush=True)
 
 
-def _announce(host: Host, port: int, data: Path, vms: int) -> None:
+def _announce(host: Host, port: int, vms: int) -> None:
     address = f"http://127.0.0.1:{port}"
     here = this_machine()
     lines = [

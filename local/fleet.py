@@ -101,7 +101,7 @@ def _desktop(number: int, seed: int) -> Desktop:
     tenant_number = number % len(TENANTS)
     tenant, (region, hours) = TENANTS[tenant_number], REGIONS[tenant_number]
     within = number // len(TENANTS)
-    pool, place = divmod(within, VMS_PER_POOL)
+    pool = within // VMS_PER_POOL
     size, memory = SIZES[(tenant_number + pool) % len(SIZES)]
     name = f"{tenant.split()[0].upper()}-{within + 1:03d}"
     masked = mask_tenant(tenant, KEY)

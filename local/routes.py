@@ -53,7 +53,7 @@ def match(candidates: Iterable[Route], method: str, path: str) -> tuple[Route, d
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    segments = []
+    segments: list[str] = []
     for segment in template.strip("/").split("/"):
         found = _PARAMETER.fullmatch(segment)
         separator = "/" if segments else ""

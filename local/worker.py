@@ -16,7 +16,7 @@ from typing import Any
 import azure_functions_runtime as runtime
 
 
-class FunctionFailed(RuntimeError):  # noqa: N818  (says what happened; is no error of this module)
+class FunctionFailed(RuntimeError):
     """A function raised, or the app can't be indexed. ``str()`` is the message of what it raised."""
 
 
@@ -77,9 +77,20 @@ class _Protos:
 
 
 for _name in (
-    "RpcHttp WorkerInitResponse WorkerMetadata RpcFunctionMetadata FunctionMetadataResponse FunctionLoadResponse "
-    "InvocationResponse RpcException RpcRetryOptions NullableString NullableBool NullableDouble NullableTimestamp"
-).split():
+    "RpcHttp",
+    "WorkerInitResponse",
+    "WorkerMetadata",
+    "RpcFunctionMetadata",
+    "FunctionMetadataResponse",
+    "FunctionLoadResponse",
+    "InvocationResponse",
+    "RpcException",
+    "RpcRetryOptions",
+    "NullableString",
+    "NullableBool",
+    "NullableDouble",
+    "NullableTimestamp",
+):
     setattr(_Protos, _name, type(_name, (_Fields,), {}))
 
 
@@ -119,7 +130,7 @@ class Worker:
     async def load(cls, folder: Path) -> "Worker":
         """Index the app of a folder. Raises FunctionFailed where it can't be imported or indexed."""
         runtime.start_threadpool_executor()
-        start = _Fields(capabilities={}, function_app_directory=str(folder.resolve()))
+        start = _Fields(capabilities={}, function_app_directory=str(folder))
         answer = await runtime.worker_init_request(_request(worker_init_request=start))
         _check(answer.result)
         metadata = await runtime.functions_metadata_request(_request())

@@ -1,8 +1,8 @@
 """The documents port: a partitioned, ordered store of JSON documents, narrow enough to be equal on every database.
 
 A table holds documents. A document has a partition, an id (unique in its partition), a body (a JSON object) and an
-etag, which changes with every write. Ids are ordered by their code points and hold ASCII letters, digits and ``. - _ ~``
-only (domain.names.encode_name).
+etag, which changes with every write. Ids are ordered by their code points and hold only ASCII letters, digits, ``.``,
+``-``, ``_`` and ``~`` (domain.names.encode_name).
 
 Every adapter passes tests/contract. All raise domain.errors.Unavailable where the database is down, busy or refuses.
 """
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 Body = Mapping[str, Any]
 
 
-class Conflict(Exception):  # noqa: N818  (no error but an answer: somebody else wrote first)
+class Conflict(Exception):
     """The write was not made, because the document is not as the caller believes. Read again and decide anew."""
 
 

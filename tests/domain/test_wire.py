@@ -1,0 +1,156 @@
+"""Message bodies, good and bad: nothing but samples, refusals with reasons, or a clean BadMessage comes out."""
+
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import wire
+from domain.errors import BadMessage
+from tests.builders import a_message, a_record, a_sample
+
+COUNT = 600
+
+
+def the_message() -> list[dict[str, Any]]:
+    return [a_record(PerfName=f"p{number}") for number in range(COUNT)]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_message_gives_its_samples_in_their_order(zipped: bool) -> None:
+    decoded = wire.decode(a_message(the_message(), zipped=zipped))
+    assert [sample.PerfName for sample in decoded.samples] == [f"p{number}" for number in range(COUNT)]
+    assert not decoded.refused
+
+
+def test_gzip_with_several_members_is_read_whole() -> None:
+    body = a_message([a_record()])
+    assert len(wire.decode(gzip.compress(body[:20]) + gzip.compress(body[20:])).samples) == 1
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert len(wire.decode(b"\xef\xbb\xbf" + a_message([a_record()])).samples) == 1
+
+
+def test_optional_fields_may_be_absent_and_unknown_ones_are_ignored() -> None:
+    record = a_record(Later="field")
+    for name in ("SiteName", "ResourcePoolName", "Region", "MachineSize"):
+        del record[name]
+    assert wire.decode(a_message([record])).samples[0].Region is None
+
+
+def test_encoding_and_decoding_gives_the_samples_back() -> None:
+    samples = [a_sample(PerfValue=0.1), a_sample(PerfName="ü x")]
+    assert wire.decode(wire.encode_samples(samples)).samples == samples
+
+
+NESTED = b'{"metrics":' + b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "empty"),
+        (b"{", "malformed JSON"),
+        (b"[]", "not a JSON object but a list"),
+        (b"7", "not a JSON object but a number"),
+        (b"{}", 'no "metrics"'),
+        (b'{"metrics": null}', '"metrics" is not a list but null'),
+        (b'{"metrics": {}}', '"metrics" is not a list but an object'),
+        (b'{"metrics": "x"}', '"metrics" is not a list but a string'),
+        (b'{"metrics": ["\xff\xfe"]}', "not UTF-8"),
+        (NESTED, "nested too deeply"),
+        (gzip.compress(b"{}")[:-6], "cut off"),
+        (b"\x1f\x8bnonsense", "can't be unzipped"),
+        (gzip.compress(bytes(30_000_000)), "unzips to more than"),
+        (b" " * (wire.MAX_BYTES + 1), "at most"),
+        (a_message([a_record()]).decode().encode("utf-16"), "not UTF-8"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_unreadable_message_is_refused_whole_with_its_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(BadMessage) as refusal:
+        wire.decode(body)
+    assert reason in str(refusal.value)
+
+
+def test_a_gzip_bomb_of_gigabytes_is_refused_without_unpacking_it() -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join([packer.compress(bytes(1 << 20)) for _ in range(2048)]) + packer.flush()
+    with pytest.raises(BadMessage, match="unzips to more than"):
+        wire.decode(bomb)
+
+
+@pytest.mark.parametrize(
+    ("literal", "reason"),
+    [
+        ('"1"', "PerfValue"),
+        ("true", "PerfValue"),
+        ("null", "PerfValue"),
+        ("[1]", "PerfValue"),
+        ("NaN", "not a finite number"),
+        ("Infinity", "not a finite number"),
+        ("-Infinity", "not a finite number"),
+        ("1e400", "not a finite number"),
+        ("1" + "0" * 400, "not a finite number"),
+        ("1" + "0" * 5000, "not a finite number"),
+    ],
+)
+def test_one_bad_value_among_600_samples_hurts_only_itself(literal: str, reason: str) -> None:
+    records = the_message()
+    records[17]["PerfValue"] = "THE BAD ONE"
+    body = a_message(records).replace(b'"THE BAD ONE"', literal.encode())
+    decoded = wire.decode(body)
+    assert len(decoded.samples) == COUNT - 1
+    assert [refused.position for refused in decoded.refused] == [17]
+    assert reason in decoded.refused[0].reason
+    assert [decoded.positions[index] for index in (16, 17)] == [16, 18]
+
+
+@pytest.mark.parametrize(
+    "element", [None, 5, "x", [], {}, {"timestamp": "1"}, a_record(MaskedVMName=3), a_record(timestamp=1.5)]
+)
+def test_an_element_that_is_no_sample_hurts_only_itself(element: Any) -> None:
+    decoded = wire.decode(a_message([a_record(), element]))
+    assert (len(decoded.samples), [refused.position for refused in decoded.refused]) == (1, [1])
+
+
+def test_half_a_surrogate_pair_hurts_only_its_sample_and_is_kept_as_it_came() -> None:
+    decoded = wire.decode(a_message([a_record(), a_record(MaskedVMName="\ud800")]))
+    assert len(decoded.samples) == 1
+    assert "surrogate" in decoded.refused[0].reason
+    assert json.loads(wire.as_text(decoded.refused[0].value))["MaskedVMName"] == "\ud800"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+field_values = json_values | st.sampled_from(list(a_record().values()))
+near_records = st.fixed_dictionaries({}, optional={name: field_values for name in a_record()})
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(gzip.compress))
+def test_any_bytes_give_samples_or_a_clean_refusal(body: bytes) -> None:
+    try:
+        decoded = wire.decode(body)
+    except BadMessage as refusal:
+        assert str(refusal)
+    else:
+        assert all(refused.reason for refused in decoded.refused)
+
+
+@given(st.lists(near_records | json_values, max_size=6))
+def test_any_elements_are_samples_or_refused_each_by_itself(elements: list[Any]) -> None:
+    decoded = wire.decode(a_message(elements))
+    assert sorted([*decoded.positions, *[refused.position for refused in decoded.refused]]) == list(
+        range(len(elements))
+    )
+    for refused in decoded.refused:
+        assert refused.reason
+        assert wire.as_text(refused.value).isascii()

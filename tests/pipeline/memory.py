@@ -1,0 +1,95 @@
+"""A fake of the documents port in memory, with a hook at every call: for interleavings and faults.
+
+It passes the same contract suite as the adapters (tests/storage/test_documents_contract.py).
+"""
+
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from domain.errors import Unavailable
+from storage.documents import AlreadyExists, Body, Changed, Document, Gone
+from storage.schema import Table
+
+Hook = Callable[[str, str, str], Awaitable[None]]
+"""Awaited before and after every call, with the call's name ("before read", "after create", ...), table and id."""
+
+
+async def _nothing(call: str, table: str, document_id: str) -> None:
+    pass
+
+
+class MemoryDocuments:
+    """See Documents. ``hook`` may raise, wait, or do other calls on the same store."""
+
+    def __init__(self, tables: dict[str, Table] | None = None, clock: Callable[[], float] = lambda: 0) -> None:
+        self._tables = tables or {}
+        self._clock = clock
+        self._documents: dict[tuple[str, str, str], tuple[str, str, float]] = {}
+        self._etags = itertools.count()
+        self._closed = False
+        self.hook: Hook = _nothing
+
+    def _get(self, table: str, partition: str, document_id: str) -> tuple[str, str] | None:
+        found = self._documents.get((table, partition, document_id))
+        if found is None:
+            return None
+        live = self._tables[table].time_to_live if table in self._tables else None
+        return None if live is not None and found[2] <= self._clock() - live else found[:2]
+
+    def _put(self, table: str, partition: str, document_id: str, body: Body) -> None:
+        text = json.dumps(body, allow_nan=False)
+        self._documents[table, partition, document_id] = (text, str(next(self._etags)), self._clock())
+
+    async def _before(self, call: str, table: str, document_id: str) -> None:
+        if self._closed:
+            message = "closed"
+            raise Unavailable(message)
+        await self.hook(f"before {call}", table, document_id)
+
+    async def read(self, table: str, partition: str, document_id: str) -> Document | None:
+        await self._before("read", table, document_id)
+        found = self._get(table, partition, document_id)
+        await self.hook("after read", table, document_id)
+        return Document(document_id, json.loads(found[0]), found[1]) if found else None
+
+    async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
+        await self._before("create", table, document_id)
+        if self._get(table, partition, document_id):
+            raise AlreadyExists
+        self._put(table, partition, document_id, body)
+        await self.hook("after create", table, document_id)
+
+    async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
+        await self._before("replace", table, document_id)
+        self._check(table, partition, document_id, etag)
+        self._put(table, partition, document_id, body)
+        await self.hook("after replace", table, document_id)
+
+    async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
+        await self._before("upsert", table, document_id)
+        self._put(table, partition, document_id, body)
+        await self.hook("after upsert", table, document_id)
+
+    async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
+        await self._before("delete", table, document_id)
+        self._check(table, partition, document_id, etag)
+        del self._documents[table, partition, document_id]
+        await self.hook("after delete", table, document_id)
+
+    def _check(self, table: str, partition: str, document_id: str, etag: str) -> None:
+        found = self._get(table, partition, document_id)
+        if found is None:
+            raise Gone
+        if found[1] != etag:
+            raise Changed
+
+    async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
+        await self._before("scan", table, from_id)
+        for document_id in sorted(key[2] for key in self._documents if key[:2] == (table, partition)):
+            if from_id <= document_id < to_id and (found := self._get(table, partition, document_id)):
+                yield Document(document_id, json.loads(found[0]), found[1])
+        await self.hook("after scan", table, from_id)
+
+    async def close(self) -> None:
+        self._closed = True

@@ -1,0 +1,40 @@
+"""The pipeline as tests drive it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipeline.averaging import average
+from pipeline.ingest import Ingested, Message, ingest
+from storage.tables import COUNTERS, Tables
+from tests.builders import HORIZON, NOW
+
+
+async def deliver(tables: Tables, bodies: Iterable[bytes]) -> Ingested:
+    """Ingest one batch."""
+    messages = [Message(body, f"m{number}", NOW) for number, body in enumerate(bodies)]
+    return await ingest(tables, messages, HORIZON)
+
+
+async def work_off(tables: Tables) -> None:
+    """Average until no mark is left."""
+    while await tables.marks():
+        await average(tables)
+
+
+async def the_report(tables: Tables) -> dict[tuple[str, int], dict[str, Any]]:
+    """All report rows, in the oracle's form."""
+    found = {}
+    for key in await tables.entries(COUNTERS):
+        for row in await tables.report_rows(key, 0, 9_999_999_998):
+            found[key, row.timestamp] = {
+                name: getattr(row, name) for name in ("average", "count", "tenants", "min", "max")
+            }
+    return found
+
+
+async def all_documents(tables: Tables, partitions: Sequence[tuple[str, str]]) -> list[Any]:
+    """The bodies of whole partitions, to compare two stores bit for bit."""
+    return [
+        [(document.id, document.body) async for document in tables.documents.scan(table, partition)]
+        for table, partition in partitions
+    ]

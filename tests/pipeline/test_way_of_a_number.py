@@ -1,0 +1,353 @@
+"""Ingest and averaging together: what must always hold (DESIGN, section 6), against an independent calculation."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import Unavailable
+from domain.minutes import WINDOW, minutes_of
+from pipeline.averaging import average
+from pipeline.ingest import Message, ingest
+from storage.schema import REPORT
+from storage.tables import COUNTERS, TENANTS, Tables, vms_of
+from tests.builders import HORIZON, KEY, NOW, TENANT, VM, WINDOW_START, a_message, a_record, records_of
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.oracle import report_of, samples_of
+from tests.pipeline.steps import deliver, the_report, work_off
+
+
+def a_fleet(seed: int = 1, tenants: int = 3, vms: int = 4, windows: int = 2) -> list[bytes]:
+    """Messages of a small fleet, one per VM and window, with gaps and awkward fractions."""
+    chance = random.Random(seed)  # noqa: S311
+    messages = []
+    for tenant in range(tenants):
+        for vm in range(vms):
+            for window in range(windows):
+                start = WINDOW_START - window * WINDOW
+                records = []
+                for key in (KEY, "win_mem.available_bytes", "win_service.WinDefend"):
+                    values = {at: chance.uniform(0, 100) for at in minutes_of(start) if chance.random() < 0.8}
+                    records += records_of(f"t/{tenant}+==1", f"v/{vm}", key, values)
+                messages.append(a_message(records, zipped=chance.random() < 0.5))
+    return messages
+
+
+def plain(bodies: list[bytes]) -> list[bytes]:
+    import gzip  # noqa: PLC0415
+
+    return [gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body for body in bodies]
+
+
+async def test_the_report_is_exactly_that_of_an_independent_calculation(tables: Tables) -> None:
+    bodies = a_fleet()
+    await deliver(tables, bodies)
+    await work_off(tables)
+    assert await the_report(tables) == report_of(samples_of(plain(bodies)))
+
+
+async def test_order_grouping_and_duplicates_make_no_difference_not_even_of_a_bit(tables: Tables) -> None:
+    bodies = a_fleet()
+    chance = random.Random(7)  # noqa: S311
+    deliveries = bodies * 3
+    chance.shuffle(deliveries)
+    while deliveries:
+        size = chance.randint(1, 9)
+        await deliver(tables, deliveries[:size])
+        deliveries = deliveries[size:]
+        if chance.random() < 0.5:
+            await average(tables)
+    await work_off(tables)
+
+    straight = Tables(MemoryDocuments())
+    await deliver(straight, bodies)
+    await work_off(straight)
+
+    for key in await straight.entries(COUNTERS):
+        assert await tables.report_rows(key, 0, NOW) == await straight.report_rows(key, 0, NOW)
+    assert await the_report(tables) == report_of(samples_of(plain(bodies)))
+
+
+async def test_the_same_message_five_times_counts_once(tables: Tables) -> None:
+    body = a_message(records_of(TENANT, VM, KEY, [5] * 15))
+    first = await deliver(tables, [body])
+    for _ in range(4):
+        again = await deliver(tables, [body])
+        assert again.written == 0
+    await work_off(tables)
+    assert first.written == 1
+    assert {row["count"] for row in (await the_report(tables)).values()} == {1}
+
+
+async def test_late_data_counts(tables: Tables) -> None:
+    on_time = a_message(records_of("t1", "v", KEY, [10] * 15))
+    late = a_message(records_of("t2", "v", KEY, [20] * 15))
+    await deliver(tables, [on_time])
+    await work_off(tables)
+    newer = a_message(records_of("t1", "v", KEY, [1] * 15, WINDOW_START - WINDOW))
+    await deliver(tables, [newer])
+    await work_off(tables)
+    await deliver(tables, [late])
+    await work_off(tables)
+    report = await the_report(tables)
+    assert {report[KEY, at]["average"] for at in minutes_of(WINDOW_START)} == {15}
+
+
+async def test_where_two_messages_contradict_each_other_the_later_wins(tables: Tables) -> None:
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [1, 1]))])
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [9]))])
+    await work_off(tables)
+    report = await the_report(tables)
+    assert [report[KEY, at]["average"] for at in list(minutes_of(WINDOW_START))[:2]] == [9, 1]
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["in two batches", "in one batch"])
+async def test_two_halves_of_a_vms_window_make_one(tables: Tables, apart: bool) -> None:
+    early, late = {}, {}
+    for index, at in enumerate(minutes_of(WINDOW_START)):
+        (early if index < 7 else late)[at] = float(index)
+    halves = [a_message(records_of(TENANT, VM, KEY, half)) for half in (late, early)]
+    for batch in [[half] for half in halves] if apart else [halves]:
+        await deliver(tables, batch)
+    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    assert stored
+    assert stored.value.series[KEY] == [float(index) for index in range(15)]
+
+
+async def test_two_halves_of_a_vms_window_at_the_same_moment_make_one(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    minutes = list(minutes_of(WINDOW_START))
+    halves = [a_message(records_of(TENANT, VM, KEY, dict.fromkeys(half, 1.0))) for half in (minutes[:7], minutes[7:])]
+    second = [halves[1]]
+
+    async def meanwhile(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
+        if call == "after read" and table == "samples" and second:
+            await deliver(tables, [second.pop()])
+
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, {minutes[0]: 1.0}))])
+    memory.hook = meanwhile
+    await deliver(tables, [halves[0]])
+    assert not second
+    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    assert stored
+    assert stored.value.series[KEY] == [1.0] * 15
+
+
+BAD_RECORDS: list[dict[str, Any]] = [
+    a_record(PerfValue="1"),
+    a_record(PerfType="win.disk"),
+    a_record(timestamp=NOW * 1000),
+    a_record(timestamp=NOW + 3600),
+    a_record(timestamp=NOW - 2 * 365 * 86_400),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_RECORDS, ids=["type", "dot", "milliseconds", "future", "old"])
+async def test_a_bad_sample_is_quarantined_and_its_neighbours_are_stored(tables: Tables, bad: dict[str, Any]) -> None:
+    good = records_of(TENANT, VM, KEY, [1.0] * 15)
+    done = await deliver(tables, [a_message([*good[:7], bad, *good[7:]])])
+    assert (done.samples, done.refused) == (15, 1)
+    (message,) = await tables.quarantined("2026-09-21")
+    assert (message.message_id, list(message.reasons.values())) == ("m0", [1])
+    (kept,) = await tables.quarantined_inputs(message)
+    assert kept["reason"] in message.reasons
+    assert [(each["position"], json.loads(each["input"])) for each in kept["inputs"]] == [
+        (7, {**bad, "PerfValue": bad["PerfValue"] if isinstance(bad["PerfValue"], str) else float(bad["PerfValue"])})
+    ]
+    await work_off(tables)
+    assert len(await the_report(tables)) == 15
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"metrics": 1}'])
+async def test_an_unreadable_message_is_quarantined_whole_and_the_others_are_stored(
+    tables: Tables, body: bytes
+) -> None:
+    done = await deliver(tables, [body, a_message(records_of(TENANT, VM, KEY, [1.0]))])
+    assert (done.messages, done.samples, done.refused) == (2, 1, 1)
+    assert len(await tables.quarantined("2026-09-21")) == 1
+
+
+async def test_many_refusals_of_one_message_are_all_kept_and_counted_by_reason(tables: Tables) -> None:
+    future = [a_record(timestamp=NOW + 9999 + n, PerfName="x" * 200) for n in range(3000)]
+    done = await deliver(tables, [a_message([*future, a_record(PerfType="a.b")])])
+    assert done.refused == 3001
+    (message,) = await tables.quarantined("2026-09-21")
+    assert sorted(message.reasons.values()) == [1, 3000]
+    kept = await tables.quarantined_inputs(message)
+    assert sum(len(each["inputs"]) for each in kept) == 3001
+
+
+async def test_a_redelivered_bad_message_is_quarantined_once(tables: Tables) -> None:
+    for _ in range(3):
+        await deliver(tables, [b"{"])
+    assert len(await tables.quarantined("2026-09-21")) == 1
+
+
+async def test_averaging_writes_only_rows_that_changed(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    await deliver(tables, a_fleet())
+    await work_off(tables)
+    written = []
+
+    async def watch(call: str, table: str, document_id: str) -> None:
+        if call in ("before create", "before replace") and table == REPORT:
+            written.append(document_id)
+
+    memory.hook = watch
+    await deliver(tables, a_fleet())
+    await work_off(tables)
+    assert written == []
+    at = minutes_of(WINDOW_START)[3]
+    await deliver(tables, [a_message(records_of("new", "v", KEY, {at: 1000.0}))])
+    await work_off(tables)
+    assert written == [str(at)]
+
+
+async def test_averaging_reads_the_samples_of_dirty_tenants_only(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    await deliver(tables, a_fleet())
+    await work_off(tables)
+    scanned = []
+
+    async def watch(call: str, table: str, document_id: str) -> None:
+        if call == "before scan" and table == "samples":
+            scanned.append(document_id)
+
+    memory.hook = watch
+    await deliver(tables, [a_message(records_of("t/1+==1", "v/0", KEY, [1.0]))])
+    await average(tables)
+    assert len(scanned) == 1
+
+
+async def test_a_mark_that_is_set_while_averaging_survives_it(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    late = [a_message(records_of(TENANT, "late", KEY, [100.0]))]
+
+    async def meanwhile(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
+        if call == "after scan" and table == "samples" and late:
+            await deliver(tables, [late.pop()])
+
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
+    memory.hook = meanwhile
+    await average(tables)
+    assert len(await tables.marks()) == 1
+    await work_off(tables)
+    assert (await the_report(tables))[KEY, WINDOW_START + 30]["average"] == 50
+
+
+async def test_an_old_result_never_stays_over_a_new_one(memory: MemoryDocuments) -> None:
+    """While one run has read the rollups and not yet written the report, another tenant arrives and is averaged."""
+    tables = Tables(memory)
+    late = [a_message(records_of("other", VM, KEY, [100.0]))]
+
+    async def meanwhile(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
+        if call == "after scan" and table == "rollups" and late:
+            await deliver(tables, [late.pop()])
+            await average(tables)
+
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
+    memory.hook = meanwhile
+    await average(tables)
+    await work_off(tables)
+    assert not late
+    row = (await the_report(tables))[KEY, WINDOW_START + 30]
+    assert (row["average"], row["count"], row["tenants"]) == (50, 2, 2)
+
+
+async def test_a_run_that_finds_its_mark_gone_sets_it_again(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    once = [True]
+
+    async def meanwhile(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
+        if call == "before delete" and table == "marks" and once:
+            once.pop()
+            await average(tables)
+
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
+    memory.hook = meanwhile
+    await average(tables)
+    assert len(await tables.marks()) == 1
+
+
+async def _interrupted(memory: MemoryDocuments, at: int, work: Any) -> bool:
+    """Do the work with a failure at the given call of the store; tell whether it came so far."""
+    calls = 0
+
+    async def fail(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            message = "injected"
+            raise Unavailable(message)
+
+    memory.hook = fail
+    try:
+        await work()
+    except Unavailable:
+        return True
+    finally:
+        memory.hook = MemoryDocuments().hook
+    return False
+
+
+async def test_a_failure_at_any_call_loses_nothing_and_counts_nothing_twice() -> None:
+    bodies = [*a_fleet(tenants=2, vms=2, windows=1), b"{"]
+    expected = report_of(samples_of(plain(bodies[:-1])))
+    position, interrupted = 0, True
+    while interrupted:
+        position += 1
+        memory = MemoryDocuments()
+        tables = Tables(memory)
+
+        async def attempt(tables: Tables = tables) -> None:
+            await deliver(tables, bodies)
+            await average(tables)
+
+        interrupted = await _interrupted(memory, position, attempt)
+        # The queue delivers again, the timer fires again.
+        await deliver(tables, bodies)
+        await work_off(tables)
+        assert await the_report(tables) == expected, f"after a failure at call {position}"
+        assert len(await tables.quarantined("2026-09-21")) == 1
+        assert len(await tables.entries(TENANTS)) == 2
+    assert position > 50
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 14), st.floats(0, 9)), max_size=12))
+@settings(max_examples=40, deadline=None)
+async def test_any_samples_in_any_batches_give_the_oracles_report(samples: list[tuple[int, int, int, float]]) -> None:
+    bodies = [
+        a_message(records_of(f"t{tenant}", f"v{vm}", KEY, {WINDOW_START + 60 * minute: value}))
+        for tenant, vm, minute, value in samples
+    ]
+    tables = Tables(MemoryDocuments())
+    for body in bodies:
+        await deliver(tables, [body])
+        await average(tables)
+    await work_off(tables)
+    assert await the_report(tables) == report_of(samples_of(bodies))
+
+
+async def test_the_catalogue_lists_counters_tenants_and_vms_with_their_newest_minutes(tables: Tables) -> None:
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [1.0] * 3))])
+    await work_off(tables)
+    newest = WINDOW_START + 30 + 120
+    for kind, name in ((COUNTERS, KEY), (TENANTS, TENANT), (vms_of(TENANT), VM)):
+        entries = await tables.entries(kind)
+        assert {found: entry.value.newest for found, entry in entries.items()} == {name: newest}
+
+
+async def test_ingesting_one_new_vm_window_is_one_write(memory: MemoryDocuments) -> None:
+    calls = []
+
+    async def watch(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
+        if call.startswith("before"):
+            calls.append((call, table))
+
+    memory.hook = watch
+    messages = [Message(a_message(records_of(TENANT, VM, KEY, [1.0] * 15)), "m", NOW)]
+    await ingest(Tables(memory), messages, HORIZON)
+    assert calls == [("before create", "samples"), ("before upsert", "marks")]
