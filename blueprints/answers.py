@@ -6,7 +6,6 @@ The only place that knows status codes.
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from blueprints.services import Services, services
 from domain.errors import BadParameters, Misconfigured, NeverSeen, Unavailable
 
 log = logging.getLogger(__name__)
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 Parameters = TypeVar("Parameters", bound=NoParameters)
 
@@ -64,9 +64,10 @@ def problem(
     )
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def _headers(content_type: str) -> dict[str, str]:

@@ -44,16 +44,14 @@ def _name(text: str) -> str:
 
 def _whole_number(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_MINUTES:
-        message = f"must be a whole number from 1 to {MOST_MINUTES}"
-        raise ValueError(message)
+        raise ValueError(f"must be a whole number from 1 to {MOST_MINUTES}")
     return int(text)
 
 
 def _aggregation(text: str) -> str:
     word = text.strip().strip("\"'").lower()
     if word not in AGGREGATIONS:
-        message = "must be avg, min or max"
-        raise ValueError(message)
+        raise ValueError("must be avg, min or max")
     return word
 
 
@@ -61,8 +59,7 @@ def _moment(text: str) -> int:
     message = "must be Unix seconds or ISO 8601, for example 2026-11-24T09:30:00Z"
     if re.fullmatch(r"[0-9]{1,18}", text):
         if int(text) >= MILLISECONDS:
-            message = "seems to be in milliseconds; Unix seconds are expected"
-            raise ValueError(message)
+            raise ValueError("seems to be in milliseconds; Unix seconds are expected")
         seconds = int(text)
     else:
         try:
@@ -72,16 +69,14 @@ def _moment(text: str) -> int:
         except (ValueError, OverflowError) as error:
             raise ValueError(message) from error
     if not 0 <= seconds < 10_000_000_000:  # noqa: PLR2004  (ten digits, as in the store's ids)
-        message = "is out of range"
-        raise ValueError(message)
+        raise ValueError("is out of range")
     return seconds
 
 
 def _flag(text: str) -> bool:
     word = text.strip().lower()
     if word not in ("true", "false"):
-        message = "must be true or false"
-        raise ValueError(message)
+        raise ValueError("must be true or false")
     return word == "true"
 
 

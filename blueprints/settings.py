@@ -4,14 +4,19 @@ Trigger attributes name two more that the Functions host resolves itself: ``AVER
 ``QUEUE_NAME``, besides the connection ``ServiceBusConnection``.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.counters import Reduction
 from domain.errors import Misconfigured
+
+
+def _parsed(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -29,6 +34,8 @@ class Settings(BaseSettings):
     ] = 20
     reductions: Annotated[
         dict[str, Reduction],
+        NoDecode,  # parsed by the validator, so that bad JSON is named beside the other problems
+        BeforeValidator(_parsed),
         Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
     ] = {}
 

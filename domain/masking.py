@@ -41,11 +41,9 @@ def _mask(kind: str, names: tuple[str, ...], key: bytes) -> str:
     if is_masked(names[-1]):
         return names[-1]
     if not key:
-        message = "the masking key is empty"
-        raise ValueError(message)
+        raise ValueError("the masking key is empty")
     if not names[-1].strip():
-        message = "an empty name can't be masked"
-        raise ValueError(message)
+        raise ValueError("an empty name can't be masked")
     text = "\0".join([kind, *[name if is_masked(name) else name.strip().casefold() for name in names]])
     digest = hmac.new(key, text.encode(), hashlib.sha256).digest()[:_BYTES]
     return f"{kind}-{base64.urlsafe_b64encode(digest).decode('ascii')}"

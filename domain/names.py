@@ -54,8 +54,7 @@ def split_key(key: str) -> tuple[str, str]:
     """
     perf_type, dot, perf_name = key.partition(".")
     if not (dot and perf_type and perf_name):
-        message = f"{key!r} is no PerfType.PerfName"
-        raise ValueError(message)
+        raise ValueError(f"{key!r} is no PerfType.PerfName")
     return perf_type, perf_name
 
 

@@ -93,8 +93,7 @@ def _fitting(batch: Sequence[Sample], limit: int, *, gzip: bool) -> Iterator[Seq
         yield batch
         return
     if len(batch) == 1:
-        message = f"one sample does not fit into a message of {limit:,} bytes"
-        raise TooLarge(message)
+        raise TooLarge(f"one sample does not fit into a message of {limit:,} bytes")
     for half in _halves(batch):
         yield from _fitting(half, limit, gzip=gzip)
 

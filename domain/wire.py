@@ -71,12 +71,10 @@ def unpack(body: bytes) -> bytes:
     Raises BadMessage where it is empty, unpacks to more than MAX_BYTES, or is broken or cut off.
     """
     if not body:
-        message = "the message is empty"
-        raise BadMessage(message)
+        raise BadMessage("the message is empty")
     if not body.startswith(GZIP_MAGIC):
         if len(body) > MAX_BYTES:
-            message = f"the message has {len(body):,} bytes; at most {MAX_BYTES:,} are read"
-            raise BadMessage(message)
+            raise BadMessage(f"the message has {len(body):,} bytes; at most {MAX_BYTES:,} are read")
         return body
     chunks: list[bytes] = []
     room = MAX_BYTES
@@ -85,15 +83,12 @@ def unpack(body: bytes) -> bytes:
         try:
             chunks.append(unzip.decompress(body, room + 1))
         except zlib.error as error:
-            message = f"the message begins like gzip but can't be unzipped: {error}"
-            raise BadMessage(message) from error
+            raise BadMessage(f"the message begins like gzip but can't be unzipped: {error}") from error
         room -= len(chunks[-1])
         if room < 0:
-            message = f"the message unzips to more than {MAX_BYTES:,} bytes"
-            raise BadMessage(message)
+            raise BadMessage(f"the message unzips to more than {MAX_BYTES:,} bytes")
         if not unzip.eof:
-            message = "the message begins like gzip but is cut off"
-            raise BadMessage(message)
+            raise BadMessage("the message begins like gzip but is cut off")
         body = unzip.unused_data
     return b"".join(chunks)
 
@@ -103,24 +98,18 @@ def _decode_leniently(text: bytes) -> Decoded:
     try:
         message = json.loads(text.decode(), parse_int=_parse_int)
     except UnicodeDecodeError as error:
-        reason = f"the message is not UTF-8: {error.reason} at byte {error.start}"
-        raise BadMessage(reason) from error
+        raise BadMessage(f"the message is not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
-        reason = "the message is malformed JSON: nested too deeply"
-        raise BadMessage(reason) from error
+        raise BadMessage("the message is malformed JSON: nested too deeply") from error
     except ValueError as error:
-        reason = f"the message is malformed JSON: {error}"
-        raise BadMessage(reason) from error
+        raise BadMessage(f"the message is malformed JSON: {error}") from error
     if not isinstance(message, dict):
-        reason = f"the message is not a JSON object but {_json_type(message)}"
-        raise BadMessage(reason)
+        raise BadMessage(f"the message is not a JSON object but {_json_type(message)}")
     if "metrics" not in message:
-        reason = 'the message has no "metrics"'
-        raise BadMessage(reason)
+        raise BadMessage('the message has no "metrics"')
     elements = message["metrics"]
     if not isinstance(elements, list):
-        reason = f'"metrics" is not a list but {_json_type(elements)}'
-        raise BadMessage(reason)
+        raise BadMessage(f'"metrics" is not a list but {_json_type(elements)}')
     samples: list[Sample] = []
     positions: list[int] = []
     refused: list[Refused] = []
@@ -140,16 +129,14 @@ def _sample_of(element: object) -> Sample:
     except OverflowError:
         sample = None
     if sample is None or not math.isfinite(sample.PerfValue):
-        message = "PerfValue is not a finite number"
-        raise ValueError(message)
+        raise ValueError("PerfValue is not a finite number")
     for name in Sample.__struct_fields__:
         value = getattr(sample, name)
         if isinstance(value, str) and not value.isascii():
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                message = f"{name} holds half a surrogate pair, which is no character"
-                raise ValueError(message) from error
+                raise ValueError(f"{name} holds half a surrogate pair, which is no character") from error
     return sample
 
 

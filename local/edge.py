@@ -1,8 +1,8 @@
 """The edge of the local system, as a program: the fleet's agents, this machine's agent, and each tenant's SPOC.
 
 ``python -m local.edge``, started by the local host. Everything goes the real way: readings → agent → file → SPOC →
-queue folder. On the first start it fills the last two hours; then it reads every ten seconds and pushes every minute, so that
-a developer need not wait for a quarter of an hour.
+queue folder. On the first start it fills the last two hours; then it reads every ten seconds and pushes every minute,
+so that a developer need not wait for a quarter of an hour.
 """
 
 import argparse

@@ -238,8 +238,7 @@ async def _known(tables: Tables, kind: str, name: str, what: str) -> Entry:
     for spelling in dict.fromkeys([name, name.replace(" ", "+")]):
         if entry := await tables.entry(kind, spelling):
             return entry.value
-    message = f"no {what} named {name!r} has been seen"
-    raise NeverSeen(message)
+    raise NeverSeen(f"no {what} named {name!r} has been seen")
 
 
 async def _sorted_entries(tables: Tables, kind: str) -> list[Entry]:

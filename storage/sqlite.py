@@ -90,8 +90,7 @@ class SqliteDocuments:
             self._writer.execute(_CREATE)
             self._reader = self._connect()
         except (OSError, sqlite3.Error) as error:
-            message = f"the store {path} can't be opened: {error}"
-            raise Unavailable(message) from error
+            raise Unavailable(f"the store {path} can't be opened: {error}") from error
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
 
     def _connect(self) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ from domain.masking import is_masked, mask_tenant, mask_vm
 from domain.names import decode_name, encode_name, key_of, name_problem, split_key
 from tests.builders import TENANT, VM
 
-names = st.text(st.characters(exclude_categories=("Cs",)))
+names = st.text(st.characters(exclude_categories=["Cs"]))
 KEY = b"a key"
 
 

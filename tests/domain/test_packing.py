@@ -1,6 +1,7 @@
 """Packing: every message fits, nothing is lost, and the same batches make the same messages."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -68,7 +69,7 @@ def test_a_vm_too_large_for_one_message_is_split_by_time() -> None:
     messages = list(pack([a_batch(1, 4, 3)], LIMIT, gzip=False))
     spans = [{sample.timestamp for sample in wire.decode(message.body).samples} for message in messages]
     assert len(messages) > 1
-    assert all(max(early) < min(late) for early, late in zip(spans, spans[1:], strict=False))
+    assert all(max(early) < min(late) for early, late in pairwise(spans))
 
 
 def test_a_sample_too_large_for_any_message_is_said_so() -> None:

@@ -132,7 +132,7 @@ json_values = st.recursive(
     max_leaves=20,
 )
 field_values = json_values | st.sampled_from(list(a_record().values()))
-near_records = st.fixed_dictionaries({}, optional={name: field_values for name in a_record()})
+near_records = st.fixed_dictionaries({}, optional=dict.fromkeys(a_record(), field_values))
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(gzip.compress))

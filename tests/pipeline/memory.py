@@ -43,8 +43,7 @@ class MemoryDocuments:
 
     async def _before(self, call: str, table: str, document_id: str) -> None:
         if self._closed:
-            message = "closed"
-            raise Unavailable(message)
+            raise Unavailable("closed")
         await self.hook(f"before {call}", table, document_id)
 
     async def read(self, table: str, partition: str, document_id: str) -> Document | None:

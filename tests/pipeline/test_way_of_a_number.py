@@ -106,7 +106,8 @@ async def test_where_two_messages_contradict_each_other_the_later_wins(tables: T
 
 @pytest.mark.parametrize("apart", [True, False], ids=["in two batches", "in one batch"])
 async def test_two_halves_of_a_vms_window_make_one(tables: Tables, apart: bool) -> None:
-    early, late = {}, {}
+    early: dict[int, float] = {}
+    late: dict[int, float] = {}
     for index, at in enumerate(minutes_of(WINDOW_START)):
         (early if index < 7 else late)[at] = float(index)
     halves = [a_message(records_of(TENANT, VM, KEY, half)) for half in (late, early)]
@@ -280,8 +281,7 @@ async def _interrupted(memory: MemoryDocuments, at: int, work: Any) -> bool:
         nonlocal calls
         calls += 1
         if calls == at:
-            message = "injected"
-            raise Unavailable(message)
+            raise Unavailable("injected")
 
     memory.hook = fail
     try:

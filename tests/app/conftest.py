@@ -1,0 +1,122 @@
+"""The real local host, as its users start it: a process on a free port with a data folder of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """Return the condition's value as soon as it is true. Fails after a minute, saying for what it waited."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"waited {PATIENCE:.0f} s in vain for {what}")
+
+
+def a_free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Local:
+    """``python -m local`` with a data folder."""
+
+    data: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=a_free_port)
+    process: "subprocess.Popen[str] | None" = None
+
+    @property
+    def log(self) -> str:
+        return (self.data.parent / f"{self.data.name}.log").read_text()
+
+    def start(self) -> "Local":
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("COV")},
+            "PORT": str(self.port),
+            "DATA": str(self.data),
+            "FLEET": "0",
+            "AVERAGING_SCHEDULE": "* * * * * *",
+            **self.settings,
+        }
+        with (self.data.parent / f"{self.data.name}.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local"],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        wait_for(lambda: self.process and (self.process.poll() is not None or "Ctrl-C ends" in self.log), "the start")
+        return self
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, Any, dict[str, str]]:
+        """Return the status, the body (decoded where it is JSON) and the headers (names in lower case)."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
+                status, body, headers = response.status, response.read(), response.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                status, body, headers = error.code, error.read(), error.headers
+        kind = headers.get_content_type()
+        decoded = json.loads(body) if "json" in kind else body
+        return status, decoded, {name.lower(): value for name, value in headers.items()}
+
+    def put(self, name: str, body: bytes) -> None:
+        """Move a message into the queue."""
+        temporary = self.data / f"{name}.tmp"
+        temporary.write_bytes(body)
+        temporary.replace(self.data / "queue" / name)
+
+    def settled(self) -> None:
+        """Wait until all that was put is averaged."""
+
+        def worked_off() -> bool:
+            waiting = [path for path in (self.data / "queue").iterdir() if path.is_file()]
+            return not waiting and self.get("/v1/health")[1].get("dirtyMarks") == 0
+
+        wait_for(worked_off, "the queue and the marks to be worked off")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    host = Local(tmp_path / "data")
+    yield host
+    if host.process and host.process.poll() is None:
+        host.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def shared_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """One running host for the tests of a module that only add to it."""
+    host = Local(tmp_path_factory.mktemp("host") / "data").start()
+    yield host
+    host.stop(signal.SIGKILL)

@@ -1,0 +1,138 @@
+"""The function app as the Functions host sees it: its functions, their bindings, and what importing it needs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blueprints import settings
+from domain.errors import Misconfigured
+
+ROOT = Path(__file__).parents[2]
+LIST_FUNCTIONS = """
+import asyncio, json, sys
+from pathlib import Path
+from local.worker import Worker
+worker = asyncio.run(Worker.load(Path.cwd()))
+print(json.dumps({name: function.bindings for name, function in worker.functions.items()}))
+"""
+
+
+def http(route: str, level: str) -> dict[str, Any]:
+    return {"type": "httpTrigger", "route": route, "methods": ["GET"], "authLevel": level}
+
+
+EXPECTED: dict[str, dict[str, Any]] = {
+    "ingest": {
+        "type": "serviceBusTrigger",
+        "queueName": "%QUEUE_NAME%",
+        "connection": "ServiceBusConnection",
+        "cardinality": "MANY",
+        "dataType": "BINARY",
+    },
+    "average": {"type": "timerTrigger", "schedule": "%AVERAGING_SCHEDULE%"},
+    "get_data": http("v1/get-data", "FUNCTION"),
+    "get_tenant_data": http("v1/get-tenant-data", "FUNCTION"),
+    "counters": http("v1/counters", "FUNCTION"),
+    "tenants": http("v1/tenants", "FUNCTION"),
+    "vms": http("v1/vms", "FUNCTION"),
+    "health": http("v1/health", "ANONYMOUS"),
+    "page": http("{empty:maxlength(0)?}", "ANONYMOUS"),
+    "page_assets": http("assets/{*name}", "ANONYMOUS"),
+}
+
+
+def run_alone(code: str) -> str:
+    """Run code in a process that has nothing in its environment."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_worker_library_indexes_exactly_these_functions_with_these_bindings() -> None:
+    found = json.loads(run_alone(LIST_FUNCTIONS).splitlines()[-1])
+    triggers = {
+        name: {key: value for key, value in bindings[0].items() if key in EXPECTED.get(name, {})}
+        for name, bindings in found.items()
+    }
+    assert triggers == EXPECTED
+
+
+def test_importing_the_app_reads_no_environment_and_loads_no_sdk_of_a_service() -> None:
+    code = """
+import os, sys
+class Watched(dict):
+    def __getitem__(self, name): raise SystemExit(f"read {name}")
+import azure.functions
+os_environ, os.environ = os.environ, Watched()
+import function_app
+os.environ = os_environ
+print([name for name in ("azure.cosmos", "azure.servicebus", "azure.identity", "sqlite3") if name in sys.modules])
+"""
+    assert run_alone(code).strip() == "[]"
+
+
+def test_requirements_of_the_app_hold_nothing_of_local_test_or_benchmark_use() -> None:
+    names = {
+        line.split(">")[0].split("=")[0].strip()
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+    assert names == {
+        "azure-functions",
+        "azure-functions-durable",
+        "azure-cosmos",
+        "azure-identity",
+        "azure-servicebus",
+        "msgspec",
+        "pydantic",
+        "pydantic-settings",
+    }
+
+
+def clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in settings.Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_settings_have_defaults_for_all_but_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear(monkeypatch)
+    monkeypatch.setenv("SQLITE_PATH", "x.db")
+    loaded = settings.load()
+    assert (loaded.samples_retention_days, loaded.report_retention_days, loaded.push_grace_minutes) == (30, 400, 20)
+
+
+def test_every_missing_or_malformed_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear(monkeypatch)
+    monkeypatch.setenv("PUSH_GRACE_MINUTES", "soon")
+    monkeypatch.setenv("SAMPLES_RETENTION_DAYS", "0")
+    monkeypatch.setenv("REDUCTIONS", '{"a.b": "median"}')
+    with pytest.raises(Misconfigured) as error:
+        settings.load()
+    for name in ("SQLITE_PATH", "PUSH_GRACE_MINUTES", "SAMPLES_RETENTION_DAYS", "REDUCTIONS"):
+        assert name in str(error.value)
+
+
+def test_reductions_that_are_no_json_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear(monkeypatch)
+    monkeypatch.setenv("SQLITE_PATH", "x.db")
+    monkeypatch.setenv("REDUCTIONS", "{")
+    with pytest.raises(Misconfigured, match="REDUCTIONS"):
+        settings.load()
+
+
+def test_the_sample_of_local_settings_loads_through_the_settings_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+    clear(monkeypatch)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert settings.load().sqlite_path == Path(values["SQLITE_PATH"])
+    referred = {name.strip("%") for trigger in EXPECTED.values() for name in trigger.values() if "%" in str(name)}
+    assert referred <= set(values)
