@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS documents (
     "table" TEXT NOT NULL, partition TEXT NOT NULL, id TEXT NOT NULL,
     etag TEXT NOT NULL, written INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY ("table", partition, id)
-) WITHOUT ROWID
+)
 """
 _HERE = '"table" = ?1 AND partition = ?2 AND id = ?3'
 _READ = f"SELECT id, body, etag FROM documents WHERE {_HERE} AND written > ?4"  # noqa: S608  (constants)
@@ -95,7 +95,6 @@ class SqliteDocuments:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA page_size = 8192")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16384")

@@ -1,0 +1,179 @@
+"""``python -m benchmarks`` (``make bench``): ingest, queries, averaging, memory; each beside what it is compared with.
+
+Everything runs pinned to one core, so wall time is that of one core. Name one or more to run only these.
+"""
+
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
+from domain.minutes import WINDOW
+from domain.samples import Horizon
+from pipeline import queries
+from pipeline.averaging import average
+from pipeline.ingest import Message, ingest
+from pipeline.queries import Question
+from storage.schema import schema
+from storage.sqlite import SqliteDocuments
+from storage.tables import Tables
+
+BATCH = 64
+"""As host.json's maxMessageBatchSize."""
+
+HORIZON = Horizon.at(NOW, 30 * 86_400)
+GRACE = 1200
+ROOT = Path(__file__).parent.parent
+
+
+@contextlib.asynccontextmanager
+async def a_store() -> AsyncIterator[tuple[Tables, Path]]:
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
+        path = Path(folder) / "store.db"
+        documents = SqliteDocuments(path, schema(30, 400), lambda: NOW)
+        yield Tables(documents), path
+        await documents.close()
+
+
+def batches(bodies: Iterable[bytes]) -> Iterator[list[Message]]:
+    waiting = iter(bodies)
+    while part := list(islice(waiting, BATCH)):
+        yield [Message(body, "m", NOW) for body in part]
+
+
+async def fill(tables: Tables, bodies: Iterable[bytes]) -> None:
+    for batch in batches(bodies):
+        await ingest(tables, batch, HORIZON)
+
+
+async def measure(work: Callable[[], Awaitable[object]], times: int) -> float:
+    """The median seconds of a call."""
+    spent = []
+    for _ in range(times):
+        start = time.perf_counter()
+        await work()
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent)
+
+
+async def bench_ingest() -> None:
+    bodies = list(messages(10, 100))
+    samples = len(bodies) * 600
+    async with a_store() as (tables, path):
+        start = time.perf_counter()
+        for body in bodies:
+            orjson.loads(body)
+        loads = samples / (time.perf_counter() - start)
+        start = time.perf_counter()
+        await fill(tables, bodies)
+        rate = samples / (time.perf_counter() - start)
+        print(f"ingest              {rate:>12,.0f} samples/s into durable SQLite ({len(bodies)} messages of 600)")
+        print(f"  orjson.loads alone{loads:>12,.0f} samples/s; ingest is {rate / loads:.2f} of it (at least 0.20)")
+        await tables.documents.close()
+        size = path.stat().st_size
+        print(f"  on disk           {size / samples:>12.1f} bytes a sample")
+
+
+async def bench_queries() -> None:
+    key = keys(1)[0]
+    medians = {}
+    for vms in (400, 10_000):
+        async with a_store() as (tables, _):
+            for window in range(4):
+                await fill(tables, messages(20, vms // 20, LAST_WINDOW - window * WINDOW, counters=4))
+            await average(tables)
+            fleet = Question(key, minutes=60)
+
+            async def get_data(tables: Tables = tables, fleet: Question = fleet) -> None:
+                answer = await queries.get_data(tables, fleet, NOW, GRACE)
+                assert len(answer.data) == 60  # noqa: S101
+
+            async def get_tenant_data(tables: Tables = tables, fleet: Question = fleet) -> None:
+                names = tenant_name(3), vm_name(3, 7)
+                answer = await queries.get_tenant_data(tables, fleet, *names, NOW, GRACE)
+                assert answer.data[0].PerfValue is not None  # noqa: S101
+
+            medians[vms] = (await measure(get_data, 200), await measure(get_tenant_data, 100))
+            print(f"get-data 60 min     {medians[vms][0] * 1e3:>12.2f} ms with {vms:,} VMs (under 1)")
+            print(f"  get-tenant-data   {medians[vms][1] * 1e3:>12.2f} ms")
+    print(f"  10,000 VMs / 400  {medians[10_000][0] / medians[400][0]:>12.2f} times")
+
+
+async def bench_averaging() -> None:
+    base = None
+    for tenants in (4, 20, 100):
+        async with a_store() as (tables, _):
+            await fill(tables, messages(tenants, 100))
+            start = time.perf_counter()
+            done = await average(tables)
+            whole = time.perf_counter() - start
+            spent = []
+            for repeat in range(3):
+                # The tenant's whole window anew, with other values: all of its rows change.
+                fresh = (
+                    message(1, vm, LAST_WINDOW).replace(b'"PerfValue":', b'"PerfValue":%d' % (repeat + 1))
+                    for vm in range(100)
+                )
+                await fill(tables, fresh)
+                start = time.perf_counter()
+                again = await average(tables)
+                spent.append(time.perf_counter() - start)
+            one = statistics.median(spent)
+            base = base or one
+            print(f"averaging           {one * 1e3:>12.0f} ms after one tenant (100 VMs) of {tenants} changed")
+            print(f"  beside the first  {one / base:>12.2f} times the first ({again.rows} rows)")
+            print(f"  all from scratch  {whole:>12.2f} s ({done.rows} rows)")
+
+
+def bench_memory() -> None:
+    """The local host's peak memory while it takes 1,000 messages that wait in its queue."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
+        data = Path(folder)
+        queue = data / "queue"
+        queue.mkdir()
+        window = int(time.time()) // WINDOW * WINDOW - WINDOW
+        for number in range(1000):
+            (queue / f"m{number}").write_bytes(message(number % 10, number, window))
+        environment = {**os.environ, "DATA": folder, "FLEET": "0", "PORT": "7199", "AVERAGING_SCHEDULE": "* * * * * *"}
+        start = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, "-m", "local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        ) as host:
+            while any(each.is_file() for each in queue.iterdir()):
+                time.sleep(0.05)
+            seconds = time.perf_counter() - start
+            time.sleep(5)  # and the averaging after it
+            status = Path(f"/proc/{host.pid}/status").read_text()
+            host.terminate()
+        peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        print(f"memory of the host  {peak / 1024:>12.0f} MB at most, ingesting 1,000 messages (under 200)")
+        print(f"  start to drained  {seconds:>12.1f} s")
+
+
+BENCHMARKS: dict[str, Callable[[], object]] = {
+    "ingest": lambda: asyncio.run(bench_ingest()),
+    "queries": lambda: asyncio.run(bench_queries()),
+    "averaging": lambda: asyncio.run(bench_averaging()),
+    "memory": bench_memory,
+}
+
+
+def main() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    for name in sys.argv[1:] or BENCHMARKS:
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Message bytes of a fleet of any size, in the form of the wire, made quickly."""
+
+import random
+from collections.abc import Iterator
+
+import orjson
+
+from domain.minutes import WINDOW, minutes_of
+
+NOW = 1_790_000_000 // WINDOW * WINDOW + WINDOW
+LAST_WINDOW = NOW - WINDOW
+TYPES = ("win_cpu", "win_mem", "win_disk", "win_net")
+
+
+def keys(counters: int) -> list[str]:
+    return [f"{TYPES[number % 4]}.percent_of_something_{number}" for number in range(counters)]
+
+
+def tenant_name(tenant: int) -> str:
+    return f"wYAVC3oWQU+ozhgAAg5f/w=={637_841_132_085_000_000 + tenant}"
+
+
+def vm_name(tenant: int, vm: int) -> str:
+    return f"Sharedfk6hZ4v5Xkmu0clBsg+aYw=={tenant * 100_000 + vm}"
+
+
+def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40) -> bytes:
+    """One VM's window: 15 samples a counter, about 317 bytes each."""
+    chance = random.Random(tenant * 1_000_003 + vm * 101 + window)
+    who = {
+        "MaskedTenantId": tenant_name(tenant),
+        "SiteName": None,
+        "MaskedVMName": vm_name(tenant, vm),
+        "ResourcePoolName": "Shared-ngXXH",
+        "Region": "centralindia",
+        "MachineSize": "Standard_D4s_v4",
+    }
+    names = [key.split(".") for key in keys(counters)]
+    metrics = [
+        {
+            "timestamp": timestamp,
+            **who,
+            "PerfName": name,
+            "PerfValue": round(chance.random() * 100, 2),
+            "PerfType": perf_type,
+        }
+        for timestamp in minutes_of(window)
+        for perf_type, name in names
+    ]
+    return orjson.dumps({"metrics": metrics})
+
+
+def messages(tenants: int, vms: int, window: int = LAST_WINDOW, counters: int = 40) -> Iterator[bytes]:
+    """Every VM's message of one window, tenant by tenant."""
+    for tenant in range(tenants):
+        for vm in range(vms):
+            yield message(tenant, vm, window, counters)
