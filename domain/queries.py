@@ -165,7 +165,7 @@ def _grouped(minutes: Sequence[Minute], span: Span, interval: int) -> Iterator[t
 def _as_partial(row: ReportRow) -> Partial:
     # The row's average is rounded, so this is no exact partial; it serves figures over groups, which are derived.
     total = max(-exact.GREATEST, min(row.average * row.count, exact.GREATEST))
-    return Partial(row.count, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
+    return Partial(row.count, row.tenants, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
 
 
 def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggregation) -> list[FleetItem]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.minutes import MINUTE
-from domain.names import key_of, split_key
-from domain.partials import Partial
+from domain.minutes import MINUTE, minutes_of
+from domain.names import split_key
+from domain.rollups import Series
 
 HOUR = 60 * MINUTE
 
@@ -27,26 +27,25 @@ class ReportRow:
     max: float
     stddev: float
 
-    @property
-    def key(self) -> str:
-        """The counter."""
-        return key_of(self.PerfType, self.PerfName)
 
-
-def report_row(key: str, timestamp: int, partial: Partial, tenants: int) -> ReportRow:
-    """Return the report row of a counter and minute from the fleet's partial."""
+def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
+    """Return a counter's report rows of a window from the fleet's series, oldest first; none for a minute without."""
     perf_type, perf_name = split_key(key)
-    return ReportRow(
-        timestamp,
-        perf_type,
-        perf_name,
-        partial.mean,
-        partial.count,
-        tenants,
-        partial.least,
-        partial.greatest,
-        partial.stddev,
-    )
+    return [
+        ReportRow(
+            timestamp,
+            perf_type,
+            perf_name,
+            partial.mean,
+            partial.count,
+            partial.tenants,
+            partial.least,
+            partial.greatest,
+            partial.stddev,
+        )
+        for timestamp, partial in zip(minutes_of(window), series, strict=True)
+        if partial
+    ]
 
 
 def coverage(count: int, timestamp: int, counts: Mapping[int, int]) -> float:

@@ -1,19 +1,20 @@
 """Averaging: from dirty marks to report rows. Work follows change, and no lock is held.
 
-For each mark: read the tenant's rollup, then its VM windows, and write the rollup if it changed. For each window with
-marks: read the report rows, then all tenants' rollups, and write the rows that changed; then the catalogue; then clear
-the marks, each with the etag that it was read with. Everything is derived from what is stored, so any step may be done
-twice, by anyone, in any overlap: a target is always read before its sources and written only with its etag, so an old
-result can't stay over a new one.
+For each mark: read the tenant's rollup, then its VM windows, and write the rollup if it changed. For each branch of the
+tree that a marked tenant hangs on, from the tenants up: read its rollup, then those below it, and write it if it
+changed. For each window with marks: read the report, then the greatest branches' rollups, and write the counters that
+changed; then the catalogue; then clear the marks, each with the etag that it was read with. Everything is derived from
+what is stored, so any step may be done twice, by anyone, in any overlap: a target is always read before its sources and
+written only with its etag, so an old result can't stay over a new one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from domain.minutes import minutes_of
-from domain.partials import merge_rollups, roll_up
-from domain.report import ReportRow, report_row
+from domain.minutes import MINUTES_PER_WINDOW, minutes_of
+from domain.report import ReportRow, report_rows
+from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up
 from pipeline.concurrency import together
 from storage.documents import Changed, Conflict, Gone
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, Stored, Tables, vms_of
@@ -23,8 +24,10 @@ SEEN_EVERY = 3600
 
 Renewing it with every window would add half again to what a sample costs to store, for a figure in a list."""
 
-TENANTS_AT_ONCE = 8
-"""How many tenants are rolled up side by side: enough to hide the store's latency, few enough for memory."""
+ROLLUPS_AT_ONCE = 8
+"""How many rollups are made side by side: enough to hide the store's latency, few enough for memory."""
+
+NO_SERIES: Series = [None] * MINUTES_PER_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,78 +55,97 @@ async def average(tables: Tables) -> Averaged:
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> int:
     """Work off the marks of one window; return how many report rows were written."""
     tenants = [mark.value.tenant for mark in marks]
-    keys: set[str] = set()
-    for before, after in await together((_roll_up(tables, tenant, window) for tenant in tenants), TENANTS_AT_ONCE):
-        # All of a tenant's counters and not only those that changed now: a run that died after writing the rollup has
-        # left the report to do. And those that it has no more: their rows have to go.
-        keys |= {*before, *after}
-    written = await _write_rows(tables, window, sorted(keys))
+    # All of a tenant's counters and not only those that changed now: a run that died after writing the rollup has
+    # left the report to do. And those that it has no more: their rows have to go.
+    keys: set[str] = set().union(
+        *await together((_roll_up(tables, tenant, window) for tenant in tenants), ROLLUPS_AT_ONCE)
+    )
+    branches = {Node.of(tenant).parent for tenant in tenants}
+    while branches != {FLEET}:
+        await together((_merge_branch(tables, branch, window) for branch in sorted(branches)), ROLLUPS_AT_ONCE)
+        branches = {branch.parent for branch in branches}
+    written = await _write_report(tables, window, sorted(keys))
     await together(_clear(tables, mark) for mark in marks)
     return written
 
 
-async def _roll_up(tables: Tables, tenant: str, window: int) -> tuple[Iterable[str], Iterable[str]]:
+async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
     """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date; return its counters before and now."""
-    while True:
-        stored = await tables.rollup(tenant, window)
-        vms: list[Entry] = []
+    vms: list[Entry] = []
+
+    async def derive() -> Rollup:
+        vms.clear()
         series: list[Mapping[str, Sequence[float | None]]] = []
         async for vm_window in tables.vm_windows(tenant, window):
             series.append(vm_window.series)
             newest = _newest(window, vm_window.series.values())
             vms.append(Entry(vm_window.vm, newest, vm_window.dimensions))
-        rollup = roll_up(tenant, window, series)
+        return roll_up(series)
+
+    keys = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
+    await _enter(tables, vms_of(tenant), vms, SEEN_EVERY)
+    if vms:
+        await _enter(tables, TENANTS, [Entry(tenant, max(vm.newest for vm in vms))])
+    return keys
+
+
+async def _merge_branch(tables: Tables, branch: Node, window: int) -> None:
+    """Bring a branch's rollup up to date."""
+
+    async def derive() -> Rollup:
+        return merge_rollups(await tables.rollups_below(branch, window))
+
+    await _bring_up_to_date(tables, branch, window, derive)
+
+
+async def _bring_up_to_date(
+    tables: Tables, node: Node, window: int, derive: Callable[[], Awaitable[Rollup]]
+) -> set[str]:
+    """Write a node's rollup, derived from what is below it, if it changed; return its counters before and now."""
+    while True:
+        stored = await tables.rollup(node, window)
+        rollup = await derive()
         if stored is None or stored.value != rollup:
             try:
-                await tables.write_rollup(rollup, stored.etag if stored else None)
+                await tables.write_rollup(node, window, rollup, stored.etag if stored else None)
             except Conflict:
                 continue
-        await _enter(tables, vms_of(tenant), vms, SEEN_EVERY)
-        if vms:
-            await _enter(tables, TENANTS, [Entry(tenant, max(vm.newest for vm in vms))])
-        return stored.value.series if stored else (), rollup.series
+        return {*(stored.value if stored else ()), *rollup}
 
 
-async def _write_rows(tables: Tables, window: int, keys: Sequence[str]) -> int:
-    """Bring these counters' report rows of a window, and the catalogue of counters, up to date; count the writes."""
-    minutes = minutes_of(window)
-    stored = await together(tables.stored_report_rows(key, minutes[0], minutes[-1]) for key in keys)
-    fleet = merge_rollups([rollup async for rollup in tables.rollups(window)], keys)
-    work = []
-    counters = []
-    for key, before in zip(keys, stored, strict=True):
-        rows = {
-            timestamp: report_row(key, timestamp, *merged)
-            for timestamp, merged in zip(minutes, fleet[key], strict=True)
-            if merged
-        }
-        work.append(_write_counter_rows(tables, rows, before))
-        if rows:
-            counters.append(Entry(key, max(rows)))
-    results = await together(work)
-    await _enter(tables, COUNTERS, counters)
-    written = sum(result for result in results if result is not None)
-    again = [key for key, result in zip(keys, results, strict=True) if result is None]
-    return written + (await _write_rows(tables, window, again) if again else 0)
+async def _write_report(tables: Tables, window: int, keys: Sequence[str]) -> int:
+    """Bring these counters' report rows of a window, and the catalogue of counters, up to date; count the rows."""
+    written = 0
+    while keys:
+        stored = await together(tables.report_window(key, window) for key in keys)
+        fleet = merge_rollups(await tables.rollups_below(FLEET, window))
+        rows = [report_rows(key, window, fleet.get(key, NO_SERIES)) for key in keys]
+        results = await together(
+            _write_counter(tables, key, window, now, before)
+            for key, now, before in zip(keys, rows, stored, strict=True)
+        )
+        newest = [Entry(key, now[-1].timestamp) for key, now in zip(keys, rows, strict=True) if now]
+        await _enter(tables, COUNTERS, newest)
+        written += sum(result for result in results if result is not None)
+        keys = [key for key, result in zip(keys, results, strict=True) if result is None]
+    return written
 
 
-async def _write_counter_rows(
-    tables: Tables, rows: Mapping[int, ReportRow], before: Mapping[int, Stored[ReportRow]]
+async def _write_counter(
+    tables: Tables, key: str, window: int, rows: Sequence[ReportRow], before: Stored[list[ReportRow]] | None
 ) -> int | None:
-    """Write the rows that changed and remove those without samples; count them. None: another run wrote meanwhile."""
-    writes = [
-        tables.write_report_row(row, before[timestamp].etag if timestamp in before else None)
-        for timestamp, row in rows.items()
-        if timestamp not in before or before[timestamp].value != row
-    ]
-    writes += [
-        tables.delete_report_row(old.value, old.etag) for timestamp, old in before.items() if timestamp not in rows
-    ]
+    """Write a counter's rows if they changed; count those that did. None: another run wrote meanwhile."""
+    old = before.value if before else []
+    if rows == old:
+        return 0
     try:
-        await together(writes)
+        if rows:
+            await tables.write_report_window(key, window, rows, before.etag if before else None)
+        elif before:
+            await tables.delete_report_window(key, window, before.etag)
     except Conflict:
         return None
-    return len(writes)
+    return len({row.timestamp for row in {*rows} ^ {*old}})
 
 
 async def _enter(tables: Tables, kind: str, entries: Iterable[Entry], renew_after: int = 0) -> None:
@@ -151,10 +173,10 @@ async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entr
     return True
 
 
-def _newest(window: int, rows: Iterable[Sequence[object]]) -> int:
+def _newest(window: int, rows: Collection[Sequence[object]]) -> int:
     """Return the newest minute in which any of these rows of 15 has a value."""
-    last = max(index for row in rows for index, value in enumerate(row) if value is not None)
-    return minutes_of(window)[last]
+    newest_first = reversed(range(MINUTES_PER_WINDOW))
+    return minutes_of(window)[next(at for at in newest_first if any(row[at] is not None for row in rows))]
 
 
 async def _clear(tables: Tables, mark: Stored[Mark]) -> None:

@@ -19,6 +19,7 @@ from domain.queries import (
     tenant_items,
 )
 from domain.report import HOUR
+from domain.rollups import Node
 from domain.samples import Dimensions
 from pipeline.concurrency import together
 from storage.tables import COUNTERS, TENANTS, Entry, Tables, vms_of
@@ -221,11 +222,11 @@ async def _beside(
 
     async def read(window: int) -> None:
         own = await tables.vm_window(tenant, vm, window)
-        rollup = await tables.rollup(tenant, window)
+        rollup = await tables.rollup(Node.of(tenant), window)
         stamps = minutes_of(window)
         if own and (row := own.value.series.get(key)):
             values.update((at, value) for at, value in zip(stamps, row, strict=True) if value is not None)
-        if rollup and (series := rollup.value.series.get(key)):
+        if rollup and (series := rollup.value.get(key)):
             partials.update((at, partial) for at, partial in zip(stamps, series, strict=True) if partial is not None)
 
     windows = windows_between(minutes[0].row.timestamp, minutes[-1].row.timestamp)

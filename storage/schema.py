@@ -34,8 +34,8 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
     """
     tables = (
         Table(SAMPLES, "tenant and UTC day", "window and VM", (samples_days + 1) * DAY),
-        Table(ROLLUPS, "window", "tenant", (samples_days + 1) * DAY),
-        Table(REPORT, "key", "identifier timestamp", report_days * DAY),
+        Table(ROLLUPS, "window", "level, branch and tenant", (samples_days + 1) * DAY),
+        Table(REPORT, "key", "window", report_days * DAY),
         Table(MARKS, '"dirty"', "window and tenant", None),
         Table(CATALOGUE, 'kind: "counters", "tenants", or the VMs of a tenant', "the name", report_days * DAY),
         Table(QUARANTINE, "UTC day; or UTC day and message", "message; or first position", samples_days * DAY),

@@ -4,14 +4,15 @@ Each table's methods stand together below. Where a caller is to write only what 
 gives a ``Stored`` with the etag and writing takes it back (None: to be created); a ``Conflict`` then says: start anew.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
-from domain.minutes import utc_day
+from domain.minutes import utc_day, window_of
 from domain.names import decode_name, encode_name
-from domain.partials import Partial, Rollup
+from domain.partials import Partial
 from domain.report import ReportRow
+from domain.rollups import Node, Rollup
 from domain.samples import Dimensions, VmWindow
 from storage.documents import Document, Documents
 from storage.schema import CATALOGUE, MARKS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
@@ -90,43 +91,48 @@ class Tables:
         partition, document_id = _samples_partition(window.tenant, window.window), _numbered(window.window, window.vm)
         await self._write(SAMPLES, partition, document_id, body, etag)
 
-    # rollups: a tenant's window a document -----------------------------------------------------------------------
+    # rollups: a window of a tenant, or of a branch of tenants, a document --------------------------------------------
 
-    async def rollup(self, tenant: str, window: int) -> Stored[Rollup] | None:
-        """Read a tenant's rollup of a window."""
-        document = await self.documents.read(ROLLUPS, _number(window), encode_name(tenant))
-        return Stored(_rollup(window, document), document.etag) if document else None
+    async def rollup(self, node: Node, window: int) -> Stored[Rollup] | None:
+        """Read a node's rollup of a window."""
+        document = await self.documents.read(ROLLUPS, _number(window), _node_id(node))
+        return Stored(_rollup(document), document.etag) if document else None
 
-    async def rollups(self, window: int) -> AsyncIterator[Rollup]:
-        """Yield all tenants' rollups of a window, in the order of the tenants' ids."""
-        async for document in self.documents.scan(ROLLUPS, _number(window)):
-            yield _rollup(window, document)
+    async def rollups_below(self, branch: Node, window: int) -> list[Rollup]:
+        """Return the rollups that make up a branch's (or the fleet's), in the order of their ids."""
+        prefix = f"{len(branch.branch) + 1}_{branch.branch}"
+        scan = self.documents.scan(ROLLUPS, _number(window), prefix, prefix + "~")
+        return [_rollup(document) async for document in scan]
 
-    async def write_rollup(self, rollup: Rollup, etag: str | None) -> None:
+    async def write_rollup(self, node: Node, window: int, rollup: Rollup, etag: str | None) -> None:
         """Create (etag None) or replace a rollup. Raises Conflict."""
-        body = {"series": rollup.series}
-        await self._write(ROLLUPS, _number(rollup.window), encode_name(rollup.tenant), body, etag)
+        await self._write(ROLLUPS, _number(window), _node_id(node), {"series": rollup}, etag)
 
-    # report: a counter's minute a document -----------------------------------------------------------------------
+    # report: a counter's window a document, which holds its rows as plain records ------------------------------------
 
     async def report_rows(self, key: str, first: int, last: int) -> list[ReportRow]:
         """Return a counter's rows from one identifier timestamp to another, both included, oldest first."""
-        scan = self.documents.scan(REPORT, key, _number(max(first, 0)), _number(last + 1))
-        return [_report_row(document.body) async for document in scan]
+        scan = self.documents.scan(REPORT, key, _number(max(window_of(first), 0)), _number(last + 1))
+        return [
+            _report_row(row)
+            async for document in scan
+            for row in document.body["rows"]
+            if first <= row["timestamp"] <= last
+        ]
 
-    async def stored_report_rows(self, key: str, first: int, last: int) -> dict[int, Stored[ReportRow]]:
-        """Return the same with etags, by identifier timestamp."""
-        scan = self.documents.scan(REPORT, key, _number(first), _number(last + 1))
-        return {int(document.id): Stored(_report_row(document.body), document.etag) async for document in scan}
+    async def report_window(self, key: str, window: int) -> Stored[list[ReportRow]] | None:
+        """Read a counter's rows of a window."""
+        document = await self.documents.read(REPORT, key, _number(window))
+        return Stored([_report_row(row) for row in document.body["rows"]], document.etag) if document else None
 
-    async def write_report_row(self, row: ReportRow, etag: str | None) -> None:
-        """Create (etag None) or replace a report row. Raises Conflict."""
-        body = {**asdict(row), "PerfValue": row.average}
-        await self._write(REPORT, row.key, _number(row.timestamp), body, etag)
+    async def write_report_window(self, key: str, window: int, rows: Sequence[ReportRow], etag: str | None) -> None:
+        """Create (etag None) or replace a counter's rows of a window. Raises Conflict."""
+        body = {"rows": [_report_record(row) for row in rows]}
+        await self._write(REPORT, key, _number(window), body, etag)
 
-    async def delete_report_row(self, row: ReportRow, etag: str) -> None:
-        """Remove a report row that no sample stands behind any more. Raises Conflict."""
-        await self.documents.delete(REPORT, row.key, _number(row.timestamp), etag)
+    async def delete_report_window(self, key: str, window: int, etag: str) -> None:
+        """Remove a counter's rows of a window that no sample stands behind any more. Raises Conflict."""
+        await self.documents.delete(REPORT, key, _number(window), etag)
 
     # marks -------------------------------------------------------------------------------------------------------
 
@@ -233,12 +239,34 @@ def _vm_window(tenant: str, document: Document) -> VmWindow:
     return VmWindow(tenant, vm, window, Dimensions(**document.body["dimensions"]), document.body["series"])
 
 
-def _rollup(window: int, document: Document) -> Rollup:
-    series = {
+def _node_id(node: Node) -> str:
+    """The level first, so that what hangs on a branch is a range of ids."""
+    if node.tenant is None:
+        return f"{len(node.branch)}_{node.branch}"
+    return f"{len(node.branch) + 1}_{node.branch}_{encode_name(node.tenant)}"
+
+
+def _rollup(document: Document) -> Rollup:
+    return {
         key: [None if partial is None else Partial._make(partial) for partial in partials]
         for key, partials in document.body["series"].items()
     }
-    return Rollup(decode_name(document.id), window, series)
+
+
+def _report_record(row: ReportRow) -> dict[str, Any]:
+    """The report record of the wire: ``PerfValue`` equals ``average``, so that it can be read where a sample can."""
+    return {
+        "timestamp": row.timestamp,
+        "PerfName": row.PerfName,
+        "PerfValue": row.average,
+        "PerfType": row.PerfType,
+        "average": row.average,
+        "count": row.count,
+        "tenants": row.tenants,
+        "min": row.min,
+        "max": row.max,
+        "stddev": row.stddev,
+    }
 
 
 def _report_row(body: Mapping[str, Any]) -> ReportRow:

@@ -12,7 +12,8 @@ from storage.documents import AlreadyExists, Body, Changed, Document, Gone
 from storage.schema import Table
 
 Hook = Callable[[str, str, str], Awaitable[None]]
-"""Awaited before and after every call, with the call's name ("before read", "after create", ...), table and id."""
+"""Awaited before and after every call, with the call's name ("before read", "after create", ...), table and id; and
+with "document" for each that a scan gives."""
 
 
 async def _nothing(call: str, table: str, document_id: str) -> None:
@@ -87,6 +88,7 @@ class MemoryDocuments:
         await self._before("scan", table, from_id)
         for document_id in sorted(key[2] for key in self._documents if key[:2] == (table, partition)):
             if from_id <= document_id < to_id and (found := self._get(table, partition, document_id)):
+                await self.hook("document", table, document_id)
                 yield Document(document_id, json.loads(found[0]), found[1])
         await self.hook("after scan", table, from_id)
 

@@ -1,5 +1,6 @@
 """Ingest and averaging together: what must always hold (DESIGN, section 6), against an independent calculation."""
 
+import dataclasses
 import json
 import random
 from typing import Any
@@ -12,8 +13,8 @@ from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from storage.schema import REPORT
-from storage.tables import COUNTERS, TENANTS, Tables, vms_of
+from storage.schema import REPORT, ROLLUPS
+from storage.tables import COUNTERS, TENANTS, Mark, Tables, vms_of
 from tests.builders import HORIZON, KEY, NOW, TENANT, VM, WINDOW_START, a_message, a_record, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import report_of, samples_of
@@ -204,7 +205,8 @@ async def test_averaging_writes_only_rows_that_changed(memory: MemoryDocuments) 
     at = minutes_of(WINDOW_START)[3]
     await deliver(tables, [a_message(records_of("new", "v", KEY, {at: 1000.0}))])
     await work_off(tables)
-    assert written == [str(at)]
+    assert written == [str(WINDOW_START)]
+    assert (await the_report(tables))[KEY, at]["max"] == 1000
 
 
 async def test_averaging_reads_the_samples_of_dirty_tenants_only(memory: MemoryDocuments) -> None:
@@ -221,6 +223,36 @@ async def test_averaging_reads_the_samples_of_dirty_tenants_only(memory: MemoryD
     await deliver(tables, [a_message(records_of("t/1+==1", "v/0", KEY, [1.0]))])
     await average(tables)
     assert len(scanned) == 1
+
+
+async def test_the_rows_of_samples_that_are_gone_go_too(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [1.0])), a_message(records_of("t", VM, "a.b", [2.0]))])
+    await work_off(tables)
+    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    assert stored
+    await tables.write_vm_window(dataclasses.replace(stored.value, series={"a.c": [3.0] * 15}), stored.etag)
+    await tables.mark(Mark(TENANT, WINDOW_START))
+    await work_off(tables)
+    assert {key for key, _ in await the_report(tables)} == {"a.b", "a.c"}
+
+
+async def test_merging_touches_only_the_branches_of_dirty_tenants(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    await deliver(tables, a_fleet(tenants=40, vms=1, windows=1))
+    await work_off(tables)
+    read = []
+
+    async def watch(call: str, table: str, document_id: str) -> None:
+        if call == "document" and table == ROLLUPS:
+            read.append(document_id)
+
+    memory.hook = watch
+    await deliver(tables, [a_message(records_of("t/1+==1", "v/0", KEY, [1.0]))])
+    await average(tables)
+    tenants = [document_id for document_id in read if document_id.startswith("3_")]
+    assert 1 <= len(tenants) <= 4  # of 40
+    assert len(read) <= len(tenants) + 8 + 8
 
 
 async def test_a_mark_that_is_set_while_averaging_survives_it(memory: MemoryDocuments) -> None:

@@ -1,0 +1,78 @@
+"""Rollups: of a tenant's VMs, of tenants, and the tree in which they are merged."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.rollups import FLEET, Node, Rollup, merge_rollups, roll_up
+
+MINUTES = 15
+
+
+def figures(rollup: Rollup, key: str = "a.b") -> list[tuple[int, int, float] | None]:
+    return [part and (part.count, part.tenants, part.mean) for part in rollup[key]]
+
+
+def test_a_rollup_takes_minutes_without_samples_as_no_samples() -> None:
+    rollup = roll_up([{"a.b": [1.0] + [None] * 14}, {"a.b": [3.0, 5.0] + [None] * 13}])
+    assert figures(rollup)[:3] == [(2, 1, 2.0), (1, 1, 5.0), None]
+
+
+def test_a_rollup_takes_counters_that_only_some_vms_have() -> None:
+    rollup = roll_up([{"a.c": [2.0] * MINUTES}, {"a.b": [1.0] * MINUTES}])
+    assert list(rollup) == ["a.b", "a.c"]
+    assert figures(rollup) == [(1, 1, 1.0)] * MINUTES
+
+
+def test_merging_rollups_counts_tenants_and_vms_of_each_minute() -> None:
+    one = roll_up([{"a.b": [1.0] * MINUTES}, {"a.b": [2.0] * MINUTES}])
+    two = roll_up([{"a.b": [6.0] + [None] * 14, "a.c": [0.0] * MINUTES}])
+    merged = merge_rollups([one, two])
+    assert figures(merged) == [(3, 2, 3.0)] + [(2, 1, 1.5)] * 14
+    assert figures(merged, "a.c") == [(1, 1, 0.0)] * MINUTES
+
+
+def test_nothing_merged_is_nothing() -> None:
+    assert merge_rollups([]) == roll_up([]) == {}
+
+
+def test_a_tenant_hangs_on_a_branch_of_a_branch_of_the_fleet() -> None:
+    node = Node.of("Contoso")
+    path = [node]
+    while path[-1] != FLEET:
+        path.append(path[-1].parent)
+    assert [len(each.branch) for each in path] == [2, 2, 1, 0]
+    assert [each.tenant for each in path] == ["Contoso", None, None, None]
+    assert FLEET.parent == FLEET
+
+
+def test_tenants_spread_evenly_over_the_branches() -> None:
+    sizes: dict[Node, int] = {}
+    for number in range(6400):
+        branch = Node.of(f"tenant {number}").parent
+        sizes[branch] = sizes.get(branch, 0) + 1
+    assert len(sizes) == 64
+    assert max(sizes.values()) < 200
+
+
+values = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=MINUTES, max_size=MINUTES)
+vms = st.dictionaries(st.sampled_from(["a.b", "a.c"]), values, max_size=2)
+
+
+@given(st.lists(st.lists(vms, max_size=3), max_size=6), st.randoms(use_true_random=False))
+def test_merging_by_branches_in_any_order_gives_what_merging_at_once_gives(
+    tenants: Sequence[Sequence[Mapping[str, list[float | None]]]], chance: random.Random
+) -> None:
+    rollups = [roll_up(each) for each in tenants]
+    at_once = merge_rollups(rollups)
+    chance.shuffle(rollups)
+    cut = chance.randint(0, len(rollups))
+    by_branches = merge_rollups([merge_rollups(rollups[:cut]), merge_rollups(rollups[cut:])])
+    assert list(by_branches) == list(at_once)
+    for key, series in at_once.items():
+        for one, other in zip(series, by_branches[key], strict=True):
+            assert (one and one[:5]) == (other and other[:5])
+            assert one is None or other is None or one.spread == pytest.approx(other.spread, rel=1e-9, abs=1e-3)
