@@ -11,7 +11,7 @@ from typing import Literal
 from domain import exact
 from domain.minutes import IDENTIFIER_SECOND, MINUTE
 from domain.partials import Partial, merge
-from domain.report import HOUR, ReportRow, coverage, is_final
+from domain.report import HOUR, ReportRow, coverages, is_final
 
 Aggregation = Literal["avg", "min", "max"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("avg", "min", "max")
@@ -69,15 +69,14 @@ class Minute:
 def judge(rows: Sequence[ReportRow], span: Span, now: int, grace: int) -> list[Minute]:
     """Return the rows of a span with their coverage and finality.
 
-    ``rows`` are to begin an hour before the span, since coverage looks back as far. ``grace``: domain.report.is_final.
+    ``rows``, oldest first, are to begin an hour before the span, since coverage looks back as far. ``grace``: domain.report.is_final.
     """
-    counts = {row.timestamp: row.count for row in rows}
-    judged = []
-    for row in rows:
-        if span.first <= row.timestamp <= span.last:
-            covered = coverage(row.count, row.timestamp, counts)
-            judged.append(Minute(row, covered, is_final(row.timestamp, covered, now, grace)))
-    return judged
+    covered = coverages([(row.timestamp, row.count) for row in rows])
+    return [
+        Minute(row, share, is_final(row.timestamp, share, now, grace))
+        for row, share in zip(rows, covered, strict=True)
+        if span.first <= row.timestamp <= span.last
+    ]
 
 
 def lookback(span: Span) -> Span:

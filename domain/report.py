@@ -1,6 +1,7 @@
 """Report rows: one counter in one minute over all VMs of all tenants, and what a reader may believe of it."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.minutes import MINUTE, minutes_of
@@ -48,13 +49,22 @@ def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
     ]
 
 
-def coverage(count: int, timestamp: int, counts: Mapping[int, int]) -> float:
-    """Return a minute's count over the greatest of the hour up to it (this minute and the 59 before), 0 to 1.
+def coverages(counts: Sequence[tuple[int, int]]) -> list[float]:
+    """Return each minute's count over the greatest of the hour up to it (this minute and the 59 before), 0 to 1.
 
-    ``counts`` maps the identifier timestamps around to their counts.
+    ``counts``: identifier timestamps, oldest first, with their counts.
     """
-    greatest = max(counts.get(minute, 0) for minute in range(timestamp - HOUR + MINUTE, timestamp + 1, MINUTE))
-    return count / max(greatest, count)
+    shares = []
+    # What may still be the greatest of some hour: of falling counts, each newer than the one before it.
+    candidates: deque[tuple[int, int]] = deque()
+    for timestamp, count in counts:
+        while candidates and candidates[0][0] <= timestamp - HOUR:
+            candidates.popleft()
+        while candidates and candidates[-1][1] <= count:
+            candidates.pop()
+        candidates.append((timestamp, count))
+        shares.append(count / candidates[0][1])
+    return shares
 
 
 def is_final(timestamp: int, covered: float, now: int, grace: int) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.partials import partial_of
 from domain.queries import Aggregation, Span, fleet_items, judge, lookback, tenant_items
-from domain.report import ReportRow, coverage, is_final
+from domain.report import ReportRow, coverages, is_final
 from tests.builders import WINDOW_START
 
 FIRST = WINDOW_START + 30
@@ -74,8 +74,16 @@ def test_groups_cover_every_minute_once(minutes: int, interval: int) -> None:
 def test_coverage_is_the_share_of_the_greatest_count_of_the_hour_up_to_it(
     counts: dict[int, int], minute: int, expected: float
 ) -> None:
-    by_time = {FIRST + 60 * at: count for at, count in counts.items()}
-    assert coverage(counts[minute], FIRST + 60 * minute, by_time) == expected
+    by_time = sorted((FIRST + 60 * at, count) for at, count in counts.items())
+    shares = dict(zip([at for at, _ in by_time], coverages(by_time), strict=True))
+    assert shares[FIRST + 60 * minute] == expected
+
+
+@given(st.dictionaries(st.integers(0, 200), st.integers(1, 9)))
+def test_coverage_equals_brute_force(counts: dict[int, int]) -> None:
+    found = coverages([(60 * at, counts[at]) for at in sorted(counts)])
+    hours = [[count for other, count in counts.items() if at - 60 < other <= at] for at in sorted(counts)]
+    assert found == [counts[at] / max(hour) for at, hour in zip(sorted(counts), hours, strict=True)]
 
 
 @pytest.mark.parametrize(
