@@ -69,7 +69,8 @@ class Minute:
 def judge(rows: Sequence[ReportRow], span: Span, now: int, grace: int) -> list[Minute]:
     """Return the rows of a span with their coverage and finality.
 
-    ``rows``, oldest first, are to begin an hour before the span, since coverage looks back as far. ``grace``: domain.report.is_final.
+    ``rows``, oldest first, are to begin an hour before the span, since coverage looks back as far.
+    ``grace``: see domain.report.is_final.
     """
     covered = coverages([(row.timestamp, row.count) for row in rows])
     return [
