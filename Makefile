@@ -8,7 +8,7 @@ export PORT ?= 7071
 export DATA ?= .local
 PACKAGES := blueprints domain edge local pipeline storage
 
-.PHONY: run test check lint bench lock clean help
+.PHONY: run test peers check lint bench lock clean help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,12 @@ run: $(VENV)/local ## Start the app, its sample fleet and the page on this machi
 
 test: $(VENV)/dev ## Run all tests.
 	$(BIN)/python -m pytest -n auto
+
+peers: tests/peers/node_modules ## Install the servers that tests of Cosmos DB, Service Bus and Blob Storage talk to (Node.js 20).
+
+tests/peers/node_modules: tests/peers/package-lock.json
+	cd tests/peers && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
 
 check: lint test ## Lint, types, import arrows, tests: what CI runs.
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import azure.functions as func
 from pydantic import TypeAdapter
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter
 from blueprints.parameters import NoParameters, read
 from blueprints.services import Services, services
 from domain.errors import BadParameters, Misconfigured, NeverSeen, Unavailable
+from storage.charges import metered
 
 log = logging.getLogger(__name__)
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
@@ -30,7 +32,9 @@ async def answer(
     """Read the parameters, do the work, and write its result as JSON, or what went wrong as a problem."""
     try:
         parameters = read(model, request.url)
-        result = await work(services(), parameters)
+        with metered() as meter:
+            result = await work(services(), parameters)
+        log.info("answered %s charge=%s", urlsplit(request.url).path, meter)
         return func.HttpResponse(_adapter(type(result)).dump_json(result), headers=_headers("application/json"))
     except BadParameters as error:
         parameters_found = [{"name": name, "problem": problem} for name, problem in error.problems.items()]

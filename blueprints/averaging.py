@@ -6,6 +6,7 @@ import azure.functions as func
 
 from blueprints.services import services
 from pipeline.averaging import average
+from storage.charges import metered
 
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 @blueprint.timer_trigger(arg_name="timer", schedule="%AVERAGING_SCHEDULE%")
 async def average_marked(timer: func.TimerRequest) -> None:  # noqa: ARG001  (the binding is named by it)
     """Average every tenant's window that changed since it was last averaged."""
-    done = await average(services().tables)
+    with metered() as meter:
+        done = await average(services().tables)
     if done.marks:
-        log.info("averaged marks=%d windows=%d rows=%d", done.marks, done.windows, done.rows)
+        log.info("averaged marks=%d windows=%d rows=%d charge=%s", done.marks, done.windows, done.rows, meter)

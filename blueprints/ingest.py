@@ -7,6 +7,7 @@ import azure.functions as func
 
 from blueprints.services import services
 from pipeline.ingest import Message, ingest
+from storage.charges import metered
 
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
@@ -24,14 +25,16 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage]) -> None
     """Ingest a batch. Only the bodies are relied on: the host can misalign metadata inside a batch."""
     shared = services()
     batch = [Message(message.get_body(), message.message_id or "", shared.now) for message in messages]
-    done = await ingest(shared.tables, batch, shared.horizon, shared.settings.reductions)
+    with metered() as meter:
+        done = await ingest(shared.tables, batch, shared.horizon, shared.settings.reductions)
     level = logging.WARNING if done.refused else logging.INFO
     log.log(
         level,
-        "ingested messages=%d samples=%d windows=%d written=%d refused=%d",
+        "ingested messages=%d samples=%d windows=%d written=%d refused=%d charge=%s",
         done.messages,
         done.samples,
         done.windows,
         done.written,
         done.refused,
+        meter,
     )

@@ -34,11 +34,20 @@ class Services:
 
 
 def build(settings: Settings) -> Services:
-    """Connect the tables to the store that the settings name. Raises Unavailable."""
-    from storage.sqlite import SqliteDocuments  # noqa: PLC0415  (adapters are loaded when chosen: cold starts are short)
+    """Connect the tables to the store that the settings name. Raises Unavailable.
 
+    Adapters are loaded when chosen: cold starts are short.
+    """
     tables = schema(settings.samples_retention_days, settings.report_retention_days)
-    return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)))
+    if settings.sqlite_path is not None:
+        from storage.sqlite import SqliteDocuments  # noqa: PLC0415
+
+        return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)))
+    from storage.cosmos import Account, CosmosDocuments  # noqa: PLC0415
+
+    key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
+    account = Account(str(settings.cosmos_endpoint), settings.cosmos_database, key)
+    return Services(settings, Tables(CosmosDocuments(account, tables)))
 
 
 _lock = threading.Lock()

@@ -8,11 +8,13 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.counters import Reduction
 from domain.errors import Misconfigured
+
+DATABASE = "spot-pc-insights"
 
 
 def _parsed(value: object) -> object:
@@ -24,7 +26,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    sqlite_path: Annotated[Path, Field(description="The SQLite file of the store; made if it is not there.")]
+    sqlite_path: Annotated[
+        Path | None, Field(description="The SQLite file of the embedded store; made if it is not there.")
+    ] = None
+    cosmos_endpoint: Annotated[
+        str | None,
+        Field(pattern="^https?://", validate_default=True, description="The Cosmos DB account's address."),
+    ] = None
+    cosmos_database: Annotated[str, Field(min_length=1, description="The database in that account.")] = DATABASE
+    cosmos_key: Annotated[
+        SecretStr | None, Field(description="The account's key: for emulators. Without it, identity is used.")
+    ] = None
     samples_retention_days: Annotated[
         int, Field(ge=1, le=3650, description="How long samples and rollups are kept; older samples are refused.")
     ] = 30
@@ -39,12 +51,23 @@ class Settings(BaseSettings):
         Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
     ] = {}
 
+    @field_validator("cosmos_endpoint")
+    @classmethod
+    def _one_store(cls, endpoint: str | None, others: ValidationInfo) -> str | None:
+        if (endpoint is None) == (others.data.get("sqlite_path") is None):
+            raise ValueError("give either this or SQLITE_PATH, which say where the store is")
+        return endpoint
+
 
 def load() -> Settings:
     """Read the settings. Raises Misconfigured, which names every setting that is missing or malformed."""
     try:
-        return Settings()  # type: ignore[call-arg]  # the fields come from the environment
+        return Settings()
     except ValidationError as error:
-        problems = [f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors() if each["loc"]]
+        problems = [
+            f"{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+            if each["loc"]
+        ]
         message = "settings are missing or malformed: " + "; ".join(problems or [str(error)])
         raise Misconfigured(message) from error

@@ -82,7 +82,7 @@ def _announce(host: Host, port: int, vms: int) -> None:
         "",
         f"  averaging   {resolve(str(host.of_type('timerTrigger')[0].trigger['schedule']))}  (seconds first, UTC)",
         f"  queue       {host.queue.folder}/   a file moved here is one message",
-        f"  store       {os.environ['SQLITE_PATH']}",
+        f"  store       {os.environ.get('COSMOS_ENDPOINT') or os.environ['SQLITE_PATH']}",
     ]
     if vms:
         lines += [
@@ -98,7 +98,8 @@ def main() -> int:
     """Run until interrupted; return the exit code."""
     port, vms = _number("PORT", 7071, 65_535), _number("FLEET", FLEET, 100_000)
     data = Path(os.environ.get("DATA") or ".local").resolve()
-    os.environ.setdefault("SQLITE_PATH", str(data / "store.db"))
+    if not os.environ.get("COSMOS_ENDPOINT"):
+        os.environ.setdefault("SQLITE_PATH", str(data / "store.db"))
     for name, value in LOCAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

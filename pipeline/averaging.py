@@ -16,6 +16,7 @@ from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
 from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up
 from pipeline.concurrency import together
+from storage.charges import metered
 from storage.documents import Changed, Conflict, Gone
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, Stored, Tables, vms_of
 
@@ -39,17 +40,20 @@ class Averaged:
     windows: int
     rows: int
     """Report rows that it wrote; those that did not change are not written."""
+    charge: float
+    """What the store charged, in request units."""
 
 
 async def average(tables: Tables) -> Averaged:
     """Work off all dirty marks, newest window first. Raises Unavailable; what is done by then stays done."""
-    marks = await tables.marks()
-    newest_first = sorted(marks, key=lambda mark: -mark.value.window)
     windows = rows = 0
-    for window, group in groupby(newest_first, key=lambda mark: mark.value.window):
-        rows += await average_window(tables, window, list(group))
-        windows += 1
-    return Averaged(len(marks), windows, rows)
+    with metered() as meter:
+        marks = await tables.marks()
+        newest_first = sorted(marks, key=lambda mark: -mark.value.window)
+        for window, group in groupby(newest_first, key=lambda mark: mark.value.window):
+            rows += await average_window(tables, window, list(group))
+            windows += 1
+    return Averaged(len(marks), windows, rows, meter.units)
 
 
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> int:

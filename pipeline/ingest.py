@@ -16,10 +16,11 @@ from domain.counters import Reduction
 from domain.errors import BadMessage
 from domain.samples import Collected, Horizon, Refused, VmWindow, collect
 from pipeline.concurrency import together
+from storage.charges import metered
 from storage.documents import Conflict
 from storage.tables import Mark, QuarantinedMessage, Tables
 
-KEPT_CHARACTERS = 1_000_000
+KEPT_CHARACTERS = 500_000
 """How much refused input goes into one document of the quarantine (Cosmos DB takes 2 MB); a single one is cut there."""
 
 
@@ -44,6 +45,8 @@ class Ingested:
     """VM windows that were changed by them; the others held them already."""
     refused: int
     """Samples, or whole messages, that were put into quarantine."""
+    charge: float
+    """What the store charged, in request units."""
 
 
 @dataclass(slots=True)
@@ -78,16 +81,18 @@ async def ingest(
         ]
         if refused := [*decoded.refused, *by_rule]:
             batch.refused.append((message, refused))
-    await together(_quarantine(tables, message, refused) for message, refused in batch.refused)
-    written = await together(_store(tables, window) for window in batch.windows.values())
-    marks = dict.fromkeys(Mark(window.tenant, window.window) for window in batch.windows.values())
-    await together(tables.mark(mark) for mark in marks)
+    with metered() as meter:
+        await together(_quarantine(tables, message, refused) for message, refused in batch.refused)
+        written = await together(_store(tables, window) for window in batch.windows.values())
+        marks = dict.fromkeys(Mark(window.tenant, window.window) for window in batch.windows.values())
+        await together(tables.mark(mark) for mark in marks)
     return Ingested(
         len(messages),
         batch.samples,
         len(batch.windows),
         sum(written),
         sum(len(refused) for _, refused in batch.refused),
+        meter.units,
     )
 
 

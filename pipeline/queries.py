@@ -225,7 +225,7 @@ async def _beside(
         rollup = await tables.rollup(Node.of(tenant), window)
         stamps = minutes_of(window)
         if own and (row := own.value.series.get(key)):
-            values.update((at, value) for at, value in zip(stamps, row, strict=True) if value is not None)
+            values.update((at, float(value)) for at, value in zip(stamps, row, strict=True) if value is not None)
         if rollup and (series := rollup.value.get(key)):
             partials.update((at, partial) for at, partial in zip(stamps, series, strict=True) if partial is not None)
 

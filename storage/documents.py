@@ -4,7 +4,8 @@ A table holds documents. A document has a partition, an id (unique in its partit
 etag, which changes with every write. Ids are ordered by their code points and hold only ASCII letters, digits, ``.``,
 ``-``, ``_`` and ``~`` (domain.names.encode_name).
 
-Every adapter passes tests/contract. All raise domain.errors.Unavailable where the database is down, busy or refuses.
+Every adapter passes tests/storage/test_documents_contract.py. All raise domain.errors.Unavailable where the database is
+down, busy or refuses.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -30,6 +31,14 @@ class Gone(Conflict):
     """The document is not there (any more)."""
 
 
+class TooLarge(Exception):
+    """The body is larger than a document may be (MOST_BYTES); the write was not made and never will be."""
+
+
+MOST_BYTES = 2_000_000
+"""The most bytes of JSON that a body may take: Cosmos DB's limit of an item, 2 MB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document as it was read."""
@@ -41,6 +50,8 @@ class Document:
 
 class Documents(Protocol):
     """The port. Writes are durable when their call returns; a call that was cancelled may have written or not.
+
+    A write may raise TooLarge. A name in a body is no ``id``, ``pk`` or ``ttl``, nor does it begin with ``_``.
 
     A table may have a time to live: a document that was last written longer ago is not there any more, for any call.
     """

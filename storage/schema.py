@@ -16,6 +16,18 @@ CATALOGUE = "catalogue"
 QUARANTINE = "quarantine"
 
 
+PARTITION_KEY = "/pk"
+"""On Cosmos DB: the field of an item that holds its partition."""
+
+INDEXING_POLICY: Mapping[str, object] = {
+    "indexingMode": "consistent",
+    "automatic": True,
+    "includedPaths": [],
+    "excludedPaths": [{"path": "/*"}],
+}
+"""On Cosmos DB: nothing is indexed but ``id``, which always is, and by which scans go."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table. ``time_to_live`` is in seconds since a document's last write; None: for ever."""

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from domain.errors import Unavailable
-from storage.documents import AlreadyExists, Body, Changed, Conflict, Document, Gone
+from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Conflict, Document, Gone, TooLarge
 from storage.schema import Table
 
 BUSY_SECONDS = 20
@@ -55,7 +55,13 @@ _IS_THERE = f"SELECT 1 FROM documents WHERE {_HERE} AND written > ?4"  # noqa: S
 _SWEEP = 'DELETE FROM documents WHERE "table" = ? AND written <= ?'
 
 _decode = msgspec.json.decode
-_encode = msgspec.json.encode
+
+
+def _encode(body: Body) -> bytes:
+    encoded = msgspec.json.encode(body)
+    if len(encoded) > MOST_BYTES:
+        raise TooLarge
+    return encoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -270,16 +270,17 @@ def _report_record(row: ReportRow) -> dict[str, Any]:
 
 
 def _report_row(body: Mapping[str, Any]) -> ReportRow:
+    # Some stores give 1.0 back as 1.
     return ReportRow(
         body["timestamp"],
         body["PerfType"],
         body["PerfName"],
-        body["average"],
+        float(body["average"]),
         body["count"],
         body["tenants"],
-        body["min"],
-        body["max"],
-        body["stddev"],
+        float(body["min"]),
+        float(body["max"]),
+        float(body["stddev"]),
     )
 
 

@@ -1,21 +1,21 @@
 """A store for the pipeline's tests: each adapter, and the fake with hooks."""
 
+import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
 from tests.pipeline.memory import MemoryDocuments
-from tests.storage.adapters import TABLES
+from tests.storage.adapters import ADAPTERS
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def tables(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Tables]:
-    documents = MemoryDocuments() if request.param == "memory" else SqliteDocuments(tmp_path / "store.db", TABLES)
-    yield Tables(documents)
-    await documents.close()
+@pytest.fixture(params=ADAPTERS)
+async def tables(request: pytest.FixtureRequest) -> AsyncIterator[Tables]:
+    async with request.param(request) as open_store:
+        documents = open_store(time.time)
+        yield Tables(documents)
+        await documents.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from domain.errors import Unavailable
-from storage.documents import AlreadyExists, Body, Changed, Document, Gone
+from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Document, Gone, TooLarge
 from storage.schema import Table
 
 Hook = Callable[[str, str, str], Awaitable[None]]
@@ -40,6 +40,8 @@ class MemoryDocuments:
 
     def _put(self, table: str, partition: str, document_id: str, body: Body) -> None:
         text = json.dumps(body, allow_nan=False)
+        if len(text) > MOST_BYTES:
+            raise TooLarge
         self._documents[table, partition, document_id] = (text, str(next(self._etags)), self._clock())
 
     async def _before(self, call: str, table: str, document_id: str) -> None:
