@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.exact import GREATEST
+from domain import exact
 
 Reduction = Literal["avg", "sum", "min", "max"]
 REDUCTIONS: tuple[Reduction, ...] = ("avg", "sum", "min", "max")
@@ -68,17 +68,14 @@ def reduction_of(key: str, overrides: Mapping[str, Reduction] | None = None) -> 
 
 
 def _mean(values: Sequence[float]) -> float:
-    try:
-        return math.fsum(values) / len(values)
-    except OverflowError:
-        return math.fsum(value / len(values) for value in values)
+    return exact.mean(values, len(values))
 
 
 def _sum(values: Sequence[float]) -> float:
     try:
         return math.fsum(values)
     except OverflowError:
-        return math.copysign(GREATEST, max(values, key=abs))
+        return math.copysign(exact.GREATEST, max(values, key=abs))
 
 
 _REDUCE: Mapping[Reduction, Callable[[Sequence[float]], float]] = {"avg": _mean, "sum": _sum, "min": min, "max": max}

@@ -5,6 +5,7 @@ Names are kept as they come everywhere in the data, and encoded here, reversibly
 """
 
 import re
+from functools import lru_cache
 
 MAX_NAME = 128
 MAX_KEY = 255
@@ -31,10 +32,13 @@ def decode_name(encoded: str) -> str:
 
 def name_problem(name: str, most: int = MAX_NAME) -> str | None:
     """Return what is wrong with a name, or None. ``most`` is its greatest length in characters."""
+    return f"is longer than {most} characters" if len(name) > most else _problem(name)
+
+
+@lru_cache(10_000)  # the same few thousand names come with every message
+def _problem(name: str) -> str | None:
     if not name.strip():
         return "is empty"
-    if len(name) > most:
-        return f"is longer than {most} characters"
     if not name.isprintable():
         return "holds a control character or one that can't be printed"
     if len(encode_name(name)) > MAX_ENCODED:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.partials import Partial, merge, partial_of
+from domain.samples import MOST_COUNTERS
 
 Series = Sequence[Partial | None]
 """A counter's partials for the 15 minutes of a window, oldest first; None where no VM had a sample."""
@@ -54,7 +55,13 @@ def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Rollup:
     for series in vms:
         for key, row in series.items():
             by_key.setdefault(key, []).append(row)
-    return {key: [_column(column) for column in zip(*by_key[key], strict=True)] for key in sorted(by_key)}
+    keys = _most_common({key: len(rows) for key, rows in by_key.items()})
+    return {key: [_column(column) for column in zip(*by_key[key], strict=True)] for key in keys}
+
+
+def _most_common(vms: Mapping[str, int]) -> list[str]:
+    """Return the counters that a rollup has room for, sorted: all, or those that most VMs have."""
+    return sorted(sorted(vms, key=lambda key: (-vms[key], key))[:MOST_COUNTERS])
 
 
 def _column(column: Sequence[float | None]) -> Partial | None:
@@ -69,7 +76,11 @@ def merge_rollups(rollups: Iterable[Rollup]) -> Rollup:
         for key, series in rollup.items():
             by_key.setdefault(key, []).append(series)
     merged: dict[str, Series] = {}
-    for key in sorted(by_key):
+    vms = {
+        key: sum(max((part.count for part in each if part), default=0) for each in series)
+        for key, series in by_key.items()
+    }
+    for key in _most_common(vms):
         parts = ([part for part in column if part is not None] for column in zip(*by_key[key], strict=True))
         merged[key] = [merge(part) if part else None for part in parts]
     return merged

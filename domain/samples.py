@@ -4,8 +4,8 @@ Knows the rules for one sample and the shape of a VM window; refuses to know how
 (domain.wire) or kept (storage).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -15,6 +15,9 @@ from domain.names import key_of, key_problem, name_problem, split_key
 
 FUTURE_TOLERANCE = 300
 """A sample more than this many seconds ahead of the clock is refused: it would move "latest" for everyone."""
+
+MOST_COUNTERS = 1000
+"""The most counters that a VM window or a rollup holds: so many still fit into a document of the store (2 MB)."""
 
 MILLISECONDS = 100_000_000_000
 """A timestamp from here on (the year 5138 in seconds) is taken for milliseconds in the refusal's words."""
@@ -85,6 +88,19 @@ class VmWindow:
                 else [was if value is None else value for value, was in zip(row, old, strict=True)]
             )
         return VmWindow(self.tenant, self.vm, self.window, self.dimensions.updated(newer.dimensions), series)
+
+    def fitting(self, known: Collection[str] = ()) -> tuple["VmWindow", "VmWindow | None"]:
+        """Split off what would make more than MOST_COUNTERS, together with the counters that are known already.
+
+        Returns what fits and the rest (None: all fits).
+        """
+        new = sorted(self.series.keys() - known)
+        excess = new[max(0, MOST_COUNTERS - len(known)) :]
+        if not excess:
+            return self, None
+        fits = {key: row for key, row in self.series.items() if key not in excess}
+        rest = {key: self.series[key] for key in excess}
+        return replace(self, series=fits), replace(self, series=rest)
 
     def samples(self) -> Iterator[Sample]:
         """Yield the samples, by counter and then by minute."""

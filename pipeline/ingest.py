@@ -14,7 +14,7 @@ from typing import Any
 from domain import wire
 from domain.counters import Reduction
 from domain.errors import BadMessage
-from domain.samples import Collected, Horizon, Refused, VmWindow, collect
+from domain.samples import MOST_COUNTERS, Collected, Horizon, Refused, VmWindow, collect
 from pipeline.concurrency import together
 from storage.charges import metered
 from storage.documents import Conflict
@@ -82,41 +82,52 @@ async def ingest(
         if refused := [*decoded.refused, *by_rule]:
             batch.refused.append((message, refused))
     with metered() as meter:
+        stored = await together(_store(tables, window) for window in batch.windows.values())
+        batch.refused += [_no_room(excess, messages[0].received) for _, excess in stored if excess]
         await together(_quarantine(tables, message, refused) for message, refused in batch.refused)
-        written = await together(_store(tables, window) for window in batch.windows.values())
         marks = dict.fromkeys(Mark(window.tenant, window.window) for window in batch.windows.values())
         await together(tables.mark(mark) for mark in marks)
     return Ingested(
         len(messages),
         batch.samples,
         len(batch.windows),
-        sum(written),
+        sum(written for written, _ in stored),
         sum(len(refused) for _, refused in batch.refused),
         meter.units,
     )
 
 
-async def _store(tables: Tables, window: VmWindow) -> bool:
-    """Merge a VM window into the store; tell whether that changed anything.
+async def _store(tables: Tables, window: VmWindow) -> tuple[bool, VmWindow | None]:
+    """Merge a VM window into the store; tell whether that changed anything, and what of it there was no room for.
 
     Most windows are new, so the first try creates: one write and no read.
     """
+    new, excess = window.fitting()
     try:
-        await tables.write_vm_window(window, None)
+        await tables.write_vm_window(new, None)
     except Conflict:
         pass
     else:
-        return True
+        return True, excess
     while True:
         stored = await tables.vm_window(window.tenant, window.vm, window.window)
-        merged = stored.value.merged(window) if stored else window
+        new, excess = window.fitting(stored.value.series if stored else ())
+        merged = stored.value.merged(new) if stored else new
         if stored and merged == stored.value:
-            return False
+            return False, excess
         try:
             await tables.write_vm_window(merged, stored.etag if stored else None)
         except Conflict:
             continue
-        return True
+        return True, excess
+
+
+def _no_room(excess: VmWindow, received: int) -> tuple[Message, Sequence[Refused]]:
+    """What of a VM window there was no room for, as a message of its own (the samples of several may be in it)."""
+    samples = list(excess.samples())
+    reason = f"the VM has more than {MOST_COUNTERS} counters in this window"
+    refused = [Refused(position, reason, sample) for position, sample in enumerate(samples)]
+    return Message(wire.encode_samples(samples), "", received), refused
 
 
 async def _quarantine(tables: Tables, message: Message, refused: Sequence[Refused]) -> None:

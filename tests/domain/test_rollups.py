@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.rollups import FLEET, Node, Rollup, merge_rollups, roll_up
+from domain.samples import MOST_COUNTERS
 
 MINUTES = 15
 
@@ -56,6 +57,16 @@ def test_tenants_spread_evenly_over_the_branches() -> None:
         sizes[branch] = sizes.get(branch, 0) + 1
     assert len(sizes) == 64
     assert max(sizes.values()) < 200
+
+
+def test_a_rollup_holds_the_counters_that_most_vms_have() -> None:
+    rare = {f"a.{number:05d}": [1.0] * MINUTES for number in range(MOST_COUNTERS)}
+    common = {"z.z": [1.0] * MINUTES}
+    one, two = roll_up([{**rare, **common}, common]), roll_up([{"b.b": [None] * 14 + [1.0]}])
+    assert list(one) == [*sorted(rare)[:-1], "z.z"]
+    merged = merge_rollups([one, two, roll_up([{"b.b": [1.0] * MINUTES}])])
+    assert len(merged) == MOST_COUNTERS
+    assert {"b.b", "z.z"} <= set(merged)
 
 
 values = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=MINUTES, max_size=MINUTES)

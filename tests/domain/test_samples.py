@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.counters import REDUCTIONS, reduce_readings, reduction_of
-from domain.samples import Dimensions, VmWindow, collect
+from domain.samples import MOST_COUNTERS, Dimensions, VmWindow, collect
 from tests.builders import HORIZON, KEY, NOW, TENANT, VM, WINDOW_START, a_sample, a_vm_window
 
 MINUTES = 15
@@ -163,3 +163,13 @@ def test_merging_windows_that_do_not_contradict_each_other_is_commutative(whole:
 def test_names_of_the_given_style_are_accepted() -> None:
     window = only_window(a_sample())
     assert (window.tenant, window.vm) == (TENANT, VM)
+
+
+def test_what_does_not_fit_beside_known_counters_is_split_off() -> None:
+    window = a_vm_window({f"a.{number:05d}": [1.0] * MINUTES for number in range(10)})
+    known = {f"b.{number}": None for number in range(MOST_COUNTERS - 4)} | {"a.00009": None}
+    fits, rest = window.fitting(known)
+    assert rest
+    assert list(fits.series) == ["a.00000", "a.00001", "a.00002", "a.00009"]
+    assert len(rest.series) == 6
+    assert window.fitting() == (window, None)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of
+from domain.samples import MOST_COUNTERS
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from storage.schema import REPORT, ROLLUPS
@@ -186,6 +187,26 @@ async def test_a_redelivered_bad_message_is_quarantined_once(tables: Tables) -> 
     for _ in range(3):
         await deliver(tables, [b"{"])
     assert len(await tables.quarantined("2026-09-21")) == 1
+
+
+async def test_a_vm_with_too_many_counters_keeps_those_that_fit_and_harms_nobody(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+
+    def counters(first: int) -> bytes:
+        records = (a_record(PerfName=f"p{number}") for number in range(first, first + MOST_COUNTERS))
+        return a_message(records)
+
+    await deliver(tables, [counters(0)])
+    others = [a_message(records_of("t", vm, KEY, [1.0])) for vm in ("v", "w")]
+    done = await deliver(tables, [counters(10), *others])
+    assert (done.written, done.refused) == (2, 10)
+    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    assert stored
+    assert set(stored.value.series) == {f"win_cpu.p{number}" for number in range(MOST_COUNTERS)}
+    (message,) = await tables.quarantined("2026-09-21")
+    assert list(message.reasons) == ["the VM has more than 1000 counters in this window"]
+    await work_off(tables)
+    assert (KEY, WINDOW_START + 30) in await the_report(tables)
 
 
 async def test_averaging_writes_only_rows_that_changed(memory: MemoryDocuments) -> None:
