@@ -8,7 +8,7 @@ export PORT ?= 7071
 export DATA ?= .local
 PACKAGES := blueprints domain edge local pipeline storage
 
-.PHONY: run test peers check lint bench lock clean help
+.PHONY: run test peers check lint bench emulators lock clean help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,10 @@ lint: $(VENV)/dev
 
 bench: $(VENV)/dev ## Measure, as ratios in one run.
 	$(BIN)/python -m benchmarks
+
+emulators: $(VENV)/local ## Start Microsoft's emulators of Cosmos DB, Service Bus and Storage (needs Docker), for func start.
+	docker compose --file infra/emulators/compose.yaml up --detach
+	PYTHONPATH=. $(BIN)/python infra/emulators/create_tables.py
 
 lock: ## Renew requirements/lock.txt (wants uv on the PATH).
 	(echo '# Exact versions for one install on Python 3.11 to 3.13 (`make lock`). pip reads it as a constraints file.'; \

@@ -1,5 +1,6 @@
 """What the functions share: settings, tables and the clock. Built at first use, once a process, never closed."""
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ def build(settings: Settings) -> Services:
         return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)))
     from storage.cosmos import Account, CosmosDocuments  # noqa: PLC0415
 
+    logging.getLogger("azure").setLevel(logging.WARNING)  # else a line for every request to the store, paid for by size
     key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
     account = Account(str(settings.cosmos_endpoint), settings.cosmos_database, key)
     return Services(settings, Tables(CosmosDocuments(account, tables)))

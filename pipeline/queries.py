@@ -167,17 +167,27 @@ async def list_vms(tables: Tables, tenant: str) -> list[VmItem]:
     return items
 
 
+async def newest_minute(tables: Tables) -> int | None:
+    """Return the newest minute of the report, of any counter; None: there is none yet."""
+    counters = await tables.entries(COUNTERS)
+    return max((entry.value.newest for entry in counters.values()), default=None)
+
+
+def age(minute: int, now: int) -> int:
+    """Return how many seconds have passed since the end of a minute."""
+    return max(0, now - minute - MINUTE // 2)
+
+
 async def health(tables: Tables, now: int) -> Health:
     """Return how the system is. Raises Unavailable where the store can't be reached."""
-    counters = await tables.entries(COUNTERS)
-    newest = max((entry.value.newest for entry in counters.values()), default=None)
+    newest = await newest_minute(tables)
     marks = await tables.marks()
     quarantined = await tables.quarantined(utc_day(now))
     return Health(
         "ok",
         "reachable",
         newest,
-        None if newest is None else max(0, now - newest - MINUTE // 2),
+        None if newest is None else age(newest, now),
         len(marks),
         sum(sum(message.reasons.values()) for message in quarantined),
     )

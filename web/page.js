@@ -1,10 +1,11 @@
 // The page: one counter over the fleet, and one VM beside its tenant and the fleet. Knows the API and the chart library;
-// keeps what is chosen in the URL and nothing anywhere else.
+// keeps what is chosen in the URL, an access key (where the app asks for one) in this tab, and nothing anywhere else.
 /* global uPlot */
 
 const REFRESH_SECONDS = 30;
 const LATE_SECONDS = 20 * 60;
 const POINTS = 360; // more would not be seen
+const ACCESS_KEY = "accessKey";
 
 /** @param {string} id */
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
@@ -16,18 +17,21 @@ let answers = 0; // numbers requests, so that a slow answer never covers a newer
 let counters = new Map();
 
 class Problem extends Error {}
+class NoAccess extends Problem {}
 
 /** Ask the API. @param {string} path @param {Record<string, string>} parameters */
 async function ask(path, parameters = {}) {
   let response;
   try {
-    response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers: { Accept: "application/json" } });
+    const key = sessionStorage.getItem(ACCESS_KEY);
+    const headers = { Accept: "application/json", ...(key ? { "x-functions-key": key } : {}) };
+    response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers });
   } catch {
     throw new Problem("The server can't be reached.");
   }
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
-  if (response.status === 401 || response.status === 403) throw new Problem("You are not allowed to see this.");
+  if (response.status === 401 || response.status === 403) throw new NoAccess("This needs an access key, which the operator has.");
   throw new Problem(body?.detail ?? `The server's answer (${response.status}) can't be read.`);
 }
 
@@ -217,6 +221,8 @@ function showStatus(answer) {
 function showProblem(problem) {
   byId("problem").hidden = !problem;
   byId("problem-text").textContent = problem?.message ?? "";
+  byId("access").hidden = !(problem instanceof NoAccess);
+  byId("again").hidden = problem instanceof NoAccess;
 }
 
 /** Ask and show. Whatever fails is said, and what is shown stays. */
@@ -268,6 +274,11 @@ byId("choice").addEventListener("change", async (event) => {
   await refresh();
 });
 byId("again").addEventListener("click", refresh);
+byId("access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(ACCESS_KEY, byId("access-key").value.trim());
+  refresh();
+});
 window.addEventListener("popstate", async () => {
   await start().catch(showProblem);
   await refresh();

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,11 @@ def test_requirements_of_the_app_hold_nothing_of_local_test_or_benchmark_use() -
     }
 
 
+def referred_settings() -> set[str]:
+    """The settings that triggers name."""
+    return {name.strip("%") for trigger in EXPECTED.values() for name in trigger.values() if "%" in str(name)}
+
+
 def clear(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in settings.Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -116,23 +122,52 @@ def test_every_missing_or_malformed_setting_is_named_at_once(monkeypatch: pytest
     monkeypatch.setenv("REDUCTIONS", '{"a.b": "median"}')
     with pytest.raises(Misconfigured) as error:
         settings.load()
-    for name in ("SQLITE_PATH", "PUSH_GRACE_MINUTES", "SAMPLES_RETENTION_DAYS", "REDUCTIONS"):
+    for name in ("SQLITE_PATH", "COSMOS_ENDPOINT", "PUSH_GRACE_MINUTES", "SAMPLES_RETENTION_DAYS", "REDUCTIONS"):
         assert name in str(error.value)
 
 
-def test_reductions_that_are_no_json_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"SQLITE_PATH": "x.db", "COSMOS_ENDPOINT": "https://a"}, "SQLITE_PATH"),
+        ({"COSMOS_ENDPOINT": "somewhere"}, "COSMOS_ENDPOINT"),
+        ({"SQLITE_PATH": "x.db", "REDUCTIONS": "{"}, "REDUCTIONS"),
+    ],
+    ids=["two stores", "no address", "no JSON"],
+)
+def test_settings_that_make_no_sense_are_named(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str
+) -> None:
     clear(monkeypatch)
-    monkeypatch.setenv("SQLITE_PATH", "x.db")
-    monkeypatch.setenv("REDUCTIONS", "{")
-    with pytest.raises(Misconfigured, match="REDUCTIONS"):
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=named):
         settings.load()
 
 
-def test_the_sample_of_local_settings_loads_through_the_settings_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+def test_the_key_is_not_shown_where_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     clear(monkeypatch)
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-    assert settings.load().sqlite_path == Path(values["SQLITE_PATH"])
-    referred = {name.strip("%") for trigger in EXPECTED.values() for name in trigger.values() if "%" in str(name)}
-    assert referred <= set(values)
+    monkeypatch.setenv("COSMOS_ENDPOINT", "https://a")
+    monkeypatch.setenv("COSMOS_KEY", "the key")
+    assert "the key" not in repr(settings.load())
+
+
+SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+SET_UPS = [
+    json.loads(block) for block in re.findall(r"```json\n(.*?)```", (ROOT / "docs/azure.md").read_text(), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("values", [SAMPLE, *SET_UPS], ids=["sample", "identity", "embedded"])
+def test_each_set_up_in_the_docs_loads_through_the_settings_object(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str]
+) -> None:
+    clear(monkeypatch)
+    for name, value in {**SAMPLE, **values}.items():
+        if value:
+            monkeypatch.setenv(name, value)
+        else:
+            monkeypatch.delenv(name, raising=False)
+    settings.load()
+    known = {name.upper() for name in settings.Settings.model_fields} | referred_settings()
+    assert set(SAMPLE) >= known - {"SQLITE_PATH"}

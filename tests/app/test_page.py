@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from domain.minutes import WINDOW
 from tests.app.conftest import Local
@@ -101,3 +101,27 @@ def test_a_failure_is_said_in_words_and_can_be_tried_again(page: Page) -> None:
     page.get_by_role("button", name="Try again").click()
     expect(alert).to_be_hidden()
     expect(page.locator("#chart canvas")).to_be_visible()
+
+
+def test_where_the_app_asks_for_a_key_the_page_asks_for_it_and_keeps_it_in_this_tab(
+    browser: Browser, filled: Local
+) -> None:
+    def guard(route: Route) -> None:
+        """As the Functions host guards: no function key, no answer."""
+        if route.request.headers.get("x-functions-key") == "the key":
+            route.continue_()
+        else:
+            route.fulfill(status=401)
+
+    page = browser.new_page()  # not the fixture's, which takes the browser's own lines about a 401 for problems
+    page.route("**/v1/**", guard)
+    page.goto(f"http://127.0.0.1:{filled.port}/")
+    for key in ("wrong", "the key"):
+        expect(page.locator("#problem")).to_contain_text("access key")
+        page.get_by_label("Access key").fill(key)
+        page.get_by_role("button", name="Use it").click()
+    expect(page.locator("#figures .fleet strong")).to_contain_text("%")
+    expect(page.locator("#problem")).to_be_hidden()
+    page.reload()
+    expect(page.locator("#figures .fleet strong")).to_contain_text("%")
+    page.close()

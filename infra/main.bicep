@@ -1,0 +1,208 @@
+// Everything that the system needs in one subscription: `azd up`, or
+//   az deployment sub create --location LOCATION --template-file infra/main.bicep --parameters environmentName=NAME
+// Identity everywhere: no key or connection string is made, stored or accepted.
+targetScope = 'subscription'
+
+@description('Names the environment, and so its resource group: letters, digits and dashes.')
+@minLength(1)
+@maxLength(32)
+param environmentName string
+
+@description('The region of all resources. It must offer Flex Consumption.')
+param location string = deployment().location
+
+@description('serverless: pay for each request, for small and middling fleets. autoscale: pay by the hour for throughput.')
+@allowed(['serverless', 'autoscale'])
+param cosmosMode string = 'serverless'
+
+@description('With autoscale: the greatest throughput of the database, in request units a second; a tenth of it is the least.')
+@minValue(1000)
+@maxValue(100000)
+param cosmosMaxThroughput int = 4000
+
+@description('The queue that SPOCs send to.')
+@minLength(1)
+@maxLength(50)
+param queueName string = 'samples'
+
+@description('When marked windows are averaged: NCRONTAB, seconds first.')
+param averagingSchedule string = '0 * * * * *'
+
+@description('How long samples and rollups are kept, in days; older samples are refused.')
+@minValue(1)
+@maxValue(3650)
+param samplesRetentionDays int = 30
+
+@description('How long report rows are kept, in days.')
+@minValue(1)
+@maxValue(3650)
+param reportRetentionDays int = 400
+
+@description('After how many minutes a minute counts as final in any case.')
+@minValue(0)
+@maxValue(1440)
+param pushGraceMinutes int = 20
+
+@description('Version of Python that the function app runs on.')
+@allowed(['3.11'])
+param pythonVersion string = '3.11'
+
+@description('Memory of one instance of the function app, in MB.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 2048
+
+@description('The most instances of the function app at a time: the bound of its cost.')
+@minValue(1)
+@maxValue(1000)
+param maximumInstanceCount int = 10
+
+@description('How long logs are kept, in days. The first 31 are in the price of their ingestion.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 30
+
+@description('The most logs taken in a day, in GB; what comes after is dropped until the next day.')
+@minValue(1)
+@maxValue(100)
+param logDailyCapGB int = 1
+
+@description('Object ids of the identities of SPOCs: they may send to the queue and do nothing else.')
+param spocPrincipalIds array = []
+
+@description('Object id of a developer who may read and write data (azd: whoever deploys); empty: nobody.')
+param developerPrincipalId string = ''
+
+@description('Where alerts are sent; empty: alerts only show in the portal.')
+param alertEmails array = []
+
+var tags = { 'azd-env-name': environmentName }
+// Names are unique in all of Azure: an abbreviation of the kind, and this.
+var suffix = uniqueString(subscription().id, environmentName, location)
+
+resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identity 'modules/identity.bicep' = {
+  scope: group
+  params: {
+    name: 'id-${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  params: {
+    logsName: 'log-${suffix}'
+    insightsName: 'appi-${suffix}'
+    location: location
+    tags: tags
+    retentionDays: logRetentionDays
+    dailyCapGB: logDailyCapGB
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: 'st${suffix}'
+    location: location
+    tags: tags
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
+module servicebus 'modules/servicebus.bicep' = {
+  scope: group
+  params: {
+    name: 'sbns-${suffix}'
+    location: location
+    tags: tags
+    queueName: queueName
+    appPrincipalId: identity.outputs.principalId
+    spocPrincipalIds: spocPrincipalIds
+    developerPrincipalId: developerPrincipalId
+  }
+}
+
+module cosmos 'modules/cosmos.bicep' = {
+  scope: group
+  params: {
+    name: 'cosmos-${suffix}'
+    location: location
+    tags: tags
+    mode: cosmosMode
+    maxThroughput: cosmosMaxThroughput
+    samplesRetentionDays: samplesRetentionDays
+    reportRetentionDays: reportRetentionDays
+    appPrincipalId: identity.outputs.principalId
+    developerPrincipalId: developerPrincipalId
+  }
+}
+
+module app 'modules/app.bicep' = {
+  scope: group
+  params: {
+    planName: 'asp-${suffix}'
+    name: 'func-${suffix}'
+    location: location
+    tags: tags
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    storageName: storage.outputs.name
+    packagesContainer: storage.outputs.packagesContainer
+    insightsName: monitoring.outputs.insightsName
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    settings: {
+      ServiceBusConnection__fullyQualifiedNamespace: servicebus.outputs.fullyQualifiedNamespace
+      ServiceBusConnection__credential: 'managedidentity'
+      ServiceBusConnection__clientId: identity.outputs.clientId
+      QUEUE_NAME: queueName
+      AVERAGING_SCHEDULE: averagingSchedule
+      COSMOS_ENDPOINT: cosmos.outputs.endpoint
+      COSMOS_DATABASE: cosmos.outputs.database
+      SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)
+      REPORT_RETENTION_DAYS: string(reportRetentionDays)
+      PUSH_GRACE_MINUTES: string(pushGraceMinutes)
+    }
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  params: {
+    prefix: environmentName
+    location: location
+    tags: tags
+    emails: alertEmails
+    serviceBusName: servicebus.outputs.name
+    queueName: queueName
+    cosmosName: cosmos.outputs.name
+    insightsName: monitoring.outputs.insightsName
+  }
+}
+
+@description('The page and the API.')
+output appUrl string = app.outputs.url
+
+@description('To deploy code to: func azure functionapp publish NAME --python.')
+output appName string = app.outputs.name
+
+@description('For the SPOCs: edge.spoc --namespace.')
+output serviceBusNamespace string = servicebus.outputs.fullyQualifiedNamespace
+
+@description('For the SPOCs: edge.spoc --queue.')
+output queueName string = queueName
+
+@description('For tools that read the tables.')
+output cosmosEndpoint string = cosmos.outputs.endpoint
+
+@description('Holds everything; delete it to remove everything.')
+output resourceGroupName string = group.name

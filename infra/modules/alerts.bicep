@@ -1,0 +1,157 @@
+// What somebody should be told of: lost messages in sight, a report that stands still, failures, a store too small.
+param prefix string
+param location string
+param tags object
+param emails array
+param serviceBusName string
+param queueName string
+param cosmosName string
+param insightsName string
+
+resource serviceBus 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = {
+  name: serviceBusName
+}
+
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' existing = {
+  name: cosmosName
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
+  name: 'ag-${prefix}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'spotpc'
+    emailReceivers: [
+      for (email, index) in emails: {
+        name: 'email${index}'
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+var actions = empty(emails) ? [] : [{ actionGroupId: people.id }]
+
+resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'alert-${prefix}-dead-letters'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Messages lie in the dead-letter queue: they failed ten times or waited 14 days. Nothing of them is in the report.'
+    enabled: true
+    severity: 1
+    scopes: [serviceBus.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'dead-letters'
+          metricName: 'DeadletteredMessages'
+          dimensions: [{ name: 'EntityName', operator: 'Include', values: [queueName] }]
+          operator: 'GreaterThan'
+          threshold: 0
+          timeAggregation: 'Maximum'
+        }
+      ]
+    }
+    actions: actions
+  }
+}
+
+resource throttling 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'alert-${prefix}-throttling'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Cosmos DB refuses requests for want of throughput (429). The app waits and tries again, and falls behind.'
+    enabled: true
+    severity: 2
+    scopes: [cosmos.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'throttled-requests'
+          metricName: 'TotalRequests'
+          dimensions: [{ name: 'StatusCode', operator: 'Include', values: ['429'] }]
+          operator: 'GreaterThan'
+          threshold: 100
+          timeAggregation: 'Count'
+        }
+      ]
+    }
+    actions: actions
+  }
+}
+
+resource failures 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'alert-${prefix}-failures'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Function invocations fail.'
+    enabled: true
+    severity: 2
+    scopes: [insights.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'failed-requests'
+          metricName: 'requests/failed'
+          operator: 'GreaterThan'
+          threshold: 5
+          timeAggregation: 'Count'
+        }
+      ]
+    }
+    actions: actions
+  }
+}
+
+// The averaging function logs the report's age at each run; when it is not running, there is no line, and that counts too.
+resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'alert-${prefix}-old-report'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'Report older than 20 minutes'
+    description: 'The newest minute of the report is older than 20 minutes, or averaging does not run.'
+    enabled: true
+    severity: 1
+    scopes: [insights.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    autoMitigate: true
+    criteria: {
+      allOf: [
+        {
+          query: 'traces | where message startswith "report ageSeconds=" | extend age = toint(extract(@"ageSeconds=(\\d+)", 1, message)) | summarize fresh = countif(age <= 1200)'
+          metricMeasureColumn: 'fresh'
+          timeAggregation: 'Total'
+          operator: 'LessThan'
+          threshold: 1
+          failingPeriods: { minFailingPeriodsToAlert: 1, numberOfEvaluationPeriods: 1 }
+        }
+      ]
+    }
+    actions: { actionGroups: empty(emails) ? [] : [people.id] }
+  }
+}

@@ -1,0 +1,87 @@
+// The store. Containers follow storage/schema.py; a test holds the two together.
+param name string
+param location string
+param tags object
+
+@allowed(['serverless', 'autoscale'])
+param mode string
+param maxThroughput int
+param samplesRetentionDays int
+param reportRetentionDays int
+param appPrincipalId string
+param developerPrincipalId string
+
+var databaseName = 'spot-pc-insights'
+var dataContributor = '00000000-0000-0000-0000-000000000002'
+var principals = concat([appPrincipalId], empty(developerPrincipalId) ? [] : [developerPrincipalId])
+
+// ttl in seconds since a document's last write; -1: for ever.
+var containers = [
+  { name: 'samples', ttl: (samplesRetentionDays + 1) * 86400 }
+  { name: 'rollups', ttl: (samplesRetentionDays + 1) * 86400 }
+  { name: 'report', ttl: reportRetentionDays * 86400 }
+  { name: 'marks', ttl: -1 }
+  { name: 'catalogue', ttl: reportRetentionDays * 86400 }
+  { name: 'quarantine', ttl: samplesRetentionDays * 86400 }
+]
+
+resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'GlobalDocumentDB'
+  properties: {
+    databaseAccountOfferType: 'Standard'
+    disableLocalAuth: true
+    minimalTlsVersion: 'Tls12'
+    consistencyPolicy: { defaultConsistencyLevel: 'Session' }
+    locations: [{ locationName: location, failoverPriority: 0 }]
+    capabilities: mode == 'serverless' ? [{ name: 'EnableServerless' }] : []
+    backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: 'Continuous7Days' } }
+  }
+}
+
+resource database 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-04-15' = {
+  parent: account
+  name: databaseName
+  properties: {
+    resource: { id: databaseName }
+    options: mode == 'serverless' ? {} : { autoscaleSettings: { maxThroughput: maxThroughput } }
+  }
+}
+
+resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-04-15' = [
+  for container in containers: {
+    parent: database
+    name: container.name
+    properties: {
+      resource: {
+        id: container.name
+        partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 }
+        defaultTtl: container.ttl
+        indexingPolicy: {
+          indexingMode: 'consistent'
+          automatic: true
+          includedPaths: []
+          excludedPaths: [{ path: '/*' }]
+        }
+      }
+    }
+  }
+]
+
+resource mayReadAndWrite 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [
+  for principalId in principals: {
+    parent: account
+    name: guid(account.id, principalId, dataContributor)
+    properties: {
+      principalId: principalId
+      roleDefinitionId: '${account.id}/sqlRoleDefinitions/${dataContributor}'
+      scope: account.id
+    }
+  }
+]
+
+output name string = account.name
+output endpoint string = account.properties.documentEndpoint
+output database string = database.name

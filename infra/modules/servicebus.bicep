@@ -1,0 +1,77 @@
+// The one queue between tenants and the app. SPOCs may send, the app may receive, and no key opens it.
+param name string
+param location string
+param tags object
+param queueName string
+param appPrincipalId string
+param spocPrincipalIds array
+param developerPrincipalId string
+
+var dataReceiver = '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0'
+var dataSender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
+
+resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
+  name: name
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+    tier: 'Standard'
+  }
+  properties: {
+    disableLocalAuth: true
+    minimumTlsVersion: '1.2'
+  }
+}
+
+resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
+  parent: namespace
+  name: queueName
+  properties: {
+    // A batch is done in seconds; a lock of a batch is not renewed, so it is as long as there is.
+    lockDuration: 'PT5M'
+    maxDeliveryCount: 10
+    // A SPOC that was cut off sends the same message ids again within this time.
+    requiresDuplicateDetection: true
+    duplicateDetectionHistoryTimeWindow: 'PT1H'
+    defaultMessageTimeToLive: 'P14D'
+    deadLetteringOnMessageExpiration: true
+    maxSizeInMegabytes: 5120
+  }
+}
+
+resource appMayReceive 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(queue.id, appPrincipalId, dataReceiver)
+  scope: queue
+  properties: {
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataReceiver)
+  }
+}
+
+resource spocsMaySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for principalId in spocPrincipalIds: {
+    name: guid(queue.id, principalId, dataSender)
+    scope: queue
+    properties: {
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataSender)
+    }
+  }
+]
+
+resource developerMay 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in (empty(developerPrincipalId) ? [] : [dataReceiver, dataSender]): {
+    name: guid(queue.id, developerPrincipalId, role)
+    scope: queue
+    properties: {
+      principalId: developerPrincipalId
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
+  }
+]
+
+output name string = namespace.name
+output fullyQualifiedNamespace string = '${namespace.name}.servicebus.windows.net'

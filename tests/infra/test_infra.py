@@ -1,0 +1,152 @@
+"""What Azure is told agrees with the code: containers, queue, settings, versions, and no key anywhere."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tree_sitter_bicep
+from tree_sitter import Language, Node, Parser
+
+from blueprints.settings import DATABASE, Settings
+from local.queue import MOST_DELIVERIES
+from storage.schema import INDEXING_POLICY, PARTITION_KEY, schema
+from tests.app.test_function_app import EXPECTED, referred_settings
+
+ROOT = Path(__file__).parents[2]
+INFRA = ROOT / "infra"
+FILES = sorted(INFRA.rglob("*.bicep"))
+CHECKER = ROOT.parent / "shared" / "check_bicep.py"
+PARSER = Parser(Language(tree_sitter_bicep.language()))
+
+
+def read(name: str) -> str:
+    return (INFRA / name).read_text()
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from nodes(child)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_templates_parse(path: Path) -> None:
+    tree = PARSER.parse(path.read_bytes())
+    assert [node.start_point for node in nodes(tree.root_node) if node.is_error or node.is_missing] == []
+
+
+@pytest.mark.skipif(not CHECKER.exists(), reason="shared/check_bicep.py is not beside this checkout")
+def test_templates_agree_with_azures_published_types() -> None:
+    done = subprocess.run([sys.executable, CHECKER, *FILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def parameters_of_main() -> dict[str, dict[str, Any]]:
+    """Each parameter of main.bicep: its decorators' text and its default."""
+    found = re.findall(r"((?:@\w+\(.*\)\n)*)param (\w+) (\w+)(?: = (.*))?", read("main.bicep"))
+    return {
+        name: {"decorators": decorators, "kind": kind, "default": default} for decorators, name, kind, default in found
+    }
+
+
+def test_every_parameter_is_described_and_numbers_are_bounded() -> None:
+    parameters = parameters_of_main()
+    assert len(parameters) >= 15
+    for name, parameter in parameters.items():
+        assert "@description(" in parameter["decorators"], name
+        if parameter["kind"] == "int":
+            assert "@minValue(" in parameter["decorators"] or "@allowed(" in parameter["decorators"], name
+    assert [name for name, parameter in parameters.items() if not parameter["default"]] == ["environmentName"]
+
+
+def test_containers_are_the_tables_of_the_schema() -> None:
+    text = read("modules/cosmos.bicep")
+    days = {"samplesRetentionDays": 17, "reportRetentionDays": 170}
+    found = {
+        name: eval(expression, {"__builtins__": {}}, days)  # noqa: S307  (our own template's arithmetic)
+        for name, expression in re.findall(r"\{ name: '(\w+)', ttl: (.+) \}", text)
+    }
+    expected = {
+        table.name: -1 if table.time_to_live is None else table.time_to_live for table in schema(17, 170).values()
+    }
+    assert found == expected
+    assert f"paths: ['{PARTITION_KEY}']" in text
+    assert INDEXING_POLICY["includedPaths"] == []
+    assert INDEXING_POLICY["excludedPaths"] == [{"path": "/*"}]
+    for line in ("indexingMode: 'consistent'", "includedPaths: []", "excludedPaths: [{ path: '/*' }]"):
+        assert line in text
+    assert f"var databaseName = '{DATABASE}'" in text
+
+
+def test_the_queue_is_alike_in_azure_in_the_emulator_and_in_the_local_folder() -> None:
+    text = read("modules/servicebus.bicep")
+    config = json.loads(read("emulators/Config.json"))
+    (queue,) = config["UserConfig"]["Namespaces"][0]["Queues"]
+    assert f"maxDeliveryCount: {MOST_DELIVERIES}" in text
+    assert queue["Properties"]["MaxDeliveryCount"] == MOST_DELIVERIES
+    assert f"lockDuration: '{queue['Properties']['LockDuration']}'" in text
+    for name in ("RequiresDuplicateDetection", "DeadLetteringOnMessageExpiration"):
+        assert queue["Properties"][name] is True
+        assert f"{name[0].lower()}{name[1:]}: true" in text
+    assert parameters_of_main()["queueName"]["default"].strip("'") == queue["Name"]
+
+
+def test_the_apps_settings_are_those_that_the_code_reads() -> None:
+    block = re.search(r"settings: \{\n(.*?)\n    \}", read("main.bicep"), re.DOTALL)
+    assert block
+    given = set(re.findall(r"^ +(\w+):", block[1], re.MULTILINE))
+    own = {name for name in given if not name.startswith("ServiceBusConnection__")}
+    known = {name.upper() for name in Settings.model_fields}
+    assert own <= known | referred_settings()
+    assert referred_settings() <= own
+    # Not given: the other store, the key that Azure has none of, and what has a default that suits all.
+    assert known - own == {"SQLITE_PATH", "COSMOS_KEY", "REDUCTIONS"}
+    connections = {str(trigger["connection"]) for trigger in EXPECTED.values() if "connection" in trigger}
+    assert {name.partition("__")[0] for name in given - own} == connections
+
+
+def test_defaults_of_the_templates_are_those_of_the_code() -> None:
+    parameters = parameters_of_main()
+    for parameter, field in (
+        ("samplesRetentionDays", "samples_retention_days"),
+        ("reportRetentionDays", "report_retention_days"),
+        ("pushGraceMinutes", "push_grace_minutes"),
+    ):
+        assert int(parameters[parameter]["default"]) == Settings.model_fields[field].default
+
+
+def test_python_is_of_one_version_in_azure_and_where_it_is_tested() -> None:
+    version = parameters_of_main()["pythonVersion"]["default"].strip("'")
+    assert f'python-version: "{version}"' in (ROOT / ".github/workflows/main.yml").read_text()
+    target = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["target-version"]
+    assert target == f"py{version.replace('.', '')}"
+
+
+def test_no_key_opens_anything() -> None:
+    everything = "".join(path.read_text() for path in FILES)
+    assert "listKeys" not in everything
+    assert "@secure" not in everything
+    assert read("modules/storage.bicep").count("allowSharedKeyAccess: false") == 1
+    assert read("modules/servicebus.bicep").count("disableLocalAuth: true") == 1
+    assert read("modules/cosmos.bicep").count("disableLocalAuth: true") == 1
+    assert read("modules/monitoring.bicep").count("DisableLocalAuth: true") == 1
+    assert read("modules/app.bicep").count("properties: { allow: false }") == 2
+
+
+def test_the_alert_on_an_old_report_reads_what_the_app_logs() -> None:
+    assert 'startswith "report ageSeconds="' in read("modules/alerts.bicep")
+    assert '"report ageSeconds=%d"' in (ROOT / "blueprints/averaging.py").read_text()
+
+
+def test_what_is_deployed_holds_all_that_the_app_imports_and_nothing_of_local_use() -> None:
+    ignored = set((ROOT / ".funcignore").read_text().split())
+    needed = {"function_app.py", "host.json", "requirements.txt", "blueprints", "pipeline", "storage", "domain", "web"}
+    assert not needed & ignored
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"infra", "docs", "requirements"}
+    assert packages - needed <= ignored
