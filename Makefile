@@ -8,7 +8,7 @@ export PORT ?= 7071
 export DATA ?= .local
 PACKAGES := blueprints domain edge local pipeline storage
 
-.PHONY: run test peers check lint bench emulators lock clean help
+.PHONY: run test peers check lint bench cost emulators lock clean help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ lint: $(VENV)/dev
 
 bench: $(VENV)/dev ## Measure, as ratios in one run.
 	$(BIN)/python -m benchmarks
+
+cost: $(VENV)/dev ## What a fleet costs a month in Azure (VMS, COUNTERS).
+	@VMS=$(VMS) COUNTERS=$(COUNTERS) $(BIN)/python -m benchmarks.cost
 
 emulators: $(VENV)/local ## Start Microsoft's emulators of Cosmos DB, Service Bus and Storage (needs Docker), for func start.
 	docker compose --file infra/emulators/compose.yaml up --detach

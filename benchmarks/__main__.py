@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
+from benchmarks.volumes import measure as volumes_of
 from domain.minutes import WINDOW
 from domain.samples import Horizon
 from pipeline import queries
@@ -160,11 +161,28 @@ def bench_memory() -> None:
         print(f"  start to drained  {seconds:>12.1f} s")
 
 
+async def bench_charges() -> None:
+    """Request units by Microsoft's published charges, from queue to report row."""
+    for vms in (1_000, 10_000):
+        volumes = await volumes_of(vms, counters=40)
+        units = volumes.request_units / volumes.samples
+        print(f"charges             {units:>12.4f} RU a sample with {vms:,} VMs (at most 0.02)")
+
+
+def bench_cold() -> None:
+    """Importing the app in a fresh process: what a cold start waits for."""
+    code = "import time, function_app; print(time.process_time())"
+    spent = [float(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT)) for _ in range(5)]
+    print(f"cold import         {statistics.median(spent):>12.2f} s of processor time (under 0.7)")
+
+
 BENCHMARKS: dict[str, Callable[[], object]] = {
     "ingest": lambda: asyncio.run(bench_ingest()),
     "queries": lambda: asyncio.run(bench_queries()),
     "averaging": lambda: asyncio.run(bench_averaging()),
     "memory": bench_memory,
+    "charges": lambda: asyncio.run(bench_charges()),
+    "cold": bench_cold,
 }
 
 

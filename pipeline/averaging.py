@@ -20,7 +20,7 @@ from storage.charges import metered
 from storage.documents import Changed, Conflict, Gone
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, Stored, Tables, vms_of
 
-SEEN_EVERY = 3600
+SEEN_EVERY = 6 * 3600
 """A VM's entry in the catalogue is renewed when its newest minute is this many seconds ahead of it.
 
 Renewing it with every window would add half again to what a sample costs to store, for a figure in a list."""

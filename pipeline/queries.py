@@ -91,7 +91,7 @@ class TenantListItem:
 
 @dataclass(frozen=True, slots=True)
 class VmItem:
-    """A VM that has been seen, about when last (up to an hour behind), and what is known of it."""
+    """A VM that has been seen, about when last (up to six hours behind), and what is known of it."""
 
     vm: str
     newest: int

@@ -46,7 +46,7 @@ class Mark:
 class Entry:
     """An entry of the catalogue: a counter, tenant or VM that has been averaged, and its newest minute.
 
-    For VMs, ``newest`` may be up to an hour behind (pipeline.averaging says why) and ``dimensions`` are set.
+    For VMs, ``newest`` may be up to six hours behind (pipeline.averaging says why) and ``dimensions`` are set.
     """
 
     name: str

@@ -258,6 +258,20 @@ async def test_the_rows_of_samples_that_are_gone_go_too(memory: MemoryDocuments)
     assert {key for key, _ in await the_report(tables)} == {"a.b", "a.c"}
 
 
+async def test_averaging_reads_each_changed_vm_window_once(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    read = []
+
+    async def watch(call: str, table: str, document_id: str) -> None:
+        if call in ("document", "after read") and table == "samples":
+            read.append(document_id)
+
+    await deliver(tables, a_fleet(tenants=3, vms=4, windows=2))
+    memory.hook = watch
+    await average(tables)
+    assert len(read) == 3 * 4 * 2
+
+
 async def test_merging_touches_only_the_branches_of_dirty_tenants(memory: MemoryDocuments) -> None:
     tables = Tables(memory)
     await deliver(tables, a_fleet(tenants=40, vms=1, windows=1))

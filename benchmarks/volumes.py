@@ -1,0 +1,198 @@
+"""What a fleet makes of messages, requests, bytes and seconds: measured by running the real code on a part of it.
+
+What is linear in VMs (messages, ingest, reading a tenant's VM windows) is measured on one whole tenant. What depends on
+how many tenants there are (the tree of rollups, the report) is measured with all of them, each with a few VMs.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, tenant_name, vm_name
+from benchmarks.priced import PricedDocuments, write_units
+from domain import wire
+from domain.minutes import MINUTES_PER_WINDOW, WINDOW
+from domain.packing import pack
+from domain.samples import Horizon
+from edge.spoc import HEADER_ROOM, STANDARD_LIMIT
+from pipeline import queries
+from pipeline.averaging import SEEN_EVERY, average
+from pipeline.ingest import Message, ingest
+from pipeline.queries import Question
+from storage.charges import Meter, Tally, metered
+from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
+from storage.sqlite import SqliteDocuments
+from storage.tables import Tables
+
+HORIZON = Horizon.at(NOW, 30 * 86_400)
+RUNS = 15
+"""Averaging runs every minute, and tenants push at any minute of a window: so a window is averaged in so many parts."""
+
+FEW_VMS = 2
+WINDOWS = SEEN_EVERY // WINDOW + 1
+"""Measured of the one tenant, after a first: in so many, each VM's entry in the catalogue is renewed once."""
+
+OF_VMS = f"{CATALOGUE}:vms"
+OPERATION_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """What a fleet makes in one window of 15 minutes, but for ``query_*``, which are of one chart of the fleet."""
+
+    samples: float
+    messages: float
+    message_bytes: float
+    """Of all messages together."""
+    operations: float
+    """Of Service Bus: each message sent and received, 64 KB at a time."""
+    request_units: float
+    requests: float
+    samples_bytes: float
+    rollups_bytes: float
+    report_bytes: float
+    plain_messages: float
+    """Were each VM's samples one message of plain JSON."""
+    plain_bytes: float
+    plain_operations: float
+    single_units: float
+    """Were each sample one document: for its write alone."""
+    single_bytes: float
+    ingest_seconds: float
+    """Processor time of all ingest of the window on one core."""
+    averaging_seconds: float
+    query_units: float
+    query_seconds: float
+    by_operation: tuple[tuple[str, float], ...]
+    """Request units by operation, dearest first."""
+
+
+async def measure(vms: int, counters: int, vms_a_tenant: int = 100) -> Volumes:
+    """Measure a fleet of so many VMs and counters; every tenant has the same number of VMs."""
+    each = min(vms, vms_a_tenant)
+    tenants = -(-vms // each)
+    whole = await _one_tenant(each, counters)
+    tree = await _tree(tenants, counters)
+    share = vms / each
+    units: dict[str, float] = {}
+    calls = 0.0
+    for meter, times, by_vms in ((whole.meter, share / WINDOWS, True), (tree.meter, 1.0, False)):
+        for operation, tally in meter.operations.items():
+            if (operation.split()[1] in (SAMPLES, OF_VMS)) == by_vms:
+                units[operation] = units.get(operation, 0) + tally.units * times
+                calls += tally.calls * times
+    samples = vms * counters * MINUTES_PER_WINDOW
+    plain = [_plain(vm, counters) for vm in range(3)]
+    plain_bytes = sum(map(len, plain)) / len(plain)
+    single = len(plain[0]) // (counters * MINUTES_PER_WINDOW)
+    return Volumes(
+        samples=samples,
+        messages=len(whole.bodies) * share,
+        message_bytes=sum(map(len, whole.bodies)) * share,
+        operations=2 * sum(_operations(len(body)) for body in whole.bodies) * share,
+        request_units=sum(units.values()),
+        requests=calls,
+        samples_bytes=whole.store.bytes_of(SAMPLES) / WINDOWS * share,
+        rollups_bytes=tree.store.bytes_of(ROLLUPS),
+        report_bytes=tree.store.bytes_of(REPORT),
+        plain_messages=vms,
+        plain_bytes=plain_bytes * vms,
+        plain_operations=2 * _operations(round(plain_bytes)) * vms,
+        single_units=write_units(single) * samples,
+        single_bytes=single * samples,
+        ingest_seconds=whole.ingest_seconds * share,
+        averaging_seconds=whole.averaging_seconds * share + tree.seconds,
+        query_units=tree.query_units,
+        query_seconds=tree.query_seconds,
+        by_operation=tuple(sorted(units.items(), key=lambda unit: -unit[1])),
+    )
+
+
+def _operations(size: int) -> int:
+    return -(-size // OPERATION_BYTES)
+
+
+def _plain(vm: int, counters: int) -> bytes:
+    return message(0, vm, LAST_WINDOW, counters)
+
+
+@dataclass(slots=True)
+class _Whole:
+    bodies: list[bytes]
+    meter: Meter
+    store: PricedDocuments
+    ingest_seconds: float
+    averaging_seconds: float
+
+
+async def _one_tenant(vms: int, counters: int) -> _Whole:
+    """Pack, ingest and average WINDOWS windows of one tenant; seconds are of one window, charges of all."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = PricedDocuments(SqliteDocuments(Path(folder) / "store.db", schema(30, 400), lambda: NOW))
+        tables = Tables(store)
+        total = Meter()
+        ingesting = averaging = 0.0
+        bodies: list[bytes] = []
+        windows = [LAST_WINDOW - WINDOW * number for number in reversed(range(WINDOWS + 1))]
+        for number, window in enumerate(windows):
+            batches = [wire.decode(message(0, vm, window, counters)).samples for vm in range(vms)]
+            bodies = [packed.body for packed in pack(batches, STANDARD_LIMIT - HEADER_ROOM)]
+            with metered() as meter:
+                start = time.process_time()
+                await _deliver(tables, bodies)
+                middle = time.process_time()
+                await average(tables)
+                end = time.process_time()
+            if number:  # the first window makes the catalogue, once for ever
+                ingesting += (middle - start) / WINDOWS
+                averaging += (end - middle) / WINDOWS
+                for operation, tally in meter.operations.items():
+                    of = total.operations.setdefault(operation, Tally())
+                    of.calls += tally.calls
+                    of.units += tally.units
+        store.sizes[SAMPLES] = dict(list(store.sizes[SAMPLES].items())[vms:])
+        await store.close()
+        return _Whole(bodies, total, store, ingesting, averaging)
+
+
+@dataclass(slots=True)
+class _Tree:
+    meter: Meter
+    store: PricedDocuments
+    seconds: float
+    query_units: float
+    query_seconds: float
+
+
+async def _tree(tenants: int, counters: int) -> _Tree:
+    """Average a window of all tenants in RUNS parts, as they push; each tenant with a few VMs."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = PricedDocuments(SqliteDocuments(Path(folder) / "store.db", schema(30, 400), lambda: NOW))
+        tables = Tables(store)
+        seconds = 0.0
+        with metered() as meter:
+            for run in range(RUNS):
+                pushing = range(run, tenants, RUNS)
+                bodies = [message(tenant, vm, LAST_WINDOW, counters) for tenant in pushing for vm in range(FEW_VMS)]
+                await _deliver(tables, bodies)
+                start = time.process_time()
+                await average(tables)
+                seconds += time.process_time() - start
+        start = time.process_time()
+        with metered() as query:
+            await queries.get_data(tables, Question(keys(1)[0], minutes=60), NOW, 1200)
+            await queries.get_tenant_data(
+                tables, Question(keys(1)[0], minutes=60), tenant_name(0), vm_name(0, 0), NOW, 1200
+            )
+        query_seconds = (time.process_time() - start) / 2
+        await store.close()
+        return _Tree(meter, store, seconds, query.units / 2, query_seconds)
+
+
+async def _deliver(tables: Tables, bodies: Iterable[bytes]) -> None:
+    waiting: Iterator[bytes] = iter(bodies)
+    while batch := [Message(body, "m", NOW) for body in islice(waiting, 64)]:
+        await ingest(tables, batch, HORIZON)
