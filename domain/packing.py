@@ -75,27 +75,22 @@ def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) 
     """
     message = _Message(gzip=gzip)
     for index, batch in enumerate(batches):
-        for part in _fitting(batch, limit, gzip=gzip):
-            text = _text(part)
-            if not message.add(index, text, len(part), limit):
+        parts = [batch] if batch else []
+        while parts:
+            part = parts.pop()
+            if message.add(index, _text(part), len(part), limit):
+                continue
+            if message.samples:
                 yield message.close()
                 message = _Message(gzip=gzip)
-                message.add(index, text, len(part), limit)
+                parts.append(part)
+            elif len(part) > 1:
+                early, late = _halves(part)
+                parts += [late, early]
+            else:
+                raise TooLarge(f"one sample does not fit into a message of {limit:,} bytes")
     if message.samples:
         yield message.close()
-
-
-def _fitting(batch: Sequence[Sample], limit: int, *, gzip: bool) -> Iterator[Sequence[Sample]]:
-    """Split a batch into parts of which each fits into a message by itself."""
-    if not batch:
-        return
-    if _Message(gzip=gzip).add(0, _text(batch), len(batch), limit):
-        yield batch
-        return
-    if len(batch) == 1:
-        raise TooLarge(f"one sample does not fit into a message of {limit:,} bytes")
-    for half in _halves(batch):
-        yield from _fitting(half, limit, gzip=gzip)
 
 
 def _halves(batch: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:

@@ -1,14 +1,33 @@
 """Peers that tests of several layers share, one a test process."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from tests.peers import peer
+from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
 
 
 @pytest.fixture(scope="session")
 def cosmos_port() -> Iterator[int]:
     """A Cosmos DB peer on loopback: HTTPS, the emulators' key."""
-    with peer("cosmos.js") as port:
+    with peer("cosmos.js") as (port,):
         yield port
+
+
+@pytest.fixture(scope="session")
+def shared_broker() -> Iterator[Broker]:
+    with a_broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def broker(shared_broker: Broker) -> Iterator[Broker]:
+    """A Service Bus peer on loopback, which behaves well again after the test. Queues are made by using them."""
+    yield shared_broker
+    shared_broker.set(**WELL_BEHAVED)
+
+
+def a_queue() -> str:
+    """The name of a queue that no other test uses."""
+    return f"q-{uuid.uuid4().hex[:12]}"

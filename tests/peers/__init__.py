@@ -1,10 +1,15 @@
 """Servers that tests talk to on loopback: real protocols, no mocks. Node runs them; ``make peers`` installs them."""
 
+import base64
+import json
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +22,60 @@ needs_node = pytest.mark.skipif(
 
 
 @contextmanager
-def peer(script: str, *arguments: str) -> Iterator[int]:
-    """Run a peer; give the port that it listens on, which is the first line it prints."""
+def peer(script: str, *arguments: str) -> Iterator[list[int]]:
+    """Run a peer; give the ports that it listens on, which are the first line it prints."""
     command = [NODE or "node", str(HERE / script), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE) as process:
         assert process.stdout
         try:
-            yield int(process.stdout.readline())
+            yield [int(port) for port in process.stdout.readline().split()]
         finally:
             process.kill()
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A Service Bus peer: ``connection`` is its connection string."""
+
+    port: int
+    control: int
+
+    @property
+    def connection(self) -> str:
+        return f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName=any;SharedAccessKey=any;UseDevelopmentEmulator=true;"
+
+    def set(self, **settings: Any) -> None:
+        """Change how it behaves: ``settings`` in broker.js."""
+        body = json.dumps(settings).encode()
+        urllib.request.urlopen(f"http://127.0.0.1:{self.control}/", body).close()
+
+    def state(self, queue: str) -> dict[str, Any]:
+        """What a queue holds."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.control}/?queue={queue}") as answer:
+            state: dict[str, Any] = json.load(answer)
+            return state
+
+    def bodies(self, queue: str) -> list[bytes]:
+        """The bodies of the messages that wait in a queue, oldest first."""
+        return [base64.b64decode(message["body"]) for message in self.state(queue)["ready"]]
+
+
+@contextmanager
+def a_broker() -> Iterator[Broker]:
+    """Run a Service Bus peer."""
+    with peer("broker.js") as (port, control):
+        yield Broker(port, control)
+
+
+WELL_BEHAVED = {
+    "maxMessageSize": 262144,
+    "lockMs": 60000,
+    "maxDeliveryCount": 10,
+    "slowMs": 0,
+    "full": False,
+    "busy": 0,
+    "deny": [],
+    "cutBefore": 0,
+    "cutAfter": 0,
+}
+"""The settings of broker.js as it starts."""
