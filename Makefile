@@ -58,7 +58,7 @@ $(VENV)/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
 	@touch $@
 
-$(VENV)/local: $(VENV)/python requirements.txt requirements/local.txt requirements/worker.txt requirements/lock.txt
+$(VENV)/local: $(VENV)/python requirements.txt requirements/local.txt requirements/edge.txt requirements/worker.txt requirements/lock.txt
 	@echo "Installing what the local host needs ..."
 	@$(PIP) install -r requirements/local.txt -c requirements/lock.txt
 	@$(PIP) install --no-deps --ignore-requires-python -r requirements/worker.txt

@@ -17,7 +17,7 @@ from domain import wire
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
 from domain.packing import pack
 from domain.samples import Horizon
-from edge.spoc import HEADER_ROOM, STANDARD_LIMIT
+from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
 from pipeline import queries
 from pipeline.averaging import SEEN_EVERY, average
 from pipeline.ingest import Message, ingest

@@ -1,122 +1,259 @@
-"""The agent: reads a VM's counters, reduces them per minute, and writes a file of samples every push.
+"""``python -m edge.agent``: measures this machine, or takes what Telegraf measured; writes a file of samples a period.
 
-``python -m edge.agent --help``. The file is the wire's message with one VM's samples, named
-``MaskedTenantName_MaskedVMName_TimeStamp.json``; it appears whole, by renaming.
+Puts together inputs (edge.inputs), what gathers (edge.gathering) and files (edge.files), by the clock. What an
+administrator sees is said here.
 """
 
 import argparse
 import os
+import platform
+import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from domain.counters import reduce_readings, reduction_of
+import msgspec
+
+from domain.counters import REDUCTIONS, Reduction
 from domain.masking import mask_tenant, mask_vm
-from domain.minutes import MINUTE, WINDOW, identifier
-from domain.names import encode_name, split_key
+from domain.minutes import MINUTE, WINDOW
+from domain.names import name_problem
 from domain.samples import Dimensions, Sample
-from domain.wire import encode_samples
+from edge.files import path_of, save_part, saved_parts, write_file
+from edge.gathering import Agent, Identity
+from edge.inputs import FilesSource, MachineSource, Source, StreamSource
+from edge.options import read_options
 
 READ_EVERY = 10
+LATE_SECONDS = 15
+"""How long after a period's end its file is written: what is read late in its last minute still counts."""
+
 MASKING_KEY = "SPOT_MASKING_KEY"
+LEAST_KEY = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a VM is, under masked names."""
+class Program:
+    """An agent for each VM that the source tells of (one, but for Telegraf's of several hosts), and their files."""
 
-    tenant: str
-    vm: str
-    dimensions: Dimensions
+    def __init__(
+        self,
+        source: Source,
+        folder: Path,
+        identify: "Identify",
+        period: int = WINDOW,
+        reductions: Mapping[str, Reduction] | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Gather into periods of so many seconds."""
+        self._source = source
+        self._folder = folder
+        self._identify = identify
+        self._period = period
+        self._reductions = reductions or {}
+        self._dry_run = dry_run
+        self._agents: dict[str | None, Agent] = {}
+        self._saved = 0
+        self._shown: dict[str, int] = {}
+
+    def _agent(self, host: str | None) -> Agent:
+        if host not in self._agents:
+            agent = Agent(self._identify(host), self._period, self._reductions)
+            if not self._dry_run:
+                for samples in saved_parts(self._folder, agent.identity):
+                    agent.restore(samples)
+            self._agents[host] = agent
+        return self._agents[host]
+
+    def tick(self, now: int, *, last: bool = False) -> list[Path]:
+        """Read, and write what is due; return the files written. ``last``: write all that there is. Raises OSError."""
+        written: list[Path] = []
+        for piece in self._source.read():
+            for moment in piece:
+                self._agent(moment.host).add(moment.timestamp, moment.values)
+            written += self._write(now, last=last)
+        if now - now % MINUTE != self._saved and not last:
+            self._save(now)
+            self._saved = now - now % MINUTE
+        return written
+
+    def _write(self, now: int, *, last: bool) -> list[Path]:
+        """Write the periods that are over, each VM a little later than others so that not all write at once."""
+        written = []
+        for agent in self._agents.values():
+            spread = zlib.crc32(agent.identity.vm.encode()) % max(1, self._period // 15)
+            for period in agent.open() if last else agent.changed(now - LATE_SECONDS - spread):
+                samples = agent.samples(period, period + self._period)
+                if self._dry_run:
+                    self._show(samples)
+                else:
+                    write_file(self._folder, agent.identity, period, samples)
+                agent.written(period)
+                written.append(path_of(self._folder, agent.identity, period))
+        return written
+
+    def _save(self, now: int) -> None:
+        """Keep the minutes that are over of periods that are not, and how far was read."""
+        for agent in self._agents.values():
+            for period in agent.open():
+                samples = agent.samples(period, now)
+                if self._dry_run:
+                    self._show(samples)
+                elif samples:
+                    save_part(self._folder, agent.identity, period, samples)
+        if not self._dry_run:
+            self._source.save()
+
+    def _show(self, samples: Sequence[Sample]) -> None:
+        """Print samples that were not printed yet, each as a line of JSON."""
+        for sample in samples:
+            if sample.timestamp > self._shown.get(sample.MaskedVMName, 0):
+                print(msgspec.json.encode(sample).decode(), flush=True)
+        self._shown.update({sample.MaskedVMName: sample.timestamp for sample in samples})
 
 
-@dataclass(slots=True)
-class Agent:
-    """Gathers raw readings and gives samples of the minutes that are over."""
+class Identify(Protocol):
+    """Gives the masked identity of a host; None: this machine."""
 
-    identity: Identity
-    _readings: dict[int, dict[str, list[float]]] = field(default_factory=dict)
-
-    def add(self, timestamp: int, values: Mapping[str, float]) -> None:
-        """Take raw readings of one moment (Unix seconds). A counter that could not be read is simply not there."""
-        minute = self._readings.setdefault(identifier(timestamp), {})
-        for key, value in values.items():
-            minute.setdefault(key, []).append(value)
-
-    def take(self, now: int) -> list[Sample]:
-        """Return the samples of all minutes that are over at ``now``, oldest first, and forget them."""
-        dimensions = self.identity.dimensions
-        samples = []
-        for timestamp in sorted(minute for minute in self._readings if minute < identifier(now)):
-            for key, values in sorted(self._readings.pop(timestamp).items()):
-                perf_type, perf_name = split_key(key)
-                samples.append(
-                    Sample(
-                        timestamp,
-                        self.identity.tenant,
-                        self.identity.vm,
-                        perf_name,
-                        reduce_readings(reduction_of(key), values),
-                        perf_type,
-                        dimensions.SiteName,
-                        dimensions.ResourcePoolName,
-                        dimensions.Region,
-                        dimensions.MachineSize,
-                    )
-                )
-        return samples
+    def __call__(self, host: str | None) -> Identity:
+        """See Identify."""
 
 
-def write_file(folder: Path, samples: Sequence[Sample]) -> Path:
-    """Write one VM's samples (at least one) as a file of the folder, by renaming; return its path.
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m edge.agent",
+        description="Measure this machine, or take what Telegraf measured; write a file of samples every 15 minutes.",
+        epilog=f"The masking key comes from the environment variable {MASKING_KEY} or from --key-file.",
+    )
+    parser.add_argument("--tenant", help="the tenant's name; it is masked, unless it is a masked one already")
+    parser.add_argument("--vm", help="this VM's name, masked too (default: the machine's, or Telegraf's host tag)")
+    parser.add_argument("--folder", type=Path, help="where the SPOC looks for files")
+    parser.add_argument("--key-file", type=Path, help="a file that holds the masking key")
+    for name in ("site", "pool", "region", "size"):
+        parser.add_argument(f"--{name}", help=f"the VM's {name}, as it is to be shown")
+    parser.add_argument("--service", action="append", default=[], help="a Windows service to watch; may be repeated")
+    parser.add_argument("--reduce", action="append", default=[], metavar="COUNTER=RULE", help="avg, sum, min or max")
+    parser.add_argument("--push-every", type=int, default=WINDOW, metavar="SECONDS", help="default: 900")
+    parser.add_argument(
+        "--from", dest="source", choices=("machine", "telegraf"), default="machine", help="what to read"
+    )
+    parser.add_argument("--input", default="-", help="with --from telegraf: a file, a folder, or - for standard input")
+    parser.add_argument("--once", action="store_true", help="end after one period")
+    parser.add_argument("--dry-run", action="store_true", help="print samples instead of writing files")
+    return parser
 
-    The time stamp in its name is that of its newest minute, so the same samples make the same file.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    first, newest = samples[0], max(sample.timestamp for sample in samples)
-    name = f"{encode_name(first.MaskedTenantId)}_{encode_name(first.MaskedVMName)}_{newest}.json"
-    temporary = folder / f".{name}.tmp"
-    temporary.write_bytes(encode_samples(samples))
-    return temporary.replace(folder / name)
+
+def _key(options: argparse.Namespace, parser: argparse.ArgumentParser) -> bytes:
+    key = os.environ.get(MASKING_KEY, "").encode()
+    if options.key_file:
+        try:
+            key = options.key_file.read_bytes().strip()
+        except OSError as error:
+            parser.error(f"the masking key can't be read: {error}")
+    advice = (
+        f"set {MASKING_KEY} or --key-file to a secret of {LEAST_KEY} bytes or more, the same on all of the tenant's VMs"
+    )
+    if not key:
+        parser.error(f"the masking key is missing; {advice}")
+    if len(key) < LEAST_KEY:
+        _say(f"the masking key has {len(key)} bytes, so that names can be found out by trying; {advice}")
+    return key
+
+
+def _identify(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Identify:
+    key = _key(options, parser)
+    dimensions = Dimensions(options.site, options.pool, options.region, options.size)
+    for name in ("tenant", "site", "pool", "region", "size"):
+        value = getattr(options, name)
+        if value is not None and (problem := name_problem(value)):
+            parser.error(f"--{name} {problem}")
+    if not options.tenant:
+        parser.error("--tenant is missing")
+    tenant = mask_tenant(options.tenant, key)
+
+    def identify(host: str | None) -> Identity:
+        return Identity(tenant, mask_vm(tenant, options.vm or host or platform.node() or "localhost", key), dimensions)
+
+    return identify
+
+
+def _reductions(options: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, Reduction]:
+    reductions: dict[str, Reduction] = {}
+    for text in options.reduce:
+        counter, _, rule = text.rpartition("=")
+        found = next((each for each in REDUCTIONS if each == rule), None)
+        if not counter or found is None:
+            parser.error(f"--reduce {text}: write COUNTER=RULE, with a rule of {', '.join(REDUCTIONS)}")
+        reductions[counter] = found
+    return reductions
+
+
+def _source(options: argparse.Namespace) -> Source:
+    if options.source == "machine":
+        return MachineSource(options.service)
+    if options.input == "-":
+        return StreamSource(sys.stdin)
+    return FilesSource(Path(options.input), (options.folder or Path()) / ".telegraf.json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the agent for this machine until it is interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m edge.agent", description="Measure this machine and write samples.")
-    parser.add_argument("--tenant", required=True, help="the tenant's name; masked unless it is masked already")
-    parser.add_argument("--vm", default=os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME"))
-    parser.add_argument("--folder", type=Path, required=True, help="where the SPOC looks for files")
-    parser.add_argument("--push-every", type=int, default=WINDOW, help="seconds from file to file (default: 900)")
-    options = parser.parse_args(arguments)
-    key = os.environ.get(MASKING_KEY, "").encode()
-    try:
-        tenant = mask_tenant(options.tenant, key)
-        identity = Identity(tenant, mask_vm(tenant, options.vm or "", key), Dimensions())
-    except ValueError as error:
-        print(f"{error}; the environment variable {MASKING_KEY} holds the key", file=sys.stderr)
-        return 2
-    try:
-        _run(Agent(identity), options.folder, options.push_every)
-    except KeyboardInterrupt:
-        return 0
-    return 1
+    """Run until interrupted, or for one period."""
+    parser = _parser()
+    options = read_options(parser, arguments)
+    if not options.folder and not options.dry_run:
+        parser.error("--folder is missing (or --dry-run)")
+    if options.push_every <= 0 or options.push_every % MINUTE or WINDOW % options.push_every:
+        parser.error(f"--push-every is a number of whole minutes that divides {WINDOW} seconds")
+    identify = _identify(options, parser)
+    source = _source(options)
+    program = Program(
+        source,
+        options.folder or Path(),
+        identify,
+        options.push_every,
+        _reductions(options, parser),
+        dry_run=options.dry_run,
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _say(f"reads {options.source}; writes to {options.folder if not options.dry_run else 'standard output'}")
+    _run(program, source, stop, once=options.push_every if options.once else None)
+    return 0
 
 
-def _run(agent: Agent, folder: Path, push_every: int) -> None:
-    from edge.readings import Machine  # noqa: PLC0415  (psutil is wanted on measuring machines only)
+def _run(program: Program, source: Source, stop: threading.Event, once: int | None) -> None:
+    """Tick every READ_EVERY seconds of the clock until told to stop, or for a period of so many seconds."""
+    said = ""
+    for now in _ticks(stop):
+        ended = source.ended
+        try:
+            for path in program.tick(now, last=ended):
+                _say(f"wrote {path.name}")
+                if once:
+                    return
+            trouble = source.trouble
+        except OSError as error:
+            trouble = f"{error}; tries again"
+        if trouble and trouble != said:
+            _say(trouble)
+        said = trouble
+        if ended:
+            return
 
-    machine = Machine()
-    pushed = int(time.time()) // push_every
-    while True:
-        time.sleep(READ_EVERY - time.time() % READ_EVERY)
-        now = int(time.time())
-        agent.add(now, machine.read())
-        if now // push_every != pushed and now % MINUTE >= READ_EVERY:
-            pushed = now // push_every
-            if samples := agent.take(now):
-                print(write_file(folder, samples))
+
+def _ticks(stop: threading.Event) -> Iterator[int]:
+    """Yield the time every READ_EVERY seconds; a clock that is set makes one step shorter, never long."""
+    while not stop.wait(READ_EVERY - time.time() % READ_EVERY):
+        yield int(time.time())
+
+
+def _say(text: str) -> None:
+    print(f"agent: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,123 +1,270 @@
-"""The SPOC: a tenant's only way to the queue. Collects the agents' files, packs them into messages, sends them.
+"""``python -m edge.spoc``: a tenant's only way to the queue. Collects the agents' files, packs them, sends them.
 
-``python -m edge.spoc --help``. A file is removed only after every message that holds a part of it was taken by the
-queue; dying before that sends it once more, which changes nothing (ingest is idempotent). A file that is no message is
-set aside in ``refused/``, with its reason beside it.
+Puts together a source (edge.sources) and a destination (edge.destinations). A file is forgotten only after the queue
+has acknowledged every message that holds a part of it; dying before that sends the same messages again, with their ids.
 """
 
 import argparse
-import hashlib
+import json
+import os
+import random
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Protocol
 
 from domain import wire
-from domain.errors import BadMessage
+from domain.errors import BadMessage, Unavailable
 from domain.packing import Packed, pack
+from domain.samples import Sample
+from edge.destinations import Destination, FolderDestination, ServiceBusDestination
+from edge.options import read_options
+from edge.sources import BlobSource, FolderSource, Source
 
-STANDARD_LIMIT = 256 * 1024
-HEADER_ROOM = 4 * 1024
-"""Room in a message for what the protocol adds to the body."""
-
-FILES_AT_ONCE = 500
-
-
-class Destination(Protocol):
-    """Where messages go."""
-
-    def send(self, message_id: str, body: bytes) -> None:
-        """Hand a message over; it is safe when this returns. The same id again is the same message again."""
+CONNECTION = "SPOT_SERVICE_BUS_CONNECTION"
+STORAGE_CONNECTION = "SPOT_STORAGE_CONNECTION"
+LONGEST_PAUSE = 300.0
+PROGRESS_EVERY = 5.0
+MOST_REASONS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class FolderDestination:
-    """The folder queue of the local host: a message is a file, moved into it."""
-
-    folder: Path
-
-    def send(self, message_id: str, body: bytes) -> None:
-        """See Destination."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{message_id}.tmp"
-        temporary.write_bytes(body)
-        temporary.replace(self.folder / message_id)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pushed:
     """What one push did."""
 
-    files: int
-    samples: int
-    messages: int
-    bytes: int
-    refused: int
+    files: int = 0
+    samples: int = 0
+    messages: int = 0
+    bytes: int = 0
+    refused: int = 0
+    """Files of which something was set aside."""
+
+    def plus(self, other: "Pushed") -> "Pushed":
+        """Return the sum of both."""
+        return Pushed(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
-def push(folder: Path, destination: Destination, limit: int = STANDARD_LIMIT - HEADER_ROOM) -> Pushed:
-    """Send all files of a folder. Raises OSError where a folder or the destination fails; nothing is lost then."""
-    files = samples = messages = size = refused = 0
-    names = sorted(path for path in folder.glob("*.json") if path.is_file()) if folder.is_dir() else []
-    for start in range(0, len(names), FILES_AT_ONCE):
-        read = []
-        for path in names[start : start + FILES_AT_ONCE]:
-            try:
-                decoded = wire.decode(path.read_bytes())
-            except BadMessage as error:
-                _set_aside(path, str(error))
-                refused += 1
+class Push:
+    """One push: batch after batch, until nothing waits. ``done`` tells what is acknowledged, also after a failure."""
+
+    def __init__(
+        self, source: Source, destination: Destination, *, gzip: bool = True, tenant: str | None = None
+    ) -> None:
+        """Send gzip, or plain JSON; with ``tenant`` (masked), nothing of any other tenant."""
+        self._source = source
+        self._destination = destination
+        self._gzip = gzip
+        self._tenant = tenant
+        self._batch = Pushed()
+        self.done = Pushed()
+
+    def run(self) -> Iterator[Pushed]:
+        """Send all that waits, yielding after each batch what is done. Raises Unavailable; nothing is lost then."""
+        names = self._source.claim()
+        if not names:
+            return
+        with self._destination.open() as link:
+            while names:
+                self._batch = Pushed()
+                link.send(self._counted(pack(self._samples(names), link.limit, gzip=self._gzip)))
+                self._source.finish()
+                self.done = self.done.plus(self._batch)
+                yield self.done
+                names = self._source.claim()
+
+    def _counted(self, messages: Iterator[Packed]) -> Iterator[Packed]:
+        for message in messages:
+            yield message
+            self._batch.messages += 1
+            self._batch.samples += message.samples
+            self._batch.bytes += len(message.body)
+
+    def _samples(self, names: Sequence[str]) -> Iterator[Sequence[Sample]]:
+        """Yield each file's samples; what is none is set aside, with its reason."""
+        for name in names:
+            body = self._source.read(name)
+            if body is None:
                 continue
-            if decoded.refused:
-                _set_aside(path, "; ".join(f"metrics[{each.position}]: {each.reason}" for each in decoded.refused))
-                refused += 1
-                continue
-            read.append((path, decoded.samples))
-        for message in pack([batch for _, batch in read], limit):
-            destination.send(_message_id(message), message.body)
-            samples += message.samples
-            messages += 1
-            size += len(message.body)
-        for path, _ in read:
-            path.unlink()
-        files += len(read)
-    return Pushed(files, samples, messages, size, refused)
+            self._batch.files += 1
+            samples, reasons = self._checked(body)
+            if reasons:
+                more = len(reasons) - MOST_REASONS
+                shown = [*reasons[:MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
+                self._source.refuse(name, body, "\n".join(shown))
+                self._batch.refused += 1
+            yield samples
+
+    def _checked(self, body: bytes) -> tuple[Sequence[Sample], list[str]]:
+        """Return a file's samples, and what is wrong with what is none."""
+        try:
+            decoded = wire.decode(body)
+        except BadMessage as error:
+            return (), [str(error)]
+        reasons = [f"metrics[{each.position}]: {each.reason}" for each in decoded.refused]
+        if self._tenant is None:
+            return decoded.samples, reasons
+        ours = [sample for sample in decoded.samples if sample.MaskedTenantId == self._tenant]
+        if others := len(decoded.samples) - len(ours):
+            reasons.append(f"{others} samples are of another tenant than {self._tenant}")
+        return ours, reasons
 
 
-def _message_id(message: Packed) -> str:
-    return hashlib.sha256(message.body).hexdigest()[:32]
+def push(source: Source, destination: Destination, *, gzip: bool = True) -> Pushed:
+    """Send all that waits. Raises Unavailable; nothing is lost then."""
+    one = Push(source, destination, gzip=gzip)
+    for _ in one.run():
+        pass
+    return one.done
 
 
-def _set_aside(path: Path, reason: str) -> None:
-    refused = path.parent / "refused"
-    refused.mkdir(exist_ok=True)
-    (refused / f"{path.name}.reason.txt").write_text(reason + "\n")
-    path.replace(refused / path.name)
+@dataclass(slots=True)
+class Pauses:
+    """How long to wait after failures: longer each time, up to LONGEST_PAUSE, and not all SPOCs at the same moment."""
+
+    failures: int = 0
+    since: float = 0.0
+
+    def after_failure(self, now: float) -> float:
+        """Return the seconds to wait after one more failure."""
+        if not self.failures:
+            self.since = now
+        self.failures += 1
+        return min(LONGEST_PAUSE, 2.0 ** min(self.failures - 1, 20)) * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m edge.spoc",
+        description="Send the files of a tenant's agents to the queue.",
+        epilog=f"Connection strings come from the environment: {CONNECTION}, {STORAGE_CONNECTION}. Without them, the "
+        "identity of this machine or user is used (managed identity, Azure CLI, ...).",
+    )
+    parser.add_argument("--folder", type=Path, help="where the agents write their files: a local or shared folder")
+    parser.add_argument(
+        "--container", help="instead: a blob container, by its URL (by its name, with a connection string)"
+    )
+    parser.add_argument("--prefix", default="", help="with --container: what the blobs' names begin with")
+    parser.add_argument("--state", type=Path, default=Path("spoc-state"), help="with --container: a folder to work in")
+    parser.add_argument("--namespace", help="the Service Bus namespace, such as name.servicebus.windows.net")
+    parser.add_argument("--queue", default="samples", help="the queue's name (default: samples)")
+    parser.add_argument("--queue-folder", type=Path, help="instead: the local host's DATA/queue")
+    parser.add_argument("--tenant", help="the tenant's masked name: samples of any other are set aside")
+    parser.add_argument("--archive", type=Path, help="keep sent files here (blobs: below archive/)")
+    parser.add_argument("--plain", action="store_true", help="send plain JSON instead of gzip")
+    parser.add_argument("--every", type=float, default=60, metavar="SECONDS", help="from push to push (default: 60)")
+    parser.add_argument("--once", action="store_true", help="send what is there, then end; 1 if that failed")
+    parser.add_argument("--check", action="store_true", help="connect, tell what is found, send nothing")
+    return parser
+
+
+def _source(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Source:
+    if bool(options.folder) == bool(options.container):
+        parser.error("give either --folder or --container")
+    if options.folder:
+        return FolderSource(options.folder, options.archive)
+    from azure.storage.blob import ContainerClient  # noqa: PLC0415  (loaded when needed)
+
+    connection = os.environ.get(STORAGE_CONNECTION)
+    if connection:
+        container = ContainerClient.from_connection_string(connection, options.container)
+    else:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
+        container = ContainerClient.from_container_url(options.container, DefaultAzureCredential())
+    return BlobSource(container, options.state, options.prefix, archive=options.archive is not None)
+
+
+def _destination(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Destination:
+    connection = os.environ.get(CONNECTION)
+    if sum(map(bool, (options.namespace, connection, options.queue_folder))) != 1:
+        parser.error(f"give one of --namespace, --queue-folder and the environment variable {CONNECTION}")
+    if options.queue_folder:
+        return FolderDestination(options.queue_folder)
+    return ServiceBusDestination(options.queue, options.namespace, connection)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Push a folder's files to a queue again and again until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m edge.spoc", description="Send the agents' files to the queue.")
-    parser.add_argument("--folder", type=Path, required=True, help="where the agents write their files")
-    parser.add_argument("--queue-folder", type=Path, required=True, help="the local host's DATA/queue")
-    parser.add_argument("--every", type=int, default=60, help="seconds between pushes (default: 60)")
-    parser.add_argument("--once", action="store_true", help="push what is there, then end")
-    options = parser.parse_args(arguments)
+    """Push again and again until interrupted, or once."""
+    parser = _parser()
+    options = read_options(parser, arguments)
+    source, destination = _source(options, parser), _destination(options, parser)
+    if options.check:
+        return _check(source, destination)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    pauses = Pauses()
+    while not stop.is_set():
+        one = Push(source, destination, gzip=not options.plain, tenant=options.tenant)
+        try:
+            _run(one, source)
+            if pauses.failures:
+                _say(f"works again, after {pauses.failures} tries in {time.time() - pauses.since:.0f} s")
+            pauses = Pauses()
+            pause = options.every
+        except Unavailable as error:
+            if not pauses.failures:
+                _say(f"{error}; nothing is lost, it is tried again with growing pauses")
+            pause = pauses.after_failure(time.time())
+        _report(one.done, pauses, source)
+        if options.once:
+            return 1 if pauses.failures else 0
+        stop.wait(pause)
+    return 0
+
+
+def _run(one: Push, source: Source) -> None:
+    """Push, and say now and then how far it has come where there is much."""
+    said = time.monotonic()
+    for done in one.run():
+        if time.monotonic() - said >= PROGRESS_EVERY:
+            said = time.monotonic()
+            _say(f"sent {done.files:,} files, {source.waiting().files:,} to go")
+
+
+def _report(done: Pushed, pauses: Pauses, source: Source) -> None:
+    """Say in one line what a push did, and print it with what waits as a line of JSON; nothing where nothing was."""
     try:
-        while True:
-            done = push(options.folder, FolderDestination(options.queue_folder))
-            if done.files or done.refused:
-                print(
-                    f"pushed files={done.files} samples={done.samples} messages={done.messages} bytes={done.bytes} "
-                    f"refused={done.refused}"
-                )
-            if options.once:
-                return 0
-            time.sleep(options.every)
-    except KeyboardInterrupt:
-        return 0
+        waiting = source.waiting()
+    except Unavailable:
+        waiting = None
+    if done.files:
+        _say(
+            f"pushed {done.files:,} files with {done.samples:,} samples in {done.messages:,} messages "
+            f"({done.bytes:,} bytes)" + (f"; {done.refused:,} files lie in refused/" if done.refused else "")
+        )
+    if done.files or pauses.failures:
+        metrics = {
+            "time": round(time.time()),
+            **asdict(done),
+            "retries": pauses.failures,
+            "waitingFiles": waiting and waiting.files,
+            "oldestFileSeconds": waiting and waiting.oldest_seconds,
+        }
+        print(json.dumps(metrics), flush=True)
+
+
+def _check(source: Source, destination: Destination) -> int:
+    """Tell what is found; 0 where a push would go."""
+
+    def look_at_source() -> list[str]:
+        return [f"{source.waiting().files:,} files wait"]
+
+    found = True
+    for name, look in (("source", look_at_source), ("queue", destination.check)):
+        try:
+            lines = look()
+        except Unavailable as error:
+            lines, found = [str(error)], False
+        print("\n".join(f"{name}: {line}" for line in lines))
+    return 0 if found else 1
+
+
+def _say(text: str) -> None:
+    print(f"spoc: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,13 @@ from tqdm import tqdm
 from domain.masking import mask_tenant, mask_vm
 from domain.minutes import MINUTE, WINDOW, window_of
 from domain.samples import Dimensions
-from edge.agent import READ_EVERY, Agent, Identity, write_file
+from edge.agent import READ_EVERY
+from edge.destinations import FolderDestination
+from edge.files import write_file
+from edge.gathering import Agent, Identity
 from edge.readings import Machine
-from edge.spoc import FolderDestination, push
+from edge.sources import FolderSource
+from edge.spoc import push
 from local.fleet import KEY, Desktop, desktops, moments
 
 FILL_SECONDS = 2 * 3600
@@ -43,8 +47,8 @@ class Edge:
         self._agents_folder = data / "agents"
         self._state = data / "fleet.json"
         self._queue = FolderDestination(data / "queue")
-        self._fleet: list[tuple[Desktop, Agent]] = [(each, Agent(each.identity)) for each in desktops(vms)]
-        self._here = Agent(this_machine())
+        self._fleet: list[tuple[Desktop, Agent]] = [(each, Agent(each.identity, MINUTE)) for each in desktops(vms)]
+        self._here = Agent(this_machine(), MINUTE)
 
     def fill(self, now: int) -> None:
         """Push the fleet's samples of the last two hours, or since it was last pushed, up to this minute."""
@@ -55,11 +59,14 @@ class Edge:
         windows = range(window_of(start), end, WINDOW)
         with tqdm(total=len(windows) * len(self._fleet), desc="filling the last two hours", unit=" VM windows") as bar:
             for window in windows:
-                for desktop, agent in self._fleet:
-                    for moment in moments(max(start, window), min(end, window + WINDOW)):
+                until = min(end, window + WINDOW)
+                for desktop, _ in self._fleet:
+                    agent = Agent(desktop.identity)
+                    for moment in moments(max(start, window), until):
                         agent.add(moment, desktop.readings(moment))
+                    self._write(agent, window, until)
                     bar.update()
-                self.push(min(end, window + WINDOW))
+                self._send(until)
 
     def live(self) -> None:
         """Read every ten seconds and push every minute, for ever; or until the host that started this is gone."""
@@ -75,16 +82,22 @@ class Edge:
                 agent.add(moment, desktop.readings(moment))
             if now // MINUTE != pushed:
                 pushed = now // MINUTE
-                self.push(now)
+                for agent in [self._here, *[agent for _, agent in self._fleet]]:
+                    for minute in agent.changed(now):
+                        self._write(agent, minute, minute + MINUTE)
+                self._send(now)
 
-    def push(self, now: int) -> None:
-        """Let every agent write its file and every SPOC push."""
-        for agent in [self._here, *[agent for _, agent in self._fleet]]:
-            if samples := agent.take(now):
-                write_file(self._agents_folder / agent.identity.tenant, samples)
+    def _write(self, agent: Agent, period: int, until: int) -> None:
+        """Let an agent write its file."""
+        folder = self._agents_folder / agent.identity.tenant
+        write_file(folder, agent.identity, period, agent.samples(period, until))
+        agent.written(period)
+
+    def _send(self, now: int) -> None:
+        """Let every SPOC push; remember that all up to this moment is on its way."""
         if self._agents_folder.is_dir():
             for folder in sorted(self._agents_folder.iterdir()):
-                push(folder, self._queue)
+                push(FolderSource(folder), self._queue)
         temporary = self._state.with_suffix(".tmp")
         temporary.write_text(json.dumps({"pushed_until": now - now % MINUTE}))
         temporary.replace(self._state)

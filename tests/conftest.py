@@ -7,6 +7,9 @@ import pytest
 
 from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
 
+STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Every storage emulator's, as published by Microsoft; no secret."""
+
 
 @pytest.fixture(scope="session")
 def cosmos_port() -> Iterator[int]:
@@ -26,6 +29,16 @@ def broker(shared_broker: Broker) -> Iterator[Broker]:
     """A Service Bus peer on loopback, which behaves well again after the test. Queues are made by using them."""
     yield shared_broker
     shared_broker.set(**WELL_BEHAVED)
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[str]:
+    """The connection string of a Blob Storage peer: azurite, with the emulators' account and key."""
+    with peer("azurite.js") as (port,):
+        yield (
+            f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={STORAGE_KEY};"
+            f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
+        )
 
 
 def a_queue() -> str:

@@ -30,7 +30,7 @@ def peer(script: str, *arguments: str) -> Iterator[list[int]]:
         try:
             yield [int(port) for port in process.stdout.readline().split()]
         finally:
-            process.kill()
+            process.terminate()
 
 
 @dataclass(frozen=True)

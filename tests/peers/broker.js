@@ -27,7 +27,7 @@ function queue(name) {
 const deadLetters = (name) => `${name}/$DeadLetterQueue`;
 
 const container = rhea.create_container({ id: "broker" });
-container.options.receiver_options = { autoaccept: false, autosettle: true, get max_message_size() { return settings.maxMessageSize; } };
+container.options.receiver_options = { autoaccept: false, autosettle: true };
 container.options.sender_options = { autosettle: false };
 const replies = []; // links on which requests ($cbs, $management) are answered
 const nameOf = (address) => (address ?? "").replace(/^amqps?:\/\/[^/]+\//, ""); // the SDK names queues by their whole address
@@ -48,6 +48,8 @@ container.on("sender_open", ({ sender }) => {
 container.on("receiver_open", ({ receiver }) => {
   receiver.set_target(receiver.target);
   receiver.set_source(receiver.source);
+  receiver.local.attach.max_message_size = settings.maxMessageSize;
+  receiver.local.attach.properties = { "com.microsoft:max-message-batch-size": types.wrap_ulong(settings.maxMessageSize) };
   if (!isNode(receiver.target.address) && settings.deny.includes("send")) refuse(receiver, "Send");
 });
 
@@ -141,9 +143,12 @@ container.on("disconnected", ({ connection }) => {
   }
 });
 
+/** Requests: tokens are taken as they are, and peeking shows nothing (to those who may listen). */
 function answer({ receiver, message, delivery, connection }) {
   const reply = replies.find((link) => link.connection === connection && link.is_open() && (link.target.address === message.reply_to || link.source.address === receiver.target.address));
-  const status = { "status-code": types.wrap_int(200), statusCode: types.wrap_int(200), "status-description": "OK", statusDescription: "OK" };
+  const peeks = message.application_properties?.operation === "com.microsoft:peek-message";
+  const [code, description] = !peeks ? [200, "OK"] : settings.deny.includes("listen") ? [401, "'Listen' claim(s) are required."] : [204, "No messages"];
+  const status = { "status-code": types.wrap_int(code), statusCode: types.wrap_int(code), "status-description": description, statusDescription: description };
   reply?.send({ correlation_id: message.message_id, to: message.reply_to, application_properties: status, body: "" });
   delivery.accept();
 }
@@ -167,7 +172,7 @@ container.on("message", (context) => {
   const reject = (condition, description) => delivery.reject({ condition, description, info: {} });
   if (settings.full) return reject("amqp:resource-limit-exceeded", "The maximum entity size has been reached or exceeded.");
   if (settings.busy && settings.busy--) return reject("com.microsoft:server-busy", "The request was terminated because the entity is being throttled.");
-  if (sizeOf(message) > settings.maxMessageSize) return reject("amqp:link:message-size-exceeded", "The received message exceeds the allowed limit.");
+  if (sizeOf(message) > settings.maxMessageSize) return reject("amqp:link:message-size-exceeded", `The received message of ${sizeOf(message)} bytes exceeds the allowed limit of ${settings.maxMessageSize}.`);
   const to = queue(name);
   for (const one of unpack(message, format)) {
     if (one.message_id !== undefined && to.seen.has(one.message_id)) {

@@ -1,0 +1,67 @@
+"""The sample fleet: believable, deterministic, and on the real way from readings to messages in a queue folder."""
+
+from pathlib import Path
+
+from domain import wire
+from domain.minutes import WINDOW
+from domain.samples import Sample
+from local.edge import Edge
+from local.fleet import desktops, moments
+from tests.builders import WINDOW_START
+
+CPU = "win_cpu.percent_processor_time"
+
+
+def sent(queue: Path) -> list[Sample]:
+    return [sample for path in sorted(queue.iterdir()) for sample in wire.decode(path.read_bytes()).samples]
+
+
+def test_the_sample_fleet_is_deterministic_by_seed() -> None:
+    one, two, other = (desktops(6, seed)[4].readings(WINDOW_START) for seed in (1, 1, 2))
+    assert one == two
+    assert one != other
+
+
+def test_the_sample_fleet_has_tenants_regions_sizes_and_pools() -> None:
+    fleet = desktops(60)
+    assert len({desktop.identity.vm for desktop in fleet}) == 60
+    for name, least in (("Region", 6), ("MachineSize", 3), ("ResourcePoolName", 12)):
+        assert len({getattr(desktop.identity.dimensions, name) for desktop in fleet}) >= least
+    assert len({desktop.identity.tenant for desktop in fleet}) == 6
+
+
+MONDAY = 1_790_553_600  # a Monday's midnight in UTC
+
+
+def mean(number: int, key: str, hour: float) -> float:
+    desktop = desktops(number + 1)[number]
+    start = int(MONDAY + (hour - desktop.hours) * 3600)
+    values = [desktop.readings(moment)[key] for moment in moments(start, start + 1200)]
+    return sum(values) / len(values)
+
+
+def test_desktops_work_in_the_hours_of_their_region_with_a_storm_of_log_ons_in_the_morning() -> None:
+    for number in (0, 2, 5):
+        assert mean(number, CPU, 11) > 2 * mean(number, CPU, 3)
+        assert mean(number, CPU, 12.5) < mean(number, CPU, 11)
+        assert mean(number, "win_session.logons", 8.6) > mean(number, "win_session.logons", 11)
+
+
+def test_one_desktop_is_slow_one_disturbs_its_pool_one_loses_a_service() -> None:
+    assert mean(8, "win_session.input_delay_ms", 11) > 2 * mean(14, "win_session.input_delay_ms", 11)
+    assert desktops(2)[1].noisy
+    assert mean(7, "win_disk.percent_idle_time", 3.1) < mean(12, "win_disk.percent_idle_time", 3.1)
+    stops = {desktops(4)[3].readings(MONDAY + 60 * minute)["win_service.WinDefend"] for minute in range(60)}
+    assert stops == {0, 1}
+
+
+def test_filling_twice_puts_the_same_samples_and_the_second_time_only_what_is_new(tmp_path: Path) -> None:
+    now = WINDOW_START + 7 * 60 + 12
+    edge = Edge(tmp_path, 3)
+    edge.fill(now)
+    samples = sent(tmp_path / "queue")
+    assert {sample.timestamp for sample in samples} == set(range(now - 12 - 7200 + 30, now - 12, 60))
+    for path in (tmp_path / "queue").iterdir():
+        path.unlink()
+    Edge(tmp_path, 3).fill(now + WINDOW)
+    assert {sample.timestamp for sample in sent(tmp_path / "queue")} == set(range(now - 12 + 30, now - 12 + WINDOW, 60))
