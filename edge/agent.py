@@ -28,7 +28,6 @@ from edge.gathering import Agent, Identity
 from edge.inputs import FilesSource, MachineSource, Source, StreamSource
 from edge.options import read_options
 
-READ_EVERY = 10
 LATE_SECONDS = 15
 """How long after a period's end its file is written: what is read late in its last minute still counts."""
 
@@ -222,14 +221,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     _say(f"reads {options.source}; writes to {options.folder if not options.dry_run else 'standard output'}")
-    _run(program, source, stop, once=options.push_every if options.once else None)
+    _run(program, source, stop, once=options.once)
     return 0
 
 
-def _run(program: Program, source: Source, stop: threading.Event, once: int | None) -> None:
-    """Tick every READ_EVERY seconds of the clock until told to stop, or for a period of so many seconds."""
+def _run(program: Program, source: Source, stop: threading.Event, *, once: bool) -> None:
+    """Tick until told to stop, or the source ends, or, with ``once``, a file is written."""
     said = ""
-    for now in _ticks(stop):
+    for now in _ticks(stop, source.every):
         ended = source.ended
         try:
             for path in program.tick(now, last=ended):
@@ -246,9 +245,9 @@ def _run(program: Program, source: Source, stop: threading.Event, once: int | No
             return
 
 
-def _ticks(stop: threading.Event) -> Iterator[int]:
-    """Yield the time every READ_EVERY seconds; a clock that is set makes one step shorter, never long."""
-    while not stop.wait(READ_EVERY - time.time() % READ_EVERY):
+def _ticks(stop: threading.Event, every: int) -> Iterator[int]:
+    """Yield the time every so many seconds of the clock; one that is set makes one step shorter, never long."""
+    while not stop.wait(every - time.time() % every):
         yield int(time.time())
 
 

@@ -11,9 +11,15 @@ from typing import IO, Protocol
 
 from edge.telegraf import Files, Folding, Moment, Parser
 
+READ_EVERY = 10
+"""How many seconds pass from one raw reading to the next."""
+
 
 class Source(Protocol):
     """Where readings come from."""
+
+    every: int
+    """How many seconds to let pass between readings."""
 
     def read(self) -> Iterable[Sequence[Moment]]:
         """Return what has come since the last call, in pieces. Raises OSError."""
@@ -33,6 +39,7 @@ class Source(Protocol):
 class MachineSource:
     """The machine that this runs on, by psutil."""
 
+    every = READ_EVERY
     ended = False
 
     def __init__(self, services: Sequence[str]) -> None:
@@ -57,6 +64,7 @@ class MachineSource:
 class FilesSource:
     """A file or a folder that Telegraf writes."""
 
+    every = READ_EVERY
     ended = False
 
     def __init__(self, path: Path, state: Path) -> None:
@@ -78,6 +86,8 @@ class FilesSource:
 
 class StreamSource:
     """Telegraf's output on a stream, such as standard input (Telegraf: ``outputs.execd``, or a pipe)."""
+
+    every = 1
 
     def __init__(self, stream: IO[str]) -> None:
         self._parser = Parser()

@@ -19,10 +19,10 @@ from tqdm import tqdm
 from domain.masking import mask_tenant, mask_vm
 from domain.minutes import MINUTE, WINDOW, window_of
 from domain.samples import Dimensions
-from edge.agent import READ_EVERY
 from edge.destinations import FolderDestination
 from edge.files import write_file
 from edge.gathering import Agent, Identity
+from edge.inputs import READ_EVERY
 from edge.readings import Machine
 from edge.sources import FolderSource
 from edge.spoc import push

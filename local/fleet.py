@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from domain.masking import mask_tenant, mask_vm
 from domain.minutes import MINUTE
 from domain.samples import Dimensions
-from edge.agent import READ_EVERY
 from edge.gathering import Identity
+from edge.inputs import READ_EVERY
 
 KEY = b"the sample fleet's masking key is no secret"
 SEED = 1

@@ -112,6 +112,7 @@ def test_a_file_is_named_after_tenant_vm_and_time_and_is_a_message(tmp_path: Pat
 class Scripted:
     """A source that gives what it is told to, once."""
 
+    every = 10
     ended = False
     trouble = ""
 
