@@ -5,6 +5,7 @@ Everything runs pinned to one core, so wall time is that of one core. Name one o
 
 import asyncio
 import contextlib
+import json
 import os
 import statistics
 import subprocess
@@ -16,11 +17,15 @@ from itertools import islice
 from pathlib import Path
 
 import orjson
+import psutil
 
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
 from benchmarks.volumes import measure as volumes_of
+from domain import wire
 from domain.minutes import WINDOW
+from domain.packing import pack
 from domain.samples import Horizon
+from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
 from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
@@ -28,6 +33,7 @@ from pipeline.queries import Question
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
+from tests.peers import INSTALLED, NODE, a_broker
 
 BATCH = 64
 """As host.json's maxMessageBatchSize."""
@@ -176,6 +182,59 @@ def bench_cold() -> None:
     print(f"cold import         {statistics.median(spent):>12.2f} s of processor time (under 0.7)")
 
 
+def bench_pack() -> None:
+    """Packing and gzip alone, and with reading the files' JSON."""
+    bodies = list(messages(1, 200))
+    samples = len(bodies) * 600
+    start = time.perf_counter()
+    batches = [wire.decode(body).samples for body in bodies]
+    decoded = time.perf_counter() - start
+    start = time.perf_counter()
+    packed = list(pack(batches, STANDARD_LIMIT - HEADER_ROOM))
+    spent = time.perf_counter() - start
+    print(f"packing and gzip    {samples / spent:>12,.0f} samples/s (at least 300,000)")
+    print(f"  with decoding     {samples / (spent + decoded):>12,.0f} samples/s")
+    print(f"  messages          {len(packed):>12} for {len(bodies)} VMs: 1/{len(bodies) // len(packed)}")
+
+
+def bench_spoc() -> None:
+    """The SPOC with 1,000 VMs' files, to an AMQP broker on loopback (Node.js), as a program: start to end."""
+    if not (NODE and INSTALLED):
+        print("spoc                skipped: Node.js and `make peers` are wanted")
+        return
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder, a_broker() as broker:
+        for vm, body in enumerate(messages(1, 1000)):
+            (Path(folder) / f"t_vm{vm}_0.json").write_bytes(body)
+        environment = {**os.environ, "SPOT_SERVICE_BUS_CONNECTION": broker.connection}
+        command = [sys.executable, "-m", "edge.spoc", "--folder", folder, "--once"]
+        start = time.perf_counter()
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        seconds = time.perf_counter() - start
+        sent = json.loads(done.stdout)
+        print(f"spoc                {seconds:>12.1f} s for 1,000 VMs' files of 40 counters (under 30)")
+        print(
+            f"  messages          {sent['messages']:>12} instead of 1,000: 1/{1000 // sent['messages']} (at most 1/20)"
+        )
+
+
+def bench_agent() -> None:
+    """What the agent takes of a core and of memory, over some minutes of this machine."""
+    minutes = 2
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "SPOT_MASKING_KEY": "a key for the benchmark"}
+        command = [sys.executable, "-m", "edge.agent", "--tenant", "t", "--folder", folder, "--push-every", "60"]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as agent:
+            seen = psutil.Process(agent.pid)
+            time.sleep(5)  # its start
+            before = sum(seen.cpu_times()[:2])
+            time.sleep(minutes * 60)
+            spent = sum(seen.cpu_times()[:2]) - before
+            resident = seen.memory_info().rss
+            agent.terminate()
+    print(f"agent               {100 * spent / (minutes * 60):>12.2f} % of a core (under 1), {minutes} minutes")
+    print(f"  memory            {resident / 2**20:>12.0f} MB (under 60)")
+
+
 BENCHMARKS: dict[str, Callable[[], object]] = {
     "ingest": lambda: asyncio.run(bench_ingest()),
     "queries": lambda: asyncio.run(bench_queries()),
@@ -183,6 +242,9 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "memory": bench_memory,
     "charges": lambda: asyncio.run(bench_charges()),
     "cold": bench_cold,
+    "pack": bench_pack,
+    "spoc": bench_spoc,
+    "agent": bench_agent,
 }
 
 
