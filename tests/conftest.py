@@ -1,5 +1,6 @@
 """Peers that tests of several layers share, one a test process."""
 
+import gc
 import uuid
 from collections.abc import Iterator
 
@@ -9,6 +10,20 @@ from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
 
 STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """Every storage emulator's, as published by Microsoft; no secret."""
+
+
+SDK_LEAVES_SOCKETS = (
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+)
+"""For tests that cut connections: the SDK leaves theirs to the garbage collector. Use it with ``collected``."""
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collect garbage at the end of a test, so that no other test hears of it."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

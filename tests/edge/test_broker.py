@@ -7,15 +7,10 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
 from azure.servicebus.exceptions import MessageSizeExceededError, ServiceBusError
 
-from tests.conftest import a_queue
+from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
 from tests.peers import Broker, needs_node
 
-pytestmark = [
-    needs_node,
-    # After a cut the SDK leaves its socket to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [needs_node, *SDK_LEAVES_SOCKETS, pytest.mark.usefixtures("collected")]
 
 
 @pytest.fixture

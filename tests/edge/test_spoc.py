@@ -22,16 +22,12 @@ from edge.destinations import HEADER_ROOM, Destination, FolderDestination, Servi
 from edge.sources import BlobSource, FolderSource, Source
 from edge.spoc import Pauses, main, push
 from tests.builders import TENANT, WINDOW_START, a_message, a_record
-from tests.conftest import a_queue
+from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
 from tests.peers import Broker, needs_node
 
 ROOT = Path(__file__).parents[2]
 FILES = 12
-# What the SDKs leave open when a connection is cut, the garbage collector closes.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [*SDK_LEAVES_SOCKETS, pytest.mark.usefixtures("collected")]
 
 Identity = tuple[str, str, str, str, int]
 
