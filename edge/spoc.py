@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     while not stop.is_set():
         one = Push(source, destination, gzip=not options.plain, tenant=options.tenant)
         try:
-            _run(one, source)
+            run(one, source)
             if pauses.failures:
                 _say(f"works again, after {pauses.failures} tries in {time.time() - pauses.since:.0f} s")
             pauses = Pauses()
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(one: Push, source: Source) -> None:
+def run(one: Push, source: Source) -> None:
     """Push, and say now and then how far it has come where there is much."""
     said = time.monotonic()
     for done in one.run():

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from blueprints.services import close
 from local.edge import this_machine
 from local.host import Host, resolve
 from local.queue import FolderQueue
@@ -69,6 +70,7 @@ async def _run(port: int, data: Path, vms: int) -> None:
         async with _edge(data, vms):
             await stop.wait()
             print("\nending ...", flush=True)
+    await close()
 
 
 def _announce(host: Host, port: int, vms: int) -> None:

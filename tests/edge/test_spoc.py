@@ -18,6 +18,7 @@ import pytest
 from domain import wire
 from domain.errors import Unavailable
 from domain.minutes import minutes_of
+from edge import spoc
 from edge.destinations import HEADER_ROOM, Destination, FolderDestination, ServiceBusDestination
 from edge.sources import BlobSource, FolderSource, Source
 from edge.spoc import Pauses, main, push
@@ -226,6 +227,19 @@ def test_sent_files_can_be_archived(tmp_path: Path) -> None:
     push(FolderSource(tmp_path / "in", tmp_path / "archive"), FolderDestination(tmp_path / "queue"))
     assert len(list((tmp_path / "archive").glob("*.json"))) == FILES
     assert left(tmp_path / "in") == []
+
+
+def test_a_backlog_shows_how_far_it_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edge.spoc.PROGRESS_EVERY", 0)
+    fill(tmp_path / "in")
+    source = FolderSource(tmp_path / "in", batch_files=5)
+    spoc.run(spoc.Push(source, FolderDestination(tmp_path / "queue")), source)
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "spoc: sent 5 files, 7 to go",
+        "spoc: sent 10 files, 2 to go",
+    ]
 
 
 def test_a_file_written_while_its_earlier_version_is_sent_is_sent_too(tmp_path: Path) -> None:
