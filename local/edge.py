@@ -72,7 +72,9 @@ class Edge:
         """Read every ten seconds and push every minute, for ever; or until the host that started this is gone."""
         host = os.getppid()
         machine = Machine()
-        pushed = int(time.time()) // MINUTE
+        now = int(time.time())
+        self.catch_up(now)
+        pushed = now // MINUTE
         while os.getppid() == host:
             time.sleep(READ_EVERY - time.time() % READ_EVERY)
             now = int(time.time())
@@ -82,10 +84,20 @@ class Edge:
                 agent.add(moment, desktop.readings(moment))
             if now // MINUTE != pushed:
                 pushed = now // MINUTE
-                for agent in [self._here, *[agent for _, agent in self._fleet]]:
-                    for minute in agent.changed(now):
-                        self._write(agent, minute, minute + MINUTE)
-                self._send(now)
+                self.push(now)
+
+    def catch_up(self, now: int) -> None:
+        """Read of the fleet what has passed since it was last pushed: filling took its time."""
+        for moment in moments(self._pushed_until(), now):
+            for desktop, agent in self._fleet:
+                agent.add(moment, desktop.readings(moment))
+
+    def push(self, now: int) -> None:
+        """Let every agent write the minutes that are over, and every SPOC push."""
+        for agent in [self._here, *[agent for _, agent in self._fleet]]:
+            for minute in agent.changed(now):
+                self._write(agent, minute, minute + MINUTE)
+        self._send(now)
 
     def _write(self, agent: Agent, period: int, until: int) -> None:
         """Let an agent write its file."""

@@ -65,3 +65,13 @@ def test_filling_twice_puts_the_same_samples_and_the_second_time_only_what_is_ne
         path.unlink()
     Edge(tmp_path, 3).fill(now + WINDOW)
     assert {sample.timestamp for sample in sent(tmp_path / "queue")} == set(range(now - 12 + 30, now - 12 + WINDOW, 60))
+
+
+def test_no_minute_is_missing_between_filling_and_running_live(tmp_path: Path) -> None:
+    edge = Edge(tmp_path, 2)
+    began = WINDOW_START + 40
+    edge.fill(began)
+    edge.catch_up(began + 90)  # so long did filling take
+    edge.push(began + 140)
+    stamps = {sample.timestamp for sample in sent(tmp_path / "queue")}
+    assert stamps == set(range(WINDOW_START - 7200 + 30, WINDOW_START + 180, 60))
