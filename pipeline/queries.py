@@ -1,6 +1,7 @@
 """Queries: the answers of the API, from the report, the rollups and single VM windows. Never scans the fleet."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.counters import COUNTERS as KNOWN_COUNTERS
@@ -23,6 +24,9 @@ from domain.rollups import Node
 from domain.samples import Dimensions
 from pipeline.concurrency import together
 from storage.tables import COUNTERS, TENANTS, Entry, Tables, vms_of
+
+MOST_REFUSALS = 10
+"""How many reasons of refusals are told."""
 
 WINDOWS_AT_ONCE = 16
 """How many windows a query reads side by side."""
@@ -106,7 +110,8 @@ class Health:
     """How the system is.
 
     newestMinute: the newest minute of the report (null: none yet). ageSeconds: from its end to now.
-    dirtyMarks: tenants' windows that wait for averaging. quarantinedToday: refused inputs of this UTC day.
+    dirtyMarks: tenants' windows that wait for averaging. quarantinedToday: refused inputs of this UTC day;
+    refusals: the commonest reasons for that, with how many there are of each.
     """
 
     status: str
@@ -115,6 +120,7 @@ class Health:
     ageSeconds: int | None
     dirtyMarks: int
     quarantinedToday: int
+    refusals: Mapping[str, int]
 
 
 async def get_data(tables: Tables, question: Question, now: int, grace: int) -> FleetAnswer:
@@ -182,14 +188,17 @@ async def health(tables: Tables, now: int) -> Health:
     """Return how the system is. Raises Unavailable where the store can't be reached."""
     newest = await newest_minute(tables)
     marks = await tables.marks()
-    quarantined = await tables.quarantined(utc_day(now))
+    reasons: Counter[str] = Counter()
+    for message in await tables.quarantined(utc_day(now)):
+        reasons.update(message.reasons)
     return Health(
         "ok",
         "reachable",
         newest,
         None if newest is None else age(newest, now),
         len(marks),
-        sum(sum(message.reasons.values()) for message in quarantined),
+        reasons.total(),
+        dict(reasons.most_common(MOST_REFUSALS)),
     )
 
 

@@ -49,7 +49,9 @@ def test_messages_put_by_hand_give_exactly_the_averages_of_an_independent_calcul
     assert {at: row for at, row in found.items() if at != first} == {
         at: row for at, row in expected.items() if at != first
     }
-    assert local.get("/v1/health")[1]["quarantinedToday"] == 3
+    health = local.get("/v1/health")[1]
+    assert health["quarantinedToday"] == sum(health["refusals"].values()) == 3
+    assert any("unzips to more than" in reason for reason in health["refusals"])
     assert local.stop() == 0
 
 

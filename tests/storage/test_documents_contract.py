@@ -74,6 +74,16 @@ async def test_documents_of_other_tables_partitions_and_ids_are_others(store: Do
     assert found == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
+async def test_a_partition_may_have_any_name(store: Documents) -> None:
+    names = ["win_disk.percent_idle_time", "größe.µ/s \\ ?#%", "a", "'a'", '"a"', "a b"]
+    for name in names:
+        await store.create(SAMPLES, name, "i", {"name": name})
+    assert [await body_of(store, SAMPLES, name, "i") for name in names] == [{"name": name} for name in names]
+    assert [[document.body["name"] async for document in store.scan(SAMPLES, name)] for name in names] == [
+        [name] for name in names
+    ]
+
+
 async def test_replacing_with_the_etag_that_was_read_replaces(store: Documents) -> None:
     await store.create(*HERE, {"n": 1})
     await store.replace(*HERE, {"n": 2}, await etag_of(store, *HERE))
