@@ -6,6 +6,7 @@ at once. Knows nothing of what the files hold.
 """
 
 import json
+import os
 import shutil
 import time
 import uuid
@@ -94,17 +95,25 @@ class FolderSource:
         return claimed
 
     def _files(self) -> Iterator[Path]:
-        if self._folder.is_dir():
-            yield from (path for path in self._folder.glob("*.json") if path.is_file() and path.name[0] != ".")
+        with os.scandir(self._folder) as entries:  # which asks nothing more of a share for each file
+            for entry in entries:
+                if entry.name.endswith(".json") and not entry.name.startswith(".") and entry.is_file():
+                    yield Path(entry.path)
 
     def read(self, name: str) -> bytes | None:
         """See Source."""
+        path = self._current() / name
         try:
-            return (self._current() / name).read_bytes()
-        except FileNotFoundError:
-            return None
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
+            except PermissionError as error:  # this file's own trouble, which must not hold up the others
+                self._set_aside(name, f"the file can't be read: {error.strerror}")
+                _move(path, self._folder / REFUSED / name)
+                return None
         except OSError as error:
-            raise Unavailable(f"{self._current() / name} can't be read: {error}") from error
+            raise Unavailable(f"{path} can't be read: {error}") from error
 
     def _current(self) -> Path:
         if self._batch is None:
@@ -113,13 +122,16 @@ class FolderSource:
 
     def refuse(self, name: str, body: bytes, reason: str) -> None:
         """See Source."""
-        folder = self._folder / REFUSED
         try:
-            folder.mkdir(exist_ok=True)
-            (folder / name).write_bytes(body)
-            (folder / f"{name}.reason.txt").write_text(reason + "\n", encoding="utf8")
+            self._set_aside(name, reason)
+            (self._folder / REFUSED / name).write_bytes(body)
         except OSError as error:
-            raise Unavailable(f"{folder} can't be written: {error}") from error
+            raise Unavailable(f"{self._folder / REFUSED} can't be written: {error}") from error
+
+    def _set_aside(self, name: str, reason: str) -> None:
+        folder = self._folder / REFUSED
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.reason.txt").write_text(reason + "\n", encoding="utf8")
 
     def finish(self) -> None:
         """See Source: one renaming says that all of the batch is sent."""
@@ -137,7 +149,7 @@ class FolderSource:
             if self._archive:
                 self._archive.mkdir(parents=True, exist_ok=True)
                 for path in sent.iterdir():
-                    shutil.move(path, self._archive / path.name)
+                    _move(path, self._archive / path.name)
             shutil.rmtree(sent)
 
     def waiting(self) -> Waiting:
@@ -147,6 +159,15 @@ class FolderSource:
         except OSError as error:
             raise Unavailable(f"the folder {self._folder} can't be read: {error}") from error
         return Waiting(len(times), max(0, round(time.time() - min(times))) if times else 0)
+
+
+def _move(path: Path, target: Path) -> None:
+    """Move a file, over one that is there, also to another file system."""
+    try:
+        path.replace(target)
+    except OSError:
+        shutil.copyfile(path, target)
+        path.unlink()
 
 
 class BlobSource:

@@ -225,7 +225,29 @@ def test_files_of_another_tenant_are_set_aside_where_the_tenant_is_told(tmp_path
 def test_sent_files_can_be_archived(tmp_path: Path) -> None:
     fill(tmp_path / "in")
     push(FolderSource(tmp_path / "in", tmp_path / "archive"), FolderDestination(tmp_path / "queue"))
+    fill(tmp_path / "in", files=2)  # the same once more
+    push(FolderSource(tmp_path / "in", tmp_path / "archive"), FolderDestination(tmp_path / "queue"))
     assert len(list((tmp_path / "archive").glob("*.json"))) == FILES
+    assert left(tmp_path / "in") == []
+
+
+def test_a_file_that_may_not_be_read_is_set_aside_and_the_others_are_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = fill(tmp_path / "in", files=3)
+    read = Path.read_bytes
+
+    def guarded(path: Path) -> bytes:
+        """Tests may run as root, who may read everything."""
+        if path.name.startswith("t_vm1_"):
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", guarded)
+    done = push(FolderSource(tmp_path / "in"), FolderDestination(tmp_path / "queue"))
+    assert (done.files, done.samples) == (2, len(expected) * 2 // 3)
+    (reason,) = (tmp_path / "in" / "refused").glob("*.reason.txt")
+    assert "Permission denied" in reason.read_text()
     assert left(tmp_path / "in") == []
 
 
@@ -262,6 +284,12 @@ def test_who_finishes_an_old_batch_never_removes_a_new_one(tmp_path: Path) -> No
     assert len(one.claim()) == 2
     two.finish()
     assert len(left(tmp_path / "in")) == 2
+
+
+def test_a_folder_that_is_missing_is_said_so(tmp_path: Path) -> None:
+    for look in (FolderSource(tmp_path / "wrong").claim, FolderSource(tmp_path / "wrong").waiting):
+        with pytest.raises(Unavailable, match="wrong"):
+            look()
 
 
 def test_pauses_grow_to_a_bound() -> None:
