@@ -37,6 +37,8 @@ def _exact_sum_beyond_doubles(values: Sequence[float]) -> list[float]:
 
 def mean(terms: Sequence[float], count: int) -> float:
     """Return the sum that ``terms`` stand for, divided by ``count``: the same as ``statistics.fmean`` of the values."""
+    if len(terms) == 1:
+        return terms[0] / count
     try:
         return math.fsum(terms) / count
     except OverflowError:

@@ -55,13 +55,8 @@ def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Rollup:
     for series in vms:
         for key, row in series.items():
             by_key.setdefault(key, []).append(row)
-    keys = _most_common({key: len(rows) for key, rows in by_key.items()})
-    return {key: [_column(column) for column in zip(*by_key[key], strict=True)] for key in keys}
-
-
-def _most_common(vms: Mapping[str, int]) -> list[str]:
-    """Return the counters that a rollup has room for, sorted: all, or those that most VMs have."""
-    return sorted(sorted(vms, key=lambda key: (-vms[key], key))[:MOST_COUNTERS])
+    keys = sorted(by_key, key=lambda key: (-len(by_key[key]), key))[:MOST_COUNTERS]  # those that most VMs have
+    return {key: [_column(column) for column in zip(*by_key[key], strict=True)] for key in sorted(keys)}
 
 
 def _column(column: Sequence[float | None]) -> Partial | None:
@@ -70,17 +65,43 @@ def _column(column: Sequence[float | None]) -> Partial | None:
 
 
 def merge_rollups(rollups: Iterable[Rollup]) -> Rollup:
-    """Merge the rollups of one window, given in the order of their ids."""
+    """Merge the rollups of one window, given in the order of their ids.
+
+    Where there is no room for all counters, each rollup's commonest come first, in turns: so one tenant's flood of
+    counters displaces no other's.
+    """
+    rollups = list(rollups)
     by_key: dict[str, list[Series]] = {}
     for rollup in rollups:
         for key, series in rollup.items():
             by_key.setdefault(key, []).append(series)
     merged: dict[str, Series] = {}
-    vms = {
-        key: sum(max((part.count for part in each if part), default=0) for each in series)
-        for key, series in by_key.items()
-    }
-    for key in _most_common(vms):
+    for key in sorted(by_key if len(by_key) <= MOST_COUNTERS else _in_turns(rollups)):
         parts = ([part for part in column if part is not None] for column in zip(*by_key[key], strict=True))
         merged[key] = [merge(part) if part else None for part in parts]
     return merged
+
+
+def _in_turns(rollups: Sequence[Rollup]) -> list[str]:
+    """Return MOST_COUNTERS of the rollups' counters: of each the commonest, then of each the next, and so on."""
+    places: dict[str, int] = {}
+    for rollup in rollups:
+        for place, key in enumerate(sorted(rollup, key=lambda key: (-_vms(rollup[key]), key))):
+            places[key] = min(place, places.get(key, place))
+    return sorted(places, key=lambda key: (places[key], key))[:MOST_COUNTERS]
+
+
+def smaller(rollup: Rollup) -> Rollup:
+    """Return half of a rollup's counters, for one that a document has no room for.
+
+    Those whose sums have the most terms go: values of wildly different magnitudes made it so large.
+    """
+
+    def terms(key: str) -> int:
+        return sum(len(part.total) for part in rollup[key] if part)
+
+    return {key: rollup[key] for key in sorted(sorted(rollup, key=lambda key: (terms(key), key))[: len(rollup) // 2])}
+
+
+def _vms(series: Series) -> int:
+    return max((part.count for part in series if part), default=0)

@@ -14,10 +14,10 @@ from itertools import groupby
 
 from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
-from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up
+from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up, smaller
 from pipeline.concurrency import together
 from storage.charges import metered
-from storage.documents import Changed, Conflict, Gone
+from storage.documents import Changed, Conflict, Gone, TooLarge
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, Stored, Tables, vms_of
 
 SEEN_EVERY = 6 * 3600
@@ -109,11 +109,15 @@ async def _bring_up_to_date(
     while True:
         stored = await tables.rollup(node, window)
         rollup = await derive()
-        if stored is None or stored.value != rollup:
-            try:
-                await tables.write_rollup(node, window, rollup, stored.etag if stored else None)
-            except Conflict:
-                continue
+        try:
+            while stored is None or stored.value != rollup:
+                try:
+                    await tables.write_rollup(node, window, rollup, stored.etag if stored else None)
+                    break
+                except TooLarge:
+                    rollup = smaller(rollup)
+        except Conflict:
+            continue
         return {*(stored.value if stored else ()), *rollup}
 
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from domain.minutes import utc_day, window_of
 from domain.names import decode_name, encode_name
 from domain.partials import Partial
@@ -247,10 +249,7 @@ def _node_id(node: Node) -> str:
 
 
 def _rollup(document: Document) -> Rollup:
-    return {
-        key: [None if partial is None else Partial._make(partial) for partial in partials]
-        for key, partials in document.body["series"].items()
-    }
+    return msgspec.convert(document.body["series"], dict[str, list[Partial | None]])
 
 
 def _report_record(row: ReportRow) -> dict[str, Any]:

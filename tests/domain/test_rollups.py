@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rollups import FLEET, Node, Rollup, merge_rollups, roll_up
+from domain.rollups import FLEET, Node, Rollup, merge_rollups, roll_up, smaller
 from domain.samples import MOST_COUNTERS
 
 MINUTES = 15
@@ -59,14 +59,26 @@ def test_tenants_spread_evenly_over_the_branches() -> None:
     assert max(sizes.values()) < 200
 
 
-def test_a_rollup_holds_the_counters_that_most_vms_have() -> None:
+def test_a_tenants_rollup_holds_the_counters_that_most_of_its_vms_have() -> None:
     rare = {f"a.{number:05d}": [1.0] * MINUTES for number in range(MOST_COUNTERS)}
     common = {"z.z": [1.0] * MINUTES}
-    one, two = roll_up([{**rare, **common}, common]), roll_up([{"b.b": [None] * 14 + [1.0]}])
-    assert list(one) == [*sorted(rare)[:-1], "z.z"]
-    merged = merge_rollups([one, two, roll_up([{"b.b": [1.0] * MINUTES}])])
+    assert list(roll_up([{**rare, **common}, common])) == [*sorted(rare)[:-1], "z.z"]
+
+
+def test_a_tenants_flood_of_counters_displaces_no_other_tenants() -> None:
+    flood = {f"a.{number:05d}": [1.0] * MINUTES for number in range(MOST_COUNTERS)}
+    tame = {f"z.{number}": [1.0] * MINUTES for number in range(40)}
+    merged = merge_rollups([roll_up([flood] * 3), roll_up([tame])])
     assert len(merged) == MOST_COUNTERS
-    assert {"b.b", "z.z"} <= set(merged)
+    assert set(tame) <= set(merged)
+
+
+def test_a_rollup_that_is_too_large_loses_the_counters_whose_sums_have_most_terms() -> None:
+    tame, wild = [1.0] * MINUTES, [1e300] * MINUTES
+    rollup = roll_up([{"a.a": tame, "a.b": wild, "a.c": tame, "a.d": wild}, dict.fromkeys(("a.b", "a.d"), tame)])
+    half = smaller(rollup)
+    assert half == {"a.a": rollup["a.a"], "a.c": rollup["a.c"]}
+    assert smaller(smaller(half)) == {}
 
 
 values = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=MINUTES, max_size=MINUTES)

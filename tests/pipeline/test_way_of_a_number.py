@@ -209,6 +209,31 @@ async def test_a_vm_with_too_many_counters_keeps_those_that_fit_and_harms_nobody
     assert (KEY, WINDOW_START + 30) in await the_report(tables)
 
 
+async def test_sums_that_outgrow_a_document_cost_only_the_rarest_counters(memory: MemoryDocuments) -> None:
+    """Values of wildly different magnitudes, in every counter that there is room for: a sum of them has many terms."""
+    tables = Tables(memory)
+
+    def wild(vm: int) -> bytes:
+        return a_message(
+            record
+            for counter in range(MOST_COUNTERS)
+            for record in records_of("wild", f"v{vm}", f"a.p{counter:04d}", [10.0 ** (17 * vm)] * 15)
+        )
+
+    for vm in range(10):
+        await deliver(tables, [wild(vm)])
+    tame = [a_message(records_of(f"t{number}", "v", KEY, [1.0])) for number in range(12)]
+    await deliver(tables, tame)
+    await work_off(tables)
+    report = await the_report(tables)
+    assert report[KEY, WINDOW_START + 30]["count"] == 12
+    kept = {key for key, _ in report} - {KEY}
+    assert MOST_COUNTERS / 4 <= len(kept) < MOST_COUNTERS
+    assert {row["count"] for (key, _), row in report.items() if key in kept} == {10}
+    await tables.mark(Mark("wild", WINDOW_START))
+    assert (await average(tables)).rows == 0  # and it is settled
+
+
 async def test_averaging_writes_only_rows_that_changed(memory: MemoryDocuments) -> None:
     tables = Tables(memory)
     await deliver(tables, a_fleet())
