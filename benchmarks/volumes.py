@@ -6,7 +6,8 @@ how many tenants there are (the tree of rollups, the report) is measured with al
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -119,6 +120,14 @@ def _plain(vm: int, counters: int) -> bytes:
     return message(0, vm, LAST_WINDOW, counters)
 
 
+@asynccontextmanager
+async def _priced_store() -> AsyncIterator[PricedDocuments]:
+    with tempfile.TemporaryDirectory() as folder:
+        store = PricedDocuments(SqliteDocuments(Path(folder) / "store.db", schema(30, 400), lambda: NOW))
+        yield store
+        await store.close()
+
+
 @dataclass(slots=True)
 class _Whole:
     bodies: list[bytes]
@@ -130,8 +139,7 @@ class _Whole:
 
 async def _one_tenant(vms: int, counters: int) -> _Whole:
     """Pack, ingest and average WINDOWS windows of one tenant; seconds are of one window, charges of all."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = PricedDocuments(SqliteDocuments(Path(folder) / "store.db", schema(30, 400), lambda: NOW))
+    async with _priced_store() as store:
         tables = Tables(store)
         total = Meter()
         ingesting = averaging = 0.0
@@ -154,7 +162,6 @@ async def _one_tenant(vms: int, counters: int) -> _Whole:
                     of.calls += tally.calls
                     of.units += tally.units
         store.sizes[SAMPLES] = dict(list(store.sizes[SAMPLES].items())[vms:])
-        await store.close()
         return _Whole(bodies, total, store, ingesting, averaging)
 
 
@@ -169,8 +176,7 @@ class _Tree:
 
 async def _tree(tenants: int, counters: int) -> _Tree:
     """Average a window of all tenants in RUNS parts, as they push; each tenant with a few VMs."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = PricedDocuments(SqliteDocuments(Path(folder) / "store.db", schema(30, 400), lambda: NOW))
+    async with _priced_store() as store:
         tables = Tables(store)
         seconds = 0.0
         with metered() as meter:
@@ -188,7 +194,6 @@ async def _tree(tenants: int, counters: int) -> _Tree:
                 tables, Question(keys(1)[0], minutes=60), tenant_name(0), vm_name(0, 0), NOW, 1200
             )
         query_seconds = (time.process_time() - start) / 2
-        await store.close()
         return _Tree(meter, store, seconds, query.units / 2, query_seconds)
 
 

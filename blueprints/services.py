@@ -1,4 +1,4 @@
-"""What the functions share: settings, tables and the clock. Built at first use, once a process, never closed."""
+"""What the functions share: settings, tables and the clock. Built at first use, once a process; none of them closes it."""
 
 import logging
 import threading

@@ -54,7 +54,7 @@ class Program:
         self._identify = identify
         self._period = period
         self._reductions = reductions or {}
-        self._dry_run = dry_run
+        self.dry_run = dry_run
         self._agents: dict[str | None, Agent] = {}
         self._saved = 0
         self._shown: dict[str, int] = {}
@@ -62,14 +62,14 @@ class Program:
     def _agent(self, host: str | None) -> Agent:
         if host not in self._agents:
             agent = Agent(self._identify(host), self._period, self._reductions)
-            if not self._dry_run:
+            if not self.dry_run:
                 for samples in saved_parts(self._folder, agent.identity):
                     agent.restore(samples)
             self._agents[host] = agent
         return self._agents[host]
 
     def tick(self, now: int, *, last: bool = False) -> list[Path]:
-        """Read, and write what is due; return the files written. ``last``: write all that there is. Raises OSError."""
+        """Read, and write what is due; return its files. ``last``: write all that there is. Raises OSError."""
         written: list[Path] = []
         for piece in self._source.read():
             for moment in piece:
@@ -87,7 +87,7 @@ class Program:
             spread = zlib.crc32(agent.identity.vm.encode()) % max(1, self._period // 15)
             for period in agent.open() if last else agent.changed(now - LATE_SECONDS - spread):
                 samples = agent.samples(period, period + self._period)
-                if self._dry_run:
+                if self.dry_run:
                     self._show(samples)
                 else:
                     write_file(self._folder, agent.identity, period, samples)
@@ -100,11 +100,11 @@ class Program:
         for agent in self._agents.values():
             for period in agent.open():
                 samples = agent.samples(period, now)
-                if self._dry_run:
+                if self.dry_run:
                     self._show(samples)
                 elif samples:
                     save_part(self._folder, agent.identity, period, samples)
-        if not self._dry_run:
+        if not self.dry_run:
             self._source.save()
 
     def _show(self, samples: Sequence[Sample]) -> None:
@@ -232,7 +232,8 @@ def _run(program: Program, source: Source, stop: threading.Event, *, once: bool)
         ended = source.ended
         try:
             for path in program.tick(now, last=ended):
-                _say(f"wrote {path.name}")
+                if not program.dry_run:
+                    _say(f"wrote {path.name}")
                 if once:
                     return
             trouble = source.trouble

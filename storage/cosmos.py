@@ -40,6 +40,7 @@ LONGEST_WAIT_SECONDS = 20
 """How long a call goes on retrying, so that a trigger is done well before its lock or its caller's patience ends."""
 
 CALL_SECONDS = 60
+_PARTITION = PARTITION_KEY.strip("/")
 _RANGE = "SELECT * FROM c WHERE c.id >= @from AND c.id < @to ORDER BY c.id"
 _OWNER_NOT_FOUND = 1003
 """The sub-status of a 404 that means the container or the database."""
@@ -250,9 +251,9 @@ def _only_if(etag: str) -> dict[str, Any]:
 def _item(partition: str, document_id: str, body: Body) -> dict[str, Any]:
     if len(msgspec.json.encode(body)) > MOST_BYTES:
         raise TooLarge(document_id)
-    return {"id": document_id, PARTITION_KEY.strip("/"): partition, **body}
+    return {"id": document_id, _PARTITION: partition, **body}
 
 
 def _document(item: Mapping[str, Any]) -> Document:
-    body = {name: value for name, value in item.items() if not (name in ("id", "pk") or name.startswith("_"))}
+    body = {name: value for name, value in item.items() if not (name in ("id", _PARTITION) or name.startswith("_"))}
     return Document(item["id"], body, item["_etag"])

@@ -68,6 +68,7 @@ def test_a_dry_run_prints_samples(tmp_path: Path) -> None:
     (line,) = done.stdout.splitlines()
     assert (json.loads(line)["PerfName"], json.loads(line)["PerfValue"]) == ("percent_idle_time", 90)
     assert list(tmp_path.iterdir()) == []
+    assert "wrote" not in done.stderr
 
 
 def test_this_machine_is_measured_and_stopped_cleanly(tmp_path: Path) -> None:
