@@ -22,6 +22,7 @@ import psutil
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
 from benchmarks.volumes import measure as volumes_of
 from domain import wire
+from domain.access import OPERATOR
 from domain.minutes import WINDOW
 from domain.packing import pack
 from domain.samples import Horizon
@@ -29,7 +30,7 @@ from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
 from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question
+from pipeline.queries import Question, View
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
@@ -39,7 +40,7 @@ BATCH = 64
 """As host.json's maxMessageBatchSize."""
 
 HORIZON = Horizon.at(NOW, 30 * 86_400)
-GRACE = 1200
+VIEW = View(OPERATOR, NOW, 1200, 5)
 ROOT = Path(__file__).parent.parent
 
 
@@ -104,15 +105,15 @@ async def bench_queries() -> None:
             for window in range(4):
                 await fill(tables, messages(20, vms // 20, LAST_WINDOW - window * WINDOW, counters=4))
             await average(tables)
-            fleet = Question(key, minutes=60)
+            fleet = Question([key], minutes=60)
 
             async def get_data(tables: Tables = tables, fleet: Question = fleet) -> None:
-                answer = await queries.get_data(tables, fleet, NOW, GRACE)
+                answer = await queries.get_data(tables, fleet, VIEW)
                 assert len(answer.data) == 60  # noqa: S101
 
             async def get_tenant_data(tables: Tables = tables, fleet: Question = fleet) -> None:
                 names = tenant_name(3), vm_name(3, 7)
-                answer = await queries.get_tenant_data(tables, fleet, *names, NOW, GRACE)
+                answer = await queries.get_tenant_data(tables, fleet, *names, VIEW)
                 assert answer.data[0].PerfValue is not None  # noqa: S101
 
             medians[vms] = (await measure(get_data, 200), await measure(get_tenant_data, 100))

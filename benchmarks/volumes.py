@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, tenant_name, vm_name
 from benchmarks.priced import PricedDocuments, write_units
 from domain import wire
+from domain.access import OPERATOR
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
 from domain.packing import pack
 from domain.samples import Horizon
@@ -22,11 +23,13 @@ from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
 from pipeline import queries
 from pipeline.averaging import SEEN_EVERY, average
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question
+from pipeline.queries import Question, View
 from storage.charges import Meter, Tally, metered
 from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
+
+VIEW = View(OPERATOR, NOW, 1200, 5)
 
 HORIZON = Horizon.at(NOW, 30 * 86_400)
 RUNS = 15
@@ -189,10 +192,8 @@ async def _tree(tenants: int, counters: int) -> _Tree:
                 seconds += time.process_time() - start
         start = time.process_time()
         with metered() as query:
-            await queries.get_data(tables, Question(keys(1)[0], minutes=60), NOW, 1200)
-            await queries.get_tenant_data(
-                tables, Question(keys(1)[0], minutes=60), tenant_name(0), vm_name(0, 0), NOW, 1200
-            )
+            await queries.get_data(tables, Question(keys(1), minutes=60), VIEW)
+            await queries.get_tenant_data(tables, Question(keys(1), minutes=60), tenant_name(0), vm_name(0, 0), VIEW)
         query_seconds = (time.process_time() - start) / 2
         return _Tree(meter, store, seconds, query.units / 2, query_seconds)
 

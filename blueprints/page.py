@@ -1,4 +1,4 @@
-"""The web page: the files of ``web/``, as they are. No build step, nothing from elsewhere."""
+"""The web pages: the files of ``web/``, as they are. No build step, nothing from elsewhere."""
 
 import mimetypes
 from functools import cache
@@ -7,16 +7,20 @@ from pathlib import Path
 
 import azure.functions as func
 
-from blueprints.answers import problem
+from blueprints.formats import respond
+from blueprints.problems import problem
 
 WEB = Path(__file__).parent.parent / "web"
 HEADERS = {
-    "Cache-Control": "no-cache",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept-Encoding",
 }
+REVALIDATE = "public, no-cache"
+FOR_EVER = "public, max-age=31536000, immutable"
+"""For what has its version in its path."""
+
 mimetypes.add_type("text/javascript", ".js")
 
 blueprint = func.Blueprint()
@@ -24,31 +28,39 @@ blueprint = func.Blueprint()
 
 @cache
 def _files() -> dict[str, tuple[bytes, str]]:
-    """Every file of the page by its name, with its content type. Nothing else can be asked for."""
+    """Every file of the pages by its name, with its media type. Nothing else can be asked for."""
     files = {}
     for path in sorted(WEB.rglob("*")):
         if path.is_file() and (kind := mimetypes.guess_type(path.name)[0]):
-            files[path.relative_to(WEB).as_posix()] = (path.read_bytes(), kind)
+            charset = "; charset=utf-8" if kind.startswith("text/") else ""
+            files[path.relative_to(WEB).as_posix()] = (path.read_bytes(), kind + charset)
     return files
 
 
-def _serve(name: str) -> func.HttpResponse:
+def _serve(name: str, request: func.HttpRequest, request_id: str) -> func.HttpResponse:
     if name not in _files():
-        return problem(HTTPStatus.NOT_FOUND, "there is no such file")
-    body, kind = _files()[name]
-    charset = "; charset=utf-8" if kind.startswith("text/") else ""
-    return func.HttpResponse(body, headers={**HEADERS, "Content-Type": kind + charset})
+        return problem(request_id, HTTPStatus.NOT_FOUND, "there is no such file")
+    caching = FOR_EVER if name.startswith("vendor/") else REVALIDATE
+    headers = {**HEADERS, "Cache-Control": caching, "X-Request-Id": request_id}
+    return respond(request.headers, *_files()[name], headers)
 
 
 @blueprint.function_name("page")
-@blueprint.route(route="{empty:maxlength(0)?}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-async def page(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001
+@blueprint.route(route="{empty:maxlength(0)?}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
+async def page(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """The page itself, at the root; an empty route would mean the function's name."""
-    return _serve("index.html")
+    return _serve("index.html", req, context.invocation_id)
+
+
+@blueprint.function_name("page_api")
+@blueprint.route(route="docs", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
+async def page_api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """The page that shows the OpenAPI document."""
+    return _serve("api.html", req, context.invocation_id)
 
 
 @blueprint.function_name("page_assets")
-@blueprint.route(route="assets/{*name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-async def page_assets(req: func.HttpRequest) -> func.HttpResponse:
-    """The page's scripts and styles."""
-    return _serve(req.route_params.get("name", ""))
+@blueprint.route(route="assets/{*name}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
+async def page_assets(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """The pages' scripts and styles."""
+    return _serve(req.route_params.get("name", ""), req, context.invocation_id)

@@ -5,24 +5,41 @@ host's dictionary, which joins repeated parameters and drops empty ones.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from blueprints.formats import Format
 from domain.errors import BadParameters
-from domain.names import key_problem, name_problem, split_key
+from domain.names import MAX_NAME, key_problem, name_problem, split_key
 from domain.queries import AGGREGATIONS, Aggregation
 from domain.samples import MILLISECONDS
-from pipeline.queries import Question
+from pipeline.queries import Question, SamplesQuestion
 
 MOST_MINUTES = 44_640
 """The longest range that one answer covers: 31 days."""
 
+MOST_TENANT_MINUTES = 10_080
+"""The longest where a tenant's own documents are read, two a window: 7 days."""
+
+MOST_ROWS = 100_800
+"""The most minutes of all counters of one answer together: ten counters for 7 days, seventy for 24 hours."""
+
+MOST_KEYS = 100
+MOST_RECORDS = 20_000
+MOST_TOKEN = 2_000
+
+REPEATABLE = "key"
+"""The one parameter that may be given several times."""
+
 KEY_PARAMETERS = frozenset({"code", "clientid"})
 """Read by the Functions host itself (a function key in the URL), so not ours to refuse."""
+
+PRINTABLE = r"^[ -~]*[!-~][ -~]*$"
+"""What names are made of. Others are printable too, but a JSON schema can't say which."""
 
 
 def _key(text: str) -> str:
@@ -42,10 +59,13 @@ def _name(text: str) -> str:
     return text
 
 
-def _whole_number(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_MINUTES:
-        raise ValueError(f"must be a whole number from 1 to {MOST_MINUTES}")
-    return int(text)
+def _whole_number(most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+            raise ValueError(f"must be a whole number from 1 to {most}")
+        return int(text)
+
+    return parse
 
 
 def _aggregation(text: str) -> str:
@@ -80,49 +100,106 @@ def _flag(text: str) -> bool:
     return word == "true"
 
 
+def _token(text: str) -> str:
+    if len(text) > MOST_TOKEN:
+        raise ValueError("is not the nextPage of an answer")
+    return text
+
+
+_DATE = r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+
+Key = Annotated[
+    str,
+    BeforeValidator(_key),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[!-\-/-~]{1,100}\.[!-~]{1,100}$",
+            "examples": ["win_cpu.percent_processor_time"],
+        }
+    ),
+]
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "pattern": PRINTABLE, "minLength": 1, "maxLength": MAX_NAME}),
+]
+Moment = Annotated[
+    int,
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 9_999_999_999},
+                {
+                    "type": "string",
+                    "pattern": rf"^{_DATE}T{_TIME}(Z|\+\d\d:00)?$",
+                },
+            ]
+        }
+    ),
+]
+Minutes = Annotated[
+    int,
+    BeforeValidator(_whole_number(MOST_MINUTES)),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_MINUTES}),
+]
+AggregationBy = Annotated[
+    Aggregation,
+    BeforeValidator(_aggregation),
+    WithJsonSchema({"type": "string", "pattern": r"^[\"']?([aA][vV][gG]|[mM][iI][nN]|[mM][aA][xX])[\"']?$"}),
+]
+
+
 class NoParameters(BaseModel):
     """A request without parameters; and the root of the others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
-    def together(cls, given: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG003  (for those that have such rules)
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:  # noqa: ARG003
         """Return what is wrong with the parameters that are given, seen together, by name."""
         return {}
 
 
-class ChartParameters(NoParameters):
-    """What a chart asks of the fleet."""
+class ListParameters(NoParameters):
+    """What is asked of any answer that has rows."""
 
-    key: Annotated[str, BeforeValidator(_key), Field(description="The counter, PerfType.PerfName.")]
+    format: Annotated[
+        Format | None, Field(description="How to write the answer; default: as the Accept header says, or json.")
+    ] = None
+
+
+class ChartParameters(ListParameters):
+    """What charts ask of the fleet."""
+
+    most_minutes: ClassVar[int] = MOST_MINUTES
+
+    key: Annotated[
+        tuple[Key, ...],
+        Field(min_length=1, max_length=MOST_KEYS, description="The counter, PerfType.PerfName; may be repeated."),
+    ]
     minutes: Annotated[
-        int | None,
-        BeforeValidator(_whole_number),
-        Field(description="The latest so many minutes, counted back from the newest minute of the report."),
+        Minutes | None,
+        Field(description="The latest so many minutes, counted back from the newest minute that the report has."),
     ] = None
     start: Annotated[
-        int | None,
-        BeforeValidator(_moment),
+        Moment | None,
         Field(description="Instead of minutes: the beginning of a fixed range, ISO 8601 or Unix seconds."),
     ] = None
-    end: Annotated[
-        int | None,
-        BeforeValidator(_moment),
-        Field(description="The end of the fixed range; default: the newest minute."),
-    ] = None
-    aggregationInterval: Annotated[
-        int, BeforeValidator(_whole_number), Field(description="How many minutes make one point.")
-    ] = 1
+    end: Annotated[Moment | None, Field(description="The end of the fixed range; default: the newest minute.")] = None
+    aggregationInterval: Annotated[Minutes, Field(description="How many minutes make one point.")] = 1
     aggregationBy: Annotated[
-        Aggregation, BeforeValidator(_aggregation), Field(description="avg, min or max of a point's minutes.")
+        AggregationBy, Field(description="How minutes make a point: avg, min or max, in any case, also in quotes.")
     ] = "avg"
     final: Annotated[bool, BeforeValidator(_flag), Field(description="Leave out minutes that are not final yet.")] = (
         False
     )
 
     @classmethod
-    def together(cls, given: Mapping[str, str]) -> dict[str, str]:
-        """A range is given by ``minutes``, or by ``start`` and perhaps ``end``."""
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+        """A range is given by ``minutes``, or by ``start`` and perhaps ``end``; and it has its limits."""
         problems = {}
         if "minutes" not in given and "start" not in given:
             problems["minutes"] = "is missing (or give start and end)"
@@ -130,65 +207,127 @@ class ChartParameters(NoParameters):
             problems["minutes"] = "can't be given together with start or end"
         elif "end" in given and "start" not in given:
             problems["start"] = "is missing: end is given"
-        if "start" in given and "end" in given:
-            try:
-                start, end = _moment(given["start"]), _moment(given["end"])
-            except ValueError:
-                return problems
-            if start > end:
-                problems["start"] = "is later than end"
-            elif end - start > MOST_MINUTES * 60:
-                problems["end"] = f"is more than {MOST_MINUTES} minutes after start"
+        name, minutes = "minutes", _known(_whole_number(MOST_MINUTES), given, "minutes")
+        if minutes is None:
+            minutes, problem = _range(given, now)
+            if problem:
+                problems["start"] = problem
+            name = "end" if "end" in given else "start"
+        keys = len(set(given.get("key", ())))
+        if minutes is not None and minutes > cls.most_minutes:
+            problems.setdefault(name, f"makes a range of more than {cls.most_minutes} minutes")
+        elif minutes is not None and minutes * keys > MOST_ROWS:
+            problems[name] = f"makes, times {keys} keys, more than {MOST_ROWS} minutes: ask for less at a time"
         return problems
 
     @property
     def question(self) -> Question:
         """The same as the pipeline's question."""
         return Question(
-            self.key, self.minutes, self.start, self.end, self.aggregationInterval, self.aggregationBy, self.final
+            tuple(dict.fromkeys(self.key)),
+            self.minutes,
+            self.start,
+            self.end,
+            self.aggregationInterval,
+            self.aggregationBy,
+            self.final,
         )
+
+    def within(self, most: int, now: int) -> None:
+        """Raise BadParameters where the range is longer than so many minutes."""
+        if (self.minutes or ((self.end or now) - (self.start or 0)) // 60) > most:
+            name = "minutes" if self.minutes else "start"
+            raise BadParameters({name: f"makes a range of more than {most} minutes, the most for a tenant"})
 
 
 class TenantChartParameters(ChartParameters):
-    """What a chart asks of a VM, its tenant and the fleet."""
+    """What charts ask of a VM, its tenant and the fleet."""
 
-    tenant: Annotated[str, BeforeValidator(_name), Field(description="The tenant's masked name.")]
-    vm: Annotated[str, BeforeValidator(_name), Field(description="The VM's masked name.")]
+    most_minutes: ClassVar[int] = MOST_TENANT_MINUTES
+
+    tenant: Annotated[Name, Field(description="The tenant's masked name.")]
+    vm: Annotated[Name, Field(description="The VM's masked name.")]
 
 
-class TenantParameters(NoParameters):
+class SamplesParameters(ListParameters):
+    """Which samples are asked for."""
+
+    tenant: Annotated[Name, Field(description="The tenant's masked name.")]
+    vm: Annotated[Name | None, Field(description="The VM's masked name; default: all VMs of the tenant.")] = None
+    key: Annotated[
+        tuple[Key, ...],
+        Field(max_length=MOST_KEYS, description="The counter, PerfType.PerfName; may be repeated; default: all."),
+    ] = ()
+    start: Annotated[Moment, Field(description="The beginning of the range, ISO 8601 or Unix seconds.")]
+    end: Annotated[Moment | None, Field(description="The end of the range; default: now.")] = None
+    limit: Annotated[
+        int,
+        BeforeValidator(_whole_number(MOST_RECORDS)),
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_RECORDS}),
+        Field(description="A page ends with the VM's window (15 minutes) that reaches so many records."),
+    ] = 5_000
+    page: Annotated[
+        str | None,
+        BeforeValidator(_token),
+        Field(description="The nextPage of the page before, asked with the same tenant, vm, key, start and end."),
+    ] = None
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+        """A range has its limits."""
+        minutes, problem = _range(given, now)
+        if problem:
+            return {"start": problem}
+        if minutes is not None and minutes > MOST_MINUTES:
+            return {"end" if "end" in given else "start": f"makes a range of more than {MOST_MINUTES} minutes"}
+        return {}
+
+    @property
+    def question(self) -> SamplesQuestion:
+        """The same as the pipeline's question."""
+        return SamplesQuestion(self.tenant, self.vm, tuple(dict.fromkeys(self.key)), self.start, self.end, self.limit)
+
+
+class TenantParameters(ListParameters):
     """A tenant."""
 
-    tenant: Annotated[str, BeforeValidator(_name), Field(description="The tenant's masked name.")]
+    tenant: Annotated[Name, Field(description="The tenant's masked name.")]
 
 
 Parameters = TypeVar("Parameters", bound=NoParameters)
 
 
-def read(model: type[Parameters], url: str) -> Parameters:
+def read(model: type[Parameters], url: str, now: int) -> Parameters:
     """Read the parameters from a request's URL. Raises BadParameters, naming every one that is bad."""
-    given: dict[str, str] = {}
+    given = _given(url)
     problems: dict[str, str] = {}
-    for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
-        if name.lower() in KEY_PARAMETERS:
-            continue
-        if name in given:
+    for name, values in list(given.items()):
+        if name in model.model_fields and not all(value.strip() for value in values):
+            del given[name]
+            problems[name] = "is empty"
+        elif len(values) > 1 and name != REPEATABLE:
             problems[name] = "is given more than once"
-        given[name] = value
-    for name in [name for name, value in given.items() if not value.strip()]:
-        del given[name]
-        if name in model.model_fields:
-            problems.setdefault(name, "is empty")
     try:
-        parameters = model.model_validate(given)
+        parameters = model.model_validate(
+            {name: values if name == REPEATABLE else values[-1] for name, values in given.items()}
+        )
     except ValidationError as error:
         for each in error.errors():
             problems.setdefault(str(each["loc"][0]), _in_words(each, model))
-    for name, problem in model.together(given).items():
+    for name, problem in model.together(given, now).items():
         problems.setdefault(name, problem)
     if problems:
         raise BadParameters(problems)
     return parameters
+
+
+def _given(url: str) -> dict[str, list[str]]:
+    """Return the values of all parameters in a URL, but those for the Functions host."""
+    given: dict[str, list[str]] = {}
+    for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
+        if name.lower() not in KEY_PARAMETERS:
+            given.setdefault(name, []).append(value)
+    return given
 
 
 def _in_words(error: Any, model: type[BaseModel]) -> str:
@@ -197,5 +336,27 @@ def _in_words(error: Any, model: type[BaseModel]) -> str:
             return "is missing"
         case "extra_forbidden":
             return f"is unknown; known are {', '.join(model.model_fields) or 'none'}"
+        case "too_long":
+            return f"is given more than {MOST_KEYS} times"
+        case "literal_error":
+            return f"must be {error['ctx']['expected']}"
         case _:
             return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _known(parse: Callable[[str], int], given: Mapping[str, Sequence[str]], name: str) -> int | None:
+    """Return what a parameter says, or None where it is not given or malformed, which is told elsewhere."""
+    try:
+        return parse(given[name][-1])
+    except (KeyError, ValueError):
+        return None
+
+
+def _range(given: Mapping[str, Sequence[str]], now: int) -> tuple[int | None, str | None]:
+    """Return how many minutes lie between start and end (now, if not given), and what is wrong with that."""
+    start, end = _known(_moment, given, "start"), _known(_moment, given, "end")
+    if start is None or (end is None and "end" in given):
+        return None, None
+    if end is not None and start > end:
+        return None, "is later than end"
+    return max(0, (now if end is None else end) - start) // 60, None

@@ -1,4 +1,4 @@
-"""What the functions share: settings, tables and the clock. Built at first use, once a process; none of them closes it."""
+"""What the functions share: settings, tables, clock. Built at first use, once a process; none of them closes it."""
 
 import logging
 import threading
@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass
 
 from blueprints.settings import Settings, load
+from domain.access import Caller
 from domain.samples import Horizon
+from pipeline.queries import View
 from storage.schema import DAY, schema
 from storage.tables import Tables
 
@@ -23,10 +25,9 @@ class Services:
         """The time, in Unix seconds."""
         return int(time.time())
 
-    @property
-    def grace(self) -> int:
-        """The time allowed for pushes, in seconds."""
-        return self.settings.push_grace_minutes * 60
+    def view(self, caller: Caller) -> View:
+        """What an answer to this caller, now, depends on besides the question."""
+        return View(caller, self.now, self.settings.push_grace_minutes * 60, self.settings.min_tenants)
 
     @property
     def horizon(self) -> Horizon:

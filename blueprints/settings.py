@@ -50,6 +50,21 @@ class Settings(BaseSettings):
         BeforeValidator(_parsed),
         Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
     ] = {}
+    platform_authentication: Annotated[
+        bool, Field(description="App Service Authentication stands in front, and its principal says who calls.")
+    ] = False
+    tenant_claim: Annotated[
+        str, Field(min_length=1, description="The type of the claim that names a caller's tenant.")
+    ] = "http://schemas.microsoft.com/identity/claims/tenantid"
+    tenant_ids: Annotated[
+        dict[str, str] | None,
+        NoDecode,
+        BeforeValidator(_parsed),
+        Field(description="JSON: by value of that claim, the tenant's masked name. Not given: the value is that name."),
+    ] = None
+    min_tenants: Annotated[
+        int, Field(ge=1, description="How many other tenants a fleet average shown to a tenant must be made of.")
+    ] = 5
 
     @field_validator("cosmos_endpoint")
     @classmethod

@@ -6,7 +6,9 @@
     ├── Invalid            never try the same again: the input is at fault
     │   ├── BadMessage         this message can't be read: quarantine it whole
     │   ├── BadParameters      this query can't be answered: 400, every bad parameter named
-    │   └── NeverSeen          this counter, tenant or VM is not known: 404
+    │   ├── NeverSeen          this counter, tenant or VM is not known: 404
+    │   ├── NotSignedIn        nobody knows who asks: 401
+    │   └── NotAllowed         this caller may not ask for this: 403
     └── Unavailable        try again later: 503 with Retry-After, or raise so that the queue delivers again
         └── Misconfigured      settings are missing or malformed: an operator must act first
 
@@ -42,6 +44,14 @@ class BadParameters(Invalid):
 
 class NeverSeen(Invalid):
     """A counter, tenant or VM that no accepted sample has named. ``str()`` says which."""
+
+
+class NotSignedIn(Invalid):
+    """Who asks is not known, and must be. ``str()`` says how to become known."""
+
+
+class NotAllowed(Invalid):
+    """Who asks is known and may not ask for this. ``str()`` says why."""
 
 
 class Unavailable(SpotError):

@@ -21,6 +21,8 @@ class Partial(NamedTuple):
     "Algorithms for Computing the Sample Variance", 1983).
     Merging never changes the others by a bit, in whatever order; spread is kept bit for bit by merging in a fixed
     order and grouping (domain.rollups).
+    ``largest`` and ``second`` count the samples of the tenant that has the most and of the next (domain.disclosure asks
+    for them); 0 for ``largest``: written before that was kept, so one tenant may have brought all.
     """
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody misses
@@ -29,6 +31,8 @@ class Partial(NamedTuple):
     least: float
     greatest: float
     spread: float
+    largest: int = 0
+    second: int = 0
 
     @property
     def mean(self) -> float:
@@ -46,14 +50,14 @@ def partial_of(values: Sequence[float]) -> Partial:
     count = len(values)
     total = exact.exact_sum(values)
     mean = exact.mean(total, count)
-    return Partial(count, 1, total, min(values), max(values), _norm([value - mean for value in values]))
+    return Partial(count, 1, total, min(values), max(values), _norm([value - mean for value in values]), count)
 
 
 def merge(partials: Sequence[Partial]) -> Partial:
     """Return at least one partial, merged: of different tenants."""
     if len(partials) == 1:
         return partials[0]
-    counts, tenants, totals, leasts, greatests, spreads = zip(*partials, strict=True)
+    counts, tenants, totals, leasts, greatests, spreads, _, seconds = zip(*partials, strict=True)
     count = sum(counts)
     total = exact.exact_sum(list(chain.from_iterable(totals)))
     mean = exact.mean(total, count)
@@ -61,7 +65,9 @@ def merge(partials: Sequence[Partial]) -> Partial:
         math.sqrt(part_count) * (exact.mean(part_total, part_count) - mean)
         for part_count, part_total in zip(counts, totals, strict=True)
     )
-    return Partial(count, sum(tenants), total, min(leasts), max(greatests), _norm([*spreads, *between]))
+    spread = _norm([*spreads, *between])
+    *_, second, largest = sorted([*(part.largest or part.count for part in partials), *seconds])
+    return Partial(count, sum(tenants), total, min(leasts), max(greatests), spread, largest, second)
 
 
 def _norm(values: Sequence[float]) -> float:

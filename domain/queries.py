@@ -89,53 +89,66 @@ def lookback(span: Span) -> Span:
 class FleetItem:
     """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
 
-    timestamp: the identifier timestamp of the group's first minute.
-    average, PerfValue: the mean, least or greatest (as asked) of the minutes' averages.
-    count: VM samples in the group (for one minute: VMs). tenants: the most tenants in any of its minutes.
-    min, max, stddev, sampleMean: over all VM samples of the group.
-    coverage: the least of its minutes (0 to 1). final: whether all its minutes are.
+    What is null is withheld from a tenant's caller (domain.disclosure).
     """
 
     timestamp: int
+    """Unix seconds: the identifier timestamp (second 30) of the group's first minute."""
     PerfType: str
     PerfName: str
-    average: float
-    PerfValue: float
-    count: int
-    tenants: int
-    min: float
-    max: float
-    stddev: float
-    sampleMean: float
-    coverage: float
-    final: bool
+    average: float | None
+    """The mean, least or greatest (as asked) of the minutes' averages over all VMs."""
+    PerfValue: float | None
+    """The same as average, so that a report record can be read wherever a sample record can."""
+    count: int | None = None
+    """VM samples in the group (for one minute: VMs)."""
+    tenants: int | None = None
+    """The most tenants in any of the group's minutes."""
+    min: float | None = None
+    """The least of all VM samples of the group."""
+    max: float | None = None
+    """The greatest of all VM samples of the group."""
+    stddev: float | None = None
+    """The population standard deviation of all VM samples of the group."""
+    sampleMean: float | None = None
+    """The mean of all VM samples of the group."""
+    coverage: float | None = None
+    """A minute's count over the greatest count of the hour up to it, 0 to 1; the least of the group's minutes."""
+    final: bool = False
+    """Whether all minutes of the group are complete: coverage 1, or the time allowed for pushes has passed."""
+    withheld: str | None = None
+    """Why the average is withheld, or made of a part of the group's minutes; null: it is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class TenantItem:
-    """One point of a VM's chart: the fleet's point with the VM's value and its tenant's beside it.
-
-    PerfValue: the VM's own value; tenantAverage, tenantMin, tenantMax, tenantCount: of its tenant. All but tenantCount
-    are null where there is none. The rest: as in FleetItem.
-    """
+    """One point of a VM's chart: the fleet's point (see FleetItem) with the VM's value and its tenant's beside it."""
 
     timestamp: int
+    """Unix seconds: the identifier timestamp (second 30) of the group's first minute."""
     PerfType: str
     PerfName: str
-    average: float
+    average: float | None
+    """The fleet's: the mean, least or greatest (as asked) of the minutes' averages over all VMs."""
     PerfValue: float | None
+    """The VM's own value, made of its minutes as asked; null where it has none."""
     tenantAverage: float | None
+    """As average, over the VMs of the tenant; null where it has none."""
     tenantMin: float | None
+    """The least of all samples of the tenant's VMs."""
     tenantMax: float | None
+    """The greatest of all samples of the tenant's VMs."""
     tenantCount: int
-    count: int
-    tenants: int
-    min: float
-    max: float
-    stddev: float
-    sampleMean: float
-    coverage: float
+    """Samples of the tenant's VMs in the group (for one minute: VMs)."""
+    count: int | None
+    tenants: int | None
+    min: float | None
+    max: float | None
+    stddev: float | None
+    sampleMean: float | None
+    coverage: float | None
     final: bool
+    withheld: str | None
 
 
 def aggregate(by: Aggregation, values: Sequence[float]) -> float:
@@ -150,7 +163,7 @@ def _mean(values: Sequence[float]) -> float:
 _AGGREGATE: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {"avg": _mean, "min": min, "max": max}
 
 
-def _grouped(minutes: Sequence[Minute], span: Span, interval: int) -> Iterator[tuple[Span, list[Minute]]]:
+def grouped(minutes: Sequence[Minute], span: Span, interval: int) -> Iterator[tuple[Span, list[Minute]]]:
     """Yield each group that has data with its minutes (given oldest first)."""
     position = 0
     for group in span.groups(interval):
@@ -171,7 +184,7 @@ def _as_partial(row: ReportRow) -> Partial:
 def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggregation) -> list[FleetItem]:
     """Return the points of a fleet chart, oldest first. Groups without any data are left out."""
     items = []
-    for group, members in _grouped(minutes, span, interval):
+    for group, members in grouped(minutes, span, interval):
         first = members[0]
         row = first.row
         if interval == 1:
@@ -250,6 +263,7 @@ def tenant_items(
                 point.sampleMean,
                 point.coverage,
                 point.final,
+                point.withheld,
             )
         )
     return items

@@ -15,7 +15,8 @@ HOUR = 60 * MINUTE
 class ReportRow:
     """One counter, one minute, over all VMs of all tenants.
 
-    ``count`` VMs of ``tenants`` tenants had a sample; ``stddev`` is the population standard deviation over them.
+    ``count`` VMs of ``tenants`` tenants had a sample, ``largest`` of them of the tenant with the most and ``second`` of
+    the next; ``stddev`` is the population standard deviation over them.
     """
 
     timestamp: int
@@ -27,6 +28,8 @@ class ReportRow:
     min: float
     max: float
     stddev: float
+    largest: int
+    second: int
 
 
 def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
@@ -43,6 +46,8 @@ def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
             partial.least,
             partial.greatest,
             partial.stddev,
+            partial.largest or partial.count,
+            partial.second,
         )
         for timestamp, partial in zip(minutes_of(window), series, strict=True)
         if partial

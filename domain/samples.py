@@ -102,10 +102,12 @@ class VmWindow:
         rest = {key: self.series[key] for key in excess}
         return replace(self, series=fits), replace(self, series=rest)
 
-    def samples(self) -> Iterator[Sample]:
-        """Yield the samples, by counter and then by minute."""
+    def samples(self, keys: Collection[str] = ()) -> Iterator[Sample]:
+        """Yield the samples, by counter and then by minute: of these counters, or of all if none is named."""
         dimensions = self.dimensions
         for key, row in self.series.items():
+            if keys and key not in keys:
+                continue
             perf_type, perf_name = split_key(key)
             for timestamp, value in zip(minutes_of(self.window), row, strict=True):
                 if value is not None:

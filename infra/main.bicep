@@ -75,6 +75,23 @@ param developerPrincipalId string = ''
 @description('Where alerts are sent; empty: alerts only show in the portal.')
 param alertEmails array = []
 
+@description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone.')
+param authClientId string = ''
+
+@description('Who issues the tokens of those who sign in: the directory of the subscription, if nothing else is said.')
+param authIssuer string = '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+
+@description('The type of the claim that names a caller\'s tenant.')
+@minLength(1)
+param tenantClaim string = 'http://schemas.microsoft.com/identity/claims/tenantid'
+
+@description('By value of that claim, the tenant\'s masked name; empty: the value is the masked name itself.')
+param tenantIds object = {}
+
+@description('How many other tenants a fleet average shown to a tenant must be made of.')
+@minValue(1)
+param minTenants int = 5
+
 var tags = { 'azd-env-name': environmentName }
 // Names are unique in all of Azure: an abbreviation of the kind, and this.
 var suffix = uniqueString(subscription().id, environmentName, location)
@@ -160,6 +177,8 @@ module app 'modules/app.bicep' = {
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
+    authClientId: authClientId
+    authIssuer: authIssuer
     settings: {
       ServiceBusConnection__fullyQualifiedNamespace: servicebus.outputs.fullyQualifiedNamespace
       ServiceBusConnection__credential: 'managedidentity'
@@ -171,6 +190,9 @@ module app 'modules/app.bicep' = {
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)
       REPORT_RETENTION_DAYS: string(reportRetentionDays)
       PUSH_GRACE_MINUTES: string(pushGraceMinutes)
+      TENANT_CLAIM: tenantClaim
+      TENANT_IDS: empty(tenantIds) ? '' : string(tenantIds)
+      MIN_TENANTS: string(minTenants)
     }
   }
 }

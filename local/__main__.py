@@ -1,6 +1,7 @@
 """``python -m local`` (``make run``): the app, its queue and its sample fleet on this machine.
 
-Reads PORT, DATA and FLEET, and passes the app's own settings through. Ctrl-C ends it; the next start goes on.
+Reads PORT, DATA, FLEET, KEYS and PRINCIPALS, and passes the app's own settings through. Ctrl-C ends it; the next start
+goes on.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 from blueprints.services import close
 from local.edge import this_machine
 from local.host import Host, resolve
+from local.platform import Platform
 from local.queue import FolderQueue
 from local.worker import FunctionFailed
 
@@ -58,9 +60,9 @@ async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
         await process.wait()
 
 
-async def _run(port: int, data: Path, vms: int) -> None:
+async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
     queue = FolderQueue(data / "queue")
-    host = await Host.load(FOLDER, queue)
+    host = await Host.load(FOLDER, queue, platform)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,10 +80,11 @@ def _announce(host: Host, port: int, vms: int) -> None:
     here = this_machine()
     lines = [
         "",
-        f"Spot PC Insights runs at {address}/   (a development host: one process, no keys)",
+        f"Spot PC Insights runs at {address}/   (a development host: one process)",
         "",
         *[f"  GET {address}/{'' if route.template.startswith('{') else route.template}" for route in host.routes],
         "",
+        f"  access      {_access(host.platform)}",
         f"  averaging   {resolve(str(host.of_type('timerTrigger')[0].trigger['schedule']))}  (seconds first, UTC)",
         f"  queue       {host.queue.folder}/   a file moved here is one message",
         f"  store       {os.environ.get('COSMOS_ENDPOINT') or os.environ['SQLITE_PATH']}",
@@ -96,6 +99,13 @@ def _announce(host: Host, port: int, vms: int) -> None:
     print("\n".join([*lines, "", "Ctrl-C ends it; the next start goes on.", ""]), flush=True)
 
 
+def _access(platform: Platform) -> str:
+    keys = "function keys are asked for (KEYS)" if platform.keys else "no keys (KEYS sets some)"
+    if platform.principals is None:
+        return f"{keys}; who has access is the operator (PRINCIPALS lets others sign in)"
+    return f"{keys}; sign in by Authorization: Bearer {' or '.join(platform.principals)}"
+
+
 def main() -> int:
     """Run until interrupted; return the exit code."""
     port, vms = _number("PORT", 7071, 65_535), _number("FLEET", FLEET, 100_000)
@@ -104,11 +114,17 @@ def main() -> int:
         os.environ.setdefault("SQLITE_PATH", str(data / "store.db"))
     for name, value in LOCAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
+    try:
+        platform = Platform.of(os.environ.get("KEYS", ""), os.environ.get("PRINCIPALS", ""))
+    except ValueError as error:
+        sys.exit(str(error))
+    if platform.principals is not None:
+        os.environ.setdefault("PLATFORM_AUTHENTICATION", "true")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in ("blueprints", "local"):
         logging.getLogger(name).setLevel(os.environ.get("LOG_LEVEL", "WARNING").upper())
     try:
-        asyncio.run(_run(port, data, vms))
+        asyncio.run(_run(port, data, vms, platform))
     except FunctionFailed as error:
         print(f"the app can't be loaded: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 """The development host: serves the app's HTTP triggers, fires its timers and feeds its queue trigger.
 
-It does what the Functions host does for these, as far as this app needs it; it has no keys and one instance.
+It does what the Functions host does for these, as far as this app needs it, on one instance; where that one answers a
+request itself (no such route, no key), it says so with an empty body, and this one as the app says its problems.
 """
 
 import asyncio
@@ -10,19 +11,28 @@ import logging
 import os
 import re
 import time
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 from croniter import croniter
 
+from blueprints.problems import problem
+from local.platform import Platform
 from local.queue import FolderQueue
 from local.routes import Route, match, routes
 from local.worker import Function, FunctionFailed, Worker
 
 log = logging.getLogger("local.host")
+# What is no HTTP at all is refused, and no fault of this program that its log should trace.
+logging.getLogger("aiohttp.server").addFilter(
+    lambda record: not isinstance((record.exc_info or (0, 0))[1], BadHttpMessage)
+)
 
 POLL_SECONDS = 0.2
 LONGEST_PAUSE = 5.0
@@ -33,11 +43,12 @@ _SETTING = re.compile(r"%(\w+)%")
 class Host:
     """The app of a folder, running on one port with one data folder."""
 
-    def __init__(self, worker: Worker, queue: FolderQueue, host_json: Mapping[str, Any]) -> None:
+    def __init__(self, worker: Worker, queue: FolderQueue, platform: Platform, host_json: Mapping[str, Any]) -> None:
         """Take the loaded app; ``host_json`` is its host.json."""
         extensions = host_json.get("extensions", {})
         self.worker = worker
         self.queue = queue
+        self.platform = platform
         self.routes: list[Route] = routes(
             worker.functions.values(), extensions.get("http", {}).get("routePrefix", "api")
         )
@@ -46,9 +57,9 @@ class Host:
         self._reported: set[Path] = set()
 
     @classmethod
-    async def load(cls, folder: Path, queue: FolderQueue) -> "Host":
+    async def load(cls, folder: Path, queue: FolderQueue, platform: Platform) -> "Host":
         """Load the app of a folder. Raises FunctionFailed."""
-        return cls(await Worker.load(folder), queue, json.loads((folder / "host.json").read_text()))
+        return cls(await Worker.load(folder), queue, platform, json.loads((folder / "host.json").read_text()))
 
     def of_type(self, kind: str) -> list[Function]:
         """Return the functions with this type of trigger."""
@@ -76,17 +87,25 @@ class Host:
     async def _serve(self, request: web.Request) -> web.Response:
         found = match(self.routes, request.method, request.rel_url.raw_path)
         if found is None:
-            return web.Response(status=404)
+            return _refusal(HTTPStatus.NOT_FOUND, "there is no such path, or not for this method")
         route, parameters = found
         url = f"{request.scheme}://{request.host}{request.rel_url.raw_path_qs}"
         headers = {name.lower(): value for name, value in request.headers.items()}
+        query = request.rel_url.raw_query_string
+        if not route.anonymous and not self.platform.admits(route.function.name, headers, query):
+            return _refusal(HTTPStatus.UNAUTHORIZED, "send a function key as the header x-functions-key")
         try:
             answer = await self.worker.http(
-                route.function, request.method, url, headers, parameters, await request.read()
+                route.function,
+                request.method,
+                url,
+                self.platform.passed_on(headers),
+                parameters,
+                await request.read(),
             )
         except FunctionFailed as error:
             log.error("%s failed: %s", route.function.name, error)  # noqa: TRY400  (it has logged its trace itself)
-            return web.Response(status=500)
+            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the function failed; the log says why")
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     async def _fire(self, timer: Function) -> None:
@@ -145,6 +164,11 @@ class Host:
             self._failing.discard(function.name)
             log.warning("%s works again", function.name)
         return True
+
+
+def _refusal(status: HTTPStatus, detail: str) -> web.Response:
+    answer = problem(str(uuid.uuid4()), status, detail)
+    return web.Response(status=status, headers=answer.headers, body=answer.get_body())
 
 
 def resolve(text: str) -> str:

@@ -17,7 +17,7 @@ _PARAMETER = re.compile(r"\{(\*?)(\w+)(?::(\w+)(?:\((\d+)\))?)?(\?)?\}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An HTTP function with what it answers to."""
+    """An HTTP function with what it answers to. No methods are named: all are its."""
 
     function: Function
     template: str
@@ -38,7 +38,7 @@ def routes(functions: Iterable[Function], prefix: str) -> list[Route]:
         if trigger["type"].lower() != "httptrigger":
             continue
         template = "/".join(part for part in (prefix.strip("/"), (trigger.get("route") or function.name)) if part)
-        methods = frozenset(method.upper() for method in trigger.get("methods") or ["GET", "POST"])
+        methods = frozenset(method.upper() for method in trigger.get("methods") or ())
         found.append(Route(function, template, methods, _pattern(template)))
     return found
 
@@ -47,7 +47,7 @@ def match(candidates: Iterable[Route], method: str, path: str) -> tuple[Route, d
     """Return the route that answers a method and an encoded path, with its parameters decoded, or None."""
     for route in candidates:
         found = route.pattern.fullmatch(path.strip("/"))
-        if found and method in route.methods:
+        if found and (method in route.methods or not route.methods):
             return route, {name: unquote(value) for name, value in found.groupdict().items() if value}
     return None
 

@@ -15,6 +15,7 @@ from itertools import groupby
 from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
 from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up, smaller
+from domain.samples import MOST_COUNTERS
 from pipeline.concurrency import together
 from storage.charges import metered
 from storage.documents import Changed, Conflict, Gone, TooLarge
@@ -24,6 +25,9 @@ SEEN_EVERY = 6 * 3600
 """A VM's entry in the catalogue is renewed when its newest minute is this many seconds ahead of it.
 
 Renewing it with every window would add half again to what a sample costs to store, for a figure in a list."""
+
+MOST_LISTED = 2 * MOST_COUNTERS
+"""The most counters in a tenant's own list, the newest first: so many fit into a document whatever their names."""
 
 ROLLUPS_AT_ONCE = 8
 """How many rollups are made side by side: enough to hide the store's latency, few enough for memory."""
@@ -76,20 +80,26 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
 async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
     """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date; return its counters before and now."""
     vms: list[Entry] = []
+    counters: set[str] = set()
 
     async def derive() -> Rollup:
         vms.clear()
+        counters.clear()
         series: list[Mapping[str, Sequence[float | None]]] = []
         async for vm_window in tables.vm_windows(tenant, window):
             series.append(vm_window.series)
             newest = _newest(window, vm_window.series.values())
             vms.append(Entry(vm_window.vm, newest, vm_window.dimensions))
-        return roll_up(series)
+        rollup = roll_up(series)
+        counters.update(rollup)
+        return rollup
 
     keys = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
     await _enter(tables, vms_of(tenant), vms, SEEN_EVERY)
     if vms:
-        await _enter(tables, TENANTS, [Entry(tenant, max(vm.newest for vm in vms))])
+        newest = max(vm.newest for vm in vms)
+        await _enter_counters(tables, tenant, counters, newest)
+        await _enter(tables, TENANTS, [Entry(tenant, newest)])
     return keys
 
 
@@ -179,6 +189,25 @@ async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entr
     except Conflict:
         return False
     return True
+
+
+async def _enter_counters(tables: Tables, tenant: str, counters: Collection[str], newest: int) -> None:
+    """Enter the counters that a tenant has in a window, whose newest minute is given, into the tenant's own list.
+
+    All of them share a document, so that a tenant's push costs one read and only now and then a write.
+    """
+    while True:
+        stored = await tables.counters_of(tenant)
+        known = stored.value if stored else {}
+        if all(newest <= known.get(key, -SEEN_EVERY) + SEEN_EVERY for key in counters):
+            return
+        known.update((key, max(newest, known.get(key, 0))) for key in counters)
+        kept = sorted(known, key=lambda key: (-known[key], key))[:MOST_LISTED]
+        try:
+            await tables.write_counters_of(tenant, {key: known[key] for key in kept}, stored.etag if stored else None)
+        except Conflict:
+            continue
+        return
 
 
 def _newest(window: int, rows: Collection[Sequence[object]]) -> int:

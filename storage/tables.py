@@ -23,6 +23,7 @@ Value = TypeVar("Value")
 
 COUNTERS = "counters"
 TENANTS = "tenants"
+_COUNTERS_OF = "tenants' counters"
 _DIRTY = "dirty"
 _NUMBER = 10
 """Digits of a second in an id, so that ids sort as numbers do (until the year 2286)."""
@@ -80,10 +81,10 @@ class Tables:
         document = await self.documents.read(SAMPLES, partition, document_id)
         return Stored(_vm_window(tenant, document), document.etag) if document else None
 
-    async def vm_windows(self, tenant: str, window: int) -> AsyncIterator[VmWindow]:
-        """Yield all VM windows of a tenant's window, in the order of the VMs' ids."""
+    async def vm_windows(self, tenant: str, window: int, from_vm: str = "") -> AsyncIterator[VmWindow]:
+        """Yield all VM windows of a tenant's window, in the order of the VMs' ids; or those from one VM on."""
         partition = _samples_partition(tenant, window)
-        async for document in self.documents.scan(SAMPLES, partition, _number(window), _number(window + 1)):
+        async for document in self.documents.scan(SAMPLES, partition, _numbered(window, from_vm), _number(window + 1)):
             yield _vm_window(tenant, document)
 
     async def write_vm_window(self, window: VmWindow, etag: str | None) -> None:
@@ -171,6 +172,15 @@ class Tables:
             return {}
         entries = [_entry(document) async for document in scan]
         return {entry.value.name: entry for entry in entries}
+
+    async def counters_of(self, tenant: str) -> Stored[dict[str, int]] | None:
+        """Read the counters of a tenant, each with its newest minute (up to six hours behind)."""
+        document = await self.documents.read(CATALOGUE, _COUNTERS_OF, encode_name(tenant))
+        return Stored(dict(document.body["counters"]), document.etag) if document else None
+
+    async def write_counters_of(self, tenant: str, counters: Mapping[str, int], etag: str | None) -> None:
+        """Create (etag None) or replace the counters of a tenant. Raises Conflict."""
+        await self._write(CATALOGUE, _COUNTERS_OF, encode_name(tenant), {"counters": counters}, etag)
 
     async def write_entry(self, kind: str, entry: Entry, etag: str | None) -> None:
         """Create (etag None) or replace an entry. Raises Conflict."""
@@ -265,6 +275,8 @@ def _report_record(row: ReportRow) -> dict[str, Any]:
         "min": row.min,
         "max": row.max,
         "stddev": row.stddev,
+        "largest": row.largest,
+        "second": row.second,
     }
 
 
@@ -280,6 +292,9 @@ def _report_row(body: Mapping[str, Any]) -> ReportRow:
         float(body["min"]),
         float(body["max"]),
         float(body["stddev"]),
+        # Not kept from the beginning: then one tenant may have brought all.
+        body.get("largest", body["count"]),
+        body.get("second", 0),
     )
 
 

@@ -5,8 +5,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from domain.access import OPERATOR, Caller
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import Dimensions, Horizon, Sample, VmWindow
+from pipeline.queries import View
 
 NOW = 1_790_000_000 // WINDOW * WINDOW + WINDOW
 """The clock of most tests: the end of WINDOW_START's window."""
@@ -15,7 +17,15 @@ WINDOW_START = NOW - WINDOW
 TENANT = "wYAVC3oWQU+ozhgAAg5f/w==637841132085596403"
 VM = "Sharedfk6hZ4v5Xkmu0clBsg+aYw==63784"
 KEY = "win_cpu.percent_processor_time"
+GRACE = 1200
+"""The time allowed for pushes, in seconds."""
+
 HORIZON = Horizon.at(NOW, 30 * 86_400)
+
+
+def a_view(now: int = NOW, caller: Caller = OPERATOR, min_tenants: int = 5) -> View:
+    """What an answer depends on besides the question: who asks, and when."""
+    return View(caller, now, GRACE, min_tenants)
 
 
 def a_record(**overrides: Any) -> dict[str, Any]:

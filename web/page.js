@@ -2,10 +2,11 @@
 // keeps what is chosen in the URL, an access key (where the app asks for one) in this tab, and nothing anywhere else.
 /* global uPlot */
 
+import { ask, keepKey, NoAccess, Problem } from "./ask.js";
+
 const REFRESH_SECONDS = 30;
 const LATE_SECONDS = 20 * 60;
 const POINTS = 360; // more would not be seen
-const ACCESS_KEY = "accessKey";
 
 /** @param {string} id */
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
@@ -15,25 +16,6 @@ let plot = null;
 let plotted = "";
 let answers = 0; // numbers requests, so that a slow answer never covers a newer one
 let counters = new Map();
-
-class Problem extends Error {}
-class NoAccess extends Problem {}
-
-/** Ask the API. @param {string} path @param {Record<string, string>} parameters */
-async function ask(path, parameters = {}) {
-  let response;
-  try {
-    const key = sessionStorage.getItem(ACCESS_KEY);
-    const headers = { Accept: "application/json", ...(key ? { "x-functions-key": key } : {}) };
-    response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers });
-  } catch {
-    throw new Problem("The server can't be reached.");
-  }
-  const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
-  if (response.status === 401 || response.status === 403) throw new NoAccess("This needs an access key, which the operator has.");
-  throw new Problem(body?.detail ?? `The server's answer (${response.status}) can't be read.`);
-}
 
 /** A number as a person reads it. @param {number | null | undefined} value @param {string} unit */
 function written(value, unit) {
@@ -276,7 +258,7 @@ byId("choice").addEventListener("change", async (event) => {
 byId("again").addEventListener("click", refresh);
 byId("access").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(ACCESS_KEY, byId("access-key").value.trim());
+  keepKey(byId("access-key").value);
   refresh();
 });
 window.addEventListener("popstate", async () => {

@@ -12,6 +12,12 @@ param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
 
+@description('Client id of the app registration that people and machines sign in to; empty: nobody signs in.')
+param authClientId string
+
+@description('Who issues their tokens.')
+param authIssuer string
+
 @description('The app\'s own settings: blueprints/settings.py, and those that triggers name.')
 param settings object
 
@@ -48,6 +54,10 @@ var hostSettings = {
   AZURE_CLIENT_ID: identityClientId
 }
 
+var signIn = !empty(authClientId)
+// The app's identity proves itself to the app registration (a federated credential there), so there is no secret.
+var signInSecretSetting = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   name: name
   location: location
@@ -83,9 +93,43 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     }
   }
 
+  // Whoever is not signed in gets as far as the app, which lets them see the page and health and refuses the rest.
+  // Not removed by leaving the parameter empty again: the app then ignores the principals that it goes on to send.
+  resource authentication 'config' = if (signIn) {
+    name: 'authsettingsV2'
+    properties: {
+      platform: { enabled: true }
+      globalValidation: {
+        requireAuthentication: false
+        unauthenticatedClientAction: 'AllowAnonymous'
+      }
+      httpSettings: { requireHttps: true }
+      identityProviders: {
+        azureActiveDirectory: {
+          enabled: true
+          registration: {
+            clientId: authClientId
+            clientSecretSettingName: signInSecretSetting
+            openIdIssuer: authIssuer
+          }
+          validation: {
+            allowedAudiences: [authClientId, 'api://${authClientId}']
+          }
+        }
+      }
+      login: {
+        tokenStore: { enabled: false }
+      }
+    }
+  }
+
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, settings)
+    properties: union(hostSettings, settings, signIn ? { '${signInSecretSetting}': identityClientId } : {}, {
+      // Says that the platform is in front, so that the app believes what it says of callers.
+      PLATFORM_AUTHENTICATION: string(signIn)
+    })
+    dependsOn: [authentication] // first in front, then believed
   }
 
   resource ftp 'basicPublishingCredentialsPolicies' = {

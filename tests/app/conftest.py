@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Local:
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=a_free_port)
+    operator: Mapping[str, str] = field(default_factory=dict)
+    """The headers of a request that may see everything."""
     process: "subprocess.Popen[str] | None" = None
 
     @property
@@ -77,18 +79,22 @@ class Local:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
-    def get(self, path: str, method: str = "GET") -> tuple[int, Any, dict[str, str]]:
+    def get(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any, dict[str, str]]:
         """Return the status, the body (decoded where it is JSON) and the headers (names in lower case)."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", method=method, headers={**(headers or {})}
+        )
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
-                status, body, headers = response.status, response.read(), response.headers
+                status, body, got = response.status, response.read(), response.headers
         except urllib.error.HTTPError as error:
             with error:
-                status, body, headers = error.code, error.read(), error.headers
-        kind = headers.get_content_type()
-        decoded = json.loads(body) if "json" in kind else body
-        return status, decoded, {name.lower(): value for name, value in headers.items()}
+                status, body, got = error.code, error.read(), error.headers
+        kind = got.get_content_type()
+        decoded = json.loads(body) if body and kind.endswith("json") and kind != "application/x-ndjson" else body
+        return status, decoded, {name.lower(): value for name, value in got.items()}
 
     def put(self, name: str, body: bytes) -> None:
         """Move a message into the queue."""
@@ -101,7 +107,7 @@ class Local:
 
         def worked_off() -> bool:
             waiting = [path for path in (self.data / "queue").iterdir() if path.is_file()]
-            return not waiting and self.get("/v1/health")[1].get("dirtyMarks") == 0
+            return not waiting and self.get("/v1/status", headers=self.operator)[1].get("dirtyMarks") == 0
 
         wait_for(worked_off, "the queue and the marks to be worked off")
 

@@ -1,10 +1,15 @@
 """The API over HTTP, through the local host and Microsoft's worker library."""
 
+import csv
+import gzip
+import io
+import json
 import time
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from domain.minutes import WINDOW
 from tests.app.conftest import Local
@@ -13,12 +18,15 @@ from tests.builders import KEY, TENANT, VM, a_message, records_of
 NOW = int(time.time())
 WINDOW_START = NOW // WINDOW * WINDOW - WINDOW
 MINUTES = 15
+NEWEST = WINDOW_START + 30 + 14 * 60
+MEMORY = "win_mem.percent_used"
 
 
 @pytest.fixture(scope="module")
 def api(shared_local: Local) -> Local:
     shared_local.put("one", a_message(records_of(TENANT, VM, KEY, [10.0] * 15, WINDOW_START)))
     shared_local.put("two", a_message(records_of("other", "x", KEY, [30.0] * 15, WINDOW_START)))
+    shared_local.put("three", a_message(records_of("other", "x", MEMORY, [50.0] * 10, WINDOW_START)))
     shared_local.settled()
     return shared_local
 
@@ -29,17 +37,17 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
     status, body, headers = api.get(f'{path}{slash}?key={KEY}&minutes=5&aggregationInterval=1&aggregationBy="avg"')
     assert status == 200
     assert headers["content-type"] == "application/json"
-    newest = WINDOW_START + 30 + 14 * 60
     assert {name: body[name] for name in body if name != "data"} == {
         "key": KEY,
-        "start": newest - 240,
-        "end": newest,
+        "start": NEWEST - 240,
+        "end": NEWEST,
         "aggregationInterval": 1,
         "aggregationBy": "avg",
+        "withheld": None,
     }
-    assert [item["timestamp"] for item in body["data"]] == list(range(newest - 240, newest + 1, 60))
+    assert [item["timestamp"] for item in body["data"]] == list(range(NEWEST - 240, NEWEST + 1, 60))
     assert body["data"][-1] == {
-        "timestamp": newest,
+        "timestamp": NEWEST,
         "PerfType": "win_cpu",
         "PerfName": "percent_processor_time",
         "average": 20.0,
@@ -52,6 +60,7 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
         "sampleMean": 20.0,
         "coverage": 1.0,
         "final": True,
+        "withheld": None,
     }
 
 
@@ -90,9 +99,14 @@ BAD: list[tuple[str, set[str]]] = [
     (f"key={KEY}&minutes=1.5", {"minutes"}),
     (f"key={KEY}&minutes=ten", {"minutes"}),
     (f"key={KEY}&minutes=44641", {"minutes"}),
+    (f"key={KEY}&key=a.b&key=a.c&minutes=44640", {"minutes"}),
+    (f"key={KEY}&key=nodot&key=&minutes=5", {"key"}),
+    ("&".join(f"key=a.b{number}" for number in range(101)) + "&minutes=1", {"key"}),
+    (f"key={KEY}&minutes=5&format=xml", {"format"}),
+    (f"key={KEY}&start=0", {"start"}),
     (f"key={KEY}&minutes={'9' * 5000}", {"minutes"}),
     (f"key={KEY}&minutes=5&minutes=5", {"minutes"}),
-    (f"key={KEY}&key=a.b&minutes=5&aggregationInterval=99999999", {"key", "aggregationInterval"}),
+    (f"key={KEY}&minutes=5&minutes=6&aggregationInterval=99999999", {"minutes", "aggregationInterval"}),
     (f"key={KEY}&minutes=5&aggregationinterval=2&x=1", {"aggregationinterval", "x"}),
     (f"key={KEY}&minutes=5&start=1", {"minutes"}),
     (f"key={KEY}&end=1", {"minutes", "start"}),
@@ -123,6 +137,13 @@ def test_bad_parameters_are_named_all_at_once(api: Local, query: str, names: set
         ("/v1/vms", {"tenant"}),
         ("/v1/vms?tenant=" + "x" * 200, {"tenant"}),
         ("/v1/counters?x=1", {"x"}),
+        (f"/v1/get-tenant-data?key={KEY}&minutes=10081&tenant=a&vm=b", {"minutes"}),
+        ("/v1/samples", {"tenant", "start"}),
+        ("/v1/samples?tenant=a&start=0&limit=0&key=x&page=%20", {"start", "limit", "key", "page"}),
+        ("/v1/samples?tenant=a&start=100&end=99&vm=%07", {"start", "vm"}),
+        ("/v1/health?verbose=1", {"verbose"}),
+        ("/metrics?format=csv", {"format"}),
+        ("/v1/openapi.json?x", {"x"}),
     ],
 )
 def test_bad_parameters_of_the_other_endpoints_are_named(api: Local, path: str, names: set[str]) -> None:
@@ -137,6 +158,10 @@ def test_bad_parameters_of_the_other_endpoints_are_named(api: Local, path: str, 
         f"/v1/get-tenant-data?key={KEY}&minutes=5&tenant=nobody&vm=x",
         f"/v1/get-tenant-data?key={KEY}&minutes=5&tenant=other&vm={quote(VM)}",
         "/v1/vms?tenant=nobody",
+        f"/v1/get-data?key={KEY}&key=never.seen&minutes=5",
+        f"/v1/samples?tenant=nobody&start={NOW}",
+        f"/v1/samples?tenant=other&vm=nobody&start={NOW}",
+        f"/v1/samples?tenant=other&key=never.seen&start={NOW}",
     ],
 )
 def test_what_was_never_seen_is_not_found(api: Local, path: str) -> None:
@@ -145,11 +170,27 @@ def test_what_was_never_seen_is_not_found(api: Local, path: str) -> None:
     assert "has been seen" in body["detail"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/nope"), ("POST", f"/v1/get-data?key={KEY}&minutes=1"), ("GET", "/v1")]
-)
-def test_other_paths_and_methods_are_not_found(api: Local, method: str, path: str) -> None:
-    assert api.get(path, method)[0] == 404
+@pytest.mark.parametrize("path", ["/nope", "/v1", "/v1/get-data/more", "/v1/%00"])
+def test_other_paths_are_not_found(api: Local, path: str) -> None:
+    status, body, headers = api.get(path)
+    assert (status, body["requestId"]) == (404, headers["x-request-id"])
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", [f"/v1/get-data?key={KEY}&minutes=1", "/metrics", "/v1/health"])
+def test_a_wrong_method_is_told_which_are_right(api: Local, method: str, path: str) -> None:
+    status, body, headers = api.get(path, method)
+    assert (status, headers["allow"], body["title"]) == (405, "GET, HEAD", "Method Not Allowed")
+
+
+@pytest.mark.parametrize("path", [f"/v1/get-data?key={KEY}&minutes=1", "/", "/assets/page.css"])
+def test_head_gives_the_headers_alone(api: Local, path: str) -> None:
+    status, body, headers = api.get(path, "HEAD")
+    full = api.get(path)[2]
+    assert (status, body) == (200, b"")
+    assert {name: headers[name] for name in ("etag", "content-type")} == {
+        name: full[name] for name in ("etag", "content-type")
+    }
 
 
 def test_a_function_key_in_the_url_is_the_hosts_matter(api: Local) -> None:
@@ -160,13 +201,15 @@ def test_lists_for_drop_downs(api: Local) -> None:
     counters, tenants, vms = (
         api.get(path)[1]["data"] for path in ("/v1/counters", "/v1/tenants", f"/v1/vms?tenant={quote(TENANT)}")
     )
-    newest = WINDOW_START + 30 + 14 * 60
-    assert counters == [{"key": KEY, "newest": newest, "title": "Processor time", "unit": "%"}]
+    assert counters == [
+        {"key": KEY, "newest": NEWEST, "title": "Processor time", "unit": "%"},
+        {"key": MEMORY, "newest": NEWEST - 300, "title": "Memory used", "unit": "%"},
+    ]
     assert [each["tenant"] for each in tenants] == ["other", TENANT]
     assert vms == [
         {
             "vm": VM,
-            "newest": newest,
+            "newest": NEWEST,
             "SiteName": None,
             "ResourcePoolName": "Shared-ngXXH",
             "Region": "centralindia",
@@ -175,11 +218,16 @@ def test_lists_for_drop_downs(api: Local) -> None:
     ]
 
 
-def test_health_says_how_things_are(api: Local) -> None:
-    status, body, _ = api.get("/v1/health")
-    assert status == 200
-    assert (body["status"], body["store"], body["dirtyMarks"]) == ("ok", "reachable", 0)
-    assert body["newestMinute"] == WINDOW_START + 30 + 14 * 60
+def test_health_says_that_it_lives_and_no_figures(api: Local) -> None:
+    status, body, headers = api.get("/v1/health")
+    assert (status, body, headers["cache-control"]) == (200, {"status": "ok"}, "no-store")
+
+
+def test_the_status_says_how_things_are(api: Local) -> None:
+    status, body, headers = api.get("/v1/status")
+    assert (status, headers["cache-control"]) == (200, "no-store")
+    assert (body["dirtyMarks"], body["quarantinedToday"], body["refusals"]) == (0, 0, {})
+    assert body["newestMinute"] == NEWEST
 
 
 def test_the_page_and_its_files_are_served_with_a_strict_policy(api: Local) -> None:
@@ -193,3 +241,164 @@ def test_the_page_and_its_files_are_served_with_a_strict_policy(api: Local) -> N
 @pytest.mark.parametrize("name", ["", "nope.js", "../host.json", "..%2Fhost.json", "%2e%2e/function_app.py", "%00"])
 def test_nothing_but_the_pages_files_is_served(api: Local, name: str) -> None:
     assert api.get(f"/assets/{name}")[0] == 404
+
+
+def test_several_counters_in_one_request_share_a_range(api: Local) -> None:
+    status, body, _ = api.get(f"/v1/get-data?key={MEMORY}&key={KEY}&key={MEMORY}&minutes=7&aggregationInterval=7")
+    assert (status, body["key"], body["start"], body["end"]) == (200, [MEMORY, KEY], NEWEST - 360, NEWEST)
+    assert [(item["PerfType"], item["average"], item["count"]) for item in body["data"]] == [
+        ("win_mem", 50.0, 2),
+        ("win_cpu", 20.0, 14),
+    ]
+    _, beside, _ = api.get(
+        f"/v1/get-tenant-data?key={MEMORY}&key={KEY}&minutes=15&tenant={quote(TENANT)}&vm={quote(VM)}"
+    )
+    assert {(item["PerfType"], item["PerfValue"]) for item in beside["data"]} == {("win_mem", None), ("win_cpu", 10.0)}
+
+
+SAMPLES = f"/v1/samples?tenant={quote(TENANT)}&vm={quote(VM)}&start={WINDOW_START}"
+
+
+def test_samples_are_records_of_the_wire(api: Local) -> None:
+    status, body, _ = api.get(f"{SAMPLES}&end={WINDOW_START + 60}")
+    assert (status, body["nextPage"]) == (200, None)
+    assert body["data"] == records_of(TENANT, VM, KEY, [10.0], WINDOW_START)
+
+
+def test_samples_come_page_by_page(api: Local) -> None:
+    found, path, pages = [], f"/v1/samples?tenant=other&start={WINDOW_START - 9 * WINDOW}&limit=1", 0
+    while path:
+        status, body, headers = api.get(path)
+        assert status == 200
+        found += body["data"]
+        pages += 1
+        path = f"/v1/samples{headers['link'][1:].partition('>')[0]}" if "link" in headers else ""
+        assert (body["nextPage"] is None) == (not path)
+        assert quote_plus(body["nextPage"] or "") in path
+    assert len(found) == 15 + 10
+    assert pages == 1
+
+
+def test_a_day_of_windows_makes_a_page_and_the_next_is_named_without_the_key(api: Local) -> None:
+    path = f"/v1/samples?tenant=other&code=secret&start={WINDOW_START - 2 * 96 * WINDOW}&format=ndjson"
+    _, body, headers = api.get(path)
+    assert body == b""
+    assert headers["link"].endswith('>; rel="next"')
+    assert "secret" not in headers["link"]
+    following = f"/v1/samples{headers['link'][1:].partition('>')[0]}"
+    _, again, more = api.get(following)
+    _, rest, last = api.get(f"/v1/samples{more['link'][1:].partition('>')[0]}")
+    assert (again, len(rest.splitlines()), "link" in last) == (b"", 25, False)
+
+
+@pytest.mark.parametrize("spoil", ["x", "{token}x", "bm90IGpzb24", "W10", "WyJhIiwxLCJiIl0", "%C3%A4", "~" * 3000])
+def test_a_page_that_is_no_token_of_this_question_is_refused(api: Local, spoil: str) -> None:
+    far = f"/v1/samples?tenant=other&start={WINDOW_START - 3 * 96 * WINDOW}"
+    token = api.get(far)[1]["nextPage"]
+    assert api.get(f"{far}&page={token}")[0] == 200
+    for path in (f"{far}&page={spoil.format(token=token)}", f"{SAMPLES}&page={token}"):
+        status, body, _ = api.get(path)
+        assert (status, [each["name"] for each in body["parameters"]]) == (400, ["page"])
+
+
+CHART = f"/v1/get-data?key={KEY}&minutes=15"
+
+
+@pytest.mark.parametrize(("path", "status"), [(f"{CHART}&nope=1", 400), ("/v1/vms?tenant=nobody", 404), ("/nope", 404)])
+def test_a_problem_names_its_request(api: Local, path: str, status: int) -> None:
+    got, body, headers = api.get(path)
+    assert (got, body["requestId"]) == (status, headers["x-request-id"])
+
+
+def test_every_answer_names_its_request_anew(api: Local) -> None:
+    ids = {api.get(path)[2]["x-request-id"] for path in (CHART, CHART, "/v1/health", "/", "/assets/page.css", "/nope")}
+    assert len(ids) == 6
+
+
+@pytest.mark.parametrize("ask", ["format", "accept"])
+@pytest.mark.parametrize("path", [CHART, f"/v1/get-tenant-data?key={KEY}&minutes=9&tenant={TENANT}&vm={VM}", SAMPLES])
+def test_tables_come_as_csv_and_as_ndjson(api: Local, path: str, ask: str) -> None:
+    rows = api.get(path)[1]["data"]
+
+    def get(form: str, media_type: str) -> tuple[str, str]:
+        asked = f"{path}&format={form}" if ask == "format" else path
+        accept = {"Accept": f"text/html;q=0.1, {media_type}, */*;q=0.5"} if ask == "accept" else {}
+        status, body, headers = api.get(asked, headers=accept)
+        assert status == 200
+        return body.decode(), headers["content-type"]
+
+    text, kind = get("csv", "text/csv")
+    assert kind == "text/csv; charset=utf-8"
+    table = list(csv.DictReader(io.StringIO(text)))
+    assert [list(row) for row in table] == [list(row) for row in rows]
+    assert [[written(value) for value in row.values()] for row in rows] == [list(row.values()) for row in table]
+    lines, kind = get("ndjson", "application/x-ndjson")
+    assert kind == "application/x-ndjson"
+    assert [json.loads(line) for line in lines.splitlines()] == rows
+
+
+def written(value: Any) -> str:
+    """A value as a table shows it."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "image/png", "text/html,*/*;q=0.8", "nonsense;;q", "application/json"])
+def test_json_is_what_comes_where_nothing_else_is_asked_for(api: Local, accept: str) -> None:
+    assert api.get(CHART, headers={"Accept": accept})[2]["content-type"] == "application/json"
+
+
+def test_what_a_reader_has_already_is_not_sent_again(api: Local) -> None:
+    first = api.get(CHART)
+    etag = first[2]["etag"]
+    for condition in (etag, f'"x", {etag}', "*", etag.removeprefix("W/")):
+        status, body, headers = api.get(CHART, headers={"If-None-Match": condition})
+        assert (status, body, headers["etag"]) == (304, b"", etag)
+        assert "vary" in headers
+    for condition in ('"x"', "", "nonsense"):
+        assert api.get(CHART, headers={"If-None-Match": condition})[:2] == first[:2]
+    assert api.get(f"{CHART}&format=csv")[2]["etag"] != etag
+
+
+def test_answers_may_be_kept_by_their_reader_for_half_a_minute(api: Local) -> None:
+    _, _, headers = api.get(CHART)
+    assert headers["cache-control"] == "private, max-age=30"
+    assert {"Accept", "Accept-Encoding", "Authorization", "X-Functions-Key"} <= set(headers["vary"].split(", "))
+    assert api.get(CHART + "&x=1")[2]["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("accept", ["gzip", "br, gzip;q=0.5", "*"])
+def test_a_long_answer_is_compressed_where_that_is_accepted(api: Local, accept: str) -> None:
+    plain = api.get(f"{CHART}&format=csv")[1]
+    status, body, headers = api.get(f"{CHART}&format=csv", headers={"Accept-Encoding": accept})
+    assert (status, headers["content-encoding"], gzip.decompress(body)) == (200, "gzip", plain)
+    assert len(body) < len(plain) / 3
+
+
+@pytest.mark.parametrize(("path", "accept"), [(CHART, "identity"), (CHART, "gzip;q=0, br"), ("/v1/tenants", "gzip")])
+def test_else_it_is_not(api: Local, path: str, accept: str) -> None:
+    assert "content-encoding" not in api.get(path, headers={"Accept-Encoding": accept})[2]
+
+
+def test_metrics_are_the_newest_minutes_as_the_official_parser_reads_them(api: Local) -> None:
+    status, body, headers = api.get("/metrics")
+    assert (status, headers["content-type"]) == (200, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    families = {family.name: family for family in text_string_to_metric_families(body.decode())}  # type: ignore[no-untyped-call]
+    found = {tuple(sample.labels.values()): sample for sample in families["spot_fleet_average"].samples}
+    assert found[tuple(KEY.split("."))].value == 20.0
+    assert float(found[tuple(KEY.split("."))].timestamp) == NEWEST
+    assert families["spot_fleet_vms"].samples[0].value == 2
+
+
+def test_a_table_that_a_spreadsheet_opens_runs_nothing(api: Local) -> None:
+    names = ["=HYPERLINK(1,2)", "+ozhgAAg5f/w==1", "@SUM(1+1)*cmd|' /C calc'!A0", "-1+2", "plain"]
+    for number, name in enumerate(names):
+        api.put(f"f{number}", a_message(records_of("formulas", name, "odd.one", [-1.0], WINDOW_START)))
+    api.settled()
+    rows = list(csv.DictReader(io.StringIO(api.get("/v1/vms?tenant=formulas&format=csv")[1].decode())))
+    assert {row["vm"] for row in rows} == {
+        "'=HYPERLINK(1,2)", "+ozhgAAg5f/w==1", "'@SUM(1+1)*cmd|' /C calc'!A0", "-1+2", "plain",
+    }  # fmt: skip
+    samples = list(
+        csv.DictReader(io.StringIO(api.get(f"/v1/samples?tenant=formulas&start={WINDOW_START}&format=csv")[1].decode()))
+    )
+    assert {row["PerfValue"] for row in samples} == {"-1.0"}

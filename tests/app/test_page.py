@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+import blueprints.api  # noqa: F401  (which registers them)
+from blueprints.endpoints import ENDPOINTS
 from domain.minutes import WINDOW
 from tests.app.conftest import Local
 from tests.builders import KEY, TENANT, VM, a_message, records_of
@@ -125,3 +127,12 @@ def test_where_the_app_asks_for_a_key_the_page_asks_for_it_and_keeps_it_in_this_
     page.reload()
     expect(page.locator("#figures .fleet strong")).to_contain_text("%")
     page.close()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/"])
+def test_the_api_is_shown_from_its_document(page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.locator("#operations section")).to_have_count(len(ENDPOINTS))
+    expect(page.locator("#operations")).to_contain_text("GET /v1/get-tenant-data")
+    page.get_by_role("link", name="TenantAnswer").click()
+    expect(page.locator("#TenantAnswer h3")).to_be_in_viewport()

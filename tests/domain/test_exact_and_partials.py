@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import exact
-from domain.partials import merge, partial_of
+from domain.partials import Partial, merge, partial_of
 
 values = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30)
 tame = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30)
@@ -63,7 +63,7 @@ def split(numbers: list[float], chance: random.Random) -> list[list[float]]:
 def test_merging_partials_of_any_grouping_gives_the_partial_of_all(numbers: list[float], chance: random.Random) -> None:
     whole = partial_of(numbers)
     merged = merge([partial_of(group) for group in split(numbers, chance)])
-    assert merged._replace(spread=0, tenants=1) == whole._replace(spread=0)
+    assert merged._replace(spread=0, tenants=1, largest=0, second=0) == whole._replace(spread=0, largest=0)
     assert merged.spread == pytest.approx(whole.spread, rel=1e-9, abs=1e-5)
 
 
@@ -72,6 +72,23 @@ def test_merging_is_associative(one: list[float], two: list[float], three: list[
     a, b, c = partial_of(one), partial_of(two), partial_of(three)
     left, right = merge([merge([a, b]), c]), merge([a, merge([b, c])])
     assert left[:5] == right[:5]
+    assert left[6:] == right[6:]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_the_two_greatest_tenants_are_known_however_partials_are_merged(vms: list[int], chance: random.Random) -> None:
+    parts = [partial_of([1.0] * count) for count in vms]
+    while len(parts) > 1:
+        chance.shuffle(parts)
+        some = chance.randint(2, len(parts))
+        parts = [merge(parts[:some]), *parts[some:]]
+    assert [parts[0].largest, parts[0].second] == sorted([0, *vms])[:-3:-1]
+
+
+def test_a_partial_that_does_not_say_how_it_is_shared_out_may_be_of_one_tenant() -> None:
+    """As those that were stored before that was kept."""
+    old = Partial(7, 3, (7.0,), 1.0, 1.0, 0.0)
+    assert merge([old, partial_of([1.0] * 2)])[6:] == (7, 2)
 
 
 def test_a_partial_alone_is_merged_to_itself() -> None:

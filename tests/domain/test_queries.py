@@ -16,7 +16,15 @@ GRACE = 1200
 
 
 def a_row(minute: int, average: float = 1.0, count: int = 4, **overrides: float) -> ReportRow:
-    values = {"tenants": 2, "min": average - 1, "max": average + 1, "stddev": 0.5, **overrides}
+    values = {
+        "tenants": 2,
+        "largest": count,
+        "second": 0,
+        "min": average - 1,
+        "max": average + 1,
+        "stddev": 0.5,
+        **overrides,
+    }
     return ReportRow(FIRST + 60 * minute, "a", "b", average, count, **values)  # type: ignore[arg-type]
 
 

@@ -106,7 +106,8 @@ def test_the_apps_settings_are_those_that_the_code_reads() -> None:
     assert own <= known | referred_settings()
     assert referred_settings() <= own
     # Not given: the other store, the key that Azure has none of, and what has a default that suits all.
-    assert known - own == {"SQLITE_PATH", "COSMOS_KEY", "REDUCTIONS"}
+    # And one that is set where what it speaks of is: the platform in front of the app.
+    assert known - own == {"SQLITE_PATH", "COSMOS_KEY", "REDUCTIONS", "PLATFORM_AUTHENTICATION"}
     connections = {str(trigger["connection"]) for trigger in EXPECTED.values() if "connection" in trigger}
     assert {name.partition("__")[0] for name in given - own} == connections
 
@@ -117,8 +118,10 @@ def test_defaults_of_the_templates_are_those_of_the_code() -> None:
         ("samplesRetentionDays", "samples_retention_days"),
         ("reportRetentionDays", "report_retention_days"),
         ("pushGraceMinutes", "push_grace_minutes"),
+        ("minTenants", "min_tenants"),
+        ("tenantClaim", "tenant_claim"),
     ):
-        assert int(parameters[parameter]["default"]) == Settings.model_fields[field].default
+        assert parameters[parameter]["default"].strip("'") == str(Settings.model_fields[field].default)
 
 
 def test_python_is_of_one_version_in_azure_and_where_it_is_tested() -> None:
@@ -137,6 +140,14 @@ def test_no_key_opens_anything() -> None:
     assert read("modules/cosmos.bicep").count("disableLocalAuth: true") == 1
     assert read("modules/monitoring.bicep").count("DisableLocalAuth: true") == 1
     assert read("modules/app.bicep").count("properties: { allow: false }") == 2
+
+
+def test_principals_are_believed_only_where_the_platform_is_in_front() -> None:
+    text = read("modules/app.bicep")
+    assert "resource authentication 'config' = if (signIn)" in text
+    assert "PLATFORM_AUTHENTICATION: string(signIn)" in text
+    assert "dependsOn: [authentication]" in text
+    assert parameters_of_main()["authClientId"]["default"] == "''"
 
 
 def test_the_alert_on_an_old_report_reads_what_the_app_logs() -> None:

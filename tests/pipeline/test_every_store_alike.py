@@ -9,7 +9,7 @@ from domain.minutes import WINDOW
 from pipeline import queries
 from pipeline.queries import Question
 from storage.tables import Tables
-from tests.builders import KEY, NOW, WINDOW_START, a_message, a_record, records_of
+from tests.builders import KEY, NOW, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import deliver, work_off
 
@@ -36,25 +36,21 @@ def bodies() -> list[bytes]:
 
 
 QUESTIONS = (
-    Question(KEY, 45),
-    Question(MEMORY, 30, interval=7, by="max"),
-    Question(KEY, start=WINDOW_START, final=True),
+    Question([KEY], 45),
+    Question([MEMORY], 30, interval=7, by="max"),
+    Question([KEY], start=WINDOW_START, final=True),
+    Question([MEMORY, KEY], 60, interval=2),
 )
 
 
 async def the_answers(tables: Tables) -> list[Any]:
     """Everything that the API answers, as JSON."""
-    asked = [
-        Question(KEY, 45),
-        Question(MEMORY, 30, interval=7, by="max"),
-        Question(KEY, start=WINDOW_START, final=True),
-    ]
     answers: list[Any] = []
-    for question in asked:
-        answers.append(await queries.get_data(tables, question, NOW, 1200))
-        answers.append(await queries.get_tenant_data(tables, question, "t /3==1", "v/1", NOW, 1200))
-    answers += [await queries.list_counters(tables), await queries.list_tenants(tables)]
-    answers += [await queries.list_vms(tables, "t+/3==1"), await queries.health(tables, NOW)]
+    for question in QUESTIONS:
+        answers.append(await queries.get_data(tables, question, a_view()))
+        answers.append(await queries.get_tenant_data(tables, question, "t /3==1", "v/1", a_view()))
+    answers += [await queries.list_counters(tables, a_view()), await queries.list_tenants(tables, a_view())]
+    answers += [await queries.list_vms(tables, "t+/3==1", a_view()), await queries.status(tables, a_view())]
     return [TypeAdapter(type(answer)).dump_json(answer) for answer in answers]
 
 

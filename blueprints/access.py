@@ -1,0 +1,52 @@
+"""Who calls: the operator by a function key, or whoever App Service Authentication says.
+
+The Functions host asks for a function key before anything of this runs. Where App Service Authentication stands in
+front of the app, a setting says so, and then nothing but its principal counts: the platform sets that header itself and
+takes it from every request that comes from outside. Where it does not, anybody can set the header, so it is ignored.
+"""
+
+import base64
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from blueprints.settings import Settings
+from domain.access import OPERATOR, Caller, caller_of
+from domain.errors import NotSignedIn
+
+PRINCIPAL = "x-ms-client-principal"
+ROLES = "roles"
+"""The type of claim in which Entra ID names app roles; a principal may name another besides."""
+
+
+class Claim(BaseModel):
+    """A claim, by the platform's names: its type and its value."""
+
+    typ: str
+    val: str
+
+
+class Principal(BaseModel):
+    """What the header holds, in base64 (Microsoft, "Work with user identities in Azure App Service authentication")."""
+
+    claims: list[Claim]
+    role_typ: str | None = None
+
+
+def caller_behind(headers: Mapping[str, str], settings: Settings) -> Caller:
+    """Return who sent a request. Raises NotSignedIn and NotAllowed. Names of headers are in lower case."""
+    if not settings.platform_authentication:
+        return OPERATOR
+    header = headers.get(PRINCIPAL)
+    if not header:
+        raise NotSignedIn("sign in, or send a token of Microsoft Entra ID as Authorization: Bearer")
+    try:
+        principal = Principal.model_validate_json(base64.b64decode(header, validate=True))
+    except ValueError as error:  # no base64, no JSON, or not of this shape
+        raise NotSignedIn("who you are can't be read from what the platform says of you") from error
+    return caller_of(
+        ((claim.typ, claim.val) for claim in principal.claims),
+        {ROLES, principal.role_typ or ROLES},
+        settings.tenant_claim,
+        settings.tenant_ids,
+    )

@@ -1,0 +1,151 @@
+"""What every endpoint of the API does: find out who calls, read the parameters, work, and answer.
+
+``endpoint`` makes an HTTP trigger of a function from parameters to an answer, and remembers it in ``ENDPOINTS``, from
+which the OpenAPI document is made. So what is documented is what is parsed and written.
+"""
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, get_type_hints
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import azure.functions as func
+
+from blueprints.access import caller_behind
+from blueprints.formats import chosen_format, respond, written
+from blueprints.parameters import KEY_PARAMETERS, ListParameters, NoParameters, read
+from blueprints.problems import problem, problem_of
+from blueprints.services import Services, services
+from domain.access import OPERATOR, Caller, Role
+from domain.errors import NotAllowed
+from pipeline.queries import View
+from storage.charges import metered
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Services, View, Any], Awaitable[Any]]
+
+METHODS = ("GET", "HEAD")
+LIVE = 30
+"""Seconds that an answer from the report may be kept: half of the time in which it changes."""
+
+VARY = "Accept, Accept-Encoding, Authorization, Cookie, X-Functions-Key"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is text in a format of its own."""
+
+    text: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint: ``work`` answers ``parameters``. Nobody in ``callers``: anybody may call, without any key."""
+
+    route: str
+    callers: Collection[Role]
+    max_age: int
+    work: Work
+    parameters: type[NoParameters]
+    answer: Any
+    media_type: str
+
+    @property
+    def public(self) -> bool:
+        """Whether anybody may call."""
+        return not self.callers
+
+    @property
+    def name(self) -> str:
+        """The name of the function, and of the operation."""
+        return self.work.__name__
+
+    @property
+    def meaning(self) -> str:
+        """What it answers, in words."""
+        return inspect.getdoc(self.work) or ""
+
+
+ENDPOINTS: list[Endpoint] = []
+
+
+def endpoint(
+    blueprint: func.Blueprint,
+    route: str,
+    callers: Collection[Role],
+    max_age: int = LIVE,
+    media_type: str = "application/json",
+) -> Callable[[Work], Work]:
+    """Register a function as an endpoint. Its annotations say which parameters it reads and what it answers.
+
+    All methods are routed to it, so that a wrong one is told which are right; the Functions host would say 404.
+    """
+
+    def register(work: Work) -> Work:
+        hints = get_type_hints(work)
+        made = Endpoint(route, callers, max_age, work, hints["asked"], hints["return"], media_type)
+        ENDPOINTS.append(made)
+        level = func.AuthLevel.ANONYMOUS if made.public else func.AuthLevel.FUNCTION
+
+        async def handle(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+            return await _handle(made, req, context.invocation_id)
+
+        handle.__doc__ = made.meaning
+        blueprint.function_name(made.name)(blueprint.route(route=route, auth_level=level)(handle))
+        return work
+
+    return register
+
+
+async def _handle(to: Endpoint, request: func.HttpRequest, request_id: str) -> func.HttpResponse:
+    """Answer a request; whatever goes wrong becomes a problem."""
+    if request.method not in METHODS:
+        allowed = ", ".join(METHODS)
+        detail = f"{request.method} is not possible here; {allowed} are"
+        return problem(request_id, HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
+    try:
+        shared = services()
+        caller = OPERATOR if to.public else _admitted(to, request, shared)
+        view = shared.view(caller)
+        asked = read(to.parameters, request.url, view.now)
+        with metered() as meter:
+            answer = await to.work(shared, view, asked)
+        log.info("answered %s caller=%s charge=%s request=%s", to.name, caller.role, meter, request_id)
+        headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
+        return respond(request.headers, *_written(answer, asked, request, headers), headers)
+    except Exception as error:  # noqa: BLE001  (each is logged or told)
+        return problem_of(error, request_id, public=to.public)
+
+
+def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Caller:
+    caller = caller_behind(request.headers, shared.settings)
+    if caller.role not in to.callers:
+        raise NotAllowed(f"this is not for a {caller.role}")
+    return caller
+
+
+def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, headers: dict[str, str]) -> tuple[bytes, str]:
+    """Return the bytes of an answer and their media type; where there is a next page, say so in the headers."""
+    if isinstance(answer, Text):
+        return answer.text.encode(), answer.media_type
+    if not isinstance(asked, ListParameters):
+        return written(answer, "json")
+    if next_page := getattr(answer, "nextPage", None):
+        headers["Link"] = f'<{_with_page(request.url, next_page)}>; rel="next"'
+    return written(answer, chosen_format(asked.format, request.headers.get("accept", "")))
+
+
+def _with_page(url: str, token: str) -> str:
+    """Return the reference of a question's next page, relative to it, without any key that is in the URL."""
+    asked = parse_qsl(urlsplit(url).query)
+    kept = [(name, value) for name, value in asked if name != "page" and name.lower() not in KEY_PARAMETERS]
+    return f"?{urlencode([*kept, ('page', token)])}"
+
+
+def _cache_control(to: Endpoint) -> str:
+    return f"private, max-age={to.max_age}" if to.max_age else "no-store"

@@ -1,0 +1,100 @@
+"""How answers are written: JSON, CSV and NDJSON, compressed where that is worth it, with an ETag.
+
+Knows HTTP's rules of negotiation and caching (RFC 9110, RFC 9111); refuses to know what an answer means.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from http import HTTPStatus
+from operator import attrgetter
+from typing import Any, Literal, get_args, get_type_hints
+
+import azure.functions as func
+from pydantic import TypeAdapter
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header, parse_etags
+
+Format = Literal["json", "csv", "ndjson"]
+MEDIA_TYPES: Mapping[Format, str] = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
+
+WORTH_COMPRESSING = 1_000
+"""Bytes. Below, the headers are most of an answer."""
+
+COMPRESSION = 3
+"""The level of gzip: the higher ones cost twice the time for a tenth less."""
+
+_adapters: dict[Any, TypeAdapter[Any]] = {}
+_FORMULA = re.compile(r"[=+@-].*[^A-Za-z0-9+/=]")
+"""What a spreadsheet would run, unlike a masked name that happens to begin with a plus sign."""
+
+
+def chosen_format(asked: Format | None, accept: str) -> Format:
+    """Return the format that was asked for by parameter, else by the Accept header; JSON where neither names one."""
+    if asked:
+        return asked
+    best = parse_accept_header(accept, MIMEAccept).best_match(MEDIA_TYPES.values(), MEDIA_TYPES["json"])
+    return next(name for name, media_type in MEDIA_TYPES.items() if media_type == best)
+
+
+def written(answer: Any, form: Format) -> tuple[bytes, str]:
+    """Return an answer's bytes and media type. Only what has rows in ``data`` can be anything but JSON."""
+    match form:
+        case "csv":
+            return _csv(answer.data, row_type(type(answer))).encode(), f"{MEDIA_TYPES['csv']}; charset=utf-8"
+        case "ndjson":
+            rows = adapter(row_type(type(answer)))
+            return b"".join(rows.dump_json(row) + b"\n" for row in answer.data), MEDIA_TYPES["ndjson"]
+        case "json":
+            return adapter(type(answer)).dump_json(answer), MEDIA_TYPES["json"]
+
+
+def respond(
+    request_headers: Mapping[str, str], body: bytes, media_type: str, headers: Mapping[str, str]
+) -> func.HttpResponse:
+    """Return the response to a reader who may have this already (If-None-Match) and may take it compressed."""
+    etag = hashlib.blake2b(body + media_type.encode(), digest_size=12).hexdigest()
+    headers = {**headers, "ETag": f'W/"{etag}"', "Content-Type": media_type, "X-Content-Type-Options": "nosniff"}
+    if parse_etags(request_headers.get("if-none-match")).contains_weak(etag):
+        del headers["Content-Type"]
+        return func.HttpResponse(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
+    if len(body) >= WORTH_COMPRESSING and parse_accept_header(request_headers.get("accept-encoding"))["gzip"]:
+        body = gzip.compress(body, COMPRESSION, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return func.HttpResponse(body, headers=headers)
+
+
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return what writes values of a type as JSON; made once a type."""
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+def row_type(kind: type[Any]) -> Any:
+    """Return the type of an answer's rows."""
+    return get_args(get_type_hints(kind)["data"])[0]
+
+
+def _csv(rows: Sequence[Any], kind: type[Any]) -> str:
+    """Return rows as RFC 4180 has it, with their fields' names as the first line; null is empty."""
+    names = [field.name for field in fields(kind)]
+    get = attrgetter(*names)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(value) for value in get(row)])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return value

@@ -1,0 +1,122 @@
+"""The OpenAPI 3.1 document of the API, made from the endpoints: their parameters' and answers' own types.
+
+Says nothing that is not said there, but what holds for all of them: keys, sign-in, problems.
+"""
+
+from collections.abc import Iterable
+from dataclasses import is_dataclass
+from http import HTTPStatus
+from types import GenericAlias
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+
+from blueprints.endpoints import Endpoint, Text
+from blueprints.formats import MEDIA_TYPES
+from blueprints.parameters import ListParameters, NoParameters
+from blueprints.problems import MEDIA_TYPE, Problem
+
+REFERENCE = "#/components/schemas/{model}"
+HEADERS = {
+    "X-Request-Id": {"description": "Names this request in the logs.", "schema": {"type": "string"}},
+    "ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}},
+}
+SECURITY = {
+    "key": {"type": "apiKey", "in": "header", "name": "x-functions-key", "description": "A function key of the app."},
+    "signIn": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Where App Service Authentication is on: a token of Microsoft Entra ID, besides the key.",
+    },
+}
+ABOUT = (
+    "Per-minute performance counters of virtual desktops: averages over the fleet, VMs beside their tenant and the "
+    "fleet, and the samples. Times are Unix seconds in UTC; a minute is named by its second 30. What a tenant's caller "
+    "may not see is null, and the answer says why."
+)
+
+
+def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """Return the document."""
+    endpoints = list(endpoints)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Spot PC Insights", "version": "1", "description": ABOUT},
+        "servers": [{"url": "/"}],
+        "paths": {f"/{each.route}": {"get": _operation(each)} for each in endpoints},
+        "components": {"schemas": _schemas(endpoints), "securitySchemes": SECURITY},
+    }
+
+
+def _operation(of: Endpoint) -> dict[str, Any]:
+    problems = [HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE]
+    if not of.public:
+        problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
+    if issubclass(of.parameters, ListParameters):
+        problems.append(HTTPStatus.NOT_FOUND)
+    return {
+        "operationId": of.name,
+        "summary": of.meaning,
+        "x-callers": list(of.callers) or ["anybody"],
+        "security": [] if of.public else [{"key": []}, {"key": [], "signIn": []}],
+        "parameters": _parameters(of.parameters),
+        "responses": {
+            "200": {"description": "The answer.", "headers": HEADERS, "content": _content(of)},
+            "304": {"description": "The answer that If-None-Match named is still right.", "headers": HEADERS},
+            **{
+                str(status.value): {
+                    "description": f"{status.phrase}: the detail says why, and what to do.",
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model="Problem")}}},
+                }
+                for status in sorted(problems)
+            },
+        },
+    }
+
+
+def _content(of: Endpoint) -> dict[str, Any]:
+    if of.answer is Text:
+        return {of.media_type: {"schema": {"type": "string"}}}
+    named = is_dataclass(of.answer) and isinstance(of.answer, type)
+    schema = {"$ref": REFERENCE.format(model=of.answer.__name__)} if named else {"type": "object"}
+    content: dict[str, Any] = {of.media_type: {"schema": schema}}
+    if issubclass(of.parameters, ListParameters):
+        content |= {kind: {"schema": {"type": "string"}} for form, kind in MEDIA_TYPES.items() if form != "json"}
+    return content
+
+
+def _parameters(model: type[NoParameters]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    required = schema.get("required", ())
+    parameters = []
+    for name, described in schema.get("properties", {}).items():
+        kind = {key: value for key, value in described.items() if key not in ("title", "description", "default")}
+        kind = _without_null(kind)
+        if "default" in described and described["default"] not in (None, []):
+            kind["default"] = described["default"]
+        parameters.append(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                "description": described.get("description", ""),
+                "schema": kind,
+            }
+        )
+    return parameters
+
+
+def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out is never null: a query has no way to write that."""
+    choices = [choice for choice in kind.get("anyOf", ()) if choice != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else {**kind, **({"anyOf": choices} if choices else {})}
+
+
+def _schemas(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """Return the schemas of all answers and of a problem, with what the types' docstrings say of their fields."""
+    kinds: list[Any] = [each.answer for each in endpoints if is_dataclass(each.answer) and each.answer is not Text]
+    # A tuple, since a dataclass takes no configuration from outside; inside of it each takes the tuple's.
+    everything: Any = GenericAlias(tuple, (*kinds, Problem))
+    adapter = TypeAdapter(everything, config=ConfigDict(use_attribute_docstrings=True))
+    schemas: dict[str, Any] = adapter.json_schema(mode="serialization", ref_template=REFERENCE)["$defs"]
+    return schemas

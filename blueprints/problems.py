@@ -1,0 +1,93 @@
+"""Problems: what went wrong, in words for people and a shape for programs (RFC 9457). Knows every status code."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import azure.functions as func
+
+from blueprints.formats import adapter
+from domain.errors import Invalid, Misconfigured, NeverSeen, NotAllowed, NotSignedIn, Unavailable
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: Mapping[type[Invalid], HTTPStatus] = {
+    NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    NeverSeen: HTTPStatus.NOT_FOUND,
+    Invalid: HTTPStatus.BAD_REQUEST,
+}
+"""The first kind that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadParameter:
+    """A parameter that can't be accepted."""
+
+    name: str
+    problem: str
+    """What is wrong with it, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem details object (RFC 9457)."""
+
+    type: str
+    """Always about:blank: the status says which kind of problem it is."""
+    title: str
+    status: int
+    detail: str
+    """What is wrong, and what to do about it."""
+    requestId: str
+    """Names this request in the logs; also in the header X-Request-Id."""
+    parameters: Sequence[BadParameter] = ()
+    """Every bad parameter, where parameters are the problem."""
+
+
+def problem(
+    request_id: str,
+    status: HTTPStatus,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    parameters: Sequence[BadParameter] = (),
+) -> func.HttpResponse:
+    """Return a problem as a response."""
+    body = Problem("about:blank", status.phrase, status.value, detail, request_id, parameters)
+    return func.HttpResponse(
+        adapter(Problem).dump_json(body, exclude_defaults=True),
+        status_code=status.value,
+        headers={
+            "Content-Type": MEDIA_TYPE,
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Request-Id": request_id,
+            **(headers or {}),
+        },
+    )
+
+
+def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpResponse:
+    """Return the response that says what an error means, and log what is not the caller's fault.
+
+    ``public``: anybody may ask, so what is wrong with the settings is only for the log.
+    """
+    if isinstance(error, Invalid):
+        parameters = [BadParameter(*each) for each in getattr(error, "problems", {}).items()]
+        status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+        headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
+        return problem(request_id, status, str(error), headers, parameters)
+    if isinstance(error, Unavailable) and not isinstance(error, Misconfigured):
+        log.warning("%s request=%s", error, request_id)
+        headers = {"Retry-After": str(round(error.retry_after))}
+        return problem(request_id, HTTPStatus.SERVICE_UNAVAILABLE, "the store is not available; try again", headers)
+    detail = "an unexpected error; the log has it by its request id"
+    if isinstance(error, Misconfigured):
+        log.error("%s request=%s", error, request_id)
+        detail = "settings are missing or malformed; the log names them" if public else str(error)
+    else:
+        log.error("unexpected error request=%s", request_id, exc_info=error)
+    return problem(request_id, HTTPStatus.INTERNAL_SERVER_ERROR, detail)

@@ -1,0 +1,63 @@
+"""Who asks, and what they may see. Knows roles and claims; refuses to know tokens, headers and settings.
+
+Three callers: the *operator* sees everything; a *tenant's* caller sees that tenant and, with care (domain.disclosure),
+the fleet; a *machine*, such as a metrics scraper, sees the fleet and no tenant.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.errors import NotAllowed
+
+Role = Literal["operator", "tenant", "machine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. ``tenant`` is the masked name of a tenant's caller's own tenant, and None for the others."""
+
+    role: Role
+    tenant: str | None = None
+
+    def sees(self, tenant: str) -> bool:
+        """Tell whether this caller may see a tenant, named exactly."""
+        return self.role == "operator" or (self.role == "tenant" and self.tenant == tenant)
+
+    @property
+    def sees_fleet_in_full(self) -> bool:
+        """Tell whether nothing of the fleet's figures is withheld from this caller."""
+        return self.role in ("operator", "machine")
+
+
+OPERATOR = Caller("operator")
+MACHINE = Caller("machine")
+
+
+def caller_of(
+    claims: Iterable[tuple[str, str]],
+    role_types: Collection[str],
+    tenant_type: str,
+    tenants: Mapping[str, str] | None = None,
+) -> Caller:
+    """Return the caller of a principal's claims, each a type and a value.
+
+    An app role (a claim of one of ``role_types``) that says ``operator`` or ``machine`` decides, the greater first:
+    roles are the operator's to assign. Else the claim of ``tenant_type`` names the tenant: its value is looked up in
+    ``tenants``, or is the masked name itself where that is None.
+    Raises NotAllowed for a principal that is none of these, or of several tenants.
+    """
+    claims = list(claims)
+    roles = {value for kind, value in claims if kind in role_types}
+    for caller in (OPERATOR, MACHINE):
+        if caller.role in roles:
+            return caller
+    values = {value for kind, value in claims if kind == tenant_type}
+    own = values if tenants is None else {tenants[value] for value in values & tenants.keys()}
+    if len(own) > 1:
+        raise NotAllowed("you are signed in for more than one tenant; the operator can change that")
+    if not own or not all(own):
+        raise NotAllowed(
+            "you are signed in, but neither with a role here nor for a tenant; the operator can change that"
+        )
+    return Caller("tenant", own.pop())

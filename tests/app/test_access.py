@@ -1,0 +1,284 @@
+"""Who may see what, over HTTP: keys, sign-in, forged principals, and a walk over every route, caller and tenant."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+import blueprints.api  # noqa: F401  (which registers them)
+from blueprints.endpoints import ENDPOINTS, Endpoint
+from domain.disclosure import NEVER_SHOWN
+from domain.minutes import WINDOW
+from local.platform import Platform, principal
+from tests.app.conftest import Local
+from tests.builders import KEY, a_message, records_of
+
+WINDOW_START = int(time.time()) // WINDOW * WINDOW - 3 * WINDOW
+NEWEST = WINDOW_START + 30 + 14 * 60
+TENANTS = 8
+LONELY = "win_service.OnlyOfTenant3"
+NOBODY = "tenant-nobody"
+OPERATOR_KEY, SCRAPE_KEY = "the operator's key", "the scraper's key"
+CLAIMS: dict[str, dict[str, str | list[str]]] = {
+    "olga": {"name": "Olga", "roles": ["reader", "operator"]},
+    "scraper": {"roles": "machine"},
+    "stranger": {"tid": "another directory"},
+    **{f"admin{number}": {"tid": f"directory {number}"} for number in range(TENANTS)},
+}
+SETTINGS = {
+    "KEYS": f"{OPERATOR_KEY},metrics:{SCRAPE_KEY}",
+    "PRINCIPALS": json.dumps(CLAIMS),
+    "TENANT_CLAIM": "tid",
+    "TENANT_IDS": json.dumps({f"directory {number}": f"tenant-{number}" for number in range(TENANTS)}),
+    "LOG_LEVEL": "INFO",
+}
+
+
+def value_of(tenant: int, vm: int) -> float:
+    """A value that no other VM has, and that is no sum or mean of others by chance."""
+    return 1000.0 * (tenant + 1) + 17.03125 * (vm + 1)
+
+
+def signed_in(name: str | None, key: str = OPERATOR_KEY) -> dict[str, str]:
+    return {"x-functions-key": key, **({"Authorization": f"Bearer {name}"} if name else {})}
+
+
+def fill(host: Local) -> None:
+    for tenant in range(TENANTS):
+        for vm in range(2):
+            values = [value_of(tenant, vm)] * 15
+            records = records_of(f"tenant-{tenant}", f"vm-{tenant}-{vm}", KEY, values, WINDOW_START)
+            if tenant == 3:
+                records += records_of("tenant-3", f"vm-3-{vm}", LONELY, values, WINDOW_START)
+            host.put(f"m{tenant}-{vm}", a_message(records))
+    host.settled()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    data = tmp_path_factory.mktemp("guarded") / "data"
+    host = Local(data, settings=SETTINGS, operator=signed_in("olga")).start()
+    fill(host)
+    yield host
+    host.stop()
+
+
+def paths(endpoint: Endpoint, tenant: str, vm: str, key: str) -> Iterator[str]:
+    """Requests of an endpoint that ask for this tenant, VM and counter, in every format."""
+    fields = endpoint.parameters.model_fields
+    known = {"tenant": tenant, "vm": vm, "key": key, "start": str(WINDOW_START), "limit": "20000"}
+    asked = {name: value for name, value in known.items() if name in fields and (name != "start" or "limit" in fields)}
+    ranges = [{"minutes": "15"}, {"start": str(WINDOW_START), "aggregationInterval": "4", "aggregationBy": "max"}]
+    for times in ranges if "minutes" in fields else [{}]:
+        for form in ("json", "csv", "ndjson") if "format" in fields else (None,):
+            extra = {"format": form} if form else {}
+            yield f"/{endpoint.route}?{urlencode({**asked, **times, **extra})}"
+
+
+def without_id(body: Any) -> Any:
+    return {name: value for name, value in body.items() if name != "requestId"} if isinstance(body, dict) else body
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=[each.name for each in ENDPOINTS])
+@pytest.mark.parametrize("own", [0, 3, 7])
+def test_no_route_shows_a_tenants_caller_anything_of_another_tenant(
+    guarded: Local, endpoint: Endpoint, own: int
+) -> None:
+    headers = signed_in(f"admin{own}")
+    others = [tenant for tenant in range(TENANTS) if tenant != own]
+    # What must not be seen: names and values of others. What the caller asked for itself may be repeated.
+    for asked in [*range(TENANTS), NOBODY]:
+        tenant, vm = (f"tenant-{asked}", f"vm-{asked}-0") if isinstance(asked, int) else (NOBODY, "vm-nobody")
+        for key in (KEY, LONELY):
+            for path in paths(endpoint, tenant, vm, key):
+                status, body, _ = guarded.get(path, headers=headers)
+                text = body.decode() if isinstance(body, bytes) else json.dumps(body)
+                assert status in (200, 403, 404)
+                for other in others:
+                    if other != asked:
+                        assert f"tenant-{other}" not in text, path
+                        assert f"vm-{other}-" not in text, path
+                    for number in range(2):
+                        assert f"{value_of(other, number):.5f}".rstrip("0") not in text, path
+                if asked != own and "tenant" in endpoint.parameters.model_fields:
+                    unknown = guarded.get(path.replace(tenant, "x" * len(tenant)), headers=headers)
+                    assert status == unknown[0] != 200
+                    assert (
+                        text.replace(tenant, "x" * len(tenant)).split("requestId")[0]
+                        == json.dumps(unknown[1]).split("requestId")[0]
+                    )
+                if key == LONELY and own != 3 and "key" in endpoint.parameters.model_fields:
+                    assert status in (403, 404)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=[each.name for each in ENDPOINTS])
+def test_each_caller_gets_in_where_the_endpoint_says_and_nowhere_else(guarded: Local, endpoint: Endpoint) -> None:
+    path = next(paths(endpoint, "tenant-0", "vm-0-0", KEY))
+    for name, role in (("olga", "operator"), ("scraper", "machine"), ("admin0", "tenant")):
+        expected = 200 if endpoint.public or role in endpoint.callers else 403
+        status, body, headers = guarded.get(path, headers=signed_in(name))
+        assert (status, name) == (expected, name)
+        assert headers["x-request-id"]
+    for caller, expected in (
+        (signed_in(None), 401),
+        (signed_in("nobody"), 401),
+        (signed_in("stranger"), 403),
+        ({}, 401),
+    ):
+        status, body, headers = guarded.get(path, headers=caller)
+        assert status == (200 if endpoint.public else expected)
+        if not endpoint.public:
+            assert (headers["content-type"], "detail" in body) == ("application/problem+json", True)
+
+
+def test_a_tenant_sees_the_fleets_average_and_nothing_else_of_the_fleet(guarded: Local) -> None:
+    path = f"/v1/get-tenant-data?key={KEY}&minutes=15&tenant=tenant-0&vm=vm-0-1"
+    _, mine, _ = guarded.get(path, headers=signed_in("admin0"))
+    _, full, _ = guarded.get(path, headers=signed_in("olga"))
+    assert len(mine["data"]) == 15
+    assert all(name in mine["withheld"] for name in NEVER_SHOWN)
+    assert full["withheld"] is None
+    for item, whole in zip(mine["data"], full["data"], strict=True):
+        assert {name: item[name] for name in NEVER_SHOWN} == dict.fromkeys(NEVER_SHOWN)
+        assert {name: value for name, value in item.items() if name not in NEVER_SHOWN} == {
+            name: value for name, value in whole.items() if name not in NEVER_SHOWN
+        }
+        assert item["average"] == pytest.approx(
+            sum(value_of(tenant, vm) for tenant in range(TENANTS) for vm in range(2)) / (2 * TENANTS)
+        )
+
+
+def test_a_late_tenant_can_not_be_told_from_the_difference(guarded: Local) -> None:
+    """The average before and after, times the counts, would be that tenant's sum: there are no counts to be had."""
+    counter, texts = "win_mem.percent_used", []
+    for tenants in (range(TENANTS - 1), [TENANTS - 1]):
+        for tenant in tenants:
+            value = 99_999.5 if tenant == TENANTS - 1 else 10.0
+            records = records_of(f"tenant-{tenant}", "vm", counter, [value] * 15, WINDOW_START)
+            guarded.put(f"memory of {tenant}", a_message(records))
+        guarded.settled()
+        texts.append(json.dumps(guarded.get(f"/v1/get-data?key={counter}&minutes=15", headers=signed_in("admin0"))[1]))
+    assert texts[0] != texts[1]
+    assert all("99999.5" not in text and '"count": null' in text and '"coverage": null' in text for text in texts)
+
+
+def test_a_tenants_caller_may_ask_for_seven_days_at_most(guarded: Local) -> None:
+    headers = signed_in("admin0")
+    for range_, status in (("minutes=10080", 200), ("minutes=10081", 400), (f"start={NEWEST - 8 * 86_400}", 400)):
+        assert guarded.get(f"/v1/get-data?key={KEY}&{range_}", headers=headers)[0] == status
+        assert guarded.get(f"/v1/get-data?key={KEY}&{range_}", headers=signed_in("olga"))[0] == 200
+
+
+FORGED = {"X-MS-CLIENT-PRINCIPAL": principal({"roles": "operator"}), "X-MS-CLIENT-PRINCIPAL-ID": "olga"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "expected"),
+    [({}, 401), (signed_in(None), 401), (signed_in("admin0"), 403), (signed_in("stranger"), 403)],
+    ids=["nobody", "a key", "a tenant", "a stranger"],
+)
+def test_a_forged_principal_opens_nothing_where_the_platform_is_in_front(
+    guarded: Local, caller: Mapping[str, str], expected: int
+) -> None:
+    assert guarded.get("/v1/status", headers={**caller, **FORGED})[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status"),
+    [
+        ("/v1/tenants", OPERATOR_KEY, 200),
+        ("/metrics", OPERATOR_KEY, 200),
+        ("/metrics", SCRAPE_KEY, 200),
+        ("/v1/tenants", SCRAPE_KEY, 401),
+        ("/v1/get-data", SCRAPE_KEY, 401),
+        ("/v1/tenants", "", 401),
+        ("/v1/tenants", OPERATOR_KEY.upper(), 401),
+        ("/v1/tenants", f"{OPERATOR_KEY}x", 401),
+        ("/v1/health", "", 200),
+        ("/", "", 200),
+        ("/docs", "", 200),
+        ("/assets/page.js", "", 200),
+    ],
+)
+def test_keys_guard_everything_but_health_and_the_page(guarded: Local, path: str, key: str, status: int) -> None:
+    assert guarded.get(path, headers=signed_in("olga", key))[0] == status
+
+
+def test_a_key_may_stand_in_the_url_and_never_in_the_log(guarded: Local) -> None:
+    code = urlencode({"code": OPERATOR_KEY})
+    assert guarded.get(f"/v1/tenants?{code}", headers={"Authorization": "Bearer olga"})[0] == 200
+    assert guarded.get(f"/v1/tenants?{code}&nope=1", headers={"Authorization": "Bearer olga"})[0] == 400
+    request_id = guarded.get("/v1/tenants", headers=signed_in("olga"))[2]["x-request-id"]
+    assert f"answered tenants caller=operator charge=0.0 RU request={request_id}" in guarded.log
+    assert OPERATOR_KEY not in guarded.log
+    assert "code=" not in guarded.log
+
+
+def test_where_no_platform_is_in_front_a_principal_is_not_looked_at(local: Local) -> None:
+    """Anybody could send one: so none makes a request more, or less, than its key does."""
+    local.settings = {"KEYS": OPERATOR_KEY, "TENANT_CLAIM": "tid"}
+    local.operator = signed_in(None)
+    local.start()
+    fill(local)
+    expected = local.get("/v1/tenants", headers=signed_in(None))
+    assert (expected[0], len(expected[1]["data"])) == (200, TENANTS)
+    for claims in ({"roles": "operator"}, {"roles": "machine"}, {"tid": "tenant-0"}, {}):
+        header = {"X-MS-CLIENT-PRINCIPAL": principal(claims)}
+        assert local.get("/v1/tenants", headers={**signed_in(None), **header})[:2] == expected[:2]
+        assert local.get("/v1/tenants", headers=header)[0] == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "%", "bm90IGpzb24=", "e30=", "eyJjbGFpbXMiOiBbMV19", "W10=", "\u00e4", "x" * 5000, "eyJjbGFpbXMiOiBudWxsfQ=="],
+)
+def test_a_principal_that_can_not_be_read_is_nobodys(local_platform: Local, header: str) -> None:
+    """As if the platform itself had sent it: this host passes it on."""
+    status, body, headers = local_platform.get("/v1/status", headers={"X-MS-CLIENT-PRINCIPAL": header})
+    assert (status, headers["www-authenticate"], body["title"]) == (401, "Bearer", "Unauthorized")
+
+
+@pytest.fixture(scope="module")
+def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """A host that says the platform is in front and passes principals on as they come."""
+    data = tmp_path_factory.mktemp("platform") / "data"
+    host = Local(data, settings={"PLATFORM_AUTHENTICATION": "true", "TENANT_CLAIM": "tid"}).start()
+    yield host
+    host.stop()
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"roles": "operator"}, 200),
+        ({"http://schemas.microsoft.com/ws/2008/06/identity/claims/role": "operator"}, 403),
+        ({"roles": "Operator"}, 403),
+        ({"roles": "machine"}, 403),
+        ({"tid": "t"}, 403),
+        ({}, 403),
+    ],
+)
+def test_roles_are_read_from_the_claims_that_say_so(
+    local_platform: Local, claims: dict[str, str | list[str]], status: int
+) -> None:
+    assert local_platform.get("/v1/status", headers={"X-MS-CLIENT-PRINCIPAL": principal(claims)})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("keys", "principals"), [("", "{"), ("", "[]"), ("", '{"ann": "operator"}')], ids=["json", "list", "text"]
+)
+def test_a_malformed_list_of_principals_is_named(keys: str, principals: str) -> None:
+    with pytest.raises(ValueError, match="PRINCIPALS"):
+        Platform.of(keys, principals)
+
+
+def test_a_malformed_list_ends_the_start(local: Local) -> None:
+    local.settings = {"PRINCIPALS": "nonsense"}
+    local.start()
+    assert local.process
+    assert local.process.wait() == 1
+    assert "PRINCIPALS" in local.log
+    assert "Traceback" not in local.log
