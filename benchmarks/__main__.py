@@ -20,6 +20,7 @@ import orjson
 import psutil
 
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
+from benchmarks.serving import bench_serving
 from benchmarks.volumes import measure as volumes_of
 from domain import wire
 from domain.access import OPERATOR
@@ -244,6 +245,7 @@ def bench_agent() -> None:
 BENCHMARKS: dict[str, Callable[[], object]] = {
     "ingest": lambda: asyncio.run(bench_ingest()),
     "queries": lambda: asyncio.run(bench_queries()),
+    "serving": bench_serving,
     "averaging": lambda: asyncio.run(bench_averaging()),
     "memory": bench_memory,
     "charges": lambda: asyncio.run(bench_charges()),

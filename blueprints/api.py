@@ -1,6 +1,5 @@
 """The endpoints of the API. Routes have no prefix (host.json); a trailing slash makes no difference."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,21 +44,21 @@ FLEET_WIDE: tuple[Role, ...] = ("operator", "machine")
 class CounterList:
     """The counters that have been seen, by key."""
 
-    data: Sequence[CounterItem]
+    data: list[CounterItem]
 
 
 @dataclass(frozen=True, slots=True)
 class TenantList:
     """The tenants that have been seen, by name."""
 
-    data: Sequence[TenantListItem]
+    data: list[TenantListItem]
 
 
 @dataclass(frozen=True, slots=True)
 class VmList:
     """A tenant's VMs that have been seen, by name."""
 
-    data: Sequence[VmItem]
+    data: list[VmItem]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class SamplesAnswer:
     """The last minute of the range."""
     nextPage: str | None
     """For the parameter page; null: this is the last page. A page may be empty and not the last."""
-    data: Sequence[SampleRecord]
+    data: list[SampleRecord]
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,31 +181,32 @@ def _as_partial(row: ReportRow) -> Partial:
     return Partial(row.count, row.tenants, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
 
 
+def _as_item(minute: Minute) -> FleetItem:
+    row = minute.row
+    return FleetItem(
+        row.timestamp,
+        row.PerfType,
+        row.PerfName,
+        row.average,
+        row.average,
+        row.count,
+        row.tenants,
+        row.min,
+        row.max,
+        row.stddev,
+        row.average,
+        minute.coverage,
+        minute.final,
+    )
+
+
 def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggregation) -> list[FleetItem]:
     """Return the points of a fleet chart, oldest first. Groups without any data are left out."""
+    if interval == 1:
+        return [_as_item(minute) for minute in minutes]
     items = []
     for group, members in grouped(minutes, span, interval):
-        first = members[0]
-        row = first.row
-        if interval == 1:
-            items.append(
-                FleetItem(
-                    row.timestamp,
-                    row.PerfType,
-                    row.PerfName,
-                    row.average,
-                    row.average,
-                    row.count,
-                    row.tenants,
-                    row.min,
-                    row.max,
-                    row.stddev,
-                    row.average,
-                    first.coverage,
-                    first.final,
-                )
-            )
-            continue
+        row = members[0].row
         merged = merge([_as_partial(member.row) for member in members])
         average = aggregate(by, [member.row.average for member in members])
         items.append(

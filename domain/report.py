@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from domain.minutes import MINUTE, minutes_of
 from domain.names import split_key
@@ -11,12 +12,13 @@ from domain.rollups import Series
 HOUR = 60 * MINUTE
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRow:
+class ReportRow(msgspec.Struct, frozen=True, gc=False):
     """One counter, one minute, over all VMs of all tenants.
 
     ``count`` VMs of ``tenants`` tenants had a sample, ``largest`` of them of the tenant with the most and ``second`` of
-    the next; ``stddev`` is the population standard deviation over them.
+    the next (``largest`` 0: not known); ``stddev`` is the population standard deviation over them.
+
+    A msgspec struct and no dataclass, because a day's chart reads 1,500 of them.
     """
 
     timestamp: int
@@ -28,8 +30,8 @@ class ReportRow:
     min: float
     max: float
     stddev: float
-    largest: int
-    second: int
+    largest: int = 0
+    second: int = 0
 
 
 def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
@@ -46,7 +48,7 @@ def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
             partial.least,
             partial.greatest,
             partial.stddev,
-            partial.largest or partial.count,
+            partial.largest,
             partial.second,
         )
         for timestamp, partial in zip(minutes_of(window), series, strict=True)

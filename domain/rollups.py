@@ -5,7 +5,7 @@ branches are merged anew: what that costs depends on the tree's width and hardly
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.partials import Partial, merge, partial_of
@@ -46,8 +46,8 @@ class Node:
 FLEET = Node()
 
 
-def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Rollup:
-    """Return a tenant's rollup from its VMs' series of one window, given in the order of their ids.
+def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Iterator[tuple[str, Series]]:
+    """Yield a tenant's rollup, by counter, from its VMs' series of one window, given in the order of their ids.
 
     A VM's series map a counter to 15 values, None where it has no sample.
     """
@@ -56,7 +56,8 @@ def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Rollup:
         for key, row in series.items():
             by_key.setdefault(key, []).append(row)
     keys = sorted(by_key, key=lambda key: (-len(by_key[key]), key))[:MOST_COUNTERS]  # those that most VMs have
-    return {key: [_column(column) for column in zip(*by_key[key], strict=True)] for key in sorted(keys)}
+    for key in sorted(keys):
+        yield key, [_column(column) for column in zip(*by_key[key], strict=True)]
 
 
 def _column(column: Sequence[float | None]) -> Partial | None:
@@ -64,8 +65,8 @@ def _column(column: Sequence[float | None]) -> Partial | None:
     return partial_of(values) if values else None  # type: ignore[arg-type]
 
 
-def merge_rollups(rollups: Iterable[Rollup]) -> Rollup:
-    """Merge the rollups of one window, given in the order of their ids.
+def merge_rollups(rollups: Iterable[Rollup]) -> Iterator[tuple[str, Series]]:
+    """Yield the rollups of one window merged, by counter. They are given in the order of their ids.
 
     Where there is no room for all counters, each rollup's commonest come first, in turns: so one tenant's flood of
     counters displaces no other's.
@@ -75,11 +76,9 @@ def merge_rollups(rollups: Iterable[Rollup]) -> Rollup:
     for rollup in rollups:
         for key, series in rollup.items():
             by_key.setdefault(key, []).append(series)
-    merged: dict[str, Series] = {}
     for key in sorted(by_key if len(by_key) <= MOST_COUNTERS else _in_turns(rollups)):
         parts = ([part for part in column if part is not None] for column in zip(*by_key[key], strict=True))
-        merged[key] = [merge(part) if part else None for part in parts]
-    return merged
+        yield key, [merge(part) if part else None for part in parts]
 
 
 def _in_turns(rollups: Sequence[Rollup]) -> list[str]:

@@ -6,6 +6,7 @@ goes on.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -63,6 +64,9 @@ async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
 async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
     queue = FolderQueue(data / "queue")
     host = await Host.load(FOLDER, queue, platform)
+    # What is loaded by now stays: else each full collection looks through all of it, while requests wait.
+    gc.collect()
+    gc.freeze()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -16,7 +16,7 @@ from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
 from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up, smaller
 from domain.samples import MOST_COUNTERS
-from pipeline.concurrency import together
+from pipeline.concurrency import in_turns, together
 from storage.charges import metered
 from storage.documents import Changed, Conflict, Gone, TooLarge
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, Stored, Tables, vms_of
@@ -90,7 +90,7 @@ async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
             series.append(vm_window.series)
             newest = _newest(window, vm_window.series.values())
             vms.append(Entry(vm_window.vm, newest, vm_window.dimensions))
-        rollup = roll_up(series)
+        rollup = dict(await in_turns(roll_up(series)))
         counters.update(rollup)
         return rollup
 
@@ -107,7 +107,7 @@ async def _merge_branch(tables: Tables, branch: Node, window: int) -> None:
     """Bring a branch's rollup up to date."""
 
     async def derive() -> Rollup:
-        return merge_rollups(await tables.rollups_below(branch, window))
+        return dict(await in_turns(merge_rollups(await tables.rollups_below(branch, window))))
 
     await _bring_up_to_date(tables, branch, window, derive)
 
@@ -136,7 +136,7 @@ async def _write_report(tables: Tables, window: int, keys: Sequence[str]) -> int
     written = 0
     while keys:
         stored = await together(tables.report_window(key, window) for key in keys)
-        fleet = merge_rollups(await tables.rollups_below(FLEET, window))
+        fleet = dict(await in_turns(merge_rollups(await tables.rollups_below(FLEET, window))))
         rows = [report_rows(key, window, fleet.get(key, NO_SERIES)) for key in keys]
         results = await together(
             _write_counter(tables, key, window, now, before)

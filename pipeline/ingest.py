@@ -6,7 +6,7 @@ Unavailable, and the whole batch comes again: storing it once more changes nothi
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -15,7 +15,7 @@ from domain import wire
 from domain.counters import Reduction
 from domain.errors import BadMessage
 from domain.samples import MOST_COUNTERS, Collected, Horizon, Refused, VmWindow, collect
-from pipeline.concurrency import together
+from pipeline.concurrency import in_turns, together
 from storage.charges import metered
 from storage.documents import Conflict
 from storage.tables import Mark, QuarantinedMessage, Tables
@@ -55,7 +55,29 @@ class _Batch:
     samples: int = 0
     refused: list[tuple[Message, Sequence[Refused]]] = field(default_factory=list)
 
-    def take(self, collected: Collected) -> None:
+    def read(
+        self, messages: Iterable[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None
+    ) -> Iterator[None]:
+        """Take in what messages hold, a step a message."""
+        for message in messages:
+            self._read(message, horizon, overrides)
+            yield
+
+    def _read(self, message: Message, horizon: Horizon, overrides: Mapping[str, Reduction] | None) -> None:
+        try:
+            decoded = wire.decode(message.body)
+        except BadMessage as error:
+            self.refused.append((message, [Refused(0, str(error), _whole(message.body))]))
+            return
+        collected = collect(decoded.samples, horizon, overrides)
+        self._take(collected)
+        by_rule = [
+            Refused(decoded.positions[refused.position], refused.reason, refused.value) for refused in collected.refused
+        ]
+        if refused := [*decoded.refused, *by_rule]:
+            self.refused.append((message, refused))
+
+    def _take(self, collected: Collected) -> None:
         self.samples += collected.samples
         for window in collected.windows:
             identity = (window.tenant, window.vm, window.window)
@@ -68,19 +90,7 @@ async def ingest(
 ) -> Ingested:
     """Store the samples of a batch of messages; quarantine what can't be accepted. Raises Unavailable."""
     batch = _Batch()
-    for message in messages:
-        try:
-            decoded = wire.decode(message.body)
-        except BadMessage as error:
-            batch.refused.append((message, [Refused(0, str(error), _whole(message.body))]))
-            continue
-        collected = collect(decoded.samples, horizon, overrides)
-        batch.take(collected)
-        by_rule = [
-            Refused(decoded.positions[refused.position], refused.reason, refused.value) for refused in collected.refused
-        ]
-        if refused := [*decoded.refused, *by_rule]:
-            batch.refused.append((message, refused))
+    await in_turns(batch.read(messages, horizon, overrides))
     with metered() as meter:
         stored = await together(_store(tables, window) for window in batch.windows.values())
         batch.refused += [_no_room(excess, messages[0].received) for _, excess in stored if excess]

@@ -87,7 +87,7 @@ class FleetAnswer:
     aggregationBy: Aggregation
     withheld: str | None
     """What a tenant's caller does not get to see of any minute, and why; null: nothing is withheld."""
-    data: Sequence[FleetItem]
+    data: list[FleetItem]
     """The points, counter after counter as asked, each oldest first."""
 
 
@@ -107,7 +107,7 @@ class TenantAnswer:
     aggregationBy: Aggregation
     withheld: str | None
     """What a tenant's caller does not get to see of any minute, and why; null: nothing is withheld."""
-    data: Sequence[TenantItem]
+    data: list[TenantItem]
     """The points, counter after counter as asked, each oldest first."""
 
 
@@ -161,7 +161,7 @@ class SamplesPage:
     end: int
     position: Position | None
     """Where the next page begins; None: this is the last."""
-    data: Sequence[SampleRecord]
+    data: list[SampleRecord]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from storage.schema import Table
 BUSY_SECONDS = 20
 """How long a write waits for another process's transaction."""
 
-SCAN_PAGE = 200
+SCAN_PAGE = 50
 """Documents that a scan fetches before it lets other work run."""
 
 SWEEP_SECONDS = 3600

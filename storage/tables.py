@@ -116,21 +116,16 @@ class Tables:
     async def report_rows(self, key: str, first: int, last: int) -> list[ReportRow]:
         """Return a counter's rows from one identifier timestamp to another, both included, oldest first."""
         scan = self.documents.scan(REPORT, key, _number(max(window_of(first), 0)), _number(last + 1))
-        return [
-            _report_row(row)
-            async for document in scan
-            for row in document.body["rows"]
-            if first <= row["timestamp"] <= last
-        ]
+        return [row async for document in scan for row in _report_rows(document) if first <= row.timestamp <= last]
 
     async def report_window(self, key: str, window: int) -> Stored[list[ReportRow]] | None:
         """Read a counter's rows of a window."""
         document = await self.documents.read(REPORT, key, _number(window))
-        return Stored([_report_row(row) for row in document.body["rows"]], document.etag) if document else None
+        return Stored(_report_rows(document), document.etag) if document else None
 
     async def write_report_window(self, key: str, window: int, rows: Sequence[ReportRow], etag: str | None) -> None:
         """Create (etag None) or replace a counter's rows of a window. Raises Conflict."""
-        body = {"rows": [_report_record(row) for row in rows]}
+        body = {"rows": [_report_record(row) for row in rows], "shares": [[row.largest, row.second] for row in rows]}
         await self._write(REPORT, key, _number(window), body, etag)
 
     async def delete_report_window(self, key: str, window: int, etag: str) -> None:
@@ -275,27 +270,19 @@ def _report_record(row: ReportRow) -> dict[str, Any]:
         "min": row.min,
         "max": row.max,
         "stddev": row.stddev,
-        "largest": row.largest,
-        "second": row.second,
     }
 
 
-def _report_row(body: Mapping[str, Any]) -> ReportRow:
-    # Some stores give 1.0 back as 1.
-    return ReportRow(
-        body["timestamp"],
-        body["PerfType"],
-        body["PerfName"],
-        float(body["average"]),
-        body["count"],
-        body["tenants"],
-        float(body["min"]),
-        float(body["max"]),
-        float(body["stddev"]),
-        # Not kept from the beginning: then one tenant may have brought all.
-        body.get("largest", body["count"]),
-        body.get("second", 0),
-    )
+def _report_rows(document: Document) -> list[ReportRow]:
+    records = document.body["rows"]
+    # Beside the records and not in them, which are those of the API; and not there from the beginning.
+    shares = document.body.get("shares") or [(0, 0)] * len(records)
+    rows = [
+        {**record, "largest": largest, "second": second}
+        for record, (largest, second) in zip(records, shares, strict=True)
+    ]
+    # Some stores give 1.0 back as 1; what is a float becomes one again here.
+    return msgspec.convert(rows, list[ReportRow])
 
 
 def _entry(document: Document) -> Stored[Entry]:

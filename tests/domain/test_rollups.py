@@ -1,16 +1,25 @@
 """Rollups: of a tenant's VMs, of tenants, and the tree in which they are merged."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rollups import FLEET, Node, Rollup, merge_rollups, roll_up, smaller
+from domain import rollups
+from domain.rollups import FLEET, Node, Rollup, smaller
 from domain.samples import MOST_COUNTERS
 
 MINUTES = 15
+
+
+def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Rollup:
+    return dict(rollups.roll_up(vms))
+
+
+def merge_rollups(parts: Iterable[Rollup]) -> Rollup:
+    return dict(rollups.merge_rollups(parts))
 
 
 def figures(rollup: Rollup, key: str = "a.b") -> list[tuple[int, int, float] | None]:
@@ -89,11 +98,11 @@ vms = st.dictionaries(st.sampled_from(["a.b", "a.c"]), values, max_size=2)
 def test_merging_by_branches_in_any_order_gives_what_merging_at_once_gives(
     tenants: Sequence[Sequence[Mapping[str, list[float | None]]]], chance: random.Random
 ) -> None:
-    rollups = [roll_up(each) for each in tenants]
-    at_once = merge_rollups(rollups)
-    chance.shuffle(rollups)
-    cut = chance.randint(0, len(rollups))
-    by_branches = merge_rollups([merge_rollups(rollups[:cut]), merge_rollups(rollups[cut:])])
+    parts = [roll_up(each) for each in tenants]
+    at_once = merge_rollups(parts)
+    chance.shuffle(parts)
+    cut = chance.randint(0, len(parts))
+    by_branches = merge_rollups([merge_rollups(parts[:cut]), merge_rollups(parts[cut:])])
     assert list(by_branches) == list(at_once)
     for key, series in at_once.items():
         for one, other in zip(series, by_branches[key], strict=True):

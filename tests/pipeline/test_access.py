@@ -8,7 +8,8 @@ from domain.minutes import WINDOW
 from pipeline import queries
 from pipeline.averaging import MOST_LISTED, SEEN_EVERY
 from pipeline.queries import Question, View
-from storage.tables import Tables
+from storage.schema import REPORT
+from storage.tables import Mark, Tables
 from tests.builders import GRACE, KEY, NOW, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.steps import deliver, work_off
 
@@ -143,3 +144,20 @@ async def test_a_flood_of_counters_leaves_the_newest_in_a_tenants_list(tables: T
     listed = await queries.list_counters(tables, view_of(str(a_record()["MaskedTenantId"])))
     assert {item.key.split("_")[1][-1] for item in listed} == {"1", "2"}
     assert len(listed) == MOST_LISTED
+
+
+async def test_a_report_from_before_shares_were_kept_is_withheld_from_tenants_until_averaged_anew(
+    tables: Tables,
+) -> None:
+    await seven_tenants(tables)
+    document = await tables.documents.read(REPORT, SHARED, str(WINDOW_START))
+    assert document
+    await tables.documents.upsert(REPORT, SHARED, document.id, {"rows": document.body["rows"]})
+    question = Question([SHARED], minutes=15)
+    answer = await queries.get_data(tables, question, view_of("t0", NOW + GRACE))
+    assert {item.average for item in answer.data} == {None}
+    assert [item.count for item in (await queries.get_data(tables, question, a_view())).data] == [14] * 10 + [12] * 5
+    await tables.mark(Mark("t0", WINDOW_START))
+    await work_off(tables)
+    answer = await queries.get_data(tables, question, view_of("t0", NOW + GRACE))
+    assert {item.average for item in answer.data} == {3.0, 2.5}
