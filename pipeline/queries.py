@@ -40,6 +40,9 @@ AT_ONCE = 16
 WINDOWS_A_PAGE = 96
 """How many windows a page of samples looks into at most, whether they hold any or not: a day."""
 
+VM_WINDOWS_A_PAGE = 2_000
+"""How many VM windows it reads at most, whether they hold any of the counters or not."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -256,10 +259,12 @@ async def get_samples(tables: Tables, question: SamplesQuestion, position: Posit
         windows = range(max(windows.start, window_of(position.window)), windows.stop, WINDOW)
     within, beyond = windows[:WINDOWS_A_PAGE], windows[WINDOWS_A_PAGE:]
     records: list[SampleRecord] = []
+    looked_into = 0
     async for each in _vm_windows(tables, tenant, vm, within, position):
-        if len(records) >= question.limit:
+        if len(records) >= question.limit or looked_into >= VM_WINDOWS_A_PAGE:
             return SamplesPage(tenant, span.first, span.last, Position(each.window, each.vm), records)
         records += _records(each, keys, span)
+        looked_into += 1
     return SamplesPage(tenant, span.first, span.last, Position(beyond[0]) if beyond else None, records)
 
 

@@ -159,13 +159,13 @@ def test_bad_parameters_of_the_other_endpoints_are_named(api: Local, path: str, 
         f"/v1/get-tenant-data?key={KEY}&minutes=5&tenant=other&vm={quote(VM)}",
         "/v1/vms?tenant=nobody",
         f"/v1/get-data?key={KEY}&key=never.seen&minutes=5",
-        f"/v1/samples?tenant=nobody&start={NOW}",
-        f"/v1/samples?tenant=other&vm=nobody&start={NOW}",
-        f"/v1/samples?tenant=other&key=never.seen&start={NOW}",
+        "/v1/samples?tenant=nobody&start=NOW",
+        "/v1/samples?tenant=other&vm=nobody&start=NOW",
+        "/v1/samples?tenant=other&key=never.seen&start=NOW",
     ],
 )
 def test_what_was_never_seen_is_not_found(api: Local, path: str) -> None:
-    status, body, headers = api.get(path)
+    status, body, headers = api.get(path.replace("NOW", str(NOW)))
     assert (status, headers["content-type"]) == (404, "application/problem+json")
     assert "has been seen" in body["detail"]
 
@@ -316,7 +316,11 @@ def test_every_answer_names_its_request_anew(api: Local) -> None:
 
 
 @pytest.mark.parametrize("ask", ["format", "accept"])
-@pytest.mark.parametrize("path", [CHART, f"/v1/get-tenant-data?key={KEY}&minutes=9&tenant={TENANT}&vm={VM}", SAMPLES])
+@pytest.mark.parametrize(
+    "path",
+    [CHART, f"/v1/get-tenant-data?key={KEY}&minutes=9&tenant={TENANT}&vm={VM}", SAMPLES],
+    ids=["fleet", "tenant", "samples"],
+)
 def test_tables_come_as_csv_and_as_ndjson(api: Local, path: str, ask: str) -> None:
     rows = api.get(path)[1]["data"]
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from domain.access import Caller
 from domain.errors import NeverSeen
 from domain.minutes import WINDOW
+from pipeline import queries
 from pipeline.queries import WINDOWS_A_PAGE, Position, SampleRecord, SamplesQuestion, View, get_samples
 from storage.tables import Tables
 from tests.builders import KEY, NOW, TENANT, VM, WINDOW_START, a_message, a_view, records_of
@@ -137,3 +138,15 @@ async def test_any_position_leads_to_samples_of_the_question_only(window: int, v
     page = await get_samples(tables, a_question(), Position(window, vm), a_view())
     assert {record.MaskedTenantId for record in page.data} <= {TENANT}
     assert all(OLDEST <= record.timestamp <= NOW for record in page.data)
+
+
+async def test_a_page_reads_no_more_than_so_many_documents_for_a_counter_that_none_has(
+    memory: MemoryDocuments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "VM_WINDOWS_A_PAGE", 4)
+    tables = Tables(memory)
+    await three_windows(tables)
+    await deliver(tables, [a_message(records_of("other", "secret", "a.rare", [1.0]))])
+    await work_off(tables)
+    pages = await all_pages(tables, a_question(keys=("a.rare",)))
+    assert pages == [[], [], []]  # of nine VM windows, four at a time
