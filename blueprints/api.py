@@ -42,7 +42,7 @@ FLEET_WIDE: tuple[Role, ...] = ("operator", "machine")
 
 @dataclass(frozen=True, slots=True)
 class CounterList:
-    """The counters that have been seen, by key."""
+    """The counters that have been seen, those first that people look at first."""
 
     data: list[CounterItem]
 

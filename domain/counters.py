@@ -54,6 +54,26 @@ COUNTERS: Mapping[str, Counter] = _table(
 )
 
 
+GROUPS: Mapping[str, str] = {
+    "win_cpu": "Processor",
+    "win_system": "System",
+    "win_mem": "Memory",
+    "win_swap": "Page file",
+    "win_disk": "Disk",
+    "win_net": "Network",
+    "win_session": "Sessions",
+    "win_service": "Services",
+}
+"""What people call a type of counters."""
+
+_INTEREST = {key: place for place, key in enumerate(COUNTERS)}
+
+
+def by_interest(key: str) -> tuple[int, str]:
+    """Sort counters as the table has them, which is by what people look at first; unknown ones after, by key."""
+    return _INTEREST.get(key, len(_INTEREST)), key
+
+
 def reduction_of(key: str, overrides: Mapping[str, Reduction] | None = None) -> Reduction:
     """Return the rule for a counter: an override, else the table's, else by type, else the average.
 

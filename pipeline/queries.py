@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from domain.access import Caller
 from domain.counters import COUNTERS as KNOWN_COUNTERS
+from domain.counters import GROUPS, by_interest
 from domain.disclosure import NEVER_SHOWN, disclosed_items
 from domain.errors import NeverSeen
 from domain.minutes import MINUTE, WINDOW, identifier, minutes_of, utc_day, window_of, windows_between
+from domain.names import split_key
 from domain.partials import Partial
 from domain.queries import (
     Aggregation,
@@ -177,6 +179,8 @@ class CounterItem:
     title: str
     unit: str
     """Empty for plain numbers."""
+    group: str
+    """What people call its PerfType."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,17 +288,18 @@ async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
 
 
 async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
-    """Return all counters that the caller may know of, by key."""
+    """Return all counters that the caller may know of, those first that people look at first."""
     if view.caller.tenant:
         stored = await tables.counters_of(view.caller.tenant)
-        newest = dict(sorted(stored.value.items())) if stored else {}
+        newest = stored.value if stored else {}
     else:
         newest = {entry.name: entry.newest for entry in await _sorted_entries(tables, COUNTERS)}
     items = []
-    for key, seen in newest.items():
+    for key in sorted(newest, key=by_interest):
+        perf_type, perf_name = split_key(key)
         known = KNOWN_COUNTERS.get(key)
-        title, unit = (known.title, known.unit) if known else (key, "")
-        items.append(CounterItem(key, seen, title, unit))
+        title, unit = (known.title, known.unit) if known else (perf_name, "")
+        items.append(CounterItem(key, newest[key], title, unit, GROUPS.get(perf_type, perf_type)))
     return items
 
 

@@ -202,8 +202,8 @@ def test_lists_for_drop_downs(api: Local) -> None:
         api.get(path)[1]["data"] for path in ("/v1/counters", "/v1/tenants", f"/v1/vms?tenant={quote(TENANT)}")
     )
     assert counters == [
-        {"key": KEY, "newest": NEWEST, "title": "Processor time", "unit": "%"},
-        {"key": MEMORY, "newest": NEWEST - 300, "title": "Memory used", "unit": "%"},
+        {"key": KEY, "newest": NEWEST, "title": "Processor time", "unit": "%", "group": "Processor"},
+        {"key": MEMORY, "newest": NEWEST - 300, "title": "Memory used", "unit": "%", "group": "Memory"},
     ]
     assert [each["tenant"] for each in tenants] == ["other", TENANT]
     assert vms == [
