@@ -8,7 +8,7 @@ export PORT ?= 7071
 export DATA ?= .local
 PACKAGES := blueprints domain edge local pipeline storage
 
-.PHONY: run test peers check lint bench cost emulators lock clean help
+.PHONY: run test peers check lint lint-page screenshots bench cost emulators lock clean help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,13 +25,24 @@ tests/peers/node_modules: tests/peers/package-lock.json
 	cd tests/peers && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
-check: lint test ## Lint, types, import arrows, tests: what CI runs.
+check: lint lint-page test ## Lint, types, import arrows, tests: what CI runs.
+
+tests/page/node_modules: tests/page/package-lock.json
+	cd tests/page && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+lint-page: tests/page/node_modules ## Types and lint of the page's scripts (Node.js 20).
+	tests/page/node_modules/.bin/tsc --project tests/page
+	tests/page/node_modules/.bin/eslint --config tests/page/eslint.config.js web/js
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+screenshots: $(VENV)/dev ## Pictures of every view, in both themes and at three widths, into .local/screenshots.
+	$(BIN)/python -m tests.page.screenshots $(DATA)/screenshots
 
 bench: $(VENV)/dev ## Measure, as ratios in one run.
 	$(BIN)/python -m benchmarks

@@ -23,7 +23,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from croniter import croniter
 
 from blueprints.problems import problem
-from local.platform import Platform
+from local.platform import SESSION, SIGN_IN, SIGN_OUT, Platform
 from local.queue import FolderQueue
 from local.routes import Route, match, routes
 from local.worker import Function, FunctionFailed, Worker
@@ -85,6 +85,8 @@ class Host:
             await runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.Response:
+        if self.platform.principals is not None and request.path in (SIGN_IN, SIGN_OUT):
+            return self._sign(request)
         found = match(self.routes, request.method, request.rel_url.raw_path)
         if found is None:
             return _refusal(HTTPStatus.NOT_FOUND, "there is no such path, or not for this method")
@@ -107,6 +109,16 @@ class Host:
             log.error("%s failed: %s", route.function.name, error)  # noqa: TRY400  (it has logged its trace itself)
             return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the function failed; the log says why")
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def _sign(self, request: web.Request) -> web.Response:
+        """Sign somebody in or out, as the platform does in front of an app."""
+        if request.path == SIGN_OUT:
+            return web.Response(status=302, headers={"Location": "/", "Set-Cookie": f"{SESSION}=; Path=/; Max-Age=0"})
+        answer = self.platform.sign_in(request.query_string)
+        if answer is None:
+            return _refusal(HTTPStatus.UNAUTHORIZED, "nobody of that name may sign in")
+        text, headers = answer
+        return web.Response(text=text, content_type="text/html", headers=headers, status=302 if headers else 200)
 
     async def _fire(self, timer: Function) -> None:
         """Fire a timer by its schedule, and at once: what was due while this host was not running is past due."""

@@ -2,7 +2,8 @@
 
 ``KEYS`` holds the function keys: ``KEY`` for all functions, ``NAME:KEY`` for one, separated by commas. Without it, no
 key is asked for. ``PRINCIPALS`` holds who may sign in, as JSON: by token, the claims by type, for example
-``{"ann": {"roles": "operator"}, "bob": {"tid": "a directory"}}``. ``Authorization: Bearer ann`` then is ann's request.
+``{"ann": {"roles": "operator"}, "bob": {"tid": "a directory"}}``. ``Authorization: Bearer ann`` then is ann's request,
+and so is one with the cookie that signing in as ann sets, at ``/.auth/login/aad``.
 """
 
 import base64
@@ -10,12 +11,17 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from html import escape
+from http.cookies import SimpleCookie
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 KEY_HEADER = "x-functions-key"
 KEY_PARAMETER = "code"
 PLATFORM_HEADERS = "x-ms-client-principal"
 ROLE_TYPE = "roles"
+SESSION = "AppServiceAuthSession"
+SIGN_IN = "/.auth/login/aad"
+SIGN_OUT = "/.auth/logout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,31 @@ class Platform:
             return dict(headers)
         kept = {name: value for name, value in headers.items() if not name.startswith(PLATFORM_HEADERS)}
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token in self.principals:
-            kept[PLATFORM_HEADERS] = principal(self.principals[token])
+        cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION)
+        for name in (token if scheme.lower() == "bearer" else "", unquote(cookie.value) if cookie else ""):
+            if name in self.principals:
+                kept[PLATFORM_HEADERS] = principal(self.principals[name])
+                break
         return kept
+
+    def sign_in(self, query: str) -> tuple[str, dict[str, str]] | None:
+        """Return the page on which one signs in as somebody, or where one goes having done so; None: as nobody known.
+
+        The answer is an HTML text and headers, among them, where it is done, ``Location`` and ``Set-Cookie``.
+        """
+        asked = dict(parse_qsl(query))
+        back = asked.get("post_login_redirect_uri", "/")
+        back = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
+        known = self.principals or {}
+        if "as" not in asked:
+            links = "".join(
+                f'<li><a href="?{escape(urlencode({"as": name, "post_login_redirect_uri": back}))}">{escape(name)}</a>'
+                for name in known
+            )
+            return f"<!doctype html><title>Sign in</title><h1>Pretend to be</h1><ul>{links}</ul>", {}
+        if asked["as"] not in known:
+            return None
+        return "", {"Location": back, "Set-Cookie": f"{SESSION}={quote(asked['as'])}; Path=/; HttpOnly; SameSite=Lax"}
 
 
 def principal(claims: Mapping[str, str | list[str]]) -> str:

@@ -1,0 +1,76 @@
+"""Debian's Chromium on the local host with a deterministic fleet."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from domain.minutes import WINDOW
+from tests.app.conftest import Local, local  # noqa: F401  (a fixture)
+from tests.page.fleet import messages
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
+AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """A host that holds the fleet. Its newest window waits for one tenant, for as long as the tests take."""
+    settings = {"PUSH_GRACE_MINUTES": "600"}
+    host = Local(tmp_path_factory.mktemp("page") / "data", settings=settings).start()
+    for number, body in enumerate(messages(NEWEST)):
+        host.put(f"m{number}", body)
+    host.settled()
+    yield host
+    host.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, filled: Local) -> Iterator[Callable[..., Page]]:
+    """Opens pages; whatever they complain of, and whatever they ask of others than the host, fails the test."""
+    problems: list[str] = []
+    elsewhere: list[str] = []
+    opened: list[Page] = []
+
+    def open_one(**options: object) -> Page:
+        context = browser.new_context(
+            **{
+                "base_url": f"http://127.0.0.1:{filled.port}",
+                "timezone_id": "Asia/Kolkata",
+                "locale": "en-GB",
+                **options,
+            }  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: None if _is_own(request.url) else elsewhere.append(request.url))
+        opened.append(page)
+        return page
+
+    yield open_one
+    for page in opened:
+        page.context.close()
+    assert (problems, elsewhere) == ([], [])
+
+
+def _is_own(url: str) -> bool:
+    return "//127.0.0.1:" in url or url.startswith(("blob:", "data:"))
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page()

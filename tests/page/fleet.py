@@ -1,0 +1,39 @@
+"""A deterministic fleet for the page: forty counters, two hours, eight tenants, one of them late."""
+
+import math
+from collections.abc import Iterator
+
+from domain.counters import COUNTERS
+from domain.minutes import WINDOW
+from tests.builders import a_message, records_of
+
+TENANTS, VMS = 8, 2
+KEYS = [*COUNTERS, *(f"win_extra.counter_{number:02d}" for number in range(40 - len(COUNTERS)))]
+NEW_KEY = "win_extra.counter_18"
+
+
+def tenant_name(tenant: int) -> str:
+    return f"wYAVC3oWQU+ozhgAAg5f/w=={637_841_132_085_000_000 + tenant}"
+
+
+def vm_name(tenant: int, vm: int) -> str:
+    return f"Sharedfk6hZ4v5Xkmu0clBsg+aYw=={tenant * 100 + vm}"
+
+
+def value_of(key: int, tenant: int, vm: int, minute: int) -> float:
+    """Between 0 and 100: a slow wave for every counter, tenants and VMs apart."""
+    wave = math.sin((minute + 7 * key) / 25)
+    return round(40 + 15 * wave + 3 * tenant + 4 * vm + key % 5, 2)
+
+
+def messages(newest: int, windows: int = 8, keys: list[str] = KEYS) -> Iterator[bytes]:
+    """Every VM's windows, up to the one that begins at ``newest``, which the last tenant has not pushed yet."""
+    for back in range(windows):
+        start = newest - back * WINDOW
+        for tenant in range(TENANTS - (1 if back == 0 else 0)):
+            for vm in range(VMS):
+                records = []
+                for number, key in enumerate(keys):
+                    values = [value_of(number, tenant, vm, start // 60 + minute) for minute in range(15)]
+                    records += records_of(tenant_name(tenant), vm_name(tenant, vm), key, values, start)
+                yield a_message(records)

@@ -1,0 +1,139 @@
+// A chart of one counter: the fleet's band and average, and where asked for a tenant's and a VM's line. Knows the chart
+// library (uPlot), colours and shapes; refuses to know where points come from.
+
+import { written } from "./numbers.js";
+import { MAX, MIN } from "./series.js";
+
+/** @type {typeof import("uplot")} */
+const uPlot = /** @type {any} */ (globalThis).uPlot;
+
+/** Charts with a cursor share it, wherever it is moved. */
+const CURSORS = uPlot.sync("cursors");
+
+/**
+ * @typedef {{unit: string, beside: boolean, small: boolean, utc: boolean, interval: number, height: number,
+ *   onRange?: (start: number, end: number) => void}} Look
+ */
+
+/** @param {string} name */
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** The indices of points without neighbours, which no line shows. @param {import("uplot")} plot @param {number} series */
+function alone(plot, series) {
+  const values = plot.data[series] ?? [];
+  const found = [];
+  for (let at = 0; at < values.length; at++) {
+    if (values[at] != null && values[at - 1] == null && values[at + 1] == null) found.push(at);
+  }
+  return found;
+}
+
+/** @param {Look} look @param {number} width @returns {import("uplot").Options} */
+function options(look, width) {
+  const { unit, beside, small, utc, interval, height, onRange } = look;
+  /** @type {(label: string, name: string, more?: Partial<import("uplot").Series>) => import("uplot").Series} */
+  const line = (label, name, more = {}) => ({
+    label,
+    stroke: colour(name),
+    width: small ? 1.5 : 2,
+    value: (_, value) => written(value, unit),
+    points: { show: true, size: small ? 3 : 5, fill: colour(name), filter: alone },
+    ...more,
+  });
+  /** @type {(label: string, value: (value: number) => string) => import("uplot").Series} Only for the legend. */
+  const told = (label, value) => ({ label, scale: label, paths: () => null, points: { show: false }, value: (_, each) => (each == null ? "–" : value(each)) });
+  const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
+  const hidden = { show: false };
+  return {
+    width,
+    height,
+    tzDate: (at) => (utc ? uPlot.tzDate(new Date(at * 1000), "Etc/UTC") : new Date(at * 1000)),
+    legend: { show: !small },
+    cursor: small
+      ? { show: false }
+      : { drag: { x: true, y: false, setScale: false }, sync: { key: CURSORS.key }, focus: { prox: 30 } },
+    select: { show: !small, left: 0, top: 0, width: 0, height: 0 },
+    scales: {
+      y: {
+        range: (_, low, high) => {
+          if (unit === "%" && !small && (high ?? 0) > 50) return [0, 100];
+          const [least, greatest] = [Math.min(0, low ?? 0), high || 1];
+          return [least, greatest + (greatest - least) * 0.05];
+        },
+      },
+    },
+    axes: small ? [hidden, hidden] : [axis, { ...axis, size: 82, values: (_, ticks) => ticks.map((tick) => written(tick, unit)) }],
+    series: [
+      { label: "Time" },
+      line("Fleet's greatest", "edge", { width: 0, points: { show: false } }),
+      line("Fleet's least", "edge", { width: 0, points: { show: false } }),
+      line("Fleet's average", "fleet"),
+      line("not final yet", "fleet", { dash: [5, 4] }),
+      told(interval > 1 ? "Samples" : "VMs", (count) => count.toLocaleString()),
+      told("Coverage", (share) => `${Math.round(share * 100)} %`),
+      ...(beside ? [line("Tenant's average", "tenant", { dash: [10, 3] }), line("This VM", "vm", { width: 2.5 })] : []),
+    ],
+    bands: [{ series: [MAX, MIN], fill: colour("band") }],
+    hooks: {
+      setSelect: [
+        (plot) => {
+          if (plot.select.width < 4) return;
+          const [start, end] = [plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x")];
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          onRange?.(Math.floor(start), Math.ceil(end));
+        },
+      ],
+    },
+  };
+}
+
+/** A chart in an element. Showing other points of the same look redraws it without flicker. */
+export class Chart {
+  /** @param {HTMLElement} holder */
+  constructor(holder) {
+    this.holder = holder;
+    /** @type {import("uplot") | null} */
+    this.plot = null;
+    this.drawn = "";
+  }
+
+  /** @param {import("./series.js").Columns} data @param {Look} look */
+  show(data, look) {
+    const key = JSON.stringify([look, colour("fleet")]);
+    if (this.plot && key === this.drawn) {
+      this.plot.setData(data);
+      return;
+    }
+    this.close();
+    this.plot = new uPlot(options(look, Math.max(60, this.holder.clientWidth)), data, this.holder);
+    this.drawn = key;
+  }
+
+  /** Take the width that there is. */
+  fit() {
+    const width = this.holder.clientWidth;
+    if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: this.plot.height });
+  }
+
+  /** Move the cursor by points, in all charts. @param {number} by */
+  step(by) {
+    const plot = this.plot;
+    const times = plot?.data[0];
+    if (!plot || !times?.length) return;
+    const from = plot.cursor.idx ?? times.length - 1;
+    const at = Math.min(times.length - 1, Math.max(0, from + by));
+    const left = plot.valToPos(/** @type {number} */ (times[at]), "x");
+    plot.setCursor({ left, top: plot.over.clientHeight / 2 });
+  }
+
+  /** @returns {HTMLCanvasElement | null} */
+  get canvas() {
+    return this.plot?.ctx.canvas ?? null;
+  }
+
+  close() {
+    this.plot?.destroy();
+    this.plot = null;
+  }
+}
+

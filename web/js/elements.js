@@ -1,0 +1,47 @@
+// Elements of the page, in few words.
+
+/** @param {string} id @returns {any} the element, which is there */
+export const byId = (id) => document.getElementById(id);
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, string>} [attributes] @param {(string | Node)[]} content
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function made(tag, attributes = {}, ...content) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...content);
+  return element;
+}
+
+/**
+ * Fill a select and keep what was chosen, where it is there.
+ * @param {HTMLSelectElement} select @param {[string, string, string?][]} choices values, texts and groups @param {string} chosen
+ */
+export function fill(select, choices, chosen) {
+  const groups = new Map();
+  /** @type {HTMLElement[]} */
+  const top = [];
+  for (const [value, text, group] of choices) {
+    const option = made("option", { value }, text);
+    if (!group) top.push(option);
+    else if (groups.has(group)) groups.get(group).append(option);
+    else {
+      groups.set(group, made("optgroup", { label: group }, option));
+      top.push(groups.get(group));
+    }
+  }
+  select.replaceChildren(...top);
+  select.value = choices.some(([value]) => value === chosen) ? chosen : (choices[0]?.[0] ?? "");
+}
+
+/** Do something a moment after the last call. @param {() => void} work @param {number} milliseconds */
+export function settled(work, milliseconds) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let waiting;
+  return () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(work, milliseconds);
+  };
+}

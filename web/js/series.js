@@ -1,0 +1,81 @@
+// From the API's points to columns for a chart, and to words and rows for those who do not see it.
+
+import { written } from "./numbers.js";
+import { clock, lasting } from "./time.js";
+
+/**
+ * @typedef {import("./ask.js").Item} Item
+ * @typedef {import("uplot").AlignedData} Columns
+ */
+
+/** The columns' places, after the times. */
+export const MAX = 1, MIN = 2, AVERAGE = 3, OPEN = 4, COUNT = 5, COVERAGE = 6, TENANT = 7, VM = 8;
+
+/** The last item that counts as the newest: final and shown, else the last that is shown. @param {Item[]} items */
+export const newestOf = (items) => items.findLast((item) => item.final && item.average !== null) ?? items.findLast((item) => item.average !== null);
+
+/**
+ * Columns: times, then one a line. A time without a point is a gap; points that are not final make a line of their own,
+ * which begins at the last final point.
+ * @param {Item[]} items oldest first @param {number} interval minutes @param {boolean} beside whether VM and tenant come too
+ * @returns {Columns}
+ */
+export function columns(items, interval, beside) {
+  const step = interval * 60;
+  /** @type {number[]} */
+  const times = [];
+  /** @type {(Item | undefined)[]} */
+  const rows = [];
+  for (const item of items) {
+    const last = times.at(-1);
+    // A gap of one point is enough to break the line. (The first group may be shorter, so it is not "one step later".)
+    if (last !== undefined && item.timestamp - last > step) {
+      times.push(last + step);
+      rows.push(undefined);
+    }
+    times.push(item.timestamp);
+    rows.push(item);
+  }
+  const open = (/** @type {number} */ at) => rows[at] !== undefined && (!rows[at].final || rows[at + 1]?.final === false);
+  /** @param {(item: Item, at: number) => number | null | undefined} value */
+  const column = (value) => rows.map((item, at) => (item ? (value(item, at) ?? null) : null));
+  return [
+    times,
+    column((item) => item.max),
+    column((item) => item.min),
+    column((item) => (item.final ? item.average : null)),
+    column((item, at) => (open(at) ? item.average : null)),
+    column((item) => item.count),
+    column((item) => item.coverage),
+    ...(beside ? [column((item) => item.tenantAverage), column((item) => item.PerfValue)] : []),
+  ];
+}
+
+/** A chart in a sentence or two. @param {string} title @param {string} unit @param {Item[]} items @param {boolean} utc @param {boolean} beside */
+export function inWords(title, unit, items, utc, beside) {
+  const shown = items.filter((item) => item.average !== null);
+  const newest = newestOf(items);
+  if (!items.length) return `${title}: no data in this range.`;
+  const first = /** @type {Item} */ (items[0]);
+  const own = beside ? items.findLast((item) => item.PerfValue !== null) : undefined;
+  const mine = own ? ` This VM: ${written(own.PerfValue, unit)}, its tenant: ${written(own.tenantAverage, unit)} at ${clock(own.timestamp, utc)}.` : "";
+  if (!newest) return `${title}: the fleet's average is not shown.${mine}`;
+  const averages = shown.map((item) => /** @type {number} */ (item.average));
+  const range = `between ${written(Math.min(...averages), unit)} and ${written(Math.max(...averages), unit)} since ${clock(first.timestamp, utc)}`;
+  return `${title}: the fleet's average is ${written(newest.average, unit)} at ${clock(newest.timestamp, utc)}, ${range}.${mine}`;
+}
+
+/** What is to be said of points that may still change, or are withheld. @param {Item[]} items @param {number} interval */
+export function caveats(items, interval) {
+  const open = items.filter((item) => !item.final);
+  const withheld = items.filter((item) => item.withheld && item.final);
+  const words = [];
+  if (open.length) {
+    const covered = open.map((item) => item.coverage).filter((share) => share !== null);
+    const least = covered.length ? `; the least covered holds ${Math.round(100 * Math.min(...covered))} % of the VMs` : "";
+    words.push(`${open.length} of ${items.length} points are not final yet (dashed): data of some VMs is awaited${least}.`);
+  }
+  if (withheld.length) words.push(`${withheld.length} points are withheld: ${withheld.at(-1)?.withheld}.`);
+  if (interval > 1) words.push(`A point is ${lasting(interval)}.`);
+  return words.join(" ");
+}
