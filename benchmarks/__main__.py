@@ -20,6 +20,7 @@ import orjson
 import psutil
 
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
+from benchmarks.page import bench_page
 from benchmarks.serving import bench_serving
 from benchmarks.volumes import measure as volumes_of
 from domain import wire
@@ -246,6 +247,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "ingest": lambda: asyncio.run(bench_ingest()),
     "queries": lambda: asyncio.run(bench_queries()),
     "serving": bench_serving,
+    "page": bench_page,
     "averaging": lambda: asyncio.run(bench_averaging()),
     "memory": bench_memory,
     "charges": lambda: asyncio.run(bench_charges()),

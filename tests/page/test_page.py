@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 import blueprints.api  # noqa: F401  (which registers them)
 from blueprints.endpoints import ENDPOINTS
-from tests.app.conftest import Local
+from tests.app.conftest import ROOT, Local
 from tests.builders import a_message, records_of
 from tests.page.conftest import AXE, CHROMIUM, NEWEST
 from tests.page.fleet import KEYS, TENANTS, VMS, messages, tenant_name, value_of, vm_name
@@ -585,3 +585,12 @@ def test_what_comes_before_any_data_is_small(page: Page) -> None:
 def _size(request: Any) -> int:
     taken = request.sizes()
     return int(taken["responseBodySize"] + taken["responseHeadersSize"])
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make tests/page/node_modules)")
+def test_the_chart_library_is_the_one_of_npm() -> None:
+    ours, theirs = ROOT / "web/vendor/uplot-1.6.32", AXE.parents[1] / "uplot"
+    assert json.loads((theirs / "package.json").read_text())["version"] == "1.6.32"
+    for name in ("uPlot.iife.min.js", "uPlot.min.css"):
+        assert (ours / name).read_bytes() == (theirs / "dist" / name).read_bytes()
+    assert (ours / "LICENSE").read_text() == (theirs / "LICENSE").read_text()

@@ -72,16 +72,18 @@ function* portions(keys, minutes, parameters) {
 /**
  * Ask for charts of counters: in as few requests as they fit in.
  * @param {string} path @param {string[]} keys @param {number} minutes how long the range is @param {Parameters} parameters
- * @returns {Promise<{items: Map<string, Item[]>, start: number, end: number, withheld: string | null}>} points by counter
+ * @returns {Promise<{items: Map<string, Item[]>, start: number, end: number, withheld: string | null}>} points by counter,
+ *   from the first that there is to the end of the range
  */
 export async function askCharts(path, keys, minutes, parameters) {
   /** @type {Answer[]} */
   const answers = await Promise.all([...portions(keys, minutes, parameters)].map((each) => ask(path, each)));
   const items = new Map(keys.map((key) => [key, /** @type {Item[]} */ ([])]));
   for (const item of answers.flatMap((answer) => answer.data)) items.get(`${item.PerfType}.${item.PerfName}`)?.push(item);
+  const firsts = [...items.values()].flatMap((each) => each[0]?.timestamp ?? []);
   return {
     items,
-    start: Math.min(...answers.map((answer) => answer.start)),
+    start: Math.min(...(firsts.length ? firsts : answers.map((answer) => answer.start))),
     end: Math.max(...answers.map((answer) => answer.end)),
     withheld: answers[0]?.withheld ?? null,
   };

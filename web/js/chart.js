@@ -28,8 +28,8 @@ function alone(plot, series) {
   return found;
 }
 
-/** @param {Look} look @param {number} width @returns {import("uplot").Options} */
-function options(look, width) {
+/** @param {Look} look @param {number} width @param {() => [number, number]} range @returns {import("uplot").Options} */
+function options(look, width, range) {
   const { unit, beside, small, utc, interval, height, onRange } = look;
   /** @type {(label: string, name: string, more?: Partial<import("uplot").Series>) => import("uplot").Series} */
   const line = (label, name, more = {}) => ({
@@ -51,13 +51,15 @@ function options(look, width) {
     legend: { show: !small },
     cursor: small
       ? { show: false }
-      : { drag: { x: true, y: false, setScale: false }, sync: { key: CURSORS.key }, focus: { prox: 30 } },
+      : { drag: { x: true, y: false, setScale: false }, sync: { key: CURSORS.key } },
     select: { show: !small, left: 0, top: 0, width: 0, height: 0 },
     scales: {
+      x: { range }, // what was asked for, so that charts under one another are aligned whatever they hold
       y: {
-        range: (_, low, high) => {
+        range: (_plot, low, high) => {
           if (unit === "%" && !small && (high ?? 0) > 50) return [0, 100];
-          const [least, greatest] = [Math.min(0, low ?? 0), high || 1];
+          // Small charts show a shape, with no axis that could mislead; the others begin at zero.
+          const [least, greatest] = [small && low != null && low !== high ? low : Math.min(0, low ?? 0), high || 1];
           return [least, greatest + (greatest - least) * 0.05];
         },
       },
@@ -95,17 +97,20 @@ export class Chart {
     /** @type {import("uplot") | null} */
     this.plot = null;
     this.drawn = "";
+    /** @type {[number, number]} */
+    this.range = [0, 1];
   }
 
-  /** @param {import("./series.js").Columns} data @param {Look} look */
-  show(data, look) {
+  /** @param {import("./series.js").Columns} data @param {Look} look @param {number} start @param {number} end Unix seconds */
+  show(data, look, start, end) {
+    this.range = end > start ? [start, end] : [start - 30, start + 30];
     const key = JSON.stringify([look, colour("fleet")]);
     if (this.plot && key === this.drawn) {
       this.plot.setData(data);
       return;
     }
     this.close();
-    this.plot = new uPlot(options(look, Math.max(60, this.holder.clientWidth)), data, this.holder);
+    this.plot = new uPlot(options(look, Math.max(60, this.holder.clientWidth), () => this.range), data, this.holder);
     this.drawn = key;
   }
 

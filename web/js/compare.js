@@ -82,7 +82,7 @@ export class Compare {
       const { counter } = panel;
       panel.items = answer.items.get(counter.key) ?? [];
       const look = { unit: counter.unit, beside, small: false, utc: state.utc, interval, height, onRange: this.onRange };
-      panel.chart.show(columns(panel.items, interval, beside), look);
+      panel.chart.show(columns(panel.items, interval, beside), look, answer.start, answer.end);
       panel.drawing.setAttribute("aria-label", inWords(counter.title, counter.unit, panel.items, state.utc, beside));
       panel.note.textContent = panel.items.length ? caveats(panel.items, interval) : "No data in this range.";
       this.headline(panel, beside);

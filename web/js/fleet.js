@@ -141,7 +141,7 @@ export class Fleet {
       const { counter, chart, link } = card;
       const items = lines.items.get(counter.key) ?? [];
       const look = { unit: counter.unit, beside: false, small: true, utc: state.utc, interval, height: HEIGHT };
-      chart.show(columns(items, interval, false), look);
+      chart.show(columns(items, interval, false), look, lines.start, lines.end);
       card.drawing.setAttribute("aria-label", inWords("Chart", counter.unit, items, state.utc, false));
       link.title = `${counter.key}: open at ${clock(lines.end, state.utc)}`;
     }
@@ -157,7 +157,7 @@ export class Fleet {
     card.value.textContent = newest ? written(newest.average, unit) : "–";
     card.change.textContent = by === null ? "" : change(by, unit);
     card.change.title = "against the mean of the hour before";
-    card.vms.textContent = newest?.count ? `${newest.count.toLocaleString()} VMs` : items.length ? "withheld" : "no data";
+    card.vms.textContent = newest?.count ? `${newest.count.toLocaleString()} ${newest.count === 1 ? "VM" : "VMs"}` : items.length ? "withheld" : "no data";
     if (newest && newest.count === null) card.vms.textContent = "";
     card.link.dataset.change = String(size);
   }
