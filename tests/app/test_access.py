@@ -200,7 +200,7 @@ def test_a_forged_principal_opens_nothing_where_the_platform_is_in_front(
         ("/v1/health", "", 200),
         ("/", "", 200),
         ("/docs", "", 200),
-        ("/assets/page.js", "", 200),
+        ("/assets/js/page.js", "", 200),
     ],
 )
 def test_keys_guard_everything_but_health_and_the_page(guarded: Local, path: str, key: str, status: int) -> None:

@@ -30,8 +30,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     host.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: it keeps an event loop running, beside which no asynchronous test can run."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield chromium
