@@ -37,7 +37,9 @@ def chosen_format(asked: Format | None, accept: str) -> Format:
     """Return the format that was asked for by parameter, else by the Accept header; JSON where neither names one."""
     if asked:
         return asked
-    best = parse_accept_header(accept, MIMEAccept).best_match(MEDIA_TYPES.values(), MEDIA_TYPES["json"])
+    # Without their parameters: a charset that is asked for besides does not make it another type.
+    accepted = MIMEAccept([(kind.partition(";")[0], share) for kind, share in parse_accept_header(accept)])
+    best = accepted.best_match(MEDIA_TYPES.values(), MEDIA_TYPES["json"])
     return next(name for name, media_type in MEDIA_TYPES.items() if media_type == best)
 
 

@@ -56,7 +56,7 @@ def problem(
     parameters: Sequence[BadParameter] = (),
 ) -> func.HttpResponse:
     """Return a problem as a response."""
-    body = Problem("about:blank", status.phrase, status.value, detail, request_id, parameters)
+    body = Problem("about:blank", status.phrase, status.value, detail, request_id, tuple(parameters))
     return func.HttpResponse(
         adapter(Problem).dump_json(body, exclude_defaults=True),
         status_code=status.value,

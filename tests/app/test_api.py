@@ -351,6 +351,32 @@ def test_json_is_what_comes_where_nothing_else_is_asked_for(api: Local, accept: 
     assert api.get(CHART, headers={"Accept": accept})[2]["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    "accept", ["text/csv; charset=utf-8", "TEXT/CSV", "text/*", "application/json;q=0.1, text/csv;q=0.2"]
+)
+def test_a_table_may_be_asked_for_in_many_ways(api: Local, accept: str) -> None:
+    assert api.get(CHART, headers={"Accept": accept})[2]["content-type"].startswith("text/csv")
+
+
+ODD_HEADERS = [
+    *(("Accept-Encoding", value) for value in ("gzip;q=abc", ";;,", "\u00e4", "gzip" * 500)),
+    *(("Accept", value) for value in (";;;,,/", "text/csv;q=0, application/json;q=0", "/", "a" * 3000)),
+    *(("If-None-Match", value) for value in ("W/", '"' * 9, 'W/"', ",,,")),
+    *(("Cookie", value) for value in ("AppServiceAuthSession=%ff;;;=", "=;=")),
+    *(("Authorization", value) for value in ("Bearer", "Bearer  ", "Basic x")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), ODD_HEADERS)
+def test_headers_that_make_no_sense_are_as_good_as_none(api: Local, name: str, value: str) -> None:
+    assert api.get(CHART, headers={name: value})[:2] == api.get(CHART)[:2]
+
+
+def test_a_problem_names_parameters_only_where_they_are_the_problem(api: Local) -> None:
+    assert "parameters" not in api.get("/v1/vms?tenant=nobody")[1]
+    assert "parameters" in api.get("/v1/vms")[1]
+
+
 def test_what_a_reader_has_already_is_not_sent_again(api: Local) -> None:
     first = api.get(CHART)
     etag = first[2]["etag"]
