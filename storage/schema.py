@@ -49,7 +49,12 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
         Table(ROLLUPS, "window", "level, branch and tenant", (samples_days + 1) * DAY),
         Table(REPORT, "key", "window", report_days * DAY),
         Table(MARKS, '"dirty"', "window and tenant", None),
-        Table(CATALOGUE, 'kind: "counters", "tenants", or the VMs of a tenant', "the name", report_days * DAY),
+        Table(
+            CATALOGUE,
+            'kind: "counters", "tenants", "tenants\' counters", or a tenant\'s VMs',
+            "name",
+            report_days * DAY,
+        ),
         Table(QUARANTINE, "UTC day; or UTC day and message", "message; or first position", samples_days * DAY),
     )
     return {table.name: table for table in tables}
