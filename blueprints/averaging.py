@@ -1,6 +1,7 @@
 """The timer trigger: works off what ingest marked. It may overlap with itself and with anything else."""
 
 import logging
+import time
 
 import azure.functions as func
 
@@ -18,10 +19,18 @@ log = logging.getLogger(__name__)
 async def average_marked(timer: func.TimerRequest) -> None:  # noqa: ARG001  (the binding is named by it)
     """Average every tenant's window that changed since it was last averaged; say how old the report is then."""
     shared = services()
+    end = time.monotonic() + shared.settings.averaging_budget_seconds
     with metered() as meter:
-        done = await average(shared.tables)
+        done = await average(shared.tables, lambda: time.monotonic() < end)
         newest = await newest_minute(shared.tables)
-    if done.marks:
-        log.info("averaged marks=%d windows=%d rows=%d charge=%s", done.marks, done.windows, done.rows, meter)
+    if done.marks or done.left:
+        log.info(
+            "averaged marks=%d left=%d windows=%d rows=%d charge=%s",
+            done.marks,
+            done.left,
+            done.windows,
+            done.rows,
+            meter,
+        )
     if newest is not None:
         log.info("report ageSeconds=%d", age(newest, shared.now))  # an alert reads this (infra/modules/alerts.bicep)

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     push_grace_minutes: Annotated[
         int, Field(ge=0, le=1440, description="After how many minutes a minute counts as final in any case.")
     ] = 20
+    averaging_budget_seconds: Annotated[
+        int, Field(ge=1, le=500, description="For how long one run of averaging begins new windows, newest first.")
+    ] = 240
     reductions: Annotated[
         dict[str, Reduction],
         NoDecode,  # parsed by the validator, so that bad JSON is named beside the other problems

@@ -41,6 +41,8 @@ class Averaged:
 
     marks: int
     """Marks that it worked off."""
+    left: int
+    """Marks that it had no time for; they stay."""
     windows: int
     rows: int
     """Report rows that it wrote; those that did not change are not written."""
@@ -48,16 +50,24 @@ class Averaged:
     """What the store charged, in request units."""
 
 
-async def average(tables: Tables) -> Averaged:
-    """Work off all dirty marks, newest window first. Raises Unavailable; what is done by then stays done."""
-    windows = rows = 0
+async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) -> Averaged:
+    """Work off dirty marks, newest window first, so that after an outage charts are current at once.
+
+    Begins no other window when no time is left; what it leaves is for the next run. Raises Unavailable; what is done by
+    then stays done.
+    """
+    done = windows = rows = 0
     with metered() as meter:
         marks = await tables.marks()
         newest_first = sorted(marks, key=lambda mark: -mark.value.window)
         for window, group in groupby(newest_first, key=lambda mark: mark.value.window):
-            rows += await average_window(tables, window, list(group))
+            if not time_left():
+                break
+            some = list(group)
+            rows += await average_window(tables, window, some)
             windows += 1
-    return Averaged(len(marks), windows, rows, meter.units)
+            done += len(some)
+    return Averaged(done, len(marks) - done, windows, rows, meter.units)
 
 
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> int:

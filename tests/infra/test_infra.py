@@ -107,7 +107,13 @@ def test_the_apps_settings_are_those_that_the_code_reads() -> None:
     assert referred_settings() <= own
     # Not given: the other store, the key that Azure has none of, and what has a default that suits all.
     # And one that is set where what it speaks of is: the platform in front of the app.
-    assert known - own == {"SQLITE_PATH", "COSMOS_KEY", "REDUCTIONS", "PLATFORM_AUTHENTICATION"}
+    assert known - own == {
+        "SQLITE_PATH",
+        "COSMOS_KEY",
+        "REDUCTIONS",
+        "PLATFORM_AUTHENTICATION",
+        "AVERAGING_BUDGET_SECONDS",
+    }
     connections = {str(trigger["connection"]) for trigger in EXPECTED.values() if "connection" in trigger}
     assert {name.partition("__")[0] for name in given - own} == connections
 

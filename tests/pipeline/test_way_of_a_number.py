@@ -255,6 +255,18 @@ async def test_averaging_writes_only_rows_that_changed(memory: MemoryDocuments) 
     assert (await the_report(tables))[KEY, at]["max"] == 1000
 
 
+async def test_averaging_without_time_works_newest_first_and_leaves_the_rest(tables: Tables) -> None:
+    windows = [WINDOW_START - back * WINDOW for back in range(5)]
+    await deliver(tables, [a_message(records_of("t", "v", KEY, [1.0], window)) for window in windows])
+    turns = iter([True, True, False])
+    done = await average(tables, lambda: next(turns))
+    assert (done.marks, done.left, done.windows) == (2, 3, 2)
+    assert {at for _, at in await the_report(tables)} == {window + 30 for window in windows[:2]}
+    assert (await average(tables, lambda: False)).left == 3
+    assert (await average(tables)).left == 0
+    assert {at for _, at in await the_report(tables)} == {window + 30 for window in windows}
+
+
 async def test_averaging_reads_the_samples_of_dirty_tenants_only(memory: MemoryDocuments) -> None:
     tables = Tables(memory)
     await deliver(tables, a_fleet())
