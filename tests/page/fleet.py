@@ -9,7 +9,6 @@ from tests.builders import a_message, records_of
 
 TENANTS, VMS = 8, 2
 KEYS = [*COUNTERS, *(f"win_extra.counter_{number:02d}" for number in range(40 - len(COUNTERS)))]
-NEW_KEY = "win_extra.counter_18"
 
 
 def tenant_name(tenant: int) -> str:

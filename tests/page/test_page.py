@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 import blueprints.api  # noqa: F401  (which registers them)
 from blueprints.endpoints import ENDPOINTS
+from blueprints.parameters import MOST_KEYS, MOST_ROWS
 from tests.app.conftest import ROOT, Local
 from tests.builders import a_message, records_of
 from tests.page.conftest import AXE, CHROMIUM, NEWEST
@@ -585,6 +586,12 @@ def test_what_comes_before_any_data_is_small(page: Page) -> None:
 def _size(request: Any) -> int:
     taken = request.sizes()
     return int(taken["responseBodySize"] + taken["responseHeadersSize"])
+
+
+def test_the_page_knows_the_limits_of_the_api() -> None:
+    script = (ROOT / "web/js/ask.js").read_text()
+    told = {name: int(value.replace("_", "")) for name, value in re.findall(r"const (MOST_\w+) = ([\d_]+);", script)}
+    assert told == {"MOST_KEYS": MOST_KEYS, "MOST_ROWS": MOST_ROWS}
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make tests/page/node_modules)")

@@ -8,8 +8,8 @@ import { clock, lasting } from "./time.js";
  * @typedef {import("uplot").AlignedData} Columns
  */
 
-/** The columns' places, after the times. */
-export const MAX = 1, MIN = 2, AVERAGE = 3, OPEN = 4, COUNT = 5, COVERAGE = 6, TENANT = 7, VM = 8;
+/** The places of the band's columns, after the times. */
+export const MAX = 1, MIN = 2;
 
 /** The last item that counts as the newest: final and shown, else the last that is shown. @param {Item[]} items */
 export const newestOf = (items) => items.findLast((item) => item.final && item.average !== null) ?? items.findLast((item) => item.average !== null);
