@@ -1,6 +1,7 @@
 """The endpoints of the API. Routes have no prefix (host.json); a trailing slash makes no difference."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import azure.functions as func
@@ -144,4 +145,10 @@ async def metrics(shared: Services, view: View, asked: NoParameters) -> Text:  #
 @endpoint(blueprint, "v1/openapi.json", EVERY_CALLER, max_age=300)
 async def api_document(shared: Services, view: View, asked: NoParameters) -> dict[str, Any]:  # noqa: ARG001
     """The API itself, as an OpenAPI 3.1 document."""
+    return _document()
+
+
+@cache
+def _document() -> dict[str, Any]:
+    """The document, made when first asked for: by then all endpoints are registered."""
     return openapi.document(ENDPOINTS)
