@@ -49,4 +49,5 @@ def caller_behind(headers: Mapping[str, str], settings: Settings) -> Caller:
         {ROLES, principal.role_typ or ROLES},
         settings.tenant_claim,
         settings.tenant_ids,
+        settings.role_directory,
     )

@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     platform_authentication: Annotated[
         bool, Field(description="App Service Authentication stands in front, and its principal says who calls.")
     ] = False
+    role_directory: Annotated[
+        str | None,
+        Field(
+            description="The id of the directory whose administrators may make operators. Not given: any that signs in."
+        ),
+    ] = None
     tenant_claim: Annotated[
         str, Field(min_length=1, description="The type of the claim that names a caller's tenant.")
     ] = "http://schemas.microsoft.com/identity/claims/tenantid"

@@ -30,6 +30,9 @@ class Caller:
         return self.role in ("operator", "machine")
 
 
+DIRECTORY_TYPES = frozenset({"http://schemas.microsoft.com/identity/claims/tenantid", "tid"})
+"""The types of the claim that names the directory of Entra ID from which somebody comes."""
+
 OPERATOR = Caller("operator")
 MACHINE = Caller("machine")
 
@@ -39,16 +42,20 @@ def caller_of(
     role_types: Collection[str],
     tenant_type: str,
     tenants: Mapping[str, str] | None = None,
+    role_directory: str | None = None,
 ) -> Caller:
     """Return the caller of a principal's claims, each a type and a value.
 
-    An app role (a claim of one of ``role_types``) that says ``operator`` or ``machine`` decides, the greater first:
-    roles are the operator's to assign. Else the claim of ``tenant_type`` names the tenant: its value is looked up in
-    ``tenants``, or is the masked name itself where that is None.
+    An app role (a claim of one of ``role_types``) that says ``operator`` or ``machine`` decides, the greater first; but
+    only for those who come from ``role_directory`` (None: from any), since in every directory that an app is open to,
+    its own administrators assign the app's roles. Else the claim of ``tenant_type`` names the tenant: its value is
+    looked up in ``tenants``, or is the masked name itself where that is None.
     Raises NotAllowed for a principal that is none of these, or of several tenants.
     """
     claims = list(claims)
-    roles = {value for kind, value in claims if kind in role_types}
+    directories = {value.lower() for kind, value in claims if kind in DIRECTORY_TYPES}
+    trusted = role_directory is None or directories == {role_directory.lower()}
+    roles = {value for kind, value in claims if trusted and kind in role_types}
     for caller in (OPERATOR, MACHINE):
         if caller.role in roles:
             return caller

@@ -89,7 +89,7 @@ def lookback(span: Span) -> Span:
 class FleetItem:
     """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
 
-    What is null is withheld from a tenant's caller (domain.disclosure).
+    What is null is withheld from a tenant's caller.
     """
 
     timestamp: int

@@ -190,6 +190,8 @@ module app 'modules/app.bicep' = {
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)
       REPORT_RETENTION_DAYS: string(reportRetentionDays)
       PUSH_GRACE_MINUTES: string(pushGraceMinutes)
+      // Roles count only where this subscription's own administrators assign them.
+      ROLE_DIRECTORY: tenant().tenantId
       TENANT_CLAIM: tenantClaim
       TENANT_IDS: empty(tenantIds) ? '' : string(tenantIds)
       MIN_TENANTS: string(minTenants)

@@ -23,15 +23,16 @@ LONELY = "win_service.OnlyOfTenant3"
 NOBODY = "tenant-nobody"
 OPERATOR_KEY, SCRAPE_KEY = "the operator's key", "the scraper's key"
 CLAIMS: dict[str, dict[str, str | list[str]]] = {
-    "olga": {"name": "Olga", "roles": ["reader", "operator"]},
-    "scraper": {"roles": "machine"},
-    "stranger": {"tid": "another directory"},
+    "olga": {"name": "Olga", "roles": ["reader", "operator"], "tid": "the operator's directory"},
+    "scraper": {"roles": "machine", "tid": "the operator's directory"},
+    "stranger": {"tid": "another directory", "roles": "operator"},  # which its own administrator has given
     **{f"admin{number}": {"tid": f"directory {number}"} for number in range(TENANTS)},
 }
 SETTINGS = {
     "KEYS": f"{OPERATOR_KEY},metrics:{SCRAPE_KEY}",
     "PRINCIPALS": json.dumps(CLAIMS),
     "TENANT_CLAIM": "tid",
+    "ROLE_DIRECTORY": "the operator's directory",
     "TENANT_IDS": json.dumps({f"directory {number}": f"tenant-{number}" for number in range(TENANTS)}),
     "LOG_LEVEL": "INFO",
 }

@@ -59,3 +59,28 @@ def test_with_an_empty_table_there_are_no_tenants() -> None:
 )
 def test_what_each_caller_sees(caller: Caller, sees: set[str], in_full: bool) -> None:
     assert ({name for name in ("T1", "T2") if caller.sees(name)}, caller.sees_fleet_in_full) == (sees, in_full)
+
+
+DIRECTORY = "http://schemas.microsoft.com/identity/claims/tenantid"
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ([("roles", "operator"), (DIRECTORY, "OURS")], OPERATOR),
+        ([("roles", "machine"), ("tid", "ours")], MACHINE),
+        # Another directory's administrators assign roles of the same app to whom they like.
+        ([("roles", "operator"), ("tid", "directory 1")], Caller("tenant", "T1")),
+        ([("roles", "operator"), ("tid", "stranger")], None),
+        ([("roles", "operator"), (DIRECTORY, "stranger"), ("tid", "ours")], None),
+        ([("roles", "operator")], None),
+    ],
+)
+def test_roles_count_only_where_the_operators_own_directory_assigns_them(
+    claims: list[tuple[str, str]], expected: Caller | None
+) -> None:
+    if expected:
+        assert caller_of(claims, {"roles"}, "tid", DIRECTORIES, "ours") == expected
+    else:
+        with pytest.raises(NotAllowed):
+            caller_of(claims, {"roles"}, "tid", DIRECTORIES, "ours")

@@ -154,6 +154,7 @@ def test_principals_are_believed_only_where_the_platform_is_in_front() -> None:
     assert "PLATFORM_AUTHENTICATION: string(signIn)" in text
     assert "dependsOn: [authentication]" in text
     assert parameters_of_main()["authClientId"]["default"] == "''"
+    assert "ROLE_DIRECTORY: tenant().tenantId" in read("main.bicep")
 
 
 def test_the_alert_on_an_old_report_reads_what_the_app_logs() -> None:

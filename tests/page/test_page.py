@@ -141,10 +141,20 @@ def test_counters_can_be_added_and_removed(page: Page) -> None:
     assert parse_qs(urlsplit(page.url).query)["key"] == [CPU, MEMORY, "win_swap.percent_usage"]
     page.get_by_role("button", name="Remove Processor time").click()
     expect(page.locator("figure")).to_have_count(2)
-    for _ in range(2):
-        page.locator("figure button").first.click()
+    page.locator("figure button").first.click()
+    expect(page.locator("figure")).to_have_count(1)
+    expect(page.locator("figure button")).to_be_hidden()  # one is always shown
     page.reload()
-    expect(page.locator("figure")).to_have_count(4)  # none chosen: the first ones
+    expect(page.locator("figure")).to_have_count(1)
+
+
+def test_what_is_compared_where_nothing_was_chosen_stands_in_the_url(page: Page) -> None:
+    page.goto("/?view=compare")
+    expect(page.locator("figure")).to_have_count(4)
+    page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
+    expect(page.locator(".latest .vm").first).to_be_visible()
+    chosen = parse_qs(urlsplit(page.url).query)
+    assert (len(chosen["key"]), chosen["tenant"], chosen["vm"]) == (4, [tenant_name(1)], [vm_name(1, 0)])
 
 
 def legend(page: Page, figure: int) -> dict[str, str]:

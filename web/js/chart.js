@@ -54,7 +54,7 @@ function options(look, width, range) {
       : { drag: { x: true, y: false, setScale: false }, sync: { key: CURSORS.key } },
     select: { show: !small, left: 0, top: 0, width: 0, height: 0 },
     scales: {
-      x: { range }, // what was asked for, so that charts under one another are aligned whatever they hold
+      x: { range }, // one for all charts, so that they are aligned whatever they hold
       y: {
         range: (_plot, low, high) => {
           if (unit === "%" && !small && (high ?? 0) > 50) return [0, 100];

@@ -11,7 +11,7 @@ import { clock, intervalOf, minutesOf, rangeOf } from "./time.js";
  * @typedef {import("./ask.js").Counter} Counter
  * @typedef {import("./ask.js").Item} Item
  * @typedef {import("./state.js").State} State
- * @typedef {{counter: Counter, figure: HTMLElement, latest: HTMLElement, chart: Chart, note: HTMLElement,
+ * @typedef {{counter: Counter, figure: HTMLElement, latest: HTMLElement, remove: HTMLElement, chart: Chart, note: HTMLElement,
  *   table: HTMLDetailsElement, items: Item[], drawing: HTMLElement}} Panel
  */
 
@@ -37,6 +37,7 @@ export class Compare {
     const old = this.panels;
     this.panels = new Map(wanted.map((counter) => [counter.key, old.get(counter.key) ?? this.panel(counter)]));
     for (const [key, panel] of old) if (!this.panels.has(key)) panel.chart.close();
+    for (const panel of this.panels.values()) panel.remove.hidden = this.panels.size === 1; // one is always shown
     const figures = [...this.panels.values()].map((panel) => panel.figure);
     if (figures.some((figure, at) => this.holder.children[at] !== figure) || this.holder.children.length !== figures.length) {
       this.holder.replaceChildren(...figures);
@@ -54,7 +55,7 @@ export class Compare {
     const title = made("span", { class: "title" }, counter.title, counter.title === counter.key ? "" : made("code", {}, counter.key));
     const figure = made("figure", {}, made("figcaption", {}, title, latest, remove), drawing, note, table);
     /** @type {Panel} */
-    const panel = { counter, figure, latest, chart: new Chart(drawing), note, table, items: [], drawing };
+    const panel = { counter, figure, latest, remove, chart: new Chart(drawing), note, table, items: [], drawing };
     remove.addEventListener("click", () => this.onRemove(counter.key));
     table.addEventListener("toggle", () => this.tabulate(panel));
     drawing.addEventListener("keydown", (event) => {

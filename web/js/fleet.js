@@ -7,7 +7,7 @@ import { made, settled } from "./elements.js";
 import { change, written } from "./numbers.js";
 import { columns, inWords, newestOf } from "./series.js";
 import { write } from "./state.js";
-import { clock, intervalOf, minutesOf, rangeOf } from "./time.js";
+import { intervalOf, minutesOf, rangeOf } from "./time.js";
 
 const HEIGHT = 72;
 const CARD_REM = 16; // as in page.css
@@ -143,7 +143,7 @@ export class Fleet {
       const look = { unit: counter.unit, beside: false, small: true, utc: state.utc, interval, height: HEIGHT };
       chart.show(columns(items, interval, false), look, lines.start, lines.end);
       card.drawing.setAttribute("aria-label", inWords("Chart", counter.unit, items, state.utc, false));
-      link.title = `${counter.key}: open at ${clock(lines.end, state.utc)}`;
+      link.title = counter.key;
     }
     return { newest: Math.max(0, ...[...heads.items.values()].map((items) => items.at(-1)?.timestamp ?? 0)), withheld: lines.withheld, keys };
   }

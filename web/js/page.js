@@ -102,6 +102,8 @@ async function show() {
   const comparing = state.view === "compare";
   if (comparing && !state.keys.length) state = { ...state, keys: counters.slice(0, FIRST_COUNTERS).map((counter) => counter.key) };
   if (state.tenant && !state.vm) state = { ...state, vm: controls.vm.value };
+  // What is chosen for who did not choose is shared by the URL as well.
+  if (comparing) history.replaceState(null, "", write(state));
   const minutes = minutesOf(state);
   const custom = /** @type {[string, string][]} */ (
     state.start ? [["", `${clock(state.start, state.utc, true)} – ${clock(state.end, state.utc)}`]] : []
@@ -157,7 +159,7 @@ async function refresh() {
     const view = state.view === "compare" ? compare : fleet;
     const done = await view.refresh(state, current);
     if (!current()) return;
-    showEmpty(done ? "" : state.view === "compare" ? "No counter is chosen: add one." : `No counter matches “${state.search}”.`);
+    showEmpty(done ? "" : `No counter matches “${state.search}”.`);
     if (done) {
       shownAt = Date.now();
       shownKeys = done.keys;
