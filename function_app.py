@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
-from blueprints import api, averaging, ingest, page
+from blueprints import admin, api, averaging, ingest, operations, page
 
 app = func.FunctionApp()
-for family in (ingest, averaging, api, page):
+for family in (ingest, averaging, operations, api, admin, page):
     app.register_functions(family.blueprint)

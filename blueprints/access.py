@@ -7,6 +7,7 @@ takes it from every request that comes from outside. Where it does not, anybody 
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import BaseModel
 
@@ -17,6 +18,17 @@ from domain.errors import NotSignedIn
 PRINCIPAL = "x-ms-client-principal"
 ROLES = "roles"
 """The type of claim in which Entra ID names app roles; a principal may name another besides."""
+
+NAMES = (
+    "preferred_username",
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn",
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+    "name",
+    "appid",
+    "azp",
+    "http://schemas.microsoft.com/identity/claims/objectidentifier",
+)
+"""The types of claims that name somebody, the best first; of a machine that is its application's id."""
 
 
 class Claim(BaseModel):
@@ -44,10 +56,17 @@ def caller_behind(headers: Mapping[str, str], settings: Settings) -> Caller:
         principal = Principal.model_validate_json(base64.b64decode(header, validate=True))
     except ValueError as error:  # no base64, no JSON, or not of this shape
         raise NotSignedIn("who you are can't be read from what the platform says of you") from error
-    return caller_of(
+    caller = caller_of(
         ((claim.typ, claim.val) for claim in principal.claims),
         {ROLES, principal.role_typ or ROLES},
         settings.tenant_claim,
         settings.tenant_ids,
         settings.role_directory,
     )
+    return replace(caller, name=_name(principal))
+
+
+def _name(principal: Principal) -> str:
+    """How a principal is called: the first of the claims that name one."""
+    claims = {claim.typ: claim.val for claim in reversed(principal.claims)}
+    return next((claims[kind] for kind in NAMES if kind in claims), "somebody without a name")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-import azure.functions as func
+import azure.durable_functions as df
 
 from blueprints import openapi, paging
 from blueprints.endpoints import ENDPOINTS, Text, endpoint
@@ -32,7 +32,7 @@ from pipeline.queries import (
     VmItem,
 )
 
-blueprint = func.Blueprint()
+blueprint = df.Blueprint()
 
 ANYBODY: tuple[Role, ...] = ()
 EVERY_CALLER: tuple[Role, ...] = ("operator", "tenant", "machine")

@@ -1,22 +1,30 @@
-"""The timer trigger: works off what ingest marked. It may overlap with itself and with anything else."""
+"""The timer trigger: works off what ingest marked. It may overlap with itself and with anything else.
+
+After an outage there is more to do than a run has time for: then a catch-up (pipeline.rebuild) begins at the other end.
+"""
 
 import logging
 import time
 
+import azure.durable_functions as df
 import azure.functions as func
 
+from blueprints.operations import start
 from blueprints.services import services
+from domain.errors import Unavailable
 from pipeline.averaging import average
 from pipeline.queries import age, newest_minute
+from pipeline.rebuild import CatchUp
 from storage.charges import metered
 
-blueprint = func.Blueprint()
+blueprint = df.Blueprint()
 log = logging.getLogger(__name__)
 
 
 @blueprint.function_name("average")
 @blueprint.timer_trigger(arg_name="timer", schedule="%AVERAGING_SCHEDULE%")
-async def average_marked(timer: func.TimerRequest) -> None:  # noqa: ARG001  (the binding is named by it)
+@blueprint.durable_client_input("client")
+async def average_marked(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:  # noqa: ARG001
     """Average every tenant's window that changed since it was last averaged; say how old the report is then."""
     shared = services()
     end = time.monotonic() + shared.settings.averaging_budget_seconds
@@ -32,5 +40,10 @@ async def average_marked(timer: func.TimerRequest) -> None:  # noqa: ARG001  (th
             done.rows,
             meter,
         )
+    if done.left:
+        try:
+            await start(client, CatchUp(), "the averaging timer", shared.now)
+        except Unavailable as error:  # the next run goes on in any case
+            log.warning("%s", error)
     if newest is not None:
         log.info("report ageSeconds=%d", age(newest, shared.now))  # an alert reads this (infra/modules/alerts.bicep)

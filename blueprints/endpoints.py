@@ -6,21 +6,23 @@ which the OpenAPI document is made. So what is documented is what is parsed and 
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, get_type_hints
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import azure.durable_functions as df
 import azure.functions as func
 
 from blueprints.access import caller_behind
 from blueprints.formats import chosen_format, respond, written
+from blueprints.operations import start
 from blueprints.parameters import KEY_PARAMETERS, ListParameters, NoParameters, read
 from blueprints.problems import problem, problem_of
 from blueprints.services import Services, services
 from domain.access import OPERATOR, Caller, Role
-from domain.errors import NotAllowed
+from domain.errors import Invalid, NotAllowed
 from pipeline.queries import View
 from storage.charges import metered
 
@@ -28,7 +30,8 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Services, View, Any], Awaitable[Any]]
 
-METHODS = ("GET", "HEAD")
+READING = ("GET", "HEAD")
+STARTING = ("POST",)
 LIVE = 30
 """Seconds that an answer from the report may be kept: half of the time in which it changes."""
 
@@ -44,8 +47,24 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """An operation that runs: its id, and the URLs of Durable Functions for it."""
+
+    id: str
+    statusQueryGetUri: str
+    """Where to ask how far it is: 202 while it runs, with customStatus, then 200, with output."""
+    terminatePostUri: str
+    """Posting here stops it; what is done by then stays done, and asking for it again finishes it."""
+    purgeHistoryDeleteUri: str
+    """Deleting here forgets that it ran, in Durable Functions; /v1/admin/operations does not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint: ``work`` answers ``parameters``. Nobody in ``callers``: anybody may call, without any key."""
+    """An endpoint: ``work`` answers ``parameters``. Nobody in ``callers``: anybody may call, without any key.
+
+    One that ``starts`` an operation is posted to; its ``work`` returns the operation.
+    """
 
     route: str
     callers: Collection[Role]
@@ -54,6 +73,12 @@ class Endpoint:
     parameters: type[NoParameters]
     answer: Any
     media_type: str
+    starts: bool
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """The methods that are answered."""
+        return STARTING if self.starts else READING
 
     @property
     def public(self) -> bool:
@@ -75,11 +100,13 @@ ENDPOINTS: list[Endpoint] = []
 
 
 def endpoint(
-    blueprint: func.Blueprint,
+    blueprint: df.Blueprint,
     route: str,
     callers: Collection[Role],
     max_age: int = LIVE,
     media_type: str = "application/json",
+    *,
+    starts: bool = False,
 ) -> Callable[[Work], Work]:
     """Register a function as an endpoint. Its annotations say which parameters it reads and what it answers.
 
@@ -88,25 +115,34 @@ def endpoint(
 
     def register(work: Work) -> Work:
         hints = get_type_hints(work)
-        made = Endpoint(route, callers, max_age, work, hints["asked"], hints["return"], media_type)
+        answer = Started if starts else hints["return"]
+        made = Endpoint(route, callers, max_age, work, hints["asked"], answer, media_type, starts)
         ENDPOINTS.append(made)
         level = func.AuthLevel.ANONYMOUS if made.public else func.AuthLevel.FUNCTION
 
         async def handle(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
             return await _handle(made, req, context.invocation_id)
 
-        handle.__doc__ = made.meaning
-        blueprint.function_name(made.name)(blueprint.route(route=route, auth_level=level)(handle))
+        async def handle_start(
+            req: func.HttpRequest, context: func.Context, client: df.DurableOrchestrationClient
+        ) -> func.HttpResponse:
+            return await _handle(made, req, context.invocation_id, client)
+
+        handler = blueprint.durable_client_input("client")(handle_start) if starts else handle
+        handle.__doc__ = handle_start.__doc__ = made.meaning
+        blueprint.function_name(made.name)(blueprint.route(route=route, auth_level=level)(handler))
         return work
 
     return register
 
 
-async def _handle(to: Endpoint, request: func.HttpRequest, request_id: str) -> func.HttpResponse:
+async def _handle(
+    to: Endpoint, request: func.HttpRequest, request_id: str, client: df.DurableOrchestrationClient | None = None
+) -> func.HttpResponse:
     """Answer a request; whatever goes wrong becomes a problem."""
-    if request.method not in METHODS:
-        allowed = ", ".join(METHODS)
-        detail = f"{request.method} is not possible here; {allowed} are"
+    if request.method not in to.methods:
+        allowed = ", ".join(to.methods)
+        detail = f"{request.method} is not possible here; {allowed} {'is' if len(to.methods) == 1 else 'are'}"
         return problem(request_id, HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
     try:
         shared = services()
@@ -117,15 +153,31 @@ async def _handle(to: Endpoint, request: func.HttpRequest, request_id: str) -> f
             answer = await to.work(shared, view, asked)
         log.info("answered %s caller=%s charge=%s request=%s", to.name, caller.role, meter, request_id)
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
+        if client:
+            return _started(client, request, await start(client, answer, caller.name, view.now), headers)
         return respond(request.headers, *_written(answer, asked, request, headers), headers)
     except Exception as error:  # noqa: BLE001  (each is logged or told)
         return problem_of(error, request_id, public=to.public)
+
+
+def _started(
+    client: df.DurableOrchestrationClient, request: func.HttpRequest, instance: str, headers: Mapping[str, str]
+) -> func.HttpResponse:
+    """Return where to ask how far an operation is, as Durable Functions says it."""
+    answer = client.create_check_status_response(request, instance)
+    return func.HttpResponse(
+        answer.get_body(), status_code=answer.status_code, headers={**answer.headers, **headers, "Retry-After": "2"}
+    )
 
 
 def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Caller:
     caller = caller_behind(request.headers, shared.settings)
     if caller.role not in to.callers:
         raise NotAllowed(f"this is not for a {caller.role}")
+    if to.starts and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise NotAllowed("this was sent by a page of another site")
+    if to.starts and request.get_body():
+        raise Invalid("parameters stand in the query; a body is not read, so leave it out")
     return caller
 
 
@@ -148,4 +200,4 @@ def _with_page(url: str, token: str) -> str:
 
 
 def _cache_control(to: Endpoint) -> str:
-    return f"private, max-age={to.max_age}" if to.max_age else "no-store"
+    return f"private, max-age={to.max_age}" if to.max_age and not to.starts else "no-store"

@@ -43,7 +43,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Spot PC Insights", "version": "1", "description": ABOUT},
         "servers": [{"url": "/"}],
-        "paths": {f"/{each.route}": {"get": _operation(each)} for each in endpoints},
+        "paths": {f"/{each.route}": {"post" if each.starts else "get": _operation(each)} for each in endpoints},
         "components": {"schemas": _schemas(endpoints), "securitySchemes": SECURITY},
     }
 
@@ -52,7 +52,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
     problems = [HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE]
     if not of.public:
         problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
-    if issubclass(of.parameters, ListParameters):
+    if of.parameters.model_fields:
         problems.append(HTTPStatus.NOT_FOUND)
     return {
         "operationId": of.name,
@@ -61,8 +61,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         "security": [] if of.public else [{"key": []}, {"key": [], "signIn": []}],
         "parameters": _parameters(of.parameters),
         "responses": {
-            "200": {"description": "The answer.", "headers": HEADERS, "content": _content(of)},
-            "304": {"description": "The answer that If-None-Match named is still right.", "headers": HEADERS},
+            **_good_answers(of),
             **{
                 str(status.value): {
                     "description": f"{status.phrase}: the detail says why, and what to do.",
@@ -71,6 +70,17 @@ def _operation(of: Endpoint) -> dict[str, Any]:
                 for status in sorted(problems)
             },
         },
+    }
+
+
+def _good_answers(of: Endpoint) -> dict[str, Any]:
+    if of.starts:
+        headers = {**HEADERS, "Location": {"description": "Where to ask how far it is.", "schema": {"type": "string"}}}
+        del headers["ETag"]
+        return {"202": {"description": "The operation runs.", "headers": headers, "content": _content(of)}}
+    return {
+        "200": {"description": "The answer.", "headers": HEADERS, "content": _content(of)},
+        "304": {"description": "The answer that If-None-Match named is still right.", "headers": HEADERS},
     }
 
 
@@ -114,7 +124,8 @@ def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
 
 def _schemas(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Return the schemas of all answers and of a problem, with what the types' docstrings say of their fields."""
-    kinds: list[Any] = [each.answer for each in endpoints if is_dataclass(each.answer) and each.answer is not Text]
+    answers = dict.fromkeys(each.answer for each in endpoints)
+    kinds: list[Any] = [each for each in answers if is_dataclass(each) and each is not Text]
     # A tuple, since a dataclass takes no configuration from outside; inside of it each takes the tuple's.
     everything: Any = GenericAlias(tuple, (*kinds, Problem))
     adapter = TypeAdapter(everything, config=ConfigDict(use_attribute_docstrings=True))

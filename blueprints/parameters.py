@@ -6,7 +6,7 @@ host's dictionary, which joins repeated parameters and drops empty ones.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -106,6 +106,19 @@ def _token(text: str) -> str:
     return text
 
 
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text.strip()).isoformat()
+    except ValueError as error:
+        raise ValueError("must be a UTC day, for example 2026-11-24") from error
+
+
+def _message(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        raise ValueError("must be a message's name as the quarantine lists it, 32 hexadecimal digits")
+    return text
+
+
 _DATE = r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
 _TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 
@@ -139,6 +152,16 @@ Moment = Annotated[
             ]
         }
     ),
+]
+Day = Annotated[
+    str,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_DATE}$"}),
+]
+MessageName = Annotated[
+    str,
+    BeforeValidator(_message),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
 ]
 Minutes = Annotated[
     int,
@@ -292,6 +315,84 @@ class TenantParameters(ListParameters):
     """A tenant."""
 
     tenant: Annotated[Name, Field(description="The tenant's masked name.")]
+
+
+class RebuildParameters(NoParameters):
+    """What is to be recomputed."""
+
+    start: Annotated[Moment, Field(description="The beginning of the range, ISO 8601 or Unix seconds.")]
+    end: Annotated[Moment | None, Field(description="The end of the range; default: now.")] = None
+    tenant: Annotated[Name | None, Field(description="A tenant's masked name; default: all tenants.")] = None
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+        """A range begins before it ends."""
+        _, problem = _range(given, now)
+        return {"start": problem} if problem else {}
+
+
+class PurgeParameters(NoParameters):
+    """What is to be forgotten."""
+
+    tenant: Annotated[Name | None, Field(description="The masked name of the tenant to forget.")] = None
+    vm: Annotated[Name | None, Field(description="The masked name of a VM of it, if only that is to be forgotten.")] = (
+        None
+    )
+    before: Annotated[
+        Moment | None, Field(description="Instead of a tenant: forget everything of all tenants before this time.")
+    ] = None
+    confirm: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="The same again: the VM's name, else the tenant's, else the time. Not for a dry run.",
+        ),
+    ] = None
+    dryRun: Annotated[bool, BeforeValidator(_flag), Field(description="Only count what would be removed.")] = False
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+        """One thing is named, and named again."""
+        problems = {}
+        if ("tenant" in given) == ("before" in given):
+            problems["tenant"] = "give either this or before, which say what to forget"
+        if "vm" in given and "tenant" not in given:
+            problems["vm"] = "is given without its tenant"
+        if (_known(_moment, given, "before") or 0) > now:
+            problems["before"] = "is in the future"
+        name = next((each for each in ("vm", "tenant", "before") if each in given), "tenant")
+        dry = given.get("dryRun", [""])[-1].strip().lower() == "true"
+        if not dry and name in given and given.get("confirm") != given[name]:
+            problems["confirm"] = f"must be the same as {name}, typed again: what is removed can't be brought back"
+        return problems
+
+
+class QuarantineParameters(NoParameters):
+    """Which refusals are asked for."""
+
+    day: Annotated[Day | None, Field(description="The UTC day on which they came, as 2026-11-24; default: today.")] = (
+        None
+    )
+    page: Annotated[MessageName | None, Field(description="The nextPage of the page before.")] = None
+
+
+class QuarantinedParameters(NoParameters):
+    """A message in the quarantine."""
+
+    day: Annotated[Day, Field(description="The UTC day on which it came.")]
+    message: Annotated[MessageName, Field(description="Its name in the quarantine.")]
+
+
+class SelectionParameters(NoParameters):
+    """Which refused inputs are meant."""
+
+    day: Annotated[Day, Field(description="The UTC day on which they came.")]
+    message: Annotated[
+        MessageName | None, Field(description="Only of this message, by its name in the quarantine.")
+    ] = None
+    reason: Annotated[
+        str | None, Field(min_length=1, max_length=500, description="Only with this reason, as it is written there.")
+    ] = None
 
 
 Parameters = TypeVar("Parameters", bound=NoParameters)

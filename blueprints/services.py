@@ -1,4 +1,4 @@
-"""What the functions share: settings, tables, clock. Built at first use, once a process; none of them closes it."""
+"""What the functions share: settings, tables, dead letters, clock. Built at first use, once a process."""
 
 import logging
 import threading
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from blueprints.settings import Settings, load
 from domain.access import Caller
 from domain.samples import Horizon
+from pipeline.operations import Means
 from pipeline.queries import View
+from storage.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
 from storage.schema import DAY, schema
 from storage.tables import Tables
 
@@ -19,6 +21,7 @@ class Services:
 
     settings: Settings
     tables: Tables
+    dead_letters: DeadLetters
 
     @property
     def now(self) -> int:
@@ -34,6 +37,19 @@ class Services:
         """The timestamps that are accepted now."""
         return Horizon.at(self.now, self.settings.samples_retention_days * DAY)
 
+    def means(self, started: int, budget: float) -> Means:
+        """What a step of an operation that was asked for at a second works with, for about so many seconds."""
+        end = time.monotonic() + budget
+        return Means(
+            self.tables,
+            self.dead_letters,
+            self.horizon,
+            self.settings.reductions,
+            started,
+            self.now,
+            lambda: time.monotonic() < end,
+        )
+
 
 def build(settings: Settings) -> Services:
     """Connect the tables to the store that the settings name. Raises Unavailable.
@@ -44,13 +60,20 @@ def build(settings: Settings) -> Services:
     if settings.sqlite_path is not None:
         from storage.sqlite import SqliteDocuments  # noqa: PLC0415
 
-        return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)))
+        return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)), _dead_letters(settings))
     from storage.cosmos import Account, CosmosDocuments  # noqa: PLC0415
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else a line for every request to the store, paid for by size
     key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
     account = Account(str(settings.cosmos_endpoint), settings.cosmos_database, key)
-    return Services(settings, Tables(CosmosDocuments(account, tables)))
+    return Services(settings, Tables(CosmosDocuments(account, tables)), _dead_letters(settings))
+
+
+def _dead_letters(settings: Settings) -> DeadLetters:
+    if settings.queue_connection or settings.queue_namespace:
+        key = settings.queue_connection.get_secret_value() if settings.queue_connection else None
+        return ServiceBusDeadLetters(settings.queue_name, key, settings.queue_namespace)
+    return FolderDeadLetters(settings.queue_folder) if settings.queue_folder else NoDeadLetters()
 
 
 _lock = threading.Lock()

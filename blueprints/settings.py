@@ -1,7 +1,7 @@
 """The app's settings: one typed object, read from the environment when it is built, and from nowhere else.
 
-Trigger attributes name two more that the Functions host resolves itself: ``AVERAGING_SCHEDULE`` (NCRONTAB) and
-``QUEUE_NAME``, besides the connection ``ServiceBusConnection``.
+Trigger attributes name one more that the Functions host resolves itself, ``AVERAGING_SCHEDULE`` (NCRONTAB), besides
+``QUEUE_NAME`` and the connection ``ServiceBusConnection``.
 """
 
 import json
@@ -37,6 +37,19 @@ class Settings(BaseSettings):
     cosmos_key: Annotated[
         SecretStr | None, Field(description="The account's key: for emulators. Without it, identity is used.")
     ] = None
+    queue_name: Annotated[str, Field(min_length=1, description="The queue's name.")] = "samples"
+    queue_connection: Annotated[
+        SecretStr | None,
+        Field(validation_alias="ServiceBusConnection", description="The connection string of the queue's namespace."),
+    ] = None
+    queue_namespace: Annotated[
+        str | None,
+        Field(
+            validation_alias="ServiceBusConnection__fullyQualifiedNamespace",
+            description="Instead of a connection string: the namespace, which is reached by identity.",
+        ),
+    ] = None
+    queue_folder: Annotated[Path | None, Field(description="The local host's queue: a folder.")] = None
     samples_retention_days: Annotated[
         int, Field(ge=1, le=3650, description="How long samples and rollups are kept; older samples are refused.")
     ] = 30

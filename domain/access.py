@@ -5,7 +5,7 @@ the fleet; a *machine*, such as a metrics scraper, sees the fleet and no tenant.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.errors import NotAllowed
@@ -15,10 +15,14 @@ Role = Literal["operator", "tenant", "machine"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. ``tenant`` is the masked name of a tenant's caller's own tenant, and None for the others."""
+    """Who asks. ``tenant`` is the masked name of a tenant's caller's own tenant, and None for the others.
+
+    ``name`` is for records: how the platform calls them.
+    """
 
     role: Role
     tenant: str | None = None
+    name: str = field(default="a holder of a function key", compare=False)
 
     def sees(self, tenant: str) -> bool:
         """Tell whether this caller may see a tenant, named exactly."""

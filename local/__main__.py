@@ -10,15 +10,17 @@ import gc
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from blueprints.endpoints import ENDPOINTS
 from blueprints.services import close
 from local.edge import this_machine
 from local.host import Host, resolve
 from local.platform import Platform
-from local.queue import FolderQueue
+from local.routes import Route
 from local.worker import FunctionFailed
 
 FOLDER = Path(__file__).parent.parent
@@ -62,8 +64,7 @@ async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
 
 
 async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
-    queue = FolderQueue(data / "queue")
-    host = await Host.load(FOLDER, queue, platform)
+    host = await Host.load(FOLDER, data, platform)
     # What is loaded by now stays: else each full collection looks through all of it, while requests wait.
     gc.collect()
     gc.freeze()
@@ -86,7 +87,10 @@ def _announce(host: Host, port: int, vms: int) -> None:
         "",
         f"Spot PC Insights runs at {address}/   (a development host: one process)",
         "",
-        *[f"  GET {address}/{'' if route.template.startswith('{') else route.template}" for route in host.routes],
+        *[
+            f"  {_method(route):5}{address}/{'' if route.template.startswith('{') else route.template}"
+            for route in host.routes
+        ],
         "",
         f"  access      {_access(host.platform)}",
         f"  averaging   {resolve(str(host.of_type('timerTrigger')[0].trigger['schedule']))}  (seconds first, UTC)",
@@ -103,6 +107,10 @@ def _announce(host: Host, port: int, vms: int) -> None:
     print("\n".join([*lines, "", "Ctrl-C ends it; the next start goes on.", ""]), flush=True)
 
 
+def _method(route: Route) -> str:
+    return next((each.methods[0] for each in ENDPOINTS if each.name == route.function.name), "GET")
+
+
 def _access(platform: Platform) -> str:
     keys = "function keys are asked for (KEYS)" if platform.keys else "no keys (KEYS sets some)"
     if platform.principals is None:
@@ -116,6 +124,7 @@ def main() -> int:
     data = Path(os.environ.get("DATA") or ".local").resolve()
     if not os.environ.get("COSMOS_ENDPOINT"):
         os.environ.setdefault("SQLITE_PATH", str(data / "store.db"))
+    os.environ.setdefault("QUEUE_FOLDER", str(data / "queue"))
     for name, value in LOCAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
@@ -132,7 +141,7 @@ def main() -> int:
     except FunctionFailed as error:
         print(f"the app can't be loaded: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         print(f"can't start on port {port} with data in {data}: {error}", file=sys.stderr)
         return 1
     return 0

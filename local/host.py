@@ -1,4 +1,4 @@
-"""The development host: serves the app's HTTP triggers, fires its timers and feeds its queue trigger.
+"""The development host: serves the app's HTTP triggers, fires its timers, feeds its queue trigger, runs orchestrations.
 
 It does what the Functions host does for these, as far as this app needs it, on one instance; where that one answers a
 request itself (no such route, no key), it says so with an empty body, and this one as the app says its problems.
@@ -23,6 +23,8 @@ from aiohttp.http_exceptions import BadHttpMessage
 from croniter import croniter
 
 from blueprints.problems import problem
+from local import webhooks
+from local.durable import MOST_ACTIVITIES, TaskHub
 from local.platform import SESSION, SIGN_IN, SIGN_OUT, Platform
 from local.queue import FolderQueue
 from local.routes import Route, match, routes
@@ -43,11 +45,13 @@ _SETTING = re.compile(r"%(\w+)%")
 class Host:
     """The app of a folder, running on one port with one data folder."""
 
-    def __init__(self, worker: Worker, queue: FolderQueue, platform: Platform, host_json: Mapping[str, Any]) -> None:
-        """Take the loaded app; ``host_json`` is its host.json."""
+    def __init__(self, worker: Worker, data: Path, platform: Platform, host_json: Mapping[str, Any]) -> None:
+        """Take the loaded app; ``host_json`` is its host.json. Raises OSError."""
         extensions = host_json.get("extensions", {})
         self.worker = worker
-        self.queue = queue
+        self.queue = FolderQueue(data / "queue")
+        most = int(extensions.get("durableTask", {}).get("maxConcurrentActivityFunctions", MOST_ACTIVITIES))
+        self.hub = TaskHub(data / "durable.db", worker, most)
         self.platform = platform
         self.routes: list[Route] = routes(
             worker.functions.values(), extensions.get("http", {}).get("routePrefix", "api")
@@ -57,9 +61,9 @@ class Host:
         self._reported: set[Path] = set()
 
     @classmethod
-    async def load(cls, folder: Path, queue: FolderQueue, platform: Platform) -> "Host":
-        """Load the app of a folder. Raises FunctionFailed."""
-        return cls(await Worker.load(folder), queue, platform, json.loads((folder / "host.json").read_text()))
+    async def load(cls, folder: Path, data: Path, platform: Platform) -> "Host":
+        """Load the app of a folder, with a folder for its data. Raises FunctionFailed and OSError."""
+        return cls(await Worker.load(folder), data, platform, json.loads((folder / "host.json").read_text()))
 
     def of_type(self, kind: str) -> list[Function]:
         """Return the functions with this type of trigger."""
@@ -75,6 +79,8 @@ class Host:
         tasks: list[asyncio.Task[None]] = []
         try:
             await web.TCPSite(runner, "127.0.0.1", port).start()
+            self.worker.durable_client = webhooks.client_binding(f"http://127.0.0.1:{port}", self.hub.key)
+            self.hub.resume()
             tasks += [asyncio.create_task(self._fire(timer)) for timer in self.of_type("timerTrigger")]
             tasks += [asyncio.create_task(self._feed(trigger)) for trigger in self.of_type("serviceBusTrigger")]
             yield
@@ -82,11 +88,14 @@ class Host:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.hub.close()
             await runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.Response:
         if self.platform.principals is not None and request.path in (SIGN_IN, SIGN_OUT):
             return self._sign(request)
+        if (answer := await webhooks.answer(request, self.hub)) is not None:
+            return answer
         found = match(self.routes, request.method, request.rel_url.raw_path)
         if found is None:
             return _refusal(HTTPStatus.NOT_FOUND, "there is no such path, or not for this method")
@@ -97,7 +106,7 @@ class Host:
         if not route.anonymous and not self.platform.admits(route.function.name, headers, query):
             return _refusal(HTTPStatus.UNAUTHORIZED, "send a function key as the header x-functions-key")
         try:
-            answer = await self.worker.http(
+            returned = await self.worker.http(
                 route.function,
                 request.method,
                 url,
@@ -108,7 +117,7 @@ class Host:
         except FunctionFailed as error:
             log.error("%s failed: %s", route.function.name, error)  # noqa: TRY400  (it has logged its trace itself)
             return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the function failed; the log says why")
-        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+        return web.Response(status=returned.status, headers=returned.headers, body=returned.body)
 
     def _sign(self, request: web.Request) -> web.Response:
         """Sign somebody in or out, as the platform does in front of an app."""

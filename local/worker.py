@@ -125,6 +125,8 @@ class Worker:
 
     def __init__(self, functions: Mapping[str, Function]) -> None:
         self.functions = functions
+        self.durable_client = ""
+        """What functions with a durable client are given: where to reach the task hub, as JSON (local.durable)."""
 
     @classmethod
     async def load(cls, folder: Path) -> "Worker":
@@ -181,11 +183,26 @@ class Worker:
         }
         await self._invoke(function, _OneOf(collection_bytes=_Fields(bytes=list(bodies))), metadata)
 
+    async def orchestrate(self, function: Function, context: str) -> Any:
+        """Replay an orchestrator on a history; return its state. Raises FunctionFailed, also where it has failed."""
+        returned = await self._invoke(function, _OneOf(string=context), {})
+        state = json.loads(returned.json)
+        return json.loads(state) if isinstance(state, str) else state
+
+    async def activity(self, function: Function, asked: str) -> str:
+        """Do an activity; input and result are JSON. Raises FunctionFailed."""
+        returned = await self._invoke(function, _OneOf(json=asked), {})
+        return str(returned.json)
+
     async def _invoke(self, function: Function, data: _OneOf, metadata: Mapping[str, _OneOf]) -> Any:
+        clients = (each["name"] for each in function.bindings if each["type"].lower() == "durableclient")
         invocation = _Fields(
             invocation_id=str(uuid.uuid4()),
             function_id=function.function_id,
-            input_data=[_Parameter(name=function.trigger["name"], data=data)],
+            input_data=[
+                _Parameter(name=function.trigger["name"], data=data),
+                *(_Parameter(name=name, data=_OneOf(string=self.durable_client)) for name in clients),
+            ],
             trigger_metadata=dict(metadata),
             trace_context=_Fields(trace_parent="", trace_state="", attributes={}),
             retry_context=_Fields(retry_count=0, max_retry_count=0),

@@ -8,9 +8,9 @@ what is stored, so any step may be done twice, by anyone, in any overlap: a targ
 written only with its etag, so an old result can't stay over a new one.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
@@ -53,21 +53,22 @@ class Averaged:
 async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) -> Averaged:
     """Work off dirty marks, newest window first, so that after an outage charts are current at once.
 
-    Begins no other window when no time is left; what it leaves is for the next run. Raises Unavailable; what is done by
-    then stays done.
+    Begins no other window when no time is left; what it leaves is for the next run, or for a catch-up
+    (pipeline.rebuild). Raises Unavailable; what is done by then stays done.
     """
-    done = windows = rows = 0
+    done = left = windows = rows = 0
     with metered() as meter:
-        marks = await tables.marks()
-        newest_first = sorted(marks, key=lambda mark: -mark.value.window)
-        for window, group in groupby(newest_first, key=lambda mark: mark.value.window):
+        marked = Counter(mark.value.window for mark in await tables.marks())
+        for window in sorted(marked, reverse=True):
             if not time_left():
-                break
-            some = list(group)
-            rows += await average_window(tables, window, some)
-            windows += 1
-            done += len(some)
-    return Averaged(done, len(marks) - done, windows, rows, meter.units)
+                left += marked[window]
+                continue
+            # As they are now: another run may have worked them off since.
+            if marks := await tables.marks(window):
+                rows += await average_window(tables, window, marks)
+                windows += 1
+                done += len(marks)
+    return Averaged(done, left, windows, rows, meter.units)
 
 
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> int:
@@ -97,6 +98,8 @@ async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
         counters.clear()
         series: list[Mapping[str, Sequence[float | None]]] = []
         async for vm_window in tables.vm_windows(tenant, window):
+            if not vm_window.series:  # emptied, and about to be removed (pipeline.purge)
+                continue
             series.append(vm_window.series)
             newest = _newest(window, vm_window.series.values())
             vms.append(Entry(vm_window.vm, newest, vm_window.dimensions))
@@ -125,12 +128,17 @@ async def _merge_branch(tables: Tables, branch: Node, window: int) -> None:
 async def _bring_up_to_date(
     tables: Tables, node: Node, window: int, derive: Callable[[], Awaitable[Rollup]]
 ) -> set[str]:
-    """Write a node's rollup, derived from what is below it, if it changed; return its counters before and now."""
+    """Write a node's rollup, derived from what is below it, if it changed; return its counters before and now.
+
+    Where nothing is below it any more, it goes.
+    """
     while True:
         stored = await tables.rollup(node, window)
         rollup = await derive()
         try:
-            while stored is None or stored.value != rollup:
+            if stored and not rollup:
+                await tables.delete_rollup(node, window, stored.etag)
+            while rollup and (stored is None or not stored.current or stored.value != rollup):
                 try:
                     await tables.write_rollup(node, window, rollup, stored.etag if stored else None)
                     break

@@ -6,9 +6,10 @@ Unavailable, and the whole batch comes again: storing it once more changes nothi
 
 import base64
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain import wire
@@ -18,10 +19,7 @@ from domain.samples import MOST_COUNTERS, Collected, Horizon, Refused, VmWindow,
 from pipeline.concurrency import in_turns, together
 from storage.charges import metered
 from storage.documents import Conflict
-from storage.tables import Mark, QuarantinedMessage, Tables
-
-KEPT_CHARACTERS = 500_000
-"""How much refused input goes into one document of the quarantine (Cosmos DB takes 2 MB); a single one is cut there."""
+from storage.tables import KEPT_CHARACTERS, Mark, QuarantinedMessage, RefusedInput, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,7 @@ async def ingest(
         stored = await together(_store(tables, window) for window in batch.windows.values())
         batch.refused += [_no_room(excess, messages[0].received) for _, excess in stored if excess]
         await together(_quarantine(tables, message, refused) for message, refused in batch.refused)
-        marks = dict.fromkeys(Mark(window.tenant, window.window) for window in batch.windows.values())
-        await together(tables.mark(mark) for mark in marks)
+        await _mark(tables, batch)
     return Ingested(
         len(messages),
         batch.samples,
@@ -105,6 +102,84 @@ async def ingest(
         sum(len(refused) for _, refused in batch.refused),
         meter.units,
     )
+
+
+async def reingest(
+    tables: Tables,
+    quarantined: QuarantinedMessage,
+    horizon: Horizon,
+    overrides: Mapping[str, Reduction] | None = None,
+) -> tuple[int, int]:
+    """Try once more what was refused of a message; return how many inputs were accepted now, and how many not.
+
+    What is accepted leaves the quarantine when it is stored and marked; the rest stays, with its reason of now.
+    """
+    inputs = await tables.quarantined_inputs(quarantined)
+    remaining: list[RefusedInput] = []
+    for body, of in _bodies(inputs, remaining):
+        batch = _Batch()
+        await in_turns(batch.read([Message(body, quarantined.message_id, quarantined.received)], horizon, overrides))
+        stored = await together(_store(tables, window) for window in batch.windows.values())
+        await _mark(tables, batch)
+        batch.refused += [_no_room(excess, quarantined.received) for _, excess in stored if excess]
+        for message, refused in batch.refused:
+            same = len(of) if message.body is body else 0
+            remaining += [
+                replace(of[each.position], reason=each.reason)
+                if each.position < same
+                else RefusedInput(each.position, each.reason, wire.as_text(each.value))
+                for each in refused
+            ]
+    if not remaining:
+        await tables.drop_quarantined(quarantined)
+    elif remaining != inputs:
+        await tables.quarantine(replace(quarantined, reasons=reasons_of(remaining)), remaining)
+    return max(0, len(inputs) - len(remaining)), len(remaining)
+
+
+def _bodies(
+    inputs: Sequence[RefusedInput], remaining: list[RefusedInput]
+) -> Iterator[tuple[bytes, Sequence[RefusedInput]]]:
+    """Yield messages made of refused inputs, with these in the order in which they stand there.
+
+    A message that was refused as a whole is yielded as it came, with itself if it is still unreadable. What was cut
+    off, so that nothing can be made of it, goes to ``remaining``.
+    """
+    elements: list[RefusedInput] = []
+    size = 0
+    for each in inputs:
+        try:
+            whole = whole_of(json.loads(each.input))
+        except ValueError:
+            remaining.append(each)
+            continue
+        if whole is not None:
+            yield whole, [each] if _unreadable(whole) else []
+            continue
+        if elements and size + len(each.input) > wire.MAX_BYTES // 2:
+            yield _as_message(elements), elements
+            elements, size = [], 0
+        elements.append(each)
+        size += len(each.input)
+    if elements:
+        yield _as_message(elements), elements
+
+
+def _as_message(elements: Iterable[RefusedInput]) -> bytes:
+    return f'{{"metrics":[{",".join(each.input for each in elements)}]}}'.encode()
+
+
+def _unreadable(body: bytes) -> bool:
+    try:
+        wire.decode(body)
+    except BadMessage:
+        return True
+    return False
+
+
+async def _mark(tables: Tables, batch: _Batch) -> None:
+    marks = dict.fromkeys(Mark(window.tenant, window.window) for window in batch.windows.values())
+    await together(tables.mark(mark) for mark in marks)
 
 
 async def _store(tables: Tables, window: VmWindow) -> tuple[bool, VmWindow | None]:
@@ -142,30 +217,31 @@ def _no_room(excess: VmWindow, received: int) -> tuple[Message, Sequence[Refused
 
 async def _quarantine(tables: Tables, message: Message, refused: Sequence[Refused]) -> None:
     """Keep the refused inputs of a message, and how many there are for each reason."""
-    reasons: dict[str, int] = {}
-    for each in refused:
-        reasons[each.reason] = reasons.get(each.reason, 0) + 1
     digest = hashlib.sha256(message.body).hexdigest()[:32]
-    summary = QuarantinedMessage(digest, message.message_id, message.received, reasons)
-    await tables.quarantine(summary, _inputs(refused))
+    summary = QuarantinedMessage(digest, message.message_id, message.received, reasons_of(refused))
+    inputs = (RefusedInput(each.position, each.reason, wire.as_text(each.value)) for each in refused)
+    await tables.quarantine(summary, inputs)
 
 
-def _inputs(refused: Sequence[Refused]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield documents of refused inputs, grouped by reason: each by the position of its first input."""
-    by_reason = sorted(refused, key=lambda each: (each.reason, each.position))
-    for reason, group in groupby(by_reason, key=lambda each: each.reason):
-        inputs: list[dict[str, Any]] = []
-        size = 0
-        for each in group:
-            text = wire.as_text(each.value)[:KEPT_CHARACTERS]
-            if inputs and size + len(text) > KEPT_CHARACTERS:
-                yield inputs[0]["position"], {"reason": reason, "inputs": inputs}
-                inputs, size = [], 0
-            inputs.append({"position": each.position, "input": text})
-            size += len(text)
-        yield inputs[0]["position"], {"reason": reason, "inputs": inputs}
+def reasons_of(refused: Iterable[Refused | RefusedInput]) -> Mapping[str, int]:
+    """Return how many inputs there are for each reason."""
+    return Counter(each.reason for each in refused)
 
 
 def _whole(body: bytes) -> dict[str, Any]:
     """What is kept of an unreadable message: its bytes in base64, cut off where they are too many for a document."""
     return {"bytes": len(body), "base64": base64.b64encode(body[: KEPT_CHARACTERS // 2]).decode("ascii")}
+
+
+def whole_of(kept: Any) -> bytes | None:
+    """Return the message of which ``kept`` is what :func:`_whole` says. None: it is no whole message.
+
+    Raises ValueError where its end was cut off.
+    """
+    match kept:
+        case {"bytes": int(length), "base64": str(text), **rest} if not rest:
+            body = base64.b64decode(text, validate=True)
+            if len(body) != length:
+                raise ValueError("cut off")
+            return body
+    return None

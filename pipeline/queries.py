@@ -239,8 +239,8 @@ async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: s
     A name may be given with blanks where it has plus signs, as a URL's query is often decoded. A tenant that the
     caller may not see is a tenant that has never been seen.
     """
-    tenant = await _tenant(tables, tenant, view)
-    vm = (await _known(tables, vms_of(tenant), vm, "VM of this tenant")).name
+    tenant = await tenant_named(tables, tenant, view)
+    vm = await vm_named(tables, tenant, vm)
     span, charts = await _charts(tables, question, view)
     of_vm, of_tenant = await _beside(tables, tenant, vm, charts)
     items: list[TenantItem] = []
@@ -254,7 +254,7 @@ async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: s
 
 async def get_samples(tables: Tables, question: SamplesQuestion, position: Position | None, view: View) -> SamplesPage:
     """Return the page of samples that begins at a position (None: the first). Raises NeverSeen as above."""
-    tenant = await _tenant(tables, question.tenant, view)
+    tenant = await tenant_named(tables, question.tenant, view)
     vm = (await _known(tables, vms_of(tenant), question.vm, "VM of this tenant")).name if question.vm else None
     keys = frozenset((await _counters(tables, question.keys, view)) if question.keys else ())
     span = Span.fixed(question.start, view.now if question.end is None else question.end)
@@ -315,7 +315,7 @@ async def list_tenants(tables: Tables, view: View) -> list[TenantListItem]:
 
 async def list_vms(tables: Tables, tenant: str, view: View) -> list[VmItem]:
     """Return the VMs of a tenant, by name. Raises NeverSeen."""
-    name = await _tenant(tables, tenant, view)
+    name = await tenant_named(tables, tenant, view)
     items = []
     for entry in await _sorted_entries(tables, vms_of(name)):
         known = entry.dimensions or Dimensions()
@@ -346,7 +346,7 @@ async def status(tables: Tables, view: View) -> Status:
     newest = await newest_minute(tables)
     marks = await tables.marks()
     reasons: Counter[str] = Counter()
-    for message in await tables.quarantined(utc_day(view.now)):
+    async for message in tables.quarantined(utc_day(view.now)):
         reasons.update(message.reasons)
     return Status(
         newest,
@@ -481,7 +481,7 @@ def _records(window: VmWindow, keys: Collection[str], span: Span) -> list[Sample
     ]
 
 
-async def _tenant(tables: Tables, name: str, view: View) -> str:
+async def tenant_named(tables: Tables, name: str, view: View) -> str:
     """Return a tenant's name as it is written. Raises NeverSeen, for one that the caller may not see as well."""
     own = view.caller.tenant
     if own in _spellings(name):
@@ -489,6 +489,11 @@ async def _tenant(tables: Tables, name: str, view: View) -> str:
     elif view.caller.role != "operator":
         raise _never_seen("tenant", name)
     return (await _known(tables, TENANTS, name, "tenant")).name
+
+
+async def vm_named(tables: Tables, tenant: str, name: str) -> str:
+    """Return the name of a tenant's VM as it is written. Raises NeverSeen."""
+    return (await _known(tables, vms_of(tenant), name, "VM of this tenant")).name
 
 
 async def _counters(tables: Tables, keys: Sequence[str], view: View) -> dict[str, int]:

@@ -14,6 +14,7 @@ REPORT = "report"
 MARKS = "marks"
 CATALOGUE = "catalogue"
 QUARANTINE = "quarantine"
+OPERATIONS = "operations"
 
 
 PARTITION_KEY = "/pk"
@@ -55,6 +56,7 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
             "name",
             report_days * DAY,
         ),
-        Table(QUARANTINE, "UTC day; or UTC day and message", "message; or first position", samples_days * DAY),
+        Table(QUARANTINE, "UTC day; or UTC day and message", "message; or digest of inputs", samples_days * DAY),
+        Table(OPERATIONS, '"operations"', "start, the newest first, and instance", None),
     )
     return {table.name: table for table in tables}

@@ -4,29 +4,40 @@ Each table's methods stand together below. Where a caller is to write only what 
 gives a ``Stored`` with the etag and writing takes it back (None: to be created); a ``Conflict`` then says: start anew.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from domain.minutes import utc_day, window_of
+from domain.minutes import WINDOW, utc_day, window_of
 from domain.names import decode_name, encode_name
 from domain.partials import Partial
 from domain.report import ReportRow
 from domain.rollups import Node, Rollup
 from domain.samples import Dimensions, VmWindow
-from storage.documents import Document, Documents
-from storage.schema import CATALOGUE, MARKS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
+from storage.documents import Conflict, Document, Documents
+from storage.schema import CATALOGUE, MARKS, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
 
 Value = TypeVar("Value")
+
+ROLLUP_VERSION = 2
+"""The format of rollups. It is raised when partials hold something new; a rebuild then brings old rollups up to it."""
 
 COUNTERS = "counters"
 TENANTS = "tenants"
 _COUNTERS_OF = "tenants' counters"
 _DIRTY = "dirty"
+_OPERATIONS = "operations"
+_LAST = 9_999_999_999
 _NUMBER = 10
 """Digits of a second in an id, so that ids sort as numbers do (until the year 2286)."""
+
+KEPT_CHARACTERS = 500_000
+"""How much refused input goes into one document of the quarantine (Cosmos DB takes 2 MB); a single one is cut there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,8 @@ class Stored(Generic[Value]):
 
     value: Value
     etag: str
+    current: bool = True
+    """Whether it was written in the present format; else it is to be written anew though it says the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedInput:
+    """An input that was refused: its place in its message, why, and its JSON as it came (cut off where it is huge)."""
+
+    position: int
+    reason: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantinedMessage:
     """What of one message was refused: how many inputs for each reason. ``message`` is derived from its bytes."""
 
@@ -65,6 +87,29 @@ class QuarantinedMessage:
     message_id: str
     received: int
     reasons: Mapping[str, int]
+
+    @property
+    def day(self) -> str:
+        """The UTC day on which it came, under which it is kept."""
+        return utc_day(self.received)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """What an operator had done: which operation, on what, by whom, when, and what came of it.
+
+    ``state`` is "running", "done" or "failed"; ``ended`` is None while it runs. Times are Unix seconds.
+    """
+
+    instance: str
+    kind: str
+    command: Mapping[str, Any]
+    by: str
+    started: int
+    ended: int | None
+    state: str
+    figures: Mapping[str, int]
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +132,12 @@ class Tables:
         async for document in self.documents.scan(SAMPLES, partition, _numbered(window, from_vm), _number(window + 1)):
             yield _vm_window(tenant, document)
 
+    async def vm_windows_between(self, tenant: str, first: int, last: int) -> AsyncIterator[Stored[VmWindow]]:
+        """Yield all VM windows of a tenant from one window to another, both included and of the same UTC day."""
+        partition = _samples_partition(tenant, first)
+        async for document in self.documents.scan(SAMPLES, partition, _number(first), _number(last + 1)):
+            yield Stored(_vm_window(tenant, document), document.etag)
+
     async def write_vm_window(self, window: VmWindow, etag: str | None) -> None:
         """Create (etag None) or replace a VM window. Raises Conflict."""
         known = {name: value for name, value in asdict(window.dimensions).items() if value is not None}
@@ -94,12 +145,19 @@ class Tables:
         partition, document_id = _samples_partition(window.tenant, window.window), _numbered(window.window, window.vm)
         await self._write(SAMPLES, partition, document_id, body, etag)
 
+    async def delete_vm_window(self, window: VmWindow, etag: str) -> None:
+        """Remove a VM window. Raises Conflict."""
+        partition, document_id = _samples_partition(window.tenant, window.window), _numbered(window.window, window.vm)
+        await self.documents.delete(SAMPLES, partition, document_id, etag)
+
     # rollups: a window of a tenant, or of a branch of tenants, a document --------------------------------------------
 
     async def rollup(self, node: Node, window: int) -> Stored[Rollup] | None:
         """Read a node's rollup of a window."""
         document = await self.documents.read(ROLLUPS, _number(window), _node_id(node))
-        return Stored(_rollup(document), document.etag) if document else None
+        if document is None:
+            return None
+        return Stored(_rollup(document), document.etag, document.body.get("version") == ROLLUP_VERSION)
 
     async def rollups_below(self, branch: Node, window: int) -> list[Rollup]:
         """Return the rollups that make up a branch's (or the fleet's), in the order of their ids."""
@@ -109,7 +167,12 @@ class Tables:
 
     async def write_rollup(self, node: Node, window: int, rollup: Rollup, etag: str | None) -> None:
         """Create (etag None) or replace a rollup. Raises Conflict."""
-        await self._write(ROLLUPS, _number(window), _node_id(node), {"series": rollup}, etag)
+        body = {"version": ROLLUP_VERSION, "series": rollup}
+        await self._write(ROLLUPS, _number(window), _node_id(node), body, etag)
+
+    async def delete_rollup(self, node: Node, window: int, etag: str) -> None:
+        """Remove a rollup that no sample stands behind any more. Raises Conflict."""
+        await self.documents.delete(ROLLUPS, _number(window), _node_id(node), etag)
 
     # report: a counter's window a document, which holds its rows as plain records ------------------------------------
 
@@ -123,6 +186,26 @@ class Tables:
         document = await self.documents.read(REPORT, key, _number(window))
         return Stored(_report_rows(document), document.etag) if document else None
 
+    async def report_windows(self, key: str, before: int) -> AsyncIterator[Stored[int]]:
+        """Yield the windows before a second of which a counter has rows, oldest first."""
+        async for document in self.documents.scan(REPORT, key, to_id=_number(before)):
+            yield Stored(int(document.id), document.etag)
+
+    async def newest_row(self, key: str, not_after: int) -> int | None:
+        """Return a counter's newest minute up to a second, or None where it has none."""
+        reach = WINDOW
+        while True:
+            from_id = _number(max(window_of(not_after) - reach, 0))
+            rows = [
+                row
+                async for doc in self.documents.scan(REPORT, key, from_id, _number(not_after + 1))
+                for row in _report_rows(doc)
+                if row.timestamp <= not_after
+            ]
+            if rows or reach > not_after:
+                return rows[-1].timestamp if rows else None
+            reach *= 16
+
     async def write_report_window(self, key: str, window: int, rows: Sequence[ReportRow], etag: str | None) -> None:
         """Create (etag None) or replace a counter's rows of a window. Raises Conflict."""
         body = {"rows": [_report_record(row) for row in rows], "shares": [[row.largest, row.second] for row in rows]}
@@ -134,10 +217,11 @@ class Tables:
 
     # marks -------------------------------------------------------------------------------------------------------
 
-    async def marks(self) -> list[Stored[Mark]]:
-        """Return all dirty marks, oldest window first."""
+    async def marks(self, window: int | None = None) -> list[Stored[Mark]]:
+        """Return all dirty marks, or those of a window: oldest window first."""
         marks = []
-        async for document in self.documents.scan(MARKS, _DIRTY):
+        ids = () if window is None else (_number(window), _number(window + 1))
+        async for document in self.documents.scan(MARKS, _DIRTY, *ids):
             window, tenant = _split_number(document.id)
             marks.append(Stored(Mark(tenant, window), document.etag))
         return marks
@@ -184,32 +268,82 @@ class Tables:
             body["dimensions"] = asdict(entry.dimensions)
         await self._write(CATALOGUE, kind, encode_name(entry.name), body, etag)
 
+    async def delete_entry(self, kind: str, name: str, etag: str) -> None:
+        """Remove an entry. Raises Conflict."""
+        await self.documents.delete(CATALOGUE, kind, encode_name(name), etag)
+
+    async def delete_counters_of(self, tenant: str, etag: str) -> None:
+        """Remove the counters of a tenant. Raises Conflict."""
+        await self.documents.delete(CATALOGUE, _COUNTERS_OF, encode_name(tenant), etag)
+
     # quarantine: a message's reasons in one small document, its inputs beside it ------------------------------------
 
-    async def quarantine(self, message: QuarantinedMessage, inputs: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-        """Keep what was refused of a message: documents of inputs by first position, then the message's own.
+    async def quarantine(self, message: QuarantinedMessage, inputs: Iterable[RefusedInput]) -> None:
+        """Keep what was refused of a message, in place of what is kept of it already.
 
-        The same message again overwrites itself.
+        The inputs' documents are named by what they hold, and old ones go only when the new are there: so the same
+        message again overwrites itself, and a crash in between leaves no input out.
         """
-        day = utc_day(message.received)
-        for position, body in inputs:
-            await self.documents.upsert(QUARANTINE, f"{day}_{message.message}", f"{position:06d}", body)
+        partition = _inputs_partition(message)
+        documents = {_digest(body): body for body in _in_documents(inputs)}
+        for document_id, body in documents.items():
+            await self.documents.upsert(QUARANTINE, partition, document_id, body)
+        await self._remove_inputs(partition, keep=documents)
         body = {"messageId": message.message_id, "received": message.received, "reasons": message.reasons}
-        await self.documents.upsert(QUARANTINE, day, message.message, body)
+        await self.documents.upsert(QUARANTINE, message.day, message.message, body)
 
-    async def quarantined(self, day: str) -> list[QuarantinedMessage]:
-        """Return the messages of a UTC day of which something was refused."""
-        return [
-            QuarantinedMessage(
-                document.id, document.body["messageId"], document.body["received"], document.body["reasons"]
-            )
-            async for document in self.documents.scan(QUARANTINE, day)
-        ]
+    async def drop_quarantined(self, message: QuarantinedMessage) -> None:
+        """Forget what was refused of a message."""
+        await self._remove_inputs(_inputs_partition(message), keep=())
+        document = await self.documents.read(QUARANTINE, message.day, message.message)
+        if document:
+            with suppress(Conflict):  # it came again meanwhile, or somebody else dropped it
+                await self.documents.delete(QUARANTINE, message.day, message.message, document.etag)
 
-    async def quarantined_inputs(self, message: QuarantinedMessage) -> list[Mapping[str, Any]]:
-        """Return the refused inputs of a message, as they were kept."""
-        partition = f"{utc_day(message.received)}_{message.message}"
-        return [document.body async for document in self.documents.scan(QUARANTINE, partition)]
+    async def _remove_inputs(self, partition: str, keep: Container[str]) -> None:
+        async for document in self.documents.scan(QUARANTINE, partition):
+            if document.id not in keep:
+                with suppress(Conflict):
+                    await self.documents.delete(QUARANTINE, partition, document.id, document.etag)
+
+    async def quarantined(
+        self, day: str, from_message: str = "", to_message: str = "~"
+    ) -> AsyncIterator[QuarantinedMessage]:
+        """Yield the messages of a UTC day of which something was refused, or a range of them, by their names."""
+        async for document in self.documents.scan(QUARANTINE, day, from_message, to_message):
+            yield _quarantined_message(document)
+
+    async def quarantined_message(self, day: str, message: str) -> QuarantinedMessage | None:
+        """Return one message of a UTC day of which something was refused."""
+        document = await self.documents.read(QUARANTINE, day, message)
+        return _quarantined_message(document) if document else None
+
+    async def quarantined_inputs(self, message: QuarantinedMessage) -> list[RefusedInput]:
+        """Return the refused inputs of a message, in the order in which they stood in it."""
+        found: dict[tuple[int, str], RefusedInput] = {}
+        async for document in self.documents.scan(QUARANTINE, _inputs_partition(message)):
+            for each in document.body["inputs"]:
+                found[each["position"], each["input"]] = RefusedInput(
+                    each["position"], document.body["reason"], each["input"]
+                )
+        return [found[place] for place in sorted(found)]
+
+    # operations: records of what operators had done, the newest first -------------------------------------------------
+
+    async def write_operation(self, record: OperationRecord) -> None:
+        """Write down an operation; the same one (by its start and instance) overwrites what was written before."""
+        body = {name: value for name, value in asdict(record).items() if value is not None}
+        document_id = f"{_number(_LAST - record.started)}_{record.instance}"
+        await self.documents.upsert(OPERATIONS, _OPERATIONS, document_id, body)
+
+    async def operations(self, most: int) -> list[OperationRecord]:
+        """Return the newest operations."""
+        records: list[OperationRecord] = []
+        async for document in self.documents.scan(OPERATIONS, _OPERATIONS):
+            records.append(OperationRecord(**{"ended": None, **document.body}))
+            if len(records) == most:
+                break
+        return records
 
     async def _write(
         self, table: str, partition: str, document_id: str, body: Mapping[str, Any], etag: str | None
@@ -283,6 +417,35 @@ def _report_rows(document: Document) -> list[ReportRow]:
     ]
     # Some stores give 1.0 back as 1; what is a float becomes one again here.
     return msgspec.convert(rows, list[ReportRow])
+
+
+def _quarantined_message(document: Document) -> QuarantinedMessage:
+    body = document.body
+    return QuarantinedMessage(document.id, body["messageId"], body["received"], body["reasons"])
+
+
+def _inputs_partition(message: QuarantinedMessage) -> str:
+    return f"{message.day}_{message.message}"
+
+
+def _in_documents(inputs: Iterable[RefusedInput]) -> Iterator[dict[str, Any]]:
+    """Yield bodies of documents that hold refused inputs, each of one reason and of a size that a document may have."""
+    by_reason = sorted(inputs, key=lambda each: (each.reason, each.position))
+    for reason, group in groupby(by_reason, key=lambda each: each.reason):
+        some: list[dict[str, Any]] = []
+        size = 0
+        for each in group:
+            text = each.input[:KEPT_CHARACTERS]
+            if some and size + len(text) > KEPT_CHARACTERS:
+                yield {"reason": reason, "inputs": some}
+                some, size = [], 0
+            some.append({"position": each.position, "input": text})
+            size += len(text)
+        yield {"reason": reason, "inputs": some}
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(body)).hexdigest()[:32]
 
 
 def _entry(document: Document) -> Stored[Entry]:

@@ -23,6 +23,7 @@ var containers = [
   { name: 'marks', ttl: -1 }
   { name: 'catalogue', ttl: reportRetentionDays * 86400 }
   { name: 'quarantine', ttl: samplesRetentionDays * 86400 }
+  { name: 'operations', ttl: -1 }
 ]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {

@@ -39,7 +39,7 @@ def test_a_store_that_works_is_left_as_it_was(tmp_path: Path) -> None:
     code, said = check(SQLITE_PATH=str(path))
     assert code == 0
     assert "ok      settings: complete" in said
-    assert f"ok      store {path}: 6 tables written, read and cleaned" in said
+    assert f"ok      store {path}: 7 tables written, read and cleaned" in said
     assert "queue: not looked at" in said
     with sqlite3.connect(path) as store:
         assert store.execute("SELECT count(*) FROM documents").fetchone() == (0,)
@@ -99,7 +99,7 @@ class TestPeers:
         settings = {"COSMOS_ENDPOINT": account.endpoint, "COSMOS_DATABASE": "check", "COSMOS_KEY": EMULATOR_KEY}
         code, said = check(**settings)
         assert code == 0, said
-        assert f"ok      store {account.endpoint}: 6 tables" in said
+        assert f"ok      store {account.endpoint}: 7 tables" in said
 
     async def test_a_database_that_is_not_there(self, account: Account) -> None:
         settings = {"COSMOS_ENDPOINT": account.endpoint, "COSMOS_DATABASE": "nowhere", "COSMOS_KEY": EMULATOR_KEY}

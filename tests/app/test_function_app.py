@@ -51,6 +51,20 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "health": http("v1/health", "ANONYMOUS"),
     "metrics": http("metrics"),
     "api_document": http("v1/openapi.json"),
+    "rebuild": http("v1/admin/rebuild"),
+    "purge": http("v1/admin/purge"),
+    "quarantine": http("v1/admin/quarantine"),
+    "quarantined": http("v1/admin/quarantine/message"),
+    "reingest": http("v1/admin/quarantine/reingest"),
+    "drop": http("v1/admin/quarantine/drop"),
+    "dead_letters": http("v1/admin/dead-letters"),
+    "resubmit": http("v1/admin/dead-letters/resubmit"),
+    "operations": http("v1/admin/operations"),
+    "operation": {"type": "orchestrationTrigger", "name": "context"},
+    "operation_part": {"type": "orchestrationTrigger", "name": "context"},
+    "plan_operation": {"type": "activityTrigger", "name": "order"},
+    "do_step": {"type": "activityTrigger", "name": "asked"},
+    "end_operation": {"type": "activityTrigger", "name": "asked"},
     "page": file("{empty:maxlength(0)?}"),
     "page_api": file("docs"),
     "page_assets": file("assets/{*name}"),
@@ -69,8 +83,20 @@ def run_alone(code: str) -> str:
 
 def test_the_worker_library_indexes_exactly_these_functions_with_these_bindings() -> None:
     found = json.loads(run_alone(LIST_FUNCTIONS).splitlines()[-1])
-    triggers = {name: {key: bindings[0].get(key) for key in EXPECTED.get(name, ())} for name, bindings in found.items()}
+    triggers = {
+        name: {
+            key: next(binding for binding in bindings if binding["type"].endswith("Trigger")).get(key)
+            for key in EXPECTED.get(name, ())
+        }
+        for name, bindings in found.items()
+    }
     assert triggers == EXPECTED
+
+
+def test_what_starts_orchestrations_has_a_durable_client_and_nothing_else_has() -> None:
+    found = json.loads(run_alone(LIST_FUNCTIONS).splitlines()[-1])
+    clients = {name for name, bindings in found.items() if any(each["type"] == "durableClient" for each in bindings)}
+    assert clients == {"average", "rebuild", "purge", "reingest", "drop", "resubmit"}
 
 
 def test_importing_the_app_reads_no_environment_and_loads_no_sdk_of_a_service() -> None:
@@ -111,9 +137,15 @@ def referred_settings() -> set[str]:
     return {name.strip("%") for trigger in EXPECTED.values() for name in trigger.values() if "%" in str(name)}
 
 
+def setting_names() -> set[str]:
+    """The environment's names of all settings."""
+    fields = settings.Settings.model_fields.items()
+    return {str(field.validation_alias or name.upper()) for name, field in fields}
+
+
 def clear(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in settings.Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in setting_names():
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_settings_have_defaults_for_all_but_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,5 +209,5 @@ def test_each_set_up_in_the_docs_loads_through_the_settings_object(
         else:
             monkeypatch.delenv(name, raising=False)
     settings.load()
-    known = {name.upper() for name in settings.Settings.model_fields} | referred_settings()
-    assert set(SAMPLE) >= known - {"SQLITE_PATH"}
+    known = setting_names() | referred_settings()
+    assert set(SAMPLE) >= known - {"SQLITE_PATH", "QUEUE_FOLDER", "ServiceBusConnection__fullyQualifiedNamespace"}

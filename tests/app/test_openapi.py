@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import blueprints.api  # noqa: F401  (which registers them)
+import blueprints.admin  # noqa: F401  (which registers them, with blueprints.api)
 from blueprints.endpoints import ENDPOINTS
 from domain.minutes import WINDOW
 from tests.app.conftest import ROOT, Local
@@ -43,7 +43,7 @@ def test_it_names_every_endpoint_with_its_parameters(document: Any) -> None:
     assert document["openapi"].startswith("3.1.")
     assert set(document["paths"]) == {f"/{each.route}" for each in ENDPOINTS}
     for endpoint in ENDPOINTS:
-        operation = document["paths"][f"/{endpoint.route}"]["get"]
+        operation = document["paths"][f"/{endpoint.route}"]["post" if endpoint.starts else "get"]
         named = {each["name"]: each["required"] for each in operation["parameters"]}
         assert named == {name: field.is_required() for name, field in endpoint.parameters.model_fields.items()}
         assert all(each["description"] for each in operation["parameters"])

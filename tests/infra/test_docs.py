@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from blueprints.settings import Settings
 from domain.counters import COUNTERS
 from edge import agent, spoc
+from tests.app.test_function_app import setting_names
 
 ROOT = Path(__file__).parents[2]
 EDGE = (ROOT / "docs/edge.md").read_text()
@@ -28,7 +28,7 @@ def test_every_option_that_the_docs_name_exists() -> None:
 
 def test_every_setting_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme] == []
+    assert [name for name in setting_names() if f"`{name}`" not in readme] == []
 
 
 def test_links_and_pictures_of_the_docs_exist() -> None:

@@ -1,0 +1,170 @@
+"""Operations as durable orchestrations: starting one, and the functions that plan it, do its steps and end it.
+
+An orchestrator is replayed from its history, the longer the slower, so the steps are done in parts of a few, each an
+orchestration of its own. Knows Durable Functions; refuses to know what an operation does (pipeline.operations).
+"""
+
+import logging
+import typing
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import azure.durable_functions as df
+
+from blueprints.services import Services, services
+from domain.errors import Unavailable
+from pipeline.operations import Figures, Means, Operation, added, instance_of, note
+from pipeline.purge import Purge
+from pipeline.quarantine import Drop, Reingest
+from pipeline.rebuild import CatchUp, Rebuild
+from pipeline.resubmit import Resubmit
+from storage.charges import metered
+from storage.tables import OperationRecord
+
+blueprint = df.Blueprint()
+log = logging.getLogger(__name__)
+
+Order = Mapping[str, Any]
+"""What an orchestration is given: the fields of an operation's record, and no figures yet."""
+
+KINDS: Mapping[str, Callable[..., Operation]] = {
+    kind.kind: kind for kind in (Rebuild, CatchUp, Purge, Reingest, Drop, Resubmit)
+}
+PART = 6
+"""Steps that are done side by side, after which progress is told."""
+
+STEP_SECONDS = 60
+"""For how long a step that can stop in the middle goes on. The Functions host gives it ten minutes."""
+
+
+class BackOff(df.RetryOptions):  # type: ignore[misc]  # the package has no types
+    """Try again after 1, 2, 4 … seconds, at most a minute; eight times, so through an outage of minutes.
+
+    The durable extension knows these two values; the Python package does not offer them.
+    """
+
+    def to_json(self) -> dict[str, Any]:
+        """See RetryOptions."""
+        return {**super().to_json(), "backoffCoefficient": 2, "maxRetryIntervalInMilliseconds": 60_000}
+
+
+RETRY = BackOff(first_retry_interval_in_milliseconds=1000, max_number_of_attempts=8)
+
+ACTIVE = (
+    df.OrchestrationRuntimeStatus.Pending,
+    df.OrchestrationRuntimeStatus.Running,
+    df.OrchestrationRuntimeStatus.ContinuedAsNew,
+    df.OrchestrationRuntimeStatus.Suspended,
+)
+
+
+async def start(client: df.DurableOrchestrationClient, operation: Operation, by: str, now: int) -> str:
+    """Start an operation, or find the same one that runs already; return its instance's id. Raises Unavailable."""
+    instance = instance_of(operation)
+    order = OperationRecord(instance, operation.kind, asdict(operation), by, now, None, "running", {})  # type: ignore[call-overload]
+    try:
+        if not await _is_active(client, instance):
+            try:
+                await client.start_new("operation", instance, asdict(order))
+            except Exception:  # (the package raises nothing narrower)
+                if not await _is_active(client, instance):  # somebody else was first
+                    raise
+    except Exception as error:
+        raise Unavailable(f"{operation.kind} can't be started: {error}") from error
+    return instance
+
+
+async def _is_active(client: df.DurableOrchestrationClient, instance: str) -> bool:
+    return (await client.get_status(instance)).runtime_status in ACTIVE
+
+
+Turns = Generator[Any, Any, Any]
+
+
+@blueprint.orchestration_trigger("context")
+def operation(context: df.DurableOrchestrationContext) -> Turns:
+    """Plan an operation, do its steps part by part, telling how far it is, and end it."""
+    order: Order = context.get_input()
+    began = context.current_utc_datetime
+    figures: Figures = {}
+    try:
+        steps: Sequence[Any] = yield context.call_activity_with_retry("plan_operation", RETRY, order)
+        for first in range(0, len(steps), PART):
+            context.set_custom_status(progress(first, len(steps), began, context.current_utc_datetime, figures))
+            part = {"order": order, "steps": steps[first : first + PART]}
+            done: Figures = yield context.call_sub_orchestrator("operation_part", part)
+            figures = added(figures, done)
+        result: Figures = yield context.call_activity_with_retry(
+            "end_operation", RETRY, {"order": order, "figures": figures, "error": None}
+        )
+    except Exception as error:
+        failed = {"order": order, "figures": figures, "error": str(error)}
+        yield context.call_activity_with_retry("end_operation", RETRY, failed)
+        raise
+    context.set_custom_status(progress(len(steps), len(steps), began, context.current_utc_datetime, result))
+    return result
+
+
+@blueprint.orchestration_trigger("context")
+def operation_part(context: df.DurableOrchestrationContext) -> Turns:
+    """Do a few steps side by side, those again that had no time for all of it; add up what they did."""
+    asked = context.get_input()
+    steps: Sequence[Any] = asked["steps"]
+    figures: Figures = {}
+    while steps:
+        orders = [{"order": asked["order"], "step": step} for step in steps]
+        results = yield context.task_all([context.call_activity_with_retry("do_step", RETRY, each) for each in orders])
+        for result in results:
+            figures = added(figures, result["figures"])
+        steps = [step for step, result in zip(steps, results, strict=True) if result["again"]]
+    return figures
+
+
+def progress(done: int, total: int, began: datetime, now: datetime, figures: Figures) -> dict[str, Any]:
+    """Return how far an operation is, in steps; when it should be done, as far as that can be told; what it did."""
+    eta = now + (now - began) / done * (total - done) if done else None
+    return {"done": done, "total": total, "eta": eta and eta.strftime("%Y-%m-%dT%H:%M:%SZ"), **figures}
+
+
+@blueprint.activity_trigger("order")
+async def plan_operation(order: typing.Dict[str, Any]) -> list[Any]:  # noqa: UP006  (the worker wants a type that it can check)
+    """Write down that an operation runs; return its steps."""
+    shared, record = services(), OperationRecord(**order)
+    await note(shared.tables, record, shared.now)
+    steps = [dict(step) for step in await _operation(record).plan(_means(shared, record))]
+    log.info("operation planned instance=%s by=%s steps=%d", record.instance, record.by, len(steps))
+    return steps
+
+
+@blueprint.activity_trigger("asked")
+async def do_step(asked: typing.Dict[str, Any]) -> dict[str, Any]:  # noqa: UP006
+    """Do one step of an operation."""
+    shared, record = services(), OperationRecord(**asked["order"])
+    with metered() as meter:
+        done = await _operation(record).do(asked["step"], _means(shared, record))
+    told = " ".join(f"{name}={value}" for name, value in done.figures.items())
+    log.info("operation step instance=%s step=%s %s charge=%s", record.instance, asked["step"], told, meter)
+    return asdict(done)
+
+
+@blueprint.activity_trigger("asked")
+async def end_operation(asked: typing.Dict[str, Any]) -> dict[str, int]:  # noqa: UP006
+    """Conclude an operation, or note that it failed; return what it did in all."""
+    shared, record = services(), OperationRecord(**asked["order"])
+    figures: Figures = asked["figures"]
+    if asked["error"] is None:
+        figures = added(figures, await _operation(record).conclude(_means(shared, record)))
+    await note(shared.tables, replace(record, figures=figures), shared.now, figures, asked["error"])
+    told = " ".join(f"{name}={value}" for name, value in figures.items())
+    log.info("operation ended instance=%s %s error=%s", record.instance, told, asked["error"])
+    return dict(figures)
+
+
+def _operation(record: OperationRecord) -> Operation:
+    return KINDS[record.kind](**record.command)
+
+
+def _means(shared: Services, record: OperationRecord) -> Means:
+    return shared.means(record.started, STEP_SECONDS)

@@ -1,0 +1,97 @@
+"""The HTTP API of the durable extension, as far as this app and its status URLs need it: start, ask, terminate, remove.
+
+Knows paths and status codes; refuses to know how orchestrations run (local.durable).
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from local.durable import ACTIVE, TaskHub
+
+OUTSIDE = "/runtime/webhooks/durabletask/"
+"""Where the extension answers whoever has its key."""
+
+INSIDE = "/durabletask/"
+"""Where it answers the worker: in Azure nobody reaches that from outside, here the key is in the path."""
+
+HUB = "SpotPcInsights"
+AGAIN = {"Retry-After": "2"}
+
+
+def client_binding(address: str, key: str) -> str:
+    """Return what a function with a durable client is given, where the host answers at an address."""
+    instance = f"{address}{OUTSIDE}instances/INSTANCEID"
+    code = f"code={quote(key)}"
+    urls = {
+        "id": "INSTANCEID",
+        "statusQueryGetUri": f"{instance}?{code}",
+        "terminatePostUri": f"{instance}/terminate?reason={{text}}&{code}",
+        "purgeHistoryDeleteUri": f"{instance}?{code}",
+    }
+    inside = f"{address}{INSIDE}{quote(key)}/"
+    return json.dumps({"taskHubName": HUB, "creationUrls": {}, "managementUrls": urls, "rpcBaseUrl": inside})
+
+
+async def answer(request: web.Request, hub: TaskHub) -> web.Response | None:
+    """Answer a request to the extension; None: it is not for it."""
+    if request.path.startswith(OUTSIDE):
+        key, rest = request.query.get("code", ""), request.path.removeprefix(OUTSIDE)
+    elif request.path.startswith(INSIDE):
+        key, _, rest = request.path.removeprefix(INSIDE).partition("/")
+    else:
+        return None
+    if not secrets.compare_digest(key.encode(), hub.key.encode()):
+        return _answer(HTTPStatus.UNAUTHORIZED, {"message": "the key (code) is missing or wrong"})
+    match rest.strip("/").split("/"):
+        case ["orchestrators", name, instance] if request.method == "POST":
+            return await _start(request, hub, name, instance)
+        case ["instances"] if request.method == "GET":
+            return _answer(HTTPStatus.OK, hub.instances())
+        case ["instances", instance, *action]:
+            return await _one(request, hub, instance, action)
+    return _unknown()
+
+
+async def _start(request: web.Request, hub: TaskHub, name: str, instance: str) -> web.Response:
+    asked = await request.json() if request.can_read_body else None
+    try:
+        # The package sends its input as JSON inside of a JSON string.
+        started = hub.start(name, instance, asked if isinstance(asked, str) else json.dumps(asked))
+    except KeyError:
+        return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": f"there is no orchestrator {name}"})
+    if not started:
+        return _answer(HTTPStatus.CONFLICT, {"message": f"the instance {instance} runs already"})
+    return _answer(HTTPStatus.ACCEPTED, {"id": instance})
+
+
+async def _one(request: web.Request, hub: TaskHub, instance: str, action: list[str]) -> web.Response:
+    status = hub.status(instance)
+    if status is None:
+        return _answer(HTTPStatus.NOT_FOUND, {"message": f"there is no instance {instance}"})
+    match request.method, action:
+        case "GET", []:
+            active = status["runtimeStatus"] in ACTIVE
+            headers = {"Location": str(request.url), **AGAIN} if active else {}
+            return _answer(HTTPStatus.ACCEPTED if active else HTTPStatus.OK, status, headers)
+        case "POST", ["terminate"]:
+            await hub.terminate(instance, request.query.get("reason", ""))
+            return _answer(HTTPStatus.ACCEPTED, None)
+        case "DELETE", []:
+            if hub.remove(instance):
+                return _answer(HTTPStatus.OK, {"instancesDeleted": 1})
+            return _answer(HTTPStatus.CONFLICT, {"message": f"the instance {instance} has not ended"})
+    return _unknown()
+
+
+def _unknown() -> web.Response:
+    return _answer(HTTPStatus.NOT_IMPLEMENTED, {"message": "the development host does not do this"})
+
+
+def _answer(status: HTTPStatus, content: Any, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response(content, status=status, headers=headers)

@@ -1,0 +1,102 @@
+"""Operations: long work that an operator asks for, cut into steps that may each be done twice, by anyone, at any time.
+
+A kind of operation is a frozen dataclass of what is asked. It plans its steps, does one, and concludes. Knows nothing
+of who runs the steps, how often they are tried and where progress is kept (blueprints.operations).
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from domain.counters import Reduction
+from domain.minutes import WINDOW, window_of, windows_between
+from domain.queries import Span
+from domain.samples import FUTURE_TOLERANCE, Horizon
+from storage.dead_letters import DeadLetters
+from storage.tables import OperationRecord, Tables
+
+Step = Mapping[str, Any]
+"""What one step is to do, as a JSON object; each kind knows its own."""
+
+Figures = Mapping[str, int]
+"""What was done, in numbers that add up."""
+
+WINDOWS_A_STEP = 4
+"""An hour: little enough to be done again, and a month is still no more than some hundred steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What steps work with. ``started`` is when the operation was asked for, ``now`` the time (Unix seconds)."""
+
+    tables: Tables
+    dead_letters: DeadLetters
+    horizon: Horizon
+    reductions: Mapping[str, Reduction]
+    started: int
+    now: int
+    time_left: Callable[[], bool] = lambda: True
+    """Whether a step that can stop in the middle should go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a step did. ``again``: it had no time for all of it and is to be done once more."""
+
+    figures: Figures = field(default_factory=dict)
+    again: bool = False
+
+
+class Operation(Protocol):
+    """A kind of operation; its fields, all of them plain JSON, say what is asked. All methods may raise Unavailable."""
+
+    kind: ClassVar[str]
+
+    async def plan(self, means: Means) -> Sequence[Step]:
+        """Return the steps. They may be done in any order."""
+
+    async def do(self, step: Step, means: Means) -> Done:
+        """Do a step. Doing it again changes nothing more."""
+
+    async def conclude(self, means: Means) -> Figures:
+        """Do what can only be done after all steps. Doing it again changes nothing more."""
+
+
+def instance_of(operation: Operation) -> str:
+    """Return the name under which an operation runs: the same for the same question, so that it runs once at a time."""
+    asked = msgspec.json.encode(asdict(operation), order="sorted")  # type: ignore[call-overload]
+    return f"{operation.kind}-{hashlib.sha256(asked).hexdigest()[:16]}"
+
+
+def added(figures: Figures, more: Figures) -> Figures:
+    """Return figures added up."""
+    return {name: figures.get(name, 0) + more.get(name, 0) for name in {**figures, **more}}
+
+
+def earliest_window(means: Means) -> int:
+    """Return the first window of which all samples that were accepted are still there."""
+    return window_of(means.horizon.oldest - 1) + WINDOW
+
+
+def steps_of(windows: Sequence[int]) -> list[Step]:
+    """Return steps over windows, a few each."""
+    return [{"windows": list(windows[at : at + WINDOWS_A_STEP])} for at in range(0, len(windows), WINDOWS_A_STEP)]
+
+
+def windows_until(means: Means, start: int, end: int) -> range:
+    """Return the windows that hold any minute from one second to another and of which there may be samples."""
+    span = Span.fixed(max(start, earliest_window(means)), min(end, means.now + FUTURE_TOLERANCE))
+    return windows_between(span.first, span.last) if span.minutes else range(0)
+
+
+async def note(
+    tables: Tables, record: OperationRecord, now: int, figures: Figures | None = None, error: str | None = None
+) -> None:
+    """Write down that an operation runs, or (where there are figures, or an error) what has become of it."""
+    if figures is not None or error is not None:
+        state = "failed" if error else "done"
+        record = replace(record, ended=now, state=state, figures=figures or {}, error=error)
+    await tables.write_operation(record)

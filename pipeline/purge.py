@@ -1,0 +1,202 @@
+"""Purge: forget a tenant, one of its VMs, or everything before a date; and recompute what they had a part in.
+
+Of a window, first the samples' documents are emptied, then the report is averaged without them, then the empty
+documents go. So whatever dies in between, the documents that are still there say what is left to do.
+Data that comes meanwhile is new, and stays. Report rows that are older than the samples' retention can't be recomputed:
+a purge of a tenant leaves them, as averages under no name; a purge before a date removes them.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from domain.minutes import utc_day, window_of
+from domain.samples import FUTURE_TOLERANCE, VmWindow
+from pipeline.averaging import SEEN_EVERY, average_window
+from pipeline.concurrency import together
+from pipeline.ingest import reasons_of, whole_of
+from pipeline.operations import Done, Figures, Means, Step, added, steps_of, windows_until
+from storage.documents import Conflict
+from storage.schema import DAY
+from storage.tables import COUNTERS, TENANTS, Entry, Mark, RefusedInput, Stored, Tables, vms_of
+
+AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Forget ``tenant``, its ``vm``, or all tenants' data ``before`` a second: either a tenant or a second is given.
+
+    ``dry_run``: only count what would be removed. Figures are of what was found, so a step that was cut off and done
+    again counts less than it removed.
+    """
+
+    kind: ClassVar[str] = "purge"
+    tenant: str | None = None
+    vm: str | None = None
+    before: int | None = None
+    dry_run: bool = False
+
+    async def plan(self, means: Means) -> Sequence[Step]:
+        """See Operation."""
+        last = means.now + FUTURE_TOLERANCE if self.before is None else window_of(self.before) - 1
+        # Twice the retention: what is rewritten in the quarantine lives that much longer.
+        first = means.now - 2 * (means.now - means.horizon.oldest)
+        days = sorted({utc_day(second) for second in (*range(first, means.now, DAY), means.now)})
+        steps: list[Step] = steps_of(windows_until(means, 0, last))
+        steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
+        if self.before is not None:
+            steps += [{"counter": key} for key in await means.tables.entries(COUNTERS)]
+        return steps
+
+    async def do(self, step: Step, means: Means) -> Done:
+        """See Operation."""
+        match step:
+            case {"windows": windows}:
+                figures: Figures = {}
+                for window in windows:
+                    figures = added(figures, await self._window(means.tables, window))
+                return Done(figures)
+            case {"quarantined": day}:
+                return Done(await self._quarantined(means.tables, day))
+            case {"counter": key}:
+                return await self._report(means, key)
+        raise ValueError(f"no step of a purge: {step}")
+
+    async def _window(self, tables: Tables, window: int) -> Figures:
+        tenants = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
+        found = [vm_window for tenant in tenants async for vm_window in self._vm_windows(tables, tenant, window)]
+        samples = sum(len(row) - row.count(None) for each in found for row in each.value.series.values())
+        figures = {"vmWindows": len(found), "samples": samples}
+        if self.dry_run or not found:
+            return figures
+        await together((_empty(tables, each) for each in found), AT_ONCE)
+        of = {each.value.tenant for each in found}
+        await together(tables.mark(Mark(tenant, window)) for tenant in of)
+        rows = await average_window(tables, window, await tables.marks(window))
+        for tenant in sorted(of):
+            emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
+            await together((_remove(tables, each) for each in emptied), AT_ONCE)
+        return {**figures, "rows": rows}
+
+    async def _vm_windows(self, tables: Tables, tenant: str, window: int) -> AsyncIterator[Stored[VmWindow]]:
+        if self.vm is None:
+            async for each in tables.vm_windows_between(tenant, window, window):
+                yield each
+        elif stored := await tables.vm_window(tenant, self.vm, window):
+            yield stored
+
+    async def _quarantined(self, tables: Tables, day: str) -> Figures:
+        removed = 0
+        async for message in tables.quarantined(day):
+            inputs = await tables.quarantined_inputs(message)
+            kept = [each for each in inputs if not self._concerns(each)]
+            removed += len(inputs) - len(kept)
+            if self.dry_run or len(kept) == len(inputs):
+                continue
+            if kept:
+                await tables.quarantine(replace(message, reasons=reasons_of(kept)), kept)
+            else:
+                await tables.drop_quarantined(message)
+        return {"quarantined": removed}
+
+    def _concerns(self, refused: RefusedInput) -> bool:
+        """Tell whether a refused input is of whom to forget; of an unreadable message, whether it names them."""
+        if self.tenant is None:
+            return True
+        try:
+            kept: Any = json.loads(refused.input)
+            whole = whole_of(kept)
+        except ValueError:
+            return (self.vm or self.tenant) in refused.input
+        if whole is not None:
+            return (self.vm or self.tenant).encode() in whole
+        return (
+            isinstance(kept, dict)
+            and kept.get("MaskedTenantId") == self.tenant
+            and self.vm in (None, kept.get("MaskedVMName"))
+        )
+
+    async def _report(self, means: Means, key: str) -> Done:
+        """Remove a counter's report rows before the date, also those that no samples stand behind any more."""
+        removed = 0
+        async for stored in means.tables.report_windows(key, window_of(self.before or 0)):
+            if not means.time_left():
+                return Done({"reportWindows": removed}, again=True)
+            removed += 1
+            if not self.dry_run:
+                with suppress(Conflict):  # averaged anew meanwhile, and gone by that or new
+                    await means.tables.delete_report_window(key, stored.value, stored.etag)
+        return Done({"reportWindows": removed})
+
+    async def conclude(self, means: Means) -> Figures:
+        """See Operation. The catalogue: who is forgotten, and the counters' newest minutes as they are now."""
+        tables = means.tables
+        names = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
+        removed = 0
+        for tenant in names:
+            removed += await self._forget(tables, tenant)
+        if self.before is not None:
+            removed += await self._settle(tables, await tables.entries(COUNTERS))
+        return {"catalogueEntries": removed}
+
+    async def _forget(self, tables: Tables, tenant: str) -> int:
+        """Remove a tenant's VMs that are to be forgotten and, if it has no others, the tenant; count them."""
+        vms = await tables.entries(vms_of(tenant))
+        leaving = [entry for entry in vms.values() if self._leaves(entry.value)]
+        removed = sum([await self._remove_entry(tables, vms_of(tenant), entry) for entry in leaving])
+        entry = await tables.entry(TENANTS, tenant)
+        counters = await tables.counters_of(tenant)
+        if self.tenant and counters:
+            removed += await self._settle(tables, await tables.entries(COUNTERS, counters.value))
+        if len(leaving) < len(vms):
+            return removed
+        if counters and not self.dry_run:
+            with suppress(Conflict):
+                await tables.delete_counters_of(tenant, counters.etag)
+        return removed + (await self._remove_entry(tables, TENANTS, entry) if entry else 0)
+
+    def _leaves(self, vm: Entry) -> bool:
+        if self.before is not None:  # what is said of a VM's newest minute may be so far behind
+            return vm.newest + SEEN_EVERY < self.before
+        return self.vm in (None, vm.name)
+
+    async def _settle(self, tables: Tables, counters: dict[str, Stored[Entry]]) -> int:
+        """Set right which minute is each counter's newest; remove those of which no row is left, and count these."""
+        removed = 0
+        for key, entry in counters.items():
+            newest = await tables.newest_row(key, entry.value.newest)
+            if newest is None:
+                removed += await self._remove_entry(tables, COUNTERS, entry)
+            elif newest != entry.value.newest and not self.dry_run:
+                with suppress(Conflict):  # averaged anew meanwhile
+                    await tables.write_entry(COUNTERS, Entry(key, newest), entry.etag)
+        return removed
+
+    async def _remove_entry(self, tables: Tables, kind: str, entry: Stored[Entry]) -> int:
+        if not self.dry_run:
+            with suppress(Conflict):  # seen again meanwhile
+                await tables.delete_entry(kind, entry.value.name, entry.etag)
+        return 1
+
+
+async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:
+    """Take the samples out of a VM window, whatever it holds by now."""
+    window, etag = found.value, found.etag
+    while True:
+        try:
+            await tables.write_vm_window(replace(window, series={}), etag)
+        except Conflict:
+            stored = await tables.vm_window(window.tenant, window.vm, window.window)
+            if stored is None:
+                return
+            etag = stored.etag
+        else:
+            return
+
+
+async def _remove(tables: Tables, emptied: Stored[VmWindow]) -> None:
+    with suppress(Conflict):  # it has new samples, or is gone
+        await tables.delete_vm_window(emptied.value, emptied.etag)

@@ -1,0 +1,71 @@
+"""Rebuild and catch-up: rollups and report rows of many windows, recomputed from the samples.
+
+Both do what the timer does (pipeline.averaging), window by window, and may overlap with it and with ingest. A rebuild
+marks the windows of a range first; a catch-up works off the marks that are there, the oldest first, since the timer
+begins with the newest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pipeline.averaging import average_window
+from pipeline.concurrency import together
+from pipeline.operations import Done, Figures, Means, Step, steps_of, windows_until
+from storage.tables import TENANTS, Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """Recompute the minutes from ``start`` to ``end`` (Unix seconds; None: when it begins), of all tenants or of one.
+
+    Only what the samples still stand behind: a window that is older than their retention is left as it is.
+    """
+
+    kind: ClassVar[str] = "rebuild"
+    start: int
+    end: int | None = None
+    tenant: str | None = None
+
+    async def plan(self, means: Means) -> Sequence[Step]:
+        """See Operation."""
+        end = means.now if self.end is None else self.end
+        return steps_of(windows_until(means, self.start, end)[::-1])  # the newest first: most look at these
+
+    async def do(self, step: Step, means: Means) -> Done:
+        """See Operation."""
+        tables = means.tables
+        tenants = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
+        rows = 0
+        for window in step["windows"]:
+            await together(tables.mark(Mark(tenant, window)) for tenant in tenants)
+            rows += await average_window(tables, window, await tables.marks(window))
+        return Done({"windows": len(step["windows"]), "rows": rows})
+
+    async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
+        """See Operation."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Work off all dirty marks that there are."""
+
+    kind: ClassVar[str] = "catch-up"
+
+    async def plan(self, means: Means) -> Sequence[Step]:
+        """See Operation."""
+        return steps_of(sorted({mark.value.window for mark in await means.tables.marks()}))
+
+    async def do(self, step: Step, means: Means) -> Done:
+        """See Operation."""
+        windows = rows = 0
+        for window in step["windows"]:
+            if marks := await means.tables.marks(window):
+                rows += await average_window(means.tables, window, marks)
+                windows += 1
+        return Done({"windows": windows, "rows": rows})
+
+    async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
+        """See Operation."""
+        return {}
