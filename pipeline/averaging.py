@@ -64,18 +64,20 @@ async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) 
                 left += marked[window]
                 continue
             # As they are now: another run may have worked them off since.
-            if marks := await tables.marks(window):
-                rows += await average_window(tables, window, marks)
-                windows += 1
-                done += len(marks)
+            marks = await tables.marks(window)
+            rows += await average_window(tables, window, marks)
+            windows += bool(marks)
+            done += len(marks)
     return Averaged(done, left, windows, rows, meter.units)
 
 
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> int:
-    """Work off the marks of one window; return how many report rows were written."""
+    """Work off the marks of one window, if there are any; return how many report rows were written."""
+    if not marks:
+        return 0
     tenants = [mark.value.tenant for mark in marks]
-    # All of a tenant's counters and not only those that changed now: a run that died after writing the rollup has
-    # left the report to do. And those that it has no more: their rows have to go.
+    # All counters that a tenant has or had, and not only those that changed now: a run that died after writing the
+    # rollup has left the report to do, and rows of counters that it has no more have to go.
     keys: set[str] = set().union(
         *await together((_roll_up(tables, tenant, window) for tenant in tenants), ROLLUPS_AT_ONCE)
     )
@@ -89,7 +91,7 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
 
 
 async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
-    """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date; return its counters before and now."""
+    """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date; return all its counters."""
     vms: list[Entry] = []
     counters: set[str] = set()
 
@@ -108,11 +110,10 @@ async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
         return rollup
 
     keys = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
+    newest = max((vm.newest for vm in vms), default=0)
     await _enter(tables, vms_of(tenant), vms, SEEN_EVERY)
-    if vms:
-        newest = max(vm.newest for vm in vms)
-        await _enter_counters(tables, tenant, counters, newest)
-        await _enter(tables, TENANTS, [Entry(tenant, newest)])
+    keys |= await _enter_counters(tables, tenant, counters, newest)
+    await _enter(tables, TENANTS, [Entry(tenant, newest)] if vms else [])
     return keys
 
 
@@ -209,8 +210,8 @@ async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entr
     return True
 
 
-async def _enter_counters(tables: Tables, tenant: str, counters: Collection[str], newest: int) -> None:
-    """Enter the counters that a tenant has in a window, whose newest minute is given, into the tenant's own list.
+async def _enter_counters(tables: Tables, tenant: str, counters: Collection[str], newest: int) -> set[str]:
+    """Enter the counters that a tenant has in a window, whose newest minute is given, into its own list; return that.
 
     All of them share a document, so that a tenant's push costs one read and only now and then a write.
     """
@@ -218,14 +219,14 @@ async def _enter_counters(tables: Tables, tenant: str, counters: Collection[str]
         stored = await tables.counters_of(tenant)
         known = stored.value if stored else {}
         if all(newest <= known.get(key, -SEEN_EVERY) + SEEN_EVERY for key in counters):
-            return
+            return set(known)
         known.update((key, max(newest, known.get(key, 0))) for key in counters)
         kept = sorted(known, key=lambda key: (-known[key], key))[:MOST_LISTED]
         try:
             await tables.write_counters_of(tenant, {key: known[key] for key in kept}, stored.etag if stored else None)
         except Conflict:
             continue
-        return
+        return set(known)
 
 
 def _newest(window: int, rows: Collection[Sequence[object]]) -> int:

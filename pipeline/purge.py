@@ -94,7 +94,7 @@ class Purge:
             inputs = await tables.quarantined_inputs(message)
             kept = [each for each in inputs if not self._concerns(each)]
             removed += len(inputs) - len(kept)
-            if self.dry_run or len(kept) == len(inputs):
+            if self.dry_run or (kept and len(kept) == len(inputs)):
                 continue
             if kept:
                 await tables.quarantine(replace(message, reasons=reasons_of(kept)), kept)

@@ -61,9 +61,9 @@ class CatchUp:
         """See Operation."""
         windows = rows = 0
         for window in step["windows"]:
-            if marks := await means.tables.marks(window):
-                rows += await average_window(means.tables, window, marks)
-                windows += 1
+            marks = await means.tables.marks(window)
+            rows += await average_window(means.tables, window, marks)
+            windows += bool(marks)
         return Done({"windows": windows, "rows": rows})
 
     async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
