@@ -13,7 +13,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,10 +94,17 @@ class Outcome:
 class TaskHub:
     """The orchestrations of one data folder. One process has it at a time."""
 
-    def __init__(self, path: Path, worker: Worker, most_activities: int = MOST_ACTIVITIES) -> None:
-        """Open the state. Raises OSError or sqlite3.Error."""
+    def __init__(
+        self,
+        path: Path,
+        worker: Worker,
+        most_activities: int = MOST_ACTIVITIES,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Open the state. Raises OSError or sqlite3.Error. ``sleep`` is how the time of a retry is waited for."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._worker = worker
+        self._sleep = sleep
         self._store = sqlite3.connect(path, isolation_level=None)
         self._store.row_factory = sqlite3.Row
         self._store.execute("PRAGMA journal_mode = WAL")
@@ -274,7 +281,7 @@ class TaskHub:
 
     async def _outcome(self, instance: str, task: Task) -> Outcome:
         if task.due is not None:
-            await asyncio.sleep(max(0, task.due - time.time()))
+            await self._sleep(max(0, task.due - time.time()))
             return Outcome(task)
         if task.is_orchestration:
             child = task.action.get("instanceId") or f"{instance}:{task.id:x}"

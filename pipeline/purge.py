@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, ClassVar
 
 from domain.minutes import utc_day, window_of
@@ -45,7 +46,10 @@ class Purge:
         # Twice the retention: what is rewritten in the quarantine lives that much longer.
         first = means.now - 2 * (means.now - means.horizon.oldest)
         days = sorted({utc_day(second) for second in (*range(first, means.now, DAY), means.now)})
-        steps: list[Step] = steps_of(windows_until(means, 0, last))
+        windows = windows_until(means, 0, last)
+        # Of one tenant a day is a partition, and read at once.
+        by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
+        steps = by_day if self.tenant else steps_of(windows)
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
         if self.before is not None:
             steps += [{"counter": key} for key in await means.tables.entries(COUNTERS)]
@@ -55,15 +59,23 @@ class Purge:
         """See Operation."""
         match step:
             case {"windows": windows}:
-                figures: Figures = {}
-                for window in windows:
-                    figures = added(figures, await self._window(means.tables, window))
-                return Done(figures)
+                return await self._windows(means, windows)
             case {"quarantined": day}:
                 return Done(await self._quarantined(means.tables, day))
             case {"counter": key}:
                 return await self._report(means, key)
         raise ValueError(f"no step of a purge: {step}")
+
+    async def _windows(self, means: Means, windows: Sequence[int]) -> Done:
+        if self.tenant and not self.vm:
+            found = means.tables.vm_windows_between(self.tenant, windows[0], windows[-1])
+            windows = sorted({each.value.window async for each in found})
+        figures: Figures = {"vmWindows": 0, "samples": 0}
+        for window in windows:
+            if not self.dry_run and not means.time_left():
+                return Done(figures, again=True)
+            figures = added(figures, await self._window(means.tables, window))
+        return Done(figures)
 
     async def _window(self, tables: Tables, window: int) -> Figures:
         tenants = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))

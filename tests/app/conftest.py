@@ -63,6 +63,7 @@ class Local:
             **self.settings,
         }
         with (self.data.parent / f"{self.data.name}.log").open("a") as log:
+            said = log.tell()  # by earlier starts
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local"],
                 cwd=ROOT,
@@ -71,7 +72,9 @@ class Local:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-        wait_for(lambda: self.process and (self.process.poll() is not None or "Ctrl-C ends" in self.log), "the start")
+        wait_for(
+            lambda: self.process and (self.process.poll() is not None or "Ctrl-C ends" in self.log[said:]), "the start"
+        )
         return self
 
     def stop(self, number: int = signal.SIGINT) -> int:
@@ -95,6 +98,16 @@ class Local:
         kind = got.get_content_type()
         decoded = json.loads(body) if body and kind.endswith("json") and kind != "application/x-ndjson" else body
         return status, decoded, {name.lower(): value for name, value in got.items()}
+
+    def start_operation(self, path: str) -> str:
+        """Post for an operation; return the path at which it is asked how far it is."""
+        status, body, _ = self.get(path, "POST", self.operator)
+        assert status == 202, body
+        return str(body["statusQueryGetUri"]).partition(f":{self.port}")[2]
+
+    def operation_ended(self, status_path: str) -> Any:
+        """Wait until an operation has ended; return its status."""
+        return wait_for(lambda: (answer := self.get(status_path))[0] == 200 and answer[1], f"the end of {status_path}")
 
     def put(self, name: str, body: bytes) -> None:
         """Move a message into the queue."""
