@@ -46,8 +46,8 @@ class DeadLetters(Protocol):
     async def peek(self, most: int) -> Sequence[DeadLetter]:
         """Return dead letters, oldest first, and take none away."""
 
-    async def resubmit(self, before: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
-        """Put those that came to the queue before a second back into it, while there is time.
+    async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
+        """Put those that came to the queue until a second (included) back into it, while there is time.
 
         Returns how many, and whether there may be more.
         """
@@ -61,7 +61,7 @@ class NoDeadLetters:
         """See DeadLetters."""
         raise self._unknown()
 
-    async def resubmit(self, before: int, time_left: Callable[[], bool]) -> tuple[int, bool]:  # noqa: ARG002
+    async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:  # noqa: ARG002
         """See DeadLetters."""
         raise self._unknown()
 
@@ -82,11 +82,11 @@ class FolderDeadLetters:
             for came, path in self._files()[:most]
         ]
 
-    async def resubmit(self, before: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
+    async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
         """See DeadLetters. A rename can't be cut in half."""
         count = 0
         for came, path in self._files():
-            if came >= before:
+            if int(came) > until:
                 continue
             if not time_left():
                 return count, True
@@ -131,13 +131,13 @@ class ServiceBusDeadLetters:
                 found += [_dead_letter(message) for message in page]
         return found
 
-    async def resubmit(self, before: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
+    async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
         """See DeadLetters."""
         count = 0
         async with self._open() as (receiver, sender):
             while time_left():
                 received = await receiver.receive_messages(MOST_AT_ONCE, max_wait_time=WAIT_SECONDS)
-                old = [message for message in received if _second(message) < before]
+                old = [message for message in received if _second(message) <= until]
                 await _send(sender, old)
                 for message in old:
                     await receiver.complete_message(message)

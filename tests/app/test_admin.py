@@ -184,7 +184,7 @@ def test_the_timer_starts_a_catch_up_where_its_time_does_not_suffice(tmp_path_fa
         tmp_path_factory.mktemp("slow") / "data", {"AVERAGING_BUDGET_SECONDS": "1", "AVERAGING_SCHEDULE": "0 0 0 1 1 *"}
     )
     (host.data / "queue").mkdir(parents=True)
-    windows = range(WINDOW_START - 200 * WINDOW, WINDOW_START, WINDOW)
+    windows = range(WINDOW_START - 1000 * WINDOW, WINDOW_START, WINDOW)
     for number in range(4):
         records = [
             record
