@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
 MOST_AT_ONCE = 100
-WAIT_SECONDS = 5
+WAIT_SECONDS = 2
 """How long the queue may take to hand out a dead letter before there is none."""
 
 PEEK_SECONDS = 30
+PAUSE_SECONDS = 1
 LONGEST_ID = 128
 BATCH_ROOM = 1024
 """The SDK reckons a batch some bytes smaller than it sends it."""
@@ -132,18 +133,26 @@ class ServiceBusDeadLetters:
         return found
 
     async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
-        """See DeadLetters."""
+        """See DeadLetters. What somebody else holds, perhaps one who was killed, is waited for until it is let go."""
         count = 0
         async with self._open() as (receiver, sender):
             while time_left():
                 received = await receiver.receive_messages(MOST_AT_ONCE, max_wait_time=WAIT_SECONDS)
                 old = [message for message in received if _second(message) <= until]
-                await _send(sender, old)
+                try:
+                    await _send(sender, old)
+                except BaseException:
+                    await _let_go(receiver, received)
+                    raise
                 for message in old:
                     await receiver.complete_message(message)
                 count += len(old)
-                if not old:  # what came since then is let go with the link
-                    return count, False
+                await _let_go(receiver, [message for message in received if _second(message) > until])
+                if not old:
+                    oldest = await receiver.peek_messages(1, sequence_number=1, timeout=PEEK_SECONDS)
+                    if not oldest or _second(oldest[0]) > until:
+                        return count, False
+                    await asyncio.sleep(PAUSE_SECONDS)
         return count, True
 
     @asynccontextmanager
@@ -175,6 +184,15 @@ class ServiceBusDeadLetters:
 
         credential = await stack.enter_async_context(DefaultAzureCredential())
         return await stack.enter_async_context(ServiceBusClient(str(self.namespace), credential, **options))
+
+
+async def _let_go(receiver: "ServiceBusReceiver", messages: Sequence["ServiceBusReceivedMessage"]) -> None:
+    """Give up the locks of messages, as far as that is possible; else they expire."""
+    from azure.core.exceptions import AzureError  # noqa: PLC0415
+
+    for message in messages:
+        with suppress(AzureError, OSError, ValueError):
+            await receiver.abandon_message(message)
 
 
 async def _send(sender: "ServiceBusSender", messages: Sequence["ServiceBusReceivedMessage"]) -> None:

@@ -58,7 +58,7 @@ function deliver(name) {
   const from = queue(name);
   from.links = from.links.filter((link) => link.is_open());
   for (const link of from.links) {
-    if (from.ready.length && link.sendable()) {
+    if (from.ready.length && link.credit > 0 && link.sendable()) {
       if (from.ready.length > 1) setImmediate(deliver, name); // credit is counted when this one is on its way
       const stored = from.ready.shift();
       const until = Date.now() + settings.lockMs;
@@ -73,7 +73,7 @@ function deliver(name) {
 /** A delivery failed: the message comes again, in its old place, or goes to the dead letters. */
 function again(name, stored) {
   stored.deliveries += 1;
-  if (stored.deliveries >= settings.maxDeliveryCount) return bury(name, stored, "MaxDeliveryCountExceeded");
+  if (stored.deliveries >= settings.maxDeliveryCount && name !== deadLetters(name.split("/")[0])) return bury(name, stored, "MaxDeliveryCountExceeded");
   putBack(name, stored);
 }
 
@@ -131,8 +131,10 @@ container.on("sender_draining", ({ sender }) => {
   sender.set_drained(true);
   sender.connection._register();
 });
-container.on("disconnected", ({ connection }) => {
+/** A connection ends, in order or not: nothing more is sent on it. */
+for (const event of ["connection_close", "disconnected"]) container.on(event, ({ connection }) => {
   for (const [name, from] of queues) {
+    from.links = from.links.filter((link) => link.connection !== connection);
     for (const [delivery, held] of [...from.locked]) {
       if (delivery.link.connection === connection) {
         // As in the service, the lock stays until it expires.
@@ -143,13 +145,26 @@ container.on("disconnected", ({ connection }) => {
   }
 });
 
-/** Requests: tokens are taken as they are, and peeking shows nothing (to those who may listen). */
+/** Messages from a sequence number on, locked or not, as peeking answers them: each as encoded bytes. */
+function peek(name, { "from-sequence-number": from, "message-count": most }) {
+  const { ready, locked } = queue(name);
+  const all = [...ready, ...[...locked.values()].map(({ stored }) => stored)].sort((one, other) => one.sequence - other.sequence);
+  const found = all.filter(({ sequence }) => sequence >= Number(from)).slice(0, Math.min(Number(most), 20));
+  return found.map(({ message, sequence, enqueued, deliveries }) => {
+    const annotations = { ...message.message_annotations, "x-opt-sequence-number": types.wrap_long(sequence), "x-opt-enqueued-time": new Date(enqueued) };
+    return { message: types.wrap_binary(amqp.encode({ ...message, delivery_count: deliveries, message_annotations: annotations })) };
+  });
+}
+
+/** Requests: tokens are taken as they are, and peeking shows what is there to those who may listen. */
 function answer({ receiver, message, delivery, connection }) {
   const reply = replies.find((link) => link.connection === connection && link.is_open() && (link.target.address === message.reply_to || link.source.address === receiver.target.address));
   const peeks = message.application_properties?.operation === "com.microsoft:peek-message";
-  const [code, description] = !peeks ? [200, "OK"] : settings.deny.includes("listen") ? [401, "'Listen' claim(s) are required."] : [204, "No messages"];
+  const denied = peeks && settings.deny.includes("listen");
+  const messages = peeks && !denied ? peek(nameOf(receiver.target.address).replace("/$management", ""), message.body) : [];
+  const [code, description] = denied ? [401, "'Listen' claim(s) are required."] : peeks && !messages.length ? [204, "No messages"] : [200, "OK"];
   const status = { "status-code": types.wrap_int(code), statusCode: types.wrap_int(code), "status-description": description, statusDescription: description };
-  reply?.send({ correlation_id: message.message_id, to: message.reply_to, application_properties: status, body: "" });
+  reply?.send({ correlation_id: message.message_id, to: message.reply_to, application_properties: status, body: messages.length ? { messages } : "" });
   delivery.accept();
 }
 
