@@ -20,6 +20,7 @@ import orjson
 import psutil
 
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
+from benchmarks.operations import bench_operations
 from benchmarks.page import bench_page
 from benchmarks.serving import bench_serving
 from benchmarks.volumes import measure as volumes_of
@@ -249,6 +250,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "serving": bench_serving,
     "page": bench_page,
     "averaging": lambda: asyncio.run(bench_averaging()),
+    "operations": bench_operations,
     "memory": bench_memory,
     "charges": lambda: asyncio.run(bench_charges()),
     "cold": bench_cold,

@@ -9,9 +9,11 @@ import time
 import azure.durable_functions as df
 import azure.functions as func
 
+from blueprints import telemetry
 from blueprints.operations import start
 from blueprints.services import services
 from domain.errors import Unavailable
+from domain.minutes import iso
 from pipeline.averaging import average
 from pipeline.queries import age, newest_minute
 from pipeline.rebuild import CatchUp
@@ -24,26 +26,37 @@ log = logging.getLogger(__name__)
 @blueprint.function_name("average")
 @blueprint.timer_trigger(arg_name="timer", schedule="%AVERAGING_SCHEDULE%")
 @blueprint.durable_client_input("client")
-async def average_marked(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:  # noqa: ARG001
+async def average_marked(
+    timer: func.TimerRequest,  # noqa: ARG001  (the binding is named by it)
+    client: df.DurableOrchestrationClient,
+    context: func.Context,
+) -> None:
     """Average every tenant's window that changed since it was last averaged; say how old the report is then."""
     shared = services()
     end = time.monotonic() + shared.settings.averaging_budget_seconds
     with metered() as meter:
         done = await average(shared.tables, lambda: time.monotonic() < end)
         newest = await newest_minute(shared.tables)
+    telemetry.ROWS.add(done.rows)
+    telemetry.LEFT.set(done.left)
+    telemetry.CHARGE.add(meter.units, {"function": "average"})
     if done.marks or done.left:
-        log.info(
-            "averaged marks=%d left=%d windows=%d rows=%d charge=%s",
-            done.marks,
-            done.left,
-            done.windows,
-            done.rows,
-            meter,
+        told = telemetry.line(
+            "averaged",
+            invocation=context.invocation_id,
+            marks=done.marks,
+            left=done.left,
+            tenants=done.tenants,
+            windows=[iso(window) for window in done.windows],
+            rows=done.rows,
+            charge=meter,
         )
+        log.info("%s", told)
     if done.left:
         try:
             await start(client, CatchUp(), "the averaging timer", shared.now)
         except Unavailable as error:  # the next run goes on in any case
             log.warning("%s", error)
     if newest is not None:
+        telemetry.AGE.set(age(newest, shared.now))
         log.info("report ageSeconds=%d", age(newest, shared.now))  # an alert reads this (infra/modules/alerts.bicep)

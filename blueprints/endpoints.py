@@ -21,6 +21,7 @@ from blueprints.operations import start
 from blueprints.parameters import KEY_PARAMETERS, ListParameters, NoParameters, read
 from blueprints.problems import problem, problem_of
 from blueprints.services import Services, services
+from blueprints.telemetry import line
 from domain.access import OPERATOR, Caller, Role
 from domain.errors import Invalid, NotAllowed
 from pipeline.queries import View
@@ -151,7 +152,7 @@ async def _handle(
         asked = read(to.parameters, request.url, view.now)
         with metered() as meter:
             answer = await to.work(shared, view, asked)
-        log.info("answered %s caller=%s charge=%s request=%s", to.name, caller.role, meter, request_id)
+        log.info("%s", line("answered", function=to.name, caller=caller.role, charge=meter, request=request_id))
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
         if client:
             return _started(client, request, await start(client, answer, caller.name, view.now), headers)

@@ -14,8 +14,9 @@ from typing import Any
 import azure.durable_functions as df
 
 from blueprints.services import Services, services
+from blueprints.telemetry import CHARGE, ROWS, line
 from domain.errors import Unavailable
-from pipeline.operations import Figures, Means, Operation, added, instance_of, note
+from pipeline.operations import Figures, Means, Operation, added, note, record_of
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
@@ -62,8 +63,8 @@ ACTIVE = (
 
 async def start(client: df.DurableOrchestrationClient, operation: Operation, by: str, now: int) -> str:
     """Start an operation, or find the same one that runs already; return its instance's id. Raises Unavailable."""
-    instance = instance_of(operation)
-    order = OperationRecord(instance, operation.kind, asdict(operation), by, now, None, "running", {})  # type: ignore[call-overload]
+    order = record_of(operation, by, now)
+    instance = order.instance
     try:
         if not await _is_active(client, instance):
             try:
@@ -134,7 +135,7 @@ async def plan_operation(order: typing.Dict[str, Any]) -> list[Any]:  # noqa: UP
     shared, record = services(), OperationRecord(**order)
     await note(shared.tables, record, shared.now)
     steps = [dict(step) for step in await _operation(record).plan(_means(shared, record))]
-    log.info("operation planned instance=%s by=%s steps=%d", record.instance, record.by, len(steps))
+    log.info("%s", line("operation planned", instance=record.instance, by=record.by, steps=len(steps)))
     return steps
 
 
@@ -144,8 +145,9 @@ async def do_step(asked: typing.Dict[str, Any]) -> dict[str, Any]:  # noqa: UP00
     shared, record = services(), OperationRecord(**asked["order"])
     with metered() as meter:
         done = await _operation(record).do(asked["step"], _means(shared, record))
-    told = " ".join(f"{name}={value}" for name, value in done.figures.items())
-    log.info("operation step instance=%s step=%s %s charge=%s", record.instance, asked["step"], told, meter)
+    ROWS.add(done.figures.get("rows", 0))
+    CHARGE.add(meter.units, {"function": record.kind})
+    log.info("%s", line("operation step", instance=record.instance, step=asked["step"], **done.figures, charge=meter))
     return asdict(done)
 
 
@@ -157,8 +159,10 @@ async def end_operation(asked: typing.Dict[str, Any]) -> dict[str, int]:  # noqa
     if asked["error"] is None:
         figures = added(figures, await _operation(record).conclude(_means(shared, record)))
     await note(shared.tables, replace(record, figures=figures), shared.now, figures, asked["error"])
-    told = " ".join(f"{name}={value}" for name, value in figures.items())
-    log.info("operation ended instance=%s %s error=%s", record.instance, told, asked["error"])
+    level = (
+        logging.INFO if asked["error"] is None else logging.ERROR
+    )  # an alert reads this (infra/modules/alerts.bicep)
+    log.log(level, "%s", line("operation ended", instance=record.instance, **figures, error=asked["error"]))
     return dict(figures)
 
 

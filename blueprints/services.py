@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from blueprints import telemetry
 from blueprints.settings import Settings, load
 from domain.access import Caller
 from domain.samples import Horizon
@@ -85,7 +86,9 @@ def services() -> Services:
     global _services  # noqa: PLW0603  (one a process, made when first needed)
     with _lock:
         if _services is None:
-            _services = build(load())
+            settings = load()
+            _services = build(settings)
+            telemetry.export(settings)
         return _services
 
 

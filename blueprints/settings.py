@@ -50,6 +50,20 @@ class Settings(BaseSettings):
         ),
     ] = None
     queue_folder: Annotated[Path | None, Field(description="The local host's queue: a folder.")] = None
+    insights_connection: Annotated[
+        SecretStr | None,
+        Field(
+            validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
+            description="Where figures are sent; the Functions host sends its logs there as well.",
+        ),
+    ] = None
+    insights_authentication: Annotated[
+        str | None,
+        Field(
+            validation_alias="APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+            description="Which identity sends them: ClientId=…;Authorization=AAD. Not given: no identity is asked for.",
+        ),
+    ] = None
     samples_retention_days: Annotated[
         int, Field(ge=1, le=3650, description="How long samples and rollups are kept; older samples are refused.")
     ] = 30

@@ -43,7 +43,10 @@ class Averaged:
     """Marks that it worked off."""
     left: int
     """Marks that it had no time for; they stay."""
-    windows: int
+    tenants: Sequence[str]
+    """Whose windows they were."""
+    windows: Sequence[int]
+    """Which windows, the newest first."""
     rows: int
     """Report rows that it wrote; those that did not change are not written."""
     charge: float
@@ -56,7 +59,9 @@ async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) 
     Begins no other window when no time is left; what it leaves is for the next run, or for a catch-up
     (pipeline.rebuild). Raises Unavailable; what is done by then stays done.
     """
-    done = left = windows = rows = 0
+    done = left = rows = 0
+    tenants: set[str] = set()
+    windows: list[int] = []
     with metered() as meter:
         marked = Counter(mark.value.window for mark in await tables.marks())
         for window in sorted(marked, reverse=True):
@@ -66,9 +71,11 @@ async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) 
             # As they are now: another run may have worked them off since.
             marks = await tables.marks(window)
             rows += await average_window(tables, window, marks)
-            windows += bool(marks)
-            done += len(marks)
-    return Averaged(done, left, windows, rows, meter.units)
+            if marks:
+                windows.append(window)
+                tenants.update(mark.value.tenant for mark in marks)
+                done += len(marks)
+    return Averaged(done, left, sorted(tenants), windows, rows, meter.units)
 
 
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> int:

@@ -43,6 +43,12 @@ class Ingested:
     """VM windows that were changed by them; the others held them already."""
     refused: int
     """Samples, or whole messages, that were put into quarantine."""
+    tenants: Sequence[str]
+    """Whose samples they are."""
+    span: Sequence[int]
+    """The oldest and the newest window that they belong to; empty, if there are none."""
+    reasons: Mapping[str, int]
+    """How many were refused for each reason."""
     charge: float
     """What the store charged, in request units."""
 
@@ -100,8 +106,16 @@ async def ingest(
         len(batch.windows),
         sum(written for written, _ in stored),
         sum(len(refused) for _, refused in batch.refused),
+        sorted({window.tenant for window in batch.windows.values()}),
+        _span(window.window for window in batch.windows.values()),
+        reasons_of(each for _, refused in batch.refused for each in refused),
         meter.units,
     )
+
+
+def _span(windows: Iterable[int]) -> Sequence[int]:
+    known = sorted(windows)
+    return [known[0], known[-1]] if known else []
 
 
 async def reingest(

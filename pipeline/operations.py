@@ -92,6 +92,12 @@ def windows_until(means: Means, start: int, end: int) -> range:
     return windows_between(span.first, span.last) if span.minutes else range(0)
 
 
+def record_of(operation: Operation, by: str, started: int) -> OperationRecord:
+    """Return the record of an operation that begins."""
+    asked = asdict(operation)  # type: ignore[call-overload]
+    return OperationRecord(instance_of(operation), operation.kind, asked, by, started, None, "running", {})
+
+
 async def note(
     tables: Tables, record: OperationRecord, now: int, figures: Figures | None = None, error: str | None = None
 ) -> None:

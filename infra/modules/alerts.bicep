@@ -155,3 +155,63 @@ resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
     actions: { actionGroups: empty(emails) ? [] : [people.id] }
   }
 }
+
+// Of each batch the app logs what it refused; the quarantine holds it (docs/runbook.md).
+resource refusals 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'alert-${prefix}-refusals'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'Input is refused'
+    description: 'Samples or whole messages went into quarantine, by their reasons. Nothing of them is in the report.'
+    enabled: true
+    severity: 3
+    scopes: [insights.id]
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT1H'
+    autoMitigate: true
+    criteria: {
+      allOf: [
+        {
+          query: 'traces | where message startswith "ingested " | extend refused = toint(extract(@" refused=(\\d+)", 1, message)), reason = extract(@" reasons=(.*) charge=", 1, message) | where refused > 0'
+          metricMeasureColumn: 'refused'
+          timeAggregation: 'Total'
+          dimensions: [{ name: 'reason', operator: 'Include', values: ['*'] }]
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: { minFailingPeriodsToAlert: 1, numberOfEvaluationPeriods: 1 }
+        }
+      ]
+    }
+    actions: { actionGroups: empty(emails) ? [] : [people.id] }
+  }
+}
+
+resource failedOperation 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'alert-${prefix}-failed-operation'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'An operation has failed'
+    description: 'A rebuild, purge, re-ingest, drop, resubmission or catch-up has given up. Asking for it again goes on.'
+    enabled: true
+    severity: 2
+    scopes: [insights.id]
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT15M'
+    criteria: {
+      allOf: [
+        {
+          query: 'traces | where message startswith "operation ended " and message !endswith " error=None"'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: { minFailingPeriodsToAlert: 1, numberOfEvaluationPeriods: 1 }
+        }
+      ]
+    }
+    actions: { actionGroups: empty(emails) ? [] : [people.id] }
+  }
+}

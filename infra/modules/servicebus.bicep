@@ -1,4 +1,5 @@
-// The one queue between tenants and the app. SPOCs may send, the app may receive, and no key opens it.
+// The one queue between tenants and the app. SPOCs may send, the app may receive, and no key opens it. The app may send
+// too: what failed too often goes back from the dead letters when an operator asks for it.
 param name string
 param location string
 param tags object
@@ -40,15 +41,17 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   }
 }
 
-resource appMayReceive 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(queue.id, appPrincipalId, dataReceiver)
-  scope: queue
-  properties: {
-    principalId: appPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataReceiver)
+resource appMay 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in [dataReceiver, dataSender]: {
+    name: guid(queue.id, appPrincipalId, role)
+    scope: queue
+    properties: {
+      principalId: appPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
   }
-}
+]
 
 resource spocsMaySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for principalId in spocPrincipalIds: {

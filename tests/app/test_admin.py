@@ -2,15 +2,18 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from domain.minutes import WINDOW, utc_day
-from tests.app.conftest import Local, wait_for
+from tests.app.conftest import ROOT, Local, wait_for
 from tests.builders import KEY, a_message, a_record, records_of
 
 NOW = int(time.time())
@@ -204,3 +207,39 @@ def test_the_timer_starts_a_catch_up_where_its_time_does_not_suffice(tmp_path_fa
         assert records[0]["by"] == "the averaging timer"
     finally:
         host.stop()
+
+
+def command(host: Local, *arguments: str) -> str:
+    environment = {**os.environ, "SQLITE_PATH": str(host.data / "store.db")}
+    done = subprocess.run(
+        [sys.executable, "-m", "local.quarantine", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_command_does_the_same_as_the_endpoints(host: Local) -> None:
+    host.put("bad", a_message([BAD_RECORD]))
+    host.settled()
+    (message,) = (each for each in ask(host, "quarantine")[1]["data"] if each["messageId"] == "bad")
+    listed = command(host, "list")
+    assert message["message"] in listed
+    assert f"1 times: {next(iter(message['reasons']))}" in listed
+    assert '"PerfType": "a.b"' in command(host, "list", "--message", message["message"])
+    again = command(host, "reingest", "--message", message["message"])
+    assert "{'accepted': 0, 'stillRefused': 1}" in again
+    assert "{'dropped': 1}" in command(host, "drop", "--message", message["message"])
+    assert message["message"] not in command(host, "list")
+    assert "no message" in command(host, "list", "--message", message["message"])
+    records = ask(host, "operations")[1]["data"]
+    assert any(each["by"].endswith("by command") and each["figures"] == {"dropped": 1} for each in records)
+
+
+def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
+    host = Local(tmp_path)
+    assert "can't be done" in command(host, "list", "--settings", str(tmp_path / "nothing.json"))

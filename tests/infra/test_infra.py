@@ -14,6 +14,7 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 from blueprints.settings import DATABASE, Settings
+from blueprints.telemetry import line
 from local.queue import MOST_DELIVERIES
 from storage.schema import INDEXING_POLICY, PARTITION_KEY, schema
 from tests.app.test_function_app import EXPECTED, referred_settings, setting_names
@@ -79,8 +80,8 @@ def test_containers_are_the_tables_of_the_schema() -> None:
     assert f"paths: ['{PARTITION_KEY}']" in text
     assert INDEXING_POLICY["includedPaths"] == []
     assert INDEXING_POLICY["excludedPaths"] == [{"path": "/*"}]
-    for line in ("indexingMode: 'consistent'", "includedPaths: []", "excludedPaths: [{ path: '/*' }]"):
-        assert line in text
+    for written in ("indexingMode: 'consistent'", "includedPaths: []", "excludedPaths: [{ path: '/*' }]"):
+        assert written in text
     assert f"var databaseName = '{DATABASE}'" in text
 
 
@@ -102,7 +103,7 @@ def test_the_apps_settings_are_those_that_the_code_reads() -> None:
     assert block
     given = set(re.findall(r"^ +(\w+):", block[1], re.MULTILINE))
     own = {name for name in given if not name.startswith("ServiceBusConnection__")}
-    known = {name for name in setting_names() if not name.startswith("ServiceBusConnection")}
+    known = {name for name in setting_names() if not name.startswith(("ServiceBusConnection", "APPLICATIONINSIGHTS"))}
     assert own <= known | referred_settings()
     assert referred_settings() <= own
     # Not given: the other store, the key that Azure has none of, and what has a default that suits all.
@@ -161,6 +162,19 @@ def test_principals_are_believed_only_where_the_platform_is_in_front() -> None:
 def test_the_alert_on_an_old_report_reads_what_the_app_logs() -> None:
     assert 'startswith "report ageSeconds="' in read("modules/alerts.bicep")
     assert '"report ageSeconds=%d"' in (ROOT / "blueprints/averaging.py").read_text()
+
+
+def test_the_alerts_on_refusals_and_failed_operations_read_what_the_app_logs() -> None:
+    said = line("ingested", messages=1, refused=3, reasons=["2 times: a, b", "1 times: c"], charge="1.0 RU")
+    alerts = read("modules/alerts.bicep").replace("\\\\", "\\")
+    refused, reasons = re.findall(r'extract\(@"(.*?)", 1, message\)', alerts[alerts.index('"ingested "') :])[:2]
+    assert re.search(refused, said)[1] == "3"  # type: ignore[index]
+    assert re.search(reasons, said)[1] == '"2 times: a, b,1 times: c"'  # type: ignore[index]
+    code = (ROOT / "blueprints/ingest.py").read_text()
+    assert 'line(\n        "ingested"' in code
+    assert code.index("refused=") < code.index("reasons=") < code.index("charge=")
+    assert line("operation ended", rows=1, error=None).endswith(" error=None")
+    assert 'line("operation ended"' in (ROOT / "blueprints/operations.py").read_text()
 
 
 def test_what_is_deployed_holds_all_that_the_app_imports_and_nothing_of_local_use() -> None:

@@ -260,7 +260,7 @@ async def test_averaging_without_time_works_newest_first_and_leaves_the_rest(tab
     await deliver(tables, [a_message(records_of("t", "v", KEY, [1.0], window)) for window in windows])
     turns = chain([1, 2], repeat(0))
     done = await average(tables, lambda: bool(next(turns)))
-    assert (done.marks, done.left, done.windows) == (2, 3, 2)
+    assert (done.marks, done.left, done.windows, done.tenants) == (2, 3, windows[:2], ["t"])
     assert {at for _, at in await the_report(tables)} == {window + 30 for window in windows[:2]}
     assert (await average(tables, lambda: False)).left == 3
     assert (await average(tables)).left == 0

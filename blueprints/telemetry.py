@@ -1,0 +1,94 @@
+"""What the app says of itself while it runs: the form of log lines, and figures by OpenTelemetry.
+
+A log line is words, then ``name=value`` (logfmt), so that a query can take it apart. Figures go to Application Insights
+where a setting names it, as customMetrics; without it they cost nothing.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry import metrics
+
+from blueprints.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 10
+"""Of a list, a line names so many and says how many more there are: logs are paid for by size."""
+
+_PLAIN = re.compile(r"[^\s\"=]+")
+_meter = metrics.get_meter("spot-pc-insights")
+
+SAMPLES = _meter.create_counter("spot.samples", "{sample}", "Samples that were accepted")
+REFUSED = _meter.create_counter("spot.refused", "{input}", "Inputs that went into quarantine")
+ROWS = _meter.create_counter("spot.rows", "{row}", "Report rows that were written")
+CHARGE = _meter.create_counter("spot.charge", "{RU}", "Request units that the store charged, by function")
+AGE = _meter.create_gauge("spot.report.age", "s", "From the report's newest minute to now")
+LEFT = _meter.create_gauge("spot.marks.left", "{mark}", "Tenants' windows that averaging had no time for")
+
+
+def line(what: str, **fields: Any) -> str:
+    """Return a log line. Values with blanks are quoted; of lists, the first few are named."""
+    return " ".join([what, *(f"{name}={_value(value)}" for name, value in fields.items())])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Collection) and not isinstance(value, str):
+        named = ",".join(str(each) for each in list(value)[:MOST_NAMED])
+        value = named + (f",+{len(value) - MOST_NAMED}" if len(value) > MOST_NAMED else "")
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def export(settings: Settings) -> None:
+    """Send figures to Application Insights from now on, if the settings name it."""
+    if settings.insights_connection is None:
+        return
+    from opentelemetry.sdk.metrics import Counter, MeterProvider  # noqa: PLC0415  (loaded when needed)
+    from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
+        AggregationTemporality,
+        MetricExporter,
+        MetricExportResult,
+        MetricsData,
+        PeriodicExportingMetricReader,
+    )
+
+    class Later(MetricExporter):
+        """Loads the exporter when it is first needed, a minute later and in the reader's thread: it takes time."""
+
+        real: MetricExporter | None = None
+
+        def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **more: Any) -> MetricExportResult:
+            try:
+                self.real = self.real or _exporter(settings)
+            except ValueError as error:
+                log.warning("no figures are sent: APPLICATIONINSIGHTS_CONNECTION_STRING can't be used: %s", error)
+                return MetricExportResult.FAILURE
+            return self.real.export(metrics_data, timeout_millis, **more)
+
+        def force_flush(self, timeout_millis: float = 10_000) -> bool:
+            return self.real is None or self.real.force_flush(timeout_millis)
+
+        def shutdown(self, timeout_millis: float = 30_000, **more: Any) -> None:
+            if self.real is not None:
+                self.real.shutdown(timeout_millis, **more)
+
+    # As Application Insights wants it: what was added since the last time.
+    later = Later(preferred_temporality={Counter: AggregationTemporality.DELTA})
+    metrics.set_meter_provider(MeterProvider([PeriodicExportingMetricReader(later)]))
+
+
+def _exporter(settings: Settings) -> Any:
+    from azure.identity import ManagedIdentityCredential  # noqa: PLC0415
+    from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter  # noqa: PLC0415
+
+    # As the Functions host reads it: ClientId=…;Authorization=AAD.
+    client = re.search(r"ClientId=([^;]+)", settings.insights_authentication or "")
+    return AzureMonitorMetricExporter(
+        connection_string=settings.insights_connection and settings.insights_connection.get_secret_value(),
+        credential=ManagedIdentityCredential(client_id=client[1]) if client else None,
+        disable_offline_storage=True,
+    )

@@ -1,0 +1,90 @@
+"""``python -m local.quarantine``: list, show, re-ingest and drop what was refused, of the store that the settings name.
+
+Takes the app's settings from the environment, and those of ``local.settings.json`` (``--settings``) beside it. Does the
+same as the operator's endpoints, at once and in this process; so it also works while the app does not.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+from blueprints.services import Services, build
+from blueprints.settings import load
+from domain.errors import SpotError
+from domain.minutes import iso, utc_day
+from local.check import read_settings
+from pipeline.operations import Figures, Operation, added, note, record_of
+from pipeline.quarantine import Drop, Reingest
+
+
+async def show(services: Services, day: str, message: str | None) -> None:
+    """Print the messages of a day of which something was refused; of one of them, every input."""
+    if message is None:
+        found = [each async for each in services.tables.quarantined(day)]
+        for each in found:
+            print(f"{each.message}  {iso(each.received)}  id {each.message_id or '-'}")
+            for reason, count in each.reasons.items():
+                print(f"    {count} times: {reason}")
+        print(
+            f"{len(found)} messages of {day}" + ("" if not found else "; --message NAME shows what of it was refused")
+        )
+        return
+    quarantined = await services.tables.quarantined_message(day, message)
+    if quarantined is None:
+        sys.exit(f"no message {message} of {day} is in the quarantine")
+    for refused in await services.tables.quarantined_inputs(quarantined):
+        print(f"at {refused.position}: {refused.reason}\n    {refused.input}")
+
+
+async def carry_out(services: Services, operation: Operation) -> Figures:
+    """Do an operation step by step, and write down that it was done."""
+    by = f"{os.environ.get('USER', 'somebody')}, by command"
+    started = services.now
+    record = record_of(operation, by, started)
+    await note(services.tables, record, started)
+    figures: Figures = {}
+    steps = await operation.plan(services.means(started, float("inf")))
+    for step in steps:
+        figures = added(figures, (await operation.do(step, services.means(started, float("inf")))).figures)
+    await note(services.tables, record, services.now, figures)
+    return figures
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    services = build(load())
+    try:
+        match arguments.action:
+            case "list":
+                await show(services, arguments.day, arguments.message)
+            case "reingest":
+                print(await carry_out(services, Reingest(arguments.day, arguments.message, arguments.reason)))
+            case "drop":
+                print(await carry_out(services, Drop(arguments.day, arguments.message, arguments.reason)))
+    finally:
+        await services.tables.documents.close()
+
+
+def main() -> int:
+    """Do what is asked; return 1 where that can't be done."""
+    parser = argparse.ArgumentParser(prog="python -m local.quarantine", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("action", choices=["list", "reingest", "drop"])
+    parser.add_argument("--day", default=utc_day(int(time.time())), help="the UTC day, as 2026-11-24; default: today")
+    parser.add_argument("--message", help="only this message, by its name in the list; list then shows its inputs")
+    parser.add_argument("--reason", help="only what was refused for this reason (not for list)")
+    parser.add_argument("--settings", type=Path, help="a local.settings.json, for what the environment does not say")
+    arguments = parser.parse_args()
+    try:
+        if arguments.settings:
+            read_settings(arguments.settings)
+        asyncio.run(_run(arguments))
+    except (SpotError, OSError, ValueError, KeyError) as error:
+        print(f"can't be done: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
