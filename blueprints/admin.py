@@ -4,7 +4,6 @@ An operation's answer (202) says where to ask how far it is; asking for the same
 """
 
 from dataclasses import dataclass
-from itertools import islice
 
 import azure.durable_functions as df
 
@@ -113,12 +112,13 @@ async def purge(shared: Services, view: View, asked: PurgeParameters) -> Operati
 async def quarantine(shared: Services, view: View, asked: QuarantineParameters) -> QuarantineList:
     """The messages of a day of which something was refused, and why."""
     day = asked.day or utc_day(view.now)
-    found = [each async for each in shared.tables.quarantined(day, asked.page or "")]
-    items = [
-        QuarantineItem(each.message, each.message_id, each.received, sum(each.reasons.values()), dict(each.reasons))
-        for each in islice(found, MOST_LISTED)
-    ]
-    return QuarantineList(day, found[MOST_LISTED].message if len(found) > MOST_LISTED else None, items)
+    items: list[QuarantineItem] = []
+    async for each in shared.tables.quarantined(day, asked.page or ""):
+        if len(items) == MOST_LISTED:
+            return QuarantineList(day, each.message, items)
+        refused = sum(each.reasons.values())
+        items.append(QuarantineItem(each.message, each.message_id, each.received, refused, dict(each.reasons)))
+    return QuarantineList(day, None, items)
 
 
 @endpoint(blueprint, "v1/admin/quarantine/message", OPERATORS, max_age=0)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from blueprints.admin import MOST_LISTED
 from domain.minutes import WINDOW, utc_day
 from tests.app.conftest import ROOT, Local, wait_for
 from tests.builders import KEY, a_message, a_record, records_of
@@ -81,6 +82,31 @@ def test_a_rebuild_answers_with_where_to_ask_and_is_written_down(host: Local) ->
     assert (record["kind"], record["by"], record["state"]) == ("rebuild", "ann@example.com", "done")
     assert record["command"]["start"] == WINDOW_START
     assert NOW - 60 < record["started"] <= record["ended"]
+
+
+def test_asking_again_while_it_runs_finds_the_one_that_runs(host: Local) -> None:
+    before = len(ask(host, "operations")[1]["data"])
+    path = f"/v1/admin/rebuild?start={NOW - 29 * 86_400}&end={NOW - 86_400}"  # long enough to ask again meanwhile
+    first = host.start_operation(path)
+    again = host.start_operation(path)
+    assert again == first
+    assert host.get(first)[0] == 202
+    assert host.operation_ended(first)["runtimeStatus"] == "Completed"
+    assert len(ask(host, "operations")[1]["data"]) == before + 1
+
+
+def test_a_long_quarantine_comes_page_by_page(host: Local) -> None:
+    for number in range(MOST_LISTED + 3):
+        host.put(f"bad-{number}", b"{" + b" " * number)
+    host.settled()
+    first = ask(host, "quarantine")[1]
+    second = ask(host, f"quarantine?page={first['nextPage']}")[1]
+    assert (len(first["data"]), second["nextPage"]) == (MOST_LISTED, None)
+    names = [each["message"] for each in [*first["data"], *second["data"]]]
+    assert names == sorted(set(names))
+    assert len(names) >= MOST_LISTED + 3
+    host.operation_ended(host.start_operation(f"/v1/admin/quarantine/drop?day={first['day']}"))
+    assert ask(host, "quarantine")[1]["data"] == []
 
 
 def test_the_status_is_for_who_has_the_key(host: Local) -> None:
