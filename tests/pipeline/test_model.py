@@ -1,0 +1,330 @@
+"""The whole pipeline against a dict: deliveries, averaging, rebuilds and faults in any order end as the dict says.
+
+A hypothesis state machine drives the real pipeline. The model is a list of the messages that were delivered, from which
+tests.pipeline.oracle works out, in plain Python, every sample, and every report row.
+"""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from domain.errors import Unavailable
+from domain.minutes import WINDOW, minutes_of, window_of
+from domain.rollups import Node
+from pipeline import queries
+from pipeline.averaging import average
+from pipeline.ingest import Message, ingest
+from pipeline.operations import Operation
+from pipeline.queries import Question
+from pipeline.rebuild import CatchUp, Rebuild
+from storage.cosmos import Account, CosmosDocuments
+from storage.documents import Conflict, Documents
+from storage.schema import MARKS
+from storage.sqlite import SqliteDocuments
+from storage.tables import Tables, vms_of
+from tests.builders import HORIZON, NOW, WINDOW_START, a_message, a_record, a_view
+from tests.peers import needs_node
+from tests.pipeline.faults import Fault, FaultyDocuments
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.oracle import Samples, report_of, samples_of
+from tests.pipeline.steps import the_report, work_off
+from tests.pipeline.test_operations import carry_out
+from tests.storage.adapters import EMULATOR_KEY, TABLES
+
+NEWEST = WINDOW_START + WINDOW - 30
+OLDEST = WINDOW_START - 2 * WINDOW + 30
+KEYS = ("win_cpu.percent", "win_mem.available", "win_net.bytes")
+
+values = st.one_of(st.floats(-1e9, 1e9, allow_nan=False), st.integers(-5, 5), st.sampled_from([0.1, 1e-300, 1e300]))
+good = st.builds(
+    lambda tenant, vm, key, minute, second, value: a_record(
+        MaskedTenantId=f"t/{tenant}",
+        MaskedVMName=f"v+{vm}",
+        PerfType=key.split(".")[0],
+        PerfName=key.split(".")[1],
+        timestamp=OLDEST - 30 + minute * 60 + second,
+        PerfValue=value,
+    ),
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.sampled_from(KEYS),
+    st.integers(0, 44),
+    st.integers(0, 59),
+    values,
+)
+bad = st.sampled_from(
+    [
+        a_record(timestamp=NOW + 3600),
+        a_record(timestamp=NOW - 40 * 86_400),
+        a_record(PerfType="a.b"),
+        a_record(PerfValue="1"),
+        a_record(MaskedVMName=""),
+        {"nothing": 1},
+    ]
+)
+batches = st.lists(st.lists(st.one_of(good, good, good, bad), min_size=1, max_size=12), max_size=3)
+faults = st.lists(st.tuples(st.integers(1, 60), st.sampled_from(Fault)), max_size=4)
+
+
+def is_bad(record: dict[str, Any]) -> bool:
+    return not str(record.get("MaskedTenantId", "")).startswith("t/")
+
+
+class Pipeline(RuleBasedStateMachine):
+    """Subclasses say on which store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.delivered: list[list[dict[str, Any]]] = []
+        """The records of each message, in the order in which their deliveries succeeded."""
+        self.waiting: list[list[list[dict[str, Any]]]] = []
+        """Batches whose delivery failed: the queue has them still."""
+
+    def open(self) -> Coroutine[Any, Any, Documents]:
+        raise NotImplementedError
+
+    @initialize()
+    def start(self) -> None:
+        self.faulty = FaultyDocuments(self.runner.run(self.open()))
+        self.tables = Tables(self.faulty)
+
+    def teardown(self) -> None:
+        if hasattr(self, "faulty"):
+            try:
+                self.settle()
+            finally:
+                self.runner.run(self.faulty.close())
+        self.runner.close()
+
+    def attempt(self, planned: list[tuple[int, Fault]], work: Callable[[], Awaitable[Any]]) -> bool:
+        """Do work in which calls of the store go wrong; tell whether it succeeded."""
+        self.faulty.plan(planned)
+
+        async def run() -> None:
+            await work()
+
+        try:
+            self.runner.run(run())
+        except Unavailable:
+            return False
+        finally:
+            self.faulty.plan()
+        return True
+
+    async def ingest(self, batch: list[list[dict[str, Any]]]) -> None:
+        await ingest(self.tables, [Message(a_message(each), "m", NOW) for each in batch], HORIZON)
+
+    def deliver(self, batch: list[list[dict[str, Any]]], planned: list[tuple[int, Fault]]) -> None:
+        if self.attempt(planned, lambda: self.ingest(batch)):
+            self.delivered += batch
+        else:
+            self.waiting.append(batch)
+
+    @rule(
+        batch=st.lists(st.lists(st.one_of(good, good, good, bad), min_size=1, max_size=12), max_size=3), planned=faults
+    )
+    def new_messages(self, batch: list[list[dict[str, Any]]], planned: list[tuple[int, Fault]]) -> None:
+        self.deliver([*batch], planned)
+
+    @rule(which=st.integers(0, 50), planned=faults)
+    def duplicate(self, which: int, planned: list[tuple[int, Fault]]) -> None:
+        if self.delivered:
+            self.deliver([self.delivered[which % len(self.delivered)]], planned)
+
+    @rule(planned=faults)
+    def redelivery(self, planned: list[tuple[int, Fault]]) -> None:
+        if self.waiting:
+            self.deliver(self.waiting.pop(0), planned)
+
+    @rule(planned=faults)
+    def averaging(self, planned: list[tuple[int, Fault]]) -> None:
+        self.attempt(planned, lambda: average(self.tables))
+
+    @rule(planned=faults, batch=st.lists(good, min_size=1, max_size=8))
+    def averaging_twice_while_messages_come(
+        self, planned: list[tuple[int, Fault]], batch: list[dict[str, Any]]
+    ) -> None:
+        slow = [(call, Fault.SLOW) for call, _ in planned]
+
+        async def together() -> None:
+            await asyncio.gather(average(self.tables), self.ingest([batch]), average(self.tables))
+
+        assert self.attempt(slow, together)
+        self.delivered.append(batch)
+
+    @rule(
+        planned=faults,
+        operation=st.sampled_from([Rebuild(OLDEST), Rebuild(WINDOW_START, WINDOW_START + WINDOW), CatchUp()]),
+    )
+    def an_operation(self, planned: list[tuple[int, Fault]], operation: Operation) -> None:
+        self.attempt(planned, lambda: carry_out(self.tables, operation))
+
+    @invariant()
+    def never_more_than_was_accepted(self) -> None:
+        """At any moment the report counts no VM twice."""
+        if hasattr(self, "faulty"):
+            report = self.runner.run(the_report(self.tables))
+            assert all(row["count"] <= 12 for row in report.values())
+
+    @rule()
+    def settle(self) -> None:
+        while self.waiting:
+            self.deliver(self.waiting.pop(0), [])
+        self.runner.run(work_off(self.tables))
+        messages = [[record for record in each if not is_bad(record)] for each in self.delivered]
+        samples = samples_of(a_message(each) for each in messages)
+        report = self.runner.run(the_report(self.tables))
+        assert report == report_of(samples)
+        assert sum(row["count"] for row in report.values()) == len(samples)
+        self.runner.run(self.compare_rollups(samples))
+        self.runner.run(self.compare_answers(samples))
+        self.runner.run(self.compare_quarantine())
+        self.runner.run(self.compare_nothing_left())
+
+    async def compare_rollups(self, samples: Samples) -> None:
+        for tenant in {tenant for tenant, *_ in samples}:
+            own = report_of({where: value for where, value in samples.items() if where[0] == tenant})
+            for window in {window_of(minute) for _, minute in own}:
+                rollup = await self.tables.rollup(Node.of(tenant), window)
+                assert rollup
+                found = {
+                    (key, minute): (partial.count, partial.mean, partial.least, partial.greatest)
+                    for key, series in rollup.value.items()
+                    for minute, partial in zip(minutes_of(window), series, strict=True)
+                    if partial
+                }
+                assert found == {
+                    where: (row["count"], row["average"], row["min"], row["max"])
+                    for where, row in own.items()
+                    if window_of(where[1]) == window
+                }
+
+    async def compare_answers(self, samples: Samples) -> None:
+        view = a_view()
+        report = report_of(samples)
+        for key in {key for _, _, key, _ in samples}:
+            minutes = sorted(minute for of, minute in report if of == key)
+            question = Question([key], start=minutes[0], end=minutes[-1])
+            answer = await queries.get_data(self.tables, question, view)
+            assert [(item.timestamp, item.average, item.count) for item in answer.data] == [
+                (minute, report[key, minute]["average"], report[key, minute]["count"]) for minute in minutes
+            ]
+            tenant, vm = min((tenant, vm) for tenant, vm, of, _ in samples if of == key)
+            beside = await queries.get_tenant_data(self.tables, question, tenant, vm, view)
+            assert {item.timestamp: item.PerfValue for item in beside.data if item.PerfValue is not None} == {
+                minute: value
+                for (of, name, counter, minute), value in samples.items()
+                if (of, name, counter) == (tenant, vm, key)
+            }
+            assert (
+                {each.vm for each in await queries.list_vms(self.tables, tenant, view)}
+                == {name for of, name, *_ in samples if of == tenant}
+                == set(await self.tables.entries(vms_of(tenant)))
+            )
+
+    async def compare_quarantine(self) -> None:
+        """Every refused input is kept once a message, however often the message came."""
+        expected = {
+            a_message(each): [json.dumps(record) for record in each if is_bad(record)]
+            for each in self.delivered
+            if any(is_bad(record) for record in each)
+        }
+        kept = [
+            [each.input for each in await self.tables.quarantined_inputs(message)]
+            async for message in self.tables.quarantined("2026-09-21")
+        ]
+        assert sorted(len(each) for each in kept) == sorted(len(each) for each in expected.values())
+
+    async def compare_nothing_left(self) -> None:
+        assert [each async for each in self.faulty.scan(MARKS, "dirty")] == []
+
+
+class OnMemory(Pipeline):
+    async def open(self) -> Documents:
+        return MemoryDocuments()
+
+
+class OnSqlite(Pipeline):
+    async def open(self) -> Documents:
+        self.folder = tempfile.mkdtemp()
+        return SqliteDocuments(Path(self.folder) / "store.db", TABLES)
+
+    def teardown(self) -> None:
+        super().teardown()
+        shutil.rmtree(getattr(self, "folder", ""), ignore_errors=True)
+
+
+def run(machine: type[Pipeline], examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_the_pipeline_on_the_fake_store_is_as_the_model() -> None:
+    run(OnMemory, 150, 25)
+
+
+def test_the_pipeline_on_sqlite_is_as_the_model() -> None:
+    run(OnSqlite, 40, 20)
+
+
+@needs_node
+def test_the_pipeline_on_cosmos_db_is_as_the_model(cosmos_port: int) -> None:
+    class OnCosmos(Pipeline):
+        databases = 0
+
+        async def open(self) -> Documents:
+            OnCosmos.databases += 1
+            account = Account(f"https://127.0.0.1:{cosmos_port}", f"model-{OnCosmos.databases}", EMULATOR_KEY)
+            documents = CosmosDocuments(account, TABLES)
+            await documents.create_tables()
+            return documents
+
+    run(OnCosmos, 4, 8)
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_faults_are_what_they_say(fault: Fault) -> None:
+    """Else the machine above would prove nothing."""
+    inner = MemoryDocuments()
+    faulty = FaultyDocuments(inner)
+    await faulty.create("t", "p", "a", {"n": 1})
+    before = await faulty.read("t", "p", "a")
+    assert before
+    faulty.plan([(1, fault)])
+    failed = False
+    try:
+        await faulty.upsert("t", "p", "b", {"n": 2})
+    except Unavailable:
+        failed = True
+    written = await inner.read("t", "p", "b") is not None
+    assert (failed, written) == {
+        Fault.BEFORE: (True, False),
+        Fault.AFTER: (True, True),
+        Fault.BUSY: (True, False),
+        Fault.TOUCHED: (False, True),
+        Fault.SLOW: (False, True),
+    }[fault]
+    if fault is Fault.TOUCHED:
+        faulty.plan([(1, fault)])
+        with pytest.raises(Conflict):
+            await faulty.replace("t", "p", "a", {"n": 3}, before.etag)
+        again = await inner.read("t", "p", "a")
+        assert again
+        assert (again.body, again.etag != before.etag) == ({"n": 1}, True)
