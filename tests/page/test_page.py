@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 from zoneinfo import ZoneInfo
@@ -44,13 +45,19 @@ def fleet_mean(key: str, minute: int, tenants: int = TENANTS) -> float:
 # the fleet -----------------------------------------------------------------------------------------------------------
 
 
+def shown(value: float) -> str:
+    """A percentage as the page shows it: with one digit, halves away from zero as scripts round, not to even."""
+    rounded = Decimal(value).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return f"{rounded}".removesuffix(".0") + " %"
+
+
 def test_every_counter_has_a_card_with_its_newest_value_its_change_and_its_vms(page: Page) -> None:
     page.goto("/")
     expect(page.locator(".card")).to_have_count(len(KEYS))
     last_final = NEWEST // 60 - 1
     newest = fleet_mean(CPU, last_final)
     before = sum(fleet_mean(CPU, last_final - 1 - back) for back in range(60 - 15)) / 45
-    expect(card(page, CPU).locator("strong")).to_have_text(f"{newest:.1f}".rstrip("0").rstrip(".") + " %")
+    expect(card(page, CPU).locator("strong")).to_have_text(shown(newest))
     sign = "▲ +" if newest > before else "▼ \u2212"
     expect(card(page, CPU).locator(".change")).to_contain_text(f"{sign}{abs(newest - before):.1f}"[:-2])
     expect(card(page, CPU).locator(".vms")).to_have_text(f"{TENANTS * VMS} VMs")
@@ -124,13 +131,11 @@ def test_a_vm_stands_beside_its_tenant_and_the_fleet(page: Page) -> None:
     number, minute = KEYS.index(CPU), NEWEST // 60 + 14
     own = value_of(number, 1, 0, minute)
     beside = (own + value_of(number, 1, 1, minute)) / 2
-    expect(latest.locator(".vm strong")).to_have_text(f"{own:.1f}".rstrip("0").rstrip(".") + " %")
-    expect(latest.locator(".tenant strong")).to_have_text(f"{beside:.1f}".rstrip("0").rstrip(".") + " %")
+    expect(latest.locator(".vm strong")).to_have_text(shown(own))
+    expect(latest.locator(".tenant strong")).to_have_text(shown(beside))
     expect(latest.locator(".fleet strong")).to_contain_text("%")
     page.get_by_label("VM", exact=True).select_option(vm_name(1, 1))
-    expect(latest.locator(".vm strong")).to_have_text(
-        f"{value_of(number, 1, 1, minute):.1f}".rstrip("0").rstrip(".") + " %"
-    )
+    expect(latest.locator(".vm strong")).to_have_text(shown(value_of(number, 1, 1, minute)))
 
 
 def test_counters_can_be_added_and_removed(page: Page) -> None:
