@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -48,12 +49,25 @@ class Local:
     operator: Mapping[str, str] = field(default_factory=dict)
     """The headers of a request that may see everything."""
     process: "subprocess.Popen[str] | None" = None
+    most_bytes: int | None = None
+    """How large a file it may make: stands for a full disk."""
 
     @property
     def log(self) -> str:
         return (self.data.parent / f"{self.data.name}.log").read_text()
 
     def start(self) -> "Local":
+        """Start it and wait until it is ready, or has ended."""
+        log = self.data.parent / f"{self.data.name}.log"
+        said = len(log.read_text()) if log.exists() else 0  # by earlier starts
+        self.launch()
+        wait_for(
+            lambda: self.process and (self.process.poll() is not None or "Ctrl-C ends" in self.log[said:]), "the start"
+        )
+        return self
+
+    def launch(self) -> None:
+        """Start it and don't wait."""
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COV")},
             "PORT": str(self.port),
@@ -62,8 +76,8 @@ class Local:
             "AVERAGING_SCHEDULE": "* * * * * *",
             **self.settings,
         }
+        limits = (self.most_bytes, self.most_bytes) if self.most_bytes else None
         with (self.data.parent / f"{self.data.name}.log").open("a") as log:
-            said = log.tell()  # by earlier starts
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local"],
                 cwd=ROOT,
@@ -72,10 +86,8 @@ class Local:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-        wait_for(
-            lambda: self.process and (self.process.poll() is not None or "Ctrl-C ends" in self.log[said:]), "the start"
-        )
-        return self
+        if limits:
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, limits)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process

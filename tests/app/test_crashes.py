@@ -1,0 +1,146 @@
+"""The local host under load, killed (kill -9) again and again at random moments: what is stored in the end is right.
+
+CI kills it 200 times. And what a disk, a folder or a file can do besides: a clear message, and nothing else lost.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.minutes import WINDOW
+from storage.schema import schema
+from storage.sqlite import SqliteDocuments
+from storage.tables import Tables
+from tests.app.conftest import ROOT, Local, wait_for
+from tests.builders import KEY, a_message, a_record, records_of
+from tests.pipeline.oracle import report_of, samples_of
+from tests.pipeline.steps import the_report
+
+KILLS = 200
+LONGEST = 1.3
+"""Seconds that the host lives at most; its start takes most of them, and is killed in, too."""
+
+NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
+OTHER = "win_mem.available"
+
+
+def a_body(chance: random.Random) -> bytes:
+    """A VM's window, whole or in part; the same sample has the same value in every message, so order can't matter."""
+    tenant, vm, back = chance.randrange(5), chance.randrange(6), chance.randrange(6)
+    window = NEWEST - back * WINDOW
+    records = []
+    for number, key in enumerate((KEY, OTHER)):
+        values = {
+            window + 30 + 60 * minute: tenant * 100 + vm + minute / 8 + number / 3
+            for minute in range(15)
+            if chance.random() < 0.8
+        }
+        records += records_of(f"t{tenant}", f"v{vm}", key, values)
+    return a_message(records, zipped=chance.random() < 0.5)
+
+
+async def report_in(data: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    documents = SqliteDocuments(data / "store.db", schema(30, 400))
+    try:
+        return await the_report(Tables(documents))
+    finally:
+        await documents.close()
+
+
+def plain(body: bytes) -> bytes:
+    import gzip  # noqa: PLC0415
+
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+
+
+def test_after_two_hundred_kills_the_report_is_the_oracles(local: Local) -> None:
+    chance = random.Random(11)  # noqa: S311
+    (local.data / "queue").mkdir(parents=True)
+    sent: list[bytes] = []
+    refused = 0
+    for number in range(KILLS):
+        for message in range(chance.randrange(6)):
+            body = chance.choice(sent) if sent and chance.random() < 0.2 else a_body(chance)
+            sent.append(body)
+            local.put(f"m{number}-{message}", body)
+        if chance.random() < 0.1:
+            refused += 1
+            local.put(f"bad{number}", a_message([a_record(PerfType="a.b", PerfName=f"p{number}")]))
+        local.launch()
+        time.sleep(chance.uniform(0, LONGEST))  # not to wait for anything: this is when it is killed
+        local.stop(signal.SIGKILL)
+    local.start()
+    local.settled()
+    assert local.get("/v1/status")[1]["quarantinedToday"] == refused
+    assert local.stop() == 0
+    assert "Traceback" not in local.log
+    assert asyncio.run(report_in(local.data)) == report_of(samples_of(map(plain, sent)))
+    with sqlite3.connect(local.data / "store.db") as store:
+        assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    store.close()
+
+
+def test_a_disk_that_is_full_is_said_so_and_what_waits_is_taken_when_there_is_room(local: Local) -> None:
+    bodies = [
+        a_message(
+            [record for number in range(40) for record in records_of("t", f"v{vm}", f"win_x.p{number}", values, NEWEST)]
+        )
+        for vm in range(60)
+        for values in [[vm + minute / 7 for minute in range(15)]]
+    ]
+    local.most_bytes = 150_000  # of a file: the store, and its log
+    local.start()
+    for number, body in enumerate(bodies):
+        local.put(f"m{number}", body)
+    wait_for(lambda: "ingest fails" in local.log, "the failure to be said")
+    assert "the store" in local.log
+    assert local.stop(signal.SIGKILL) == -signal.SIGKILL
+    dead = local.data / "queue" / "dead"
+    local.most_bytes = None
+    local.start()
+    with contextlib.suppress(FileNotFoundError):
+        for path in dead.iterdir():  # what failed ten times meanwhile
+            path.replace(local.data / "queue" / path.name)
+    local.settled()
+    rows = local.get("/v1/get-data?key=win_x.p0&minutes=15")[1]["data"]
+    assert {row["count"] for row in rows} == {60}
+    assert local.stop() == 0
+
+
+def test_a_data_folder_that_can_not_be_written_is_said_so() -> None:
+    environment = {**os.environ, "DATA": "/proc/no-such-place", "FLEET": "0", "PORT": "7196"}
+    done = subprocess.run(
+        [sys.executable, "-m", "local"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "with data in /proc/no-such-place" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b broken", bytes(1000), b'{"metrics": [1, 2'])
+def test_a_damaged_file_in_the_queue_harms_nobody(local: Local, content: bytes) -> None:
+    local.start()
+    local.put("damaged", content)
+    local.put("good", a_message(records_of("t", "v", KEY, [1.0] * 15, NEWEST)))
+    local.settled()
+    assert len(local.get(f"/v1/get-data?key={KEY}&minutes=15")[1]["data"]) == 15
+    (message,) = local.get("/v1/admin/quarantine")[1]["data"]
+    assert (message["messageId"], message["refused"]) == ("damaged", 1)
+    assert json.dumps(message["reasons"]).count("message") == 1
+
+
+def test_limits_of_files_can_be_set_here() -> None:
+    """Else the test of a full disk would prove nothing."""
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] in (resource.RLIM_INFINITY, -1)
