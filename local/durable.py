@@ -187,9 +187,7 @@ class TaskHub:
 
     async def _drive(self, instance: str) -> tuple[str, str | None]:
         """Run an orchestration until it has ended; return its status and output."""
-        row = self._instance(instance)
-        if row is None:
-            raise LookupError(instance)
+        row = self._known(instance)
         if row["status"] not in ACTIVE:
             return row["status"], row["output"]
         stored = self._store.execute("SELECT event FROM history WHERE instance = ? ORDER BY number", (instance,))
@@ -221,9 +219,7 @@ class TaskHub:
 
     async def _turn(self, instance: str, history: list[dict[str, Any]], begin: Any) -> tuple[str, str | None] | None:
         """Replay the orchestrator once; record what it asks for, or how it ended, and return that."""
-        row = self._instance(instance)
-        if row is None:
-            raise LookupError(instance)
+        row = self._known(instance)
         if not history:
             started = _event(EventType.EXECUTION_STARTED, Name=row["name"], Version="", Input=row["input"])
             with self._store:
@@ -297,9 +293,7 @@ class TaskHub:
     def _settle(self, instance: str, history: list[dict[str, Any]], outcome: Outcome) -> list[Task]:
         """Record what became of a task; return what is to be done next because of that."""
         task = outcome.task
-        row = self._instance(instance)
-        if row is None:
-            raise LookupError(instance)
+        row = self._known(instance)
         follow: list[Task] = []
         if task.due is not None:
             # As in the durable framework, the timer after the last attempt is waited for, too.
@@ -327,6 +321,12 @@ class TaskHub:
 
     def _instance(self, instance: str) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._store.execute("SELECT * FROM instances WHERE id = ?", (instance,)).fetchone()
+        return row
+
+    def _known(self, instance: str) -> sqlite3.Row:
+        row = self._instance(instance)
+        if row is None:
+            raise LookupError(instance)
         return row
 
     def _create(self, instance: str, name: str, asked: str | None, parent: str | None) -> None:
