@@ -44,7 +44,7 @@ lint: $(VENV)/dev
 screenshots: $(VENV)/dev ## Pictures of every view, in both themes and at three widths, into .local/screenshots.
 	$(BIN)/python -m tests.page.screenshots $(DATA)/screenshots
 
-bench: $(VENV)/dev ## Measure, as ratios in one run.
+bench: $(VENV)/bench ## Measure, as ratios in one run.
 	$(BIN)/python -m benchmarks
 
 cost: $(VENV)/dev ## What a fleet costs a month in Azure (VMS, COUNTERS).
@@ -73,6 +73,10 @@ $(VENV)/local: $(VENV)/python requirements.txt requirements/local.txt requiremen
 	@echo "Installing what the local host needs ..."
 	@$(PIP) install -r requirements/local.txt -c requirements/lock.txt
 	@$(PIP) install --no-deps --ignore-requires-python -r requirements/worker.txt
+	@touch $@
+
+$(VENV)/bench: $(VENV)/dev requirements/bench.txt
+	@$(PIP) install -r requirements/bench.txt -c requirements/lock.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/local requirements/dev.txt

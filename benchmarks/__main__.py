@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 import psutil
 
+from benchmarks.beside import bench_beside
 from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, messages, tenant_name, vm_name
 from benchmarks.operations import bench_operations
 from benchmarks.page import bench_page
@@ -245,6 +246,7 @@ def bench_agent() -> None:
 
 
 BENCHMARKS: dict[str, Callable[[], object]] = {
+    "beside": bench_beside,
     "ingest": lambda: asyncio.run(bench_ingest()),
     "queries": lambda: asyncio.run(bench_queries()),
     "serving": bench_serving,
