@@ -159,9 +159,8 @@ async def end_operation(asked: typing.Dict[str, Any]) -> dict[str, int]:  # noqa
     if asked["error"] is None:
         figures = added(figures, await _operation(record).conclude(_means(shared, record)))
     await note(shared.tables, replace(record, figures=figures), shared.now, figures, asked["error"])
-    level = (
-        logging.INFO if asked["error"] is None else logging.ERROR
-    )  # an alert reads this (infra/modules/alerts.bicep)
+    # An alert reads this (infra/modules/alerts.bicep).
+    level = logging.INFO if asked["error"] is None else logging.ERROR
     log.log(level, "%s", line("operation ended", instance=record.instance, **figures, error=asked["error"]))
     return dict(figures)
 

@@ -83,7 +83,12 @@ def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpR
     if isinstance(error, Unavailable) and not isinstance(error, Misconfigured):
         log.warning("%s request=%s", error, request_id)
         headers = {"Retry-After": str(round(error.retry_after))}
-        return problem(request_id, HTTPStatus.SERVICE_UNAVAILABLE, "the store is not available; try again", headers)
+        return problem(
+            request_id,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the store, or what else this needs, is not available; try again",
+            headers,
+        )
     detail = "an unexpected error; the log has it by its request id"
     if isinstance(error, Misconfigured):
         log.error("%s request=%s", error, request_id)

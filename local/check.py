@@ -77,7 +77,8 @@ def check_queue() -> str:
             receiver.peek_messages(timeout=SECONDS)
     except (AzureError, OSError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        hint = f"{CONNECTION} or {NAMESPACE}, the queue's name, and the role Azure Service Bus Data Receiver"
+        role = "the role Azure Service Bus Data Receiver (and Sender, to resubmit dead letters)"
+        hint = f"{CONNECTION} or {NAMESPACE}, the queue's name, and {role}"
         raise Failed(f"{where}: can't be received from: {reason}", hint) from error
     return f"{where}: may be received from"
 

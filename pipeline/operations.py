@@ -87,8 +87,8 @@ def steps_of(windows: Sequence[int]) -> list[Step]:
 
 
 def windows_until(means: Means, start: int, end: int) -> range:
-    """Return the windows that hold any minute from one second to another and of which there may be samples."""
-    span = Span.fixed(max(start, earliest_window(means)), min(end, means.now + FUTURE_TOLERANCE))
+    """Return the windows that hold any minute from one second to another, as far as minutes have come."""
+    span = Span.fixed(start, min(end, means.now + FUTURE_TOLERANCE))
     return windows_between(span.first, span.last) if span.minutes else range(0)
 
 

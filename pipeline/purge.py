@@ -18,12 +18,16 @@ from domain.samples import FUTURE_TOLERANCE, VmWindow
 from pipeline.averaging import SEEN_EVERY, average_window
 from pipeline.concurrency import together
 from pipeline.ingest import reasons_of, whole_of
-from pipeline.operations import Done, Figures, Means, Step, added, steps_of, windows_until
+from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
 from storage.documents import Conflict
 from storage.schema import DAY
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, RefusedInput, Stored, Tables, vms_of
 
 AT_ONCE = 16
+
+HOUR = 3600
+"""Samples and rollups live a day longer than samples are accepted (storage.schema). That day is forgotten too, but for
+its first hour, of which others' rollups may just expire: that goes by itself within the hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Purge:
         # Twice the retention: what is rewritten in the quarantine lives that much longer.
         first = means.now - 2 * (means.now - means.horizon.oldest)
         days = sorted({utc_day(second) for second in (*range(first, means.now, DAY), means.now)})
-        windows = windows_until(means, 0, last)
+        windows = windows_until(means, earliest_window(means) - DAY + HOUR, last)
         # Of one tenant a day is a partition, and read at once.
         by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
         steps = by_day if self.tenant else steps_of(windows)
@@ -135,7 +139,7 @@ class Purge:
         """Remove a counter's report rows before the date, also those that no samples stand behind any more."""
         removed = 0
         async for stored in means.tables.report_windows(key, window_of(self.before or 0)):
-            if not means.time_left():
+            if not self.dry_run and not means.time_left():
                 return Done({"reportWindows": removed}, again=True)
             removed += 1
             if not self.dry_run:

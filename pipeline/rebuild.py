@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pipeline.averaging import average_window
 from pipeline.concurrency import together
-from pipeline.operations import Done, Figures, Means, Step, steps_of, windows_until
+from pipeline.operations import Done, Figures, Means, Step, earliest_window, steps_of, windows_until
 from storage.tables import TENANTS, Mark
 
 
@@ -30,7 +30,8 @@ class Rebuild:
     async def plan(self, means: Means) -> Sequence[Step]:
         """See Operation."""
         end = means.now if self.end is None else self.end
-        return steps_of(windows_until(means, self.start, end)[::-1])  # the newest first: most look at these
+        start = max(self.start, earliest_window(means))
+        return steps_of(windows_until(means, start, end)[::-1])  # the newest first: most look at these
 
     async def do(self, step: Step, means: Means) -> Done:
         """See Operation."""

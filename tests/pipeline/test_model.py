@@ -82,6 +82,12 @@ def is_bad(record: dict[str, Any]) -> bool:
 class Pipeline(RuleBasedStateMachine):
     """Subclasses say on which store."""
 
+    happened: set[Fault]
+    """Kinds of faults that happened in all runs of this machine."""
+
+    settled = 0
+    """How often all was compared with the model."""
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -103,6 +109,7 @@ class Pipeline(RuleBasedStateMachine):
             try:
                 self.settle()
             finally:
+                type(self).happened = getattr(type(self), "happened", set()) | self.faulty.happened
                 self.runner.run(self.faulty.close())
         self.runner.close()
 
@@ -190,6 +197,7 @@ class Pipeline(RuleBasedStateMachine):
         self.runner.run(self.compare_answers(samples))
         self.runner.run(self.compare_quarantine())
         self.runner.run(self.compare_nothing_left())
+        type(self).settled += 1
 
     async def compare_rollups(self, samples: Samples) -> None:
         for tenant in {tenant for tenant, *_ in samples}:
@@ -278,10 +286,14 @@ def run(machine: type[Pipeline], examples: int, steps: int) -> None:
 
 def test_the_pipeline_on_the_fake_store_is_as_the_model() -> None:
     run(OnMemory, 150, 25)
+    assert OnMemory.happened == set(Fault)
+    assert OnMemory.settled >= 150
 
 
 def test_the_pipeline_on_sqlite_is_as_the_model() -> None:
     run(OnSqlite, 40, 20)
+    assert OnSqlite.happened == set(Fault)
+    assert OnSqlite.settled >= 40
 
 
 @needs_node
@@ -297,6 +309,7 @@ def test_the_pipeline_on_cosmos_db_is_as_the_model(cosmos_port: int) -> None:
             return documents
 
     run(OnCosmos, 4, 8)
+    assert OnCosmos.settled >= OnCosmos.databases >= 4
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -326,6 +326,32 @@ async def test_a_purge_before_a_time_forgets_what_was_not_seen_since() -> None:
     assert everything(memory) == everything(await a_store(a_fleet()))
 
 
+async def test_samples_that_outlive_their_acceptance_are_forgotten_too(memory: MemoryDocuments) -> None:
+    """They are kept a day longer than they are accepted."""
+    tables = Tables(memory)
+    old = [a_message(records_of(tenant, "v", KEY, {NOW - 30 * 86_400 - 40_000: 1.0})) for tenant in ("t0", "t1")]
+    await ingest(tables, [Message(body, "m", NOW) for body in old], Horizon.at(NOW, 31 * 86_400))
+    await work_off(tables)
+    await carry_out(tables, Purge("t0"))
+    assert everything(memory) == everything(await a_store_of(old[1:]))
+
+
+async def a_store_of(bodies: Sequence[bytes]) -> MemoryDocuments:
+    memory = MemoryDocuments()
+    await ingest(Tables(memory), [Message(body, "m", NOW) for body in bodies], Horizon.at(NOW, 31 * 86_400))
+    await work_off(Tables(memory))
+    return memory
+
+
+async def test_a_dry_run_that_takes_long_counts_once_and_ends(memory: MemoryDocuments) -> None:
+    tables = Tables(memory)
+    await deliver(tables, a_fleet())
+    await work_off(tables)
+    asked = means(tables, time_left=lambda: False)
+    figures = await carry_out(tables, Purge(before=WINDOW_START, dry_run=True), asked)
+    assert (figures["vmWindows"], figures["reportWindows"]) == (12, 4)
+
+
 @pytest.mark.parametrize("purge", [Purge("t0"), Purge("t0", "t0-v1"), Purge(before=NOW)])
 async def test_a_dry_run_counts_what_a_purge_removes_and_changes_nothing(purge: Purge) -> None:
     memory = await a_store([*a_fleet(), bad_of("t0", "t0-v1")])
