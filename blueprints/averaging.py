@@ -52,6 +52,8 @@ async def average_marked(
             charge=meter,
         )
         log.info("%s", told)
+    for damaged in done.damaged:
+        log.error("averaging leaves out what needs it: %s", damaged)
     if done.left:
         try:
             await start(client, CatchUp(), "the averaging timer", shared.now)

@@ -12,7 +12,8 @@
     └── Unavailable        try again later: 503 with Retry-After, or raise so that the queue delivers again
         └── Misconfigured      settings are missing or malformed: an operator must act first
 
-The storage port adds ``Conflict`` (storage.documents), which is no error but an answer: somebody else wrote first.
+The storage port (storage.documents) adds ``Damaged``, an Unavailable that waits for an operator as well, and
+``Conflict``, which is no error but an answer: somebody else wrote first.
 """
 
 from collections.abc import Mapping

@@ -12,10 +12,14 @@ MAX_KEY = 255
 MAX_ENCODED = 400
 """Two encoded names, a number and separators stay below the 1,023 bytes that Cosmos DB allows for an id."""
 
+NAMES_KEPT = 32_768
+"""How many names it is remembered of what was found out: the same come again with every message of a fleet."""
+
 _UNSAFE = re.compile(rb"[^A-Za-z0-9.-]")
 _ESCAPE = re.compile(r"~([0-9A-F]{2})")
 
 
+@lru_cache(NAMES_KEPT)
 def encode_name(name: str) -> str:
     """Return a name with everything but ASCII letters, digits, ``.`` and ``-`` written as ``~`` and two hex digits.
 
@@ -35,7 +39,7 @@ def name_problem(name: str, most: int = MAX_NAME) -> str | None:
     return f"is longer than {most} characters" if len(name) > most else _problem(name)
 
 
-@lru_cache(10_000)  # the same few thousand names come with every message
+@lru_cache(NAMES_KEPT)
 def _problem(name: str) -> str | None:
     if not name.strip():
         return "is empty"
@@ -62,6 +66,7 @@ def split_key(key: str) -> tuple[str, str]:
     return perf_type, perf_name
 
 
+@lru_cache(NAMES_KEPT)
 def key_problem(perf_type: str, perf_name: str) -> str | None:
     """Return what is wrong with a counter's two names, or None."""
     if "." in perf_type:

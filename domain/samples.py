@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from domain.counters import Reduction, reduce_readings, reduction_of
-from domain.minutes import MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of
+from domain.minutes import MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of, window_of
 from domain.names import key_of, key_problem, name_problem, split_key
 
 FUTURE_TOLERANCE = 300
@@ -94,6 +94,8 @@ class VmWindow:
 
         Returns what fits and the rest (None: all fits).
         """
+        if len(self.series) + len(known) <= MOST_COUNTERS:
+            return self, None
         new = sorted(self.series.keys() - known)
         excess = new[max(0, MOST_COUNTERS - len(known)) :]
         if not excess:
@@ -137,8 +139,10 @@ class Horizon:
         """Return the horizon at ``now``: as far back as samples are retained (seconds), a little into the future."""
         return cls(now - retention, now + FUTURE_TOLERANCE)
 
-    def problem(self, timestamp: int) -> str:
-        """Say why a timestamp outside the horizon is refused."""
+    def problem(self, timestamp: int) -> str | None:
+        """Say why a timestamp is refused, or return None."""
+        if self.oldest <= timestamp <= self.newest:
+            return None
         if timestamp >= MILLISECONDS:
             return "timestamp seems to be in milliseconds; Unix seconds are expected"
         if timestamp > self.newest:
@@ -170,11 +174,18 @@ class Collected:
 
 @dataclass(slots=True)
 class _Building:
-    """A VM window that is being filled. ``again`` holds further readings of a minute that already has one."""
+    """A VM window that is being filled: rows by PerfType and PerfName.
+
+    ``again`` holds further readings of a minute that already has one.
+    """
 
     dimensions: Dimensions = Dimensions()
-    rows: dict[tuple[str, str], list[float | None]] = field(default_factory=dict)
+    rows: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
     again: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
+
+    def row(self, perf_type: str, perf_name: str) -> list[float | None]:
+        """Return the row of a counter; the first time, an empty one."""
+        return self.rows.setdefault(perf_type, {}).setdefault(perf_name, [None] * MINUTES_PER_WINDOW)
 
 
 def collect(
@@ -187,61 +198,64 @@ def collect(
     """
     building: dict[tuple[str, str, int], _Building] = {}
     refused: list[Refused] = []
-    oldest, newest = horizon.oldest, horizon.newest
-    # One VM's readings usually stand together, so what was looked up for the last one is kept. This loop is the cost
-    # of ingest.
+    # This loop is the cost of ingest. One VM's readings usually stand together, so what was found for the last one is
+    # kept; a reading goes the long way only where it differs. ``first`` and ``last`` bound the seconds of the window
+    # that are within the horizon; none are at the beginning.
+    first, last, window = 0, -1, 0
+    tenant = vm = site = pool = region = size = None
     current = _Building()
     rows = current.rows
-    of: object = None
     for position, reading in enumerate(readings):
         timestamp = reading.timestamp
-        if not oldest <= timestamp <= newest:
-            refused.append(Refused(position, horizon.problem(timestamp), reading))
-            continue
-        second = timestamp % WINDOW
-        belongs = (
-            reading.MaskedTenantId,
-            reading.MaskedVMName,
-            timestamp - second,
-            reading.SiteName,
-            reading.ResourcePoolName,
-            reading.Region,
-            reading.MachineSize,
-        )
-        if belongs != of:
-            if problem := _vm_problem(reading):
+        if (
+            not first <= timestamp <= last
+            or reading.MaskedVMName != vm
+            or reading.MaskedTenantId != tenant
+            or reading.ResourcePoolName != pool
+            or reading.SiteName != site
+            or reading.Region != region
+            or reading.MachineSize != size
+        ):
+            if problem := horizon.problem(timestamp) or _vm_problem(reading):
                 refused.append(Refused(position, problem, reading))
                 continue
-            current = building.setdefault(belongs[:3], _Building())
-            current.dimensions = current.dimensions.updated(Dimensions(*belongs[3:]))
-            rows, of = current.rows, belongs
-        key = (reading.PerfType, reading.PerfName)
-        row = rows.get(key)
-        if row is None:
-            if problem := key_problem(*key):
+            window = window_of(timestamp)
+            first, last = max(window, horizon.oldest), min(window + WINDOW - 1, horizon.newest)
+            tenant, vm, site = reading.MaskedTenantId, reading.MaskedVMName, reading.SiteName
+            pool, region, size = reading.ResourcePoolName, reading.Region, reading.MachineSize
+            current = building.setdefault((tenant, vm, window), _Building())
+            current.dimensions = current.dimensions.updated(Dimensions(site, pool, region, size))
+            rows = current.rows
+        try:
+            row = rows[reading.PerfType][reading.PerfName]
+        except KeyError:
+            if problem := key_problem(reading.PerfType, reading.PerfName):
                 refused.append(Refused(position, problem, reading))
                 continue
-            row = rows[key] = [None] * MINUTES_PER_WINDOW
-        minute = second // MINUTE
+            row = current.row(reading.PerfType, reading.PerfName)
+        minute = (timestamp - window) // MINUTE
         if row[minute] is None:
             row[minute] = reading.PerfValue
         else:
-            current.again.setdefault((*key, minute), []).append(reading.PerfValue)
+            current.again.setdefault((reading.PerfType, reading.PerfName, minute), []).append(reading.PerfValue)
     windows: list[VmWindow] = []
     samples = 0
     for (tenant, vm, window), built in building.items():
-        if not built.rows:
-            continue
         _reduce(built, overrides)
-        samples += sum(MINUTES_PER_WINDOW - row.count(None) for row in built.rows.values())
-        series = {key_of(*key): row for key, row in built.rows.items()}
-        windows.append(VmWindow(tenant, vm, window, built.dimensions, series))
+        series = {
+            key_of(perf_type, perf_name): row
+            for perf_type, by_name in built.rows.items()
+            for perf_name, row in by_name.items()
+        }
+        if series:
+            samples += sum(MINUTES_PER_WINDOW - row.count(None) for row in series.values())
+            windows.append(VmWindow(tenant, vm, window, built.dimensions, series))
     return Collected(tuple(windows), tuple(refused), samples)
 
 
 def _reduce(built: _Building, overrides: Mapping[str, Reduction] | None) -> None:
     for (perf_type, perf_name, minute), more in built.again.items():
-        row = built.rows[perf_type, perf_name]
+        row = built.row(perf_type, perf_name)
         rule = reduction_of(key_of(perf_type, perf_name), overrides)
         first = row[minute]
         row[minute] = reduce_readings(rule, [*([] if first is None else [first]), *more])

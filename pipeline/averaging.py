@@ -11,6 +11,7 @@ written only with its etag, so an old result can't stay over a new one.
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
@@ -18,7 +19,7 @@ from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up, 
 from domain.samples import MOST_COUNTERS
 from pipeline.concurrency import in_turns, together
 from storage.charges import metered
-from storage.documents import Changed, Conflict, Gone, TooLarge
+from storage.documents import Changed, Conflict, Damaged, Gone, TooLarge
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, Stored, Tables, vms_of
 
 SEEN_EVERY = 6 * 3600
@@ -31,6 +32,8 @@ MOST_LISTED = 2 * MOST_COUNTERS
 
 ROLLUPS_AT_ONCE = 8
 """How many rollups are made side by side: enough to hide the store's latency, few enough for memory."""
+
+Value = TypeVar("Value")
 
 NO_SERIES: Series = [None] * MINUTES_PER_WINDOW
 
@@ -49,8 +52,19 @@ class Averaged:
     """Which windows, the newest first."""
     rows: int
     """Report rows that it wrote; those that did not change are not written."""
+    damaged: Sequence[str]
+    """Which documents can't be read, in words. What needs them stays marked, and waits for an operator."""
     charge: float
     """What the store charged, in request units."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowAveraged:
+    """What was done for one window. Fields: see Averaged."""
+
+    tenants: Sequence[str] = ()
+    rows: int = 0
+    damaged: Sequence[str] = ()
 
 
 async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) -> Averaged:
@@ -62,6 +76,7 @@ async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) 
     done = left = rows = 0
     tenants: set[str] = set()
     windows: list[int] = []
+    damaged: list[str] = []
     with metered() as meter:
         marked = Counter(mark.value.window for mark in await tables.marks())
         for window in sorted(marked, reverse=True):
@@ -69,32 +84,46 @@ async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) 
                 left += marked[window]
                 continue
             # As they are now: another run may have worked them off since.
-            marks = await tables.marks(window)
-            rows += await average_window(tables, window, marks)
-            if marks:
+            worked = await average_window(tables, window, await tables.marks(window))
+            rows += worked.rows
+            damaged += worked.damaged
+            if worked.tenants:
                 windows.append(window)
-                tenants.update(mark.value.tenant for mark in marks)
-                done += len(marks)
-    return Averaged(done, left, sorted(tenants), windows, rows, meter.units)
+                tenants.update(worked.tenants)
+                done += len(worked.tenants)
+    return Averaged(done, left, sorted(tenants), windows, rows, damaged, meter.units)
 
 
-async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> int:
-    """Work off the marks of one window, if there are any; return how many report rows were written."""
-    if not marks:
-        return 0
-    tenants = [mark.value.tenant for mark in marks]
+async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> WindowAveraged:
+    """Work off the marks of one window, if there are any.
+
+    A document that can't be read holds up only what it is needed for: a VM window its tenant, a rollup its window.
+    """
+    damaged: list[str] = []
+
+    async def roll_up_one(mark: Stored[Mark]) -> set[str] | None:
+        try:
+            return await _roll_up(tables, mark.value.tenant, window)
+        except Damaged as error:
+            damaged.append(str(error))
+            return None
+
     # All counters that a tenant has or had, and not only those that changed now: a run that died after writing the
     # rollup has left the report to do, and rows of counters that it has no more have to go.
-    keys: set[str] = set().union(
-        *await together((_roll_up(tables, tenant, window) for tenant in tenants), ROLLUPS_AT_ONCE)
-    )
-    branches = {Node.of(tenant).parent for tenant in tenants}
-    while branches != {FLEET}:
-        await together((_merge_branch(tables, branch, window) for branch in sorted(branches)), ROLLUPS_AT_ONCE)
-        branches = {branch.parent for branch in branches}
-    written = await _write_report(tables, window, sorted(keys))
-    await together(_clear(tables, mark) for mark in marks)
-    return written
+    counters = await together(map(roll_up_one, marks), ROLLUPS_AT_ONCE)
+    whole = {mark: keys for mark, keys in zip(marks, counters, strict=True) if keys is not None}
+    if not whole:
+        return WindowAveraged(damaged=damaged)
+    branches = {Node.of(mark.value.tenant).parent for mark in whole}
+    try:
+        while branches != {FLEET}:
+            await together((_merge_branch(tables, branch, window) for branch in sorted(branches)), ROLLUPS_AT_ONCE)
+            branches = {branch.parent for branch in branches}
+        written = await _write_report(tables, window, sorted(set().union(*whole.values())))
+    except Damaged as error:
+        return WindowAveraged(damaged=[*damaged, str(error)])
+    await together(_clear(tables, mark) for mark in whole)
+    return WindowAveraged([mark.value.tenant for mark in whole], written, damaged)
 
 
 async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
@@ -141,7 +170,7 @@ async def _bring_up_to_date(
     Where nothing is below it any more, it goes.
     """
     while True:
-        stored = await tables.rollup(node, window)
+        stored = await _unless_damaged(tables.rollup(node, window), {})
         rollup = await derive()
         try:
             if stored and not rollup:
@@ -157,11 +186,22 @@ async def _bring_up_to_date(
         return {*(stored.value if stored else ()), *rollup}
 
 
+async def _unless_damaged(reading: Awaitable[Stored[Value] | None], nothing: Value) -> Stored[Value] | None:
+    """Return what is read of a document that is derived from others; where it is damaged, nothing, to be written anew.
+
+    (What others are derived from, and can't be made again, raises Damaged.)
+    """
+    try:
+        return await reading
+    except Damaged as damaged:
+        return Stored(nothing, damaged.etag, current=False)
+
+
 async def _write_report(tables: Tables, window: int, keys: Sequence[str]) -> int:
     """Bring these counters' report rows of a window, and the catalogue of counters, up to date; count the rows."""
     written = 0
     while keys:
-        stored = await together(tables.report_window(key, window) for key in keys)
+        stored = await together(_unless_damaged(tables.report_window(key, window), []) for key in keys)
         fleet = dict(await in_turns(merge_rollups(await tables.rollups_below(FLEET, window))))
         rows = [report_rows(key, window, fleet.get(key, NO_SERIES)) for key in keys]
         results = await together(
@@ -180,7 +220,7 @@ async def _write_counter(
 ) -> int | None:
     """Write a counter's rows if they changed; count those that did. None: another run wrote meanwhile."""
     old = before.value if before else []
-    if rows == old:
+    if rows == old and (before is None or before.current):
         return 0
     try:
         if rows:

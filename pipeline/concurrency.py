@@ -30,16 +30,17 @@ async def together(work: Iterable[Awaitable[Result]], at_once: int | None = None
     Where some of it fails, the rest is finished all the same, and the first failure is raised then; so nothing goes on
     in the background after the caller has heard of a failure. (The store bounds its own concurrency besides.)
     """
-    limit = asyncio.Semaphore(at_once) if at_once else None
-
-    async def limited(one: Awaitable[Result]) -> Result:
-        if limit is None:
-            return await one
-        async with limit:
-            return await one
-
-    results = await asyncio.gather(*map(limited, work), return_exceptions=True)
+    waiting = list(work)
+    if at_once and len(waiting) > at_once:
+        limit = asyncio.Semaphore(at_once)
+        waiting = [_limited(limit, each) for each in waiting]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
     return results  # type: ignore[return-value]  # what is left holds no exception
+
+
+async def _limited(limit: asyncio.Semaphore, one: Awaitable[Result]) -> Result:
+    async with limit:
+        return await one

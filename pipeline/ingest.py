@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,8 +18,11 @@ from domain.errors import BadMessage
 from domain.samples import MOST_COUNTERS, Collected, Horizon, Refused, VmWindow, collect
 from pipeline.concurrency import in_turns, together
 from storage.charges import metered
-from storage.documents import Conflict
+from storage.documents import Conflict, Damaged
 from storage.tables import KEPT_CHARACTERS, Mark, QuarantinedMessage, RefusedInput, Tables
+
+NO_ROOM = f"the VM has more than {MOST_COUNTERS} counters in this window"
+DAMAGED = "the VM's window in the store is damaged (docs/runbook.md, Damaged documents)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ async def ingest(
     await in_turns(batch.read(messages, horizon, overrides))
     with metered() as meter:
         stored = await together(_store(tables, window) for window in batch.windows.values())
-        batch.refused += [_no_room(excess, messages[0].received) for _, excess in stored if excess]
+        batch.refused += [_as_message(rest, messages[0].received) for _, rest in stored if rest]
         await together(_quarantine(tables, message, refused) for message, refused in batch.refused)
         await _mark(tables, batch)
     return Ingested(
@@ -135,7 +138,7 @@ async def reingest(
         await in_turns(batch.read([Message(body, quarantined.message_id, quarantined.received)], horizon, overrides))
         stored = await together(_store(tables, window) for window in batch.windows.values())
         await _mark(tables, batch)
-        batch.refused += [_no_room(excess, quarantined.received) for _, excess in stored if excess]
+        batch.refused += [_as_message(rest, quarantined.received) for _, rest in stored if rest]
         for message, refused in batch.refused:
             same = len(of) if message.body is body else 0
             remaining += [
@@ -171,15 +174,15 @@ def _bodies(
             yield whole, [each] if _unreadable(whole) else []
             continue
         if elements and size + len(each.input) > wire.MAX_BYTES // 2:
-            yield _as_message(elements), elements
+            yield _body_of(elements), elements
             elements, size = [], 0
         elements.append(each)
         size += len(each.input)
     if elements:
-        yield _as_message(elements), elements
+        yield _body_of(elements), elements
 
 
-def _as_message(elements: Iterable[RefusedInput]) -> bytes:
+def _body_of(elements: Iterable[RefusedInput]) -> bytes:
     return f'{{"metrics":[{",".join(each.input for each in elements)}]}}'.encode()
 
 
@@ -196,36 +199,51 @@ async def _mark(tables: Tables, batch: _Batch) -> None:
     await together(tables.mark(mark) for mark in marks)
 
 
-async def _store(tables: Tables, window: VmWindow) -> tuple[bool, VmWindow | None]:
-    """Merge a VM window into the store; tell whether that changed anything, and what of it there was no room for.
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What of a VM window could not be stored, and why."""
+
+    window: VmWindow
+    reason: str
+
+
+async def _store(tables: Tables, window: VmWindow) -> tuple[bool, _Rest | None]:
+    """Merge a VM window into the store; tell whether that changed anything, and what of it could not be stored.
 
     Most windows are new, so the first try creates: one write and no read.
     """
-    new, excess = window.fitting()
+    new, rest = _fitting(window)
     try:
         await tables.write_vm_window(new, None)
     except Conflict:
         pass
     else:
-        return True, excess
+        return True, rest
     while True:
-        stored = await tables.vm_window(window.tenant, window.vm, window.window)
-        new, excess = window.fitting(stored.value.series if stored else ())
+        try:
+            stored = await tables.vm_window(window.tenant, window.vm, window.window)
+        except Damaged:  # averaging says which document it is
+            return False, _Rest(window, DAMAGED)
+        new, rest = _fitting(window, stored.value.series if stored else ())
         merged = stored.value.merged(new) if stored else new
         if stored and merged == stored.value:
-            return False, excess
+            return False, rest
         try:
             await tables.write_vm_window(merged, stored.etag if stored else None)
         except Conflict:
             continue
-        return True, excess
+        return True, rest
 
 
-def _no_room(excess: VmWindow, received: int) -> tuple[Message, Sequence[Refused]]:
-    """What of a VM window there was no room for, as a message of its own (the samples of several may be in it)."""
-    samples = list(excess.samples())
-    reason = f"the VM has more than {MOST_COUNTERS} counters in this window"
-    refused = [Refused(position, reason, sample) for position, sample in enumerate(samples)]
+def _fitting(window: VmWindow, known: Collection[str] = ()) -> tuple[VmWindow, _Rest | None]:
+    fits, excess = window.fitting(known)
+    return fits, None if excess is None else _Rest(excess, NO_ROOM)
+
+
+def _as_message(rest: _Rest, received: int) -> tuple[Message, Sequence[Refused]]:
+    """What of a VM window could not be stored, as a message of its own (the samples of several may be in it)."""
+    samples = list(rest.window.samples())
+    refused = [Refused(position, rest.reason, sample) for position, sample in enumerate(samples)]
     return Message(wire.encode_samples(samples), "", received), refused
 
 

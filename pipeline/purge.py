@@ -91,7 +91,7 @@ class Purge:
         await together((_empty(tables, each) for each in found), AT_ONCE)
         of = {each.value.tenant for each in found}
         await together(tables.mark(Mark(tenant, window)) for tenant in of)
-        rows = await average_window(tables, window, await tables.marks(window))
+        rows = (await average_window(tables, window, await tables.marks(window))).rows
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
             await together((_remove(tables, each) for each in emptied), AT_ONCE)

@@ -140,7 +140,7 @@ class SamplesQuestion:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, for the reason that domain.queries.FleetItem is not
 class SampleRecord:
     """A sample: the record of the wire format."""
 
@@ -431,14 +431,14 @@ async def _beside(
 
     async def read(window: int) -> None:
         own = await tables.vm_window(tenant, vm, window) if vm is not None else None
-        rollup = await tables.rollup(Node.of(tenant), window)
+        rollup = await tables.partials(Node.of(tenant), window, charts)
         stamps = minutes_of(window)
         for key in charts:
             if own and (row := own.value.series.get(key)):
                 found = zip(stamps, row, strict=True)
                 values[key].update((at, float(value)) for at, value in found if value is not None)
-            if rollup and (series := rollup.value.get(key)):
-                parts = zip(stamps, series, strict=True)
+            if key in rollup:
+                parts = zip(stamps, rollup[key], strict=True)
                 partials[key].update((at, partial) for at, partial in parts if partial is not None)
 
     await together((read(window) for window in _windows_of(charts)), AT_ONCE)

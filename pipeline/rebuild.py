@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pipeline.averaging import average_window
+from pipeline.averaging import WindowAveraged, average_window
 from pipeline.concurrency import together
-from pipeline.operations import Done, Figures, Means, Step, earliest_window, steps_of, windows_until
+from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
 from storage.tables import TENANTS, Mark
+
+
+def figures_of(worked: WindowAveraged) -> Figures:
+    """Return what was done for a window in figures; those of damage only where there is any (the timer says which)."""
+    return {"rows": worked.rows, **({"damagedDocuments": len(worked.damaged)} if worked.damaged else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,11 @@ class Rebuild:
         """See Operation."""
         tables = means.tables
         tenants = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
-        rows = 0
+        figures: Figures = {"windows": len(step["windows"]), "rows": 0}
         for window in step["windows"]:
             await together(tables.mark(Mark(tenant, window)) for tenant in tenants)
-            rows += await average_window(tables, window, await tables.marks(window))
-        return Done({"windows": len(step["windows"]), "rows": rows})
+            figures = added(figures, figures_of(await average_window(tables, window, await tables.marks(window))))
+        return Done(figures)
 
     async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
         """See Operation."""
@@ -60,12 +65,12 @@ class CatchUp:
 
     async def do(self, step: Step, means: Means) -> Done:
         """See Operation."""
-        windows = rows = 0
+        figures: Figures = {"windows": 0, "rows": 0}
         for window in step["windows"]:
             marks = await means.tables.marks(window)
-            rows += await average_window(means.tables, window, marks)
-            windows += bool(marks)
-        return Done({"windows": windows, "rows": rows})
+            figures = added(figures, figures_of(await average_window(means.tables, window, marks)))
+            figures = added(figures, {"windows": bool(marks)})
+        return Done(figures)
 
     async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
         """See Operation."""

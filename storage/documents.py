@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from domain.errors import Unavailable
+
 Body = Mapping[str, Any]
 
 
@@ -35,6 +37,19 @@ class TooLarge(Exception):
     """The body is larger than a document may be (MOST_BYTES); the write was not made and never will be."""
 
 
+class Damaged(Unavailable):
+    """A document is there and is not what its table holds. ``str()`` says which and why: an operator must act.
+
+    ``etag``: what it had when it was read, for whoever can write it anew.
+    """
+
+    def __init__(self, table: str, partition: str, document: "Document", why: object) -> None:
+        """Name the document, and say why it can't be read."""
+        place = f"the document {document.id} of the table {table} in partition {partition}"
+        super().__init__(f"{place} is damaged: {why} (docs/runbook.md, Damaged documents)")
+        self.etag = document.etag
+
+
 MOST_BYTES = 2_000_000
 """The most bytes of JSON that a body may take: Cosmos DB's limit of an item, 2 MB."""
 
@@ -45,6 +60,7 @@ class Document:
 
     id: str
     body: Body
+    """Empty, where what is stored is no JSON object (any more)."""
     etag: str
 
 

@@ -31,12 +31,16 @@ INDEXING_POLICY: Mapping[str, object] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. ``time_to_live`` is in seconds since a document's last write; None: for ever."""
+    """A table. ``time_to_live`` is in seconds since a document's last write; None: for ever.
+
+    ``bulky``: it holds most of all bytes. SQLite keeps its bodies deflated.
+    """
 
     name: str
     partition: str
     id: str
     time_to_live: int | None
+    bulky: bool = False
 
 
 def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
@@ -46,7 +50,7 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
     its samples while the rest has just expired.
     """
     tables = (
-        Table(SAMPLES, "tenant and UTC day", "window and VM", (samples_days + 1) * DAY),
+        Table(SAMPLES, "tenant and UTC day", "window and VM", (samples_days + 1) * DAY, bulky=True),
         Table(ROLLUPS, "window", "level, branch and tenant", (samples_days + 1) * DAY),
         Table(REPORT, "key", "window", report_days * DAY),
         Table(MARKS, '"dirty"', "window and tenant", None),

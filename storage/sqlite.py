@@ -12,10 +12,13 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -54,14 +57,20 @@ _DELETE = f"DELETE FROM documents WHERE {_HERE} AND written > ?4 AND etag = ?5" 
 _IS_THERE = f"SELECT 1 FROM documents WHERE {_HERE} AND written > ?4"  # noqa: S608
 _SWEEP = 'DELETE FROM documents WHERE "table" = ? AND written <= ?'
 
-_decode = msgspec.json.decode
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-def _encode(body: Body) -> bytes:
-    encoded = msgspec.json.encode(body)
-    if len(encoded) > MOST_BYTES:
-        raise TooLarge
-    return encoded
+def _decode(stored: bytes) -> Body:
+    try:
+        return _OBJECT.decode(stored if stored.startswith(b"{") else zlib.decompress(stored))
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+
+
+def _deflated(text: bytes) -> bytes:
+    # By Huffman's codes alone: in numbers there is hardly more to find, and looking for it takes twice as long.
+    compressor = zlib.compressobj(1, strategy=zlib.Z_HUFFMAN_ONLY)
+    return compressor.compress(text) + compressor.flush()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +120,12 @@ class SqliteDocuments:
         time_to_live = self._tables[table].time_to_live
         return -1 if time_to_live is None else int(self._clock()) - time_to_live
 
+    def _encode(self, table: str, body: Body) -> bytes:
+        encoded = msgspec.json.encode(body)
+        if len(encoded) > MOST_BYTES:
+            raise TooLarge
+        return _deflated(encoded) if self._tables[table].bulky else encoded
+
     async def read(self, table: str, partition: str, document_id: str) -> Document | None:
         """See Documents."""
         rows = self._fetch(_READ, (table, partition, document_id, self._expiry(table)))
@@ -140,20 +155,20 @@ class SqliteDocuments:
     async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
         """See Documents."""
         here = (table, partition, document_id)
-        values = (*here, secrets.token_hex(8), int(self._clock()), _encode(body), self._expiry(table))
+        values = (*here, secrets.token_hex(8), int(self._clock()), self._encode(table, body), self._expiry(table))
         await self._write(_CREATE_DOCUMENT, values, lambda _: AlreadyExists(*here))
 
     async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
         """See Documents."""
         here = (table, partition, document_id)
-        values = (*here, secrets.token_hex(8), int(self._clock()), _encode(body))
+        values = (*here, secrets.token_hex(8), int(self._clock()), self._encode(table, body))
         await self._write(_UPSERT, values, lambda _: Conflict(*here))
 
     async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
         """See Documents."""
         here = (table, partition, document_id)
         expiry = self._expiry(table)
-        values = (*here, secrets.token_hex(8), int(self._clock()), _encode(body), expiry, etag)
+        values = (*here, secrets.token_hex(8), int(self._clock()), self._encode(table, body), expiry, etag)
         await self._write(_REPLACE, values, lambda connection: _changed_or_gone(connection, (*here, expiry)))
 
     async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
@@ -180,7 +195,8 @@ class SqliteDocuments:
         try:
             self._committer.submit(self._commit)
         except RuntimeError as error:  # the executor is shut down
-            _settle(self._take(), self._unavailable(error))
+            writes = self._take()
+            _settle(writes, [self._unavailable(error)] * len(writes))
 
     def _take(self) -> list[_Write]:
         with self._waiting_lock:
@@ -189,7 +205,7 @@ class SqliteDocuments:
 
     def _commit(self) -> None:
         writes = self._take()
-        outcomes: list[Conflict | None] = []
+        outcomes: list[Exception | None] = []
         connection = self._writer
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -201,10 +217,9 @@ class SqliteDocuments:
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.rollback()
-            _settle(writes, self._unavailable(error))
+            _settle(writes, [self._unavailable(error)] * len(writes))
             return
-        for write, outcome in zip(writes, outcomes, strict=True):
-            _settle([write], outcome)
+        _settle(writes, outcomes)
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
         now = self._clock()
@@ -235,19 +250,21 @@ def _changed_or_gone(connection: sqlite3.Connection, here: tuple[object, ...]) -
     return Changed(*here[:3]) if there else Gone(*here[:3])
 
 
-def _settle(writes: list[_Write], outcome: Exception | None) -> None:
-    """Wake the callers of these writes, each in its own event loop."""
-    for write in writes:
-        try:
-            write.loop.call_soon_threadsafe(_resolve, write.done, outcome)
-        except RuntimeError:  # the caller's event loop is closed: nobody waits
+def _settle(writes: Sequence[_Write], outcomes: Sequence[Exception | None]) -> None:
+    """Wake the callers of these writes, each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Exception | None]]] = {}
+    for write, outcome in zip(writes, outcomes, strict=True):
+        by_loop.setdefault(write.loop, []).append((write.done, outcome))
+    for loop, settled in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(_resolve, settled)
+
+
+def _resolve(settled: Iterable[tuple[asyncio.Future[None], Exception | None]]) -> None:
+    for done, outcome in settled:
+        if done.done():  # cancelled meanwhile
             continue
-
-
-def _resolve(done: asyncio.Future[None], outcome: Exception | None) -> None:
-    if done.done():  # cancelled meanwhile
-        return
-    if outcome is None:
-        done.set_result(None)
-    else:
-        done.set_exception(outcome)
+        if outcome is None:
+            done.set_result(None)
+        else:
+            done.set_exception(outcome)

@@ -5,33 +5,35 @@ gives a ``Stored`` with the etag and writing takes it back (None: to be created)
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from domain.minutes import WINDOW, utc_day, window_of
+from domain.minutes import MINUTES_PER_WINDOW, WINDOW, utc_day, window_of
 from domain.names import decode_name, encode_name
 from domain.partials import Partial
 from domain.report import ReportRow
-from domain.rollups import Node, Rollup
+from domain.rollups import Node, Rollup, Series
 from domain.samples import Dimensions, VmWindow
-from storage.documents import Conflict, Document, Documents
+from storage.documents import Conflict, Damaged, Document, Documents
 from storage.schema import CATALOGUE, MARKS, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
 
 Value = TypeVar("Value")
 
-ROLLUP_VERSION = 2
-"""The format of rollups. It is raised when partials hold something new; a rebuild then brings old rollups up to it."""
+ROLLUP_VERSION = 3
+"""The format of rollups. It is raised when they change in what they hold or how; a rebuild then brings old ones up to
+it. In a rollup each counter's series is a text (of JSON): who wants one counter does not parse forty."""
 
 COUNTERS = "counters"
 TENANTS = "tenants"
 _COUNTERS_OF = "tenants' counters"
 _DIRTY = "dirty"
 _OPERATIONS = "operations"
+_DIMENSIONS = tuple(each.name for each in fields(Dimensions))
 _LAST = 9_999_999_999
 _NUMBER = 10
 """Digits of a second in an id, so that ids sort as numbers do (until the year 2286)."""
@@ -124,23 +126,31 @@ class Tables:
         """Read one VM window."""
         partition, document_id = _samples_partition(tenant, window), _numbered(window, vm)
         document = await self.documents.read(SAMPLES, partition, document_id)
-        return Stored(_vm_window(tenant, document), document.etag) if document else None
+        return Stored(_vm_window(tenant, partition, document), document.etag) if document else None
 
     async def vm_windows(self, tenant: str, window: int, from_vm: str = "") -> AsyncIterator[VmWindow]:
         """Yield all VM windows of a tenant's window, in the order of the VMs' ids; or those from one VM on."""
         partition = _samples_partition(tenant, window)
         async for document in self.documents.scan(SAMPLES, partition, _numbered(window, from_vm), _number(window + 1)):
-            yield _vm_window(tenant, document)
+            yield _vm_window(tenant, partition, document)
 
     async def vm_windows_between(self, tenant: str, first: int, last: int) -> AsyncIterator[Stored[VmWindow]]:
-        """Yield all VM windows of a tenant from one window to another, both included and of the same UTC day."""
+        """Yield all VM windows of a tenant from one window to another, both included and of the same UTC day.
+
+        A damaged one is given as an empty one, for those who want them gone.
+        """
         partition = _samples_partition(tenant, first)
         async for document in self.documents.scan(SAMPLES, partition, _number(first), _number(last + 1)):
-            yield Stored(_vm_window(tenant, document), document.etag)
+            try:
+                vm_window = _vm_window(tenant, partition, document)
+            except Damaged:
+                window, vm = _split_number(document.id)
+                vm_window = VmWindow(tenant, vm, window, Dimensions(), {})
+            yield Stored(vm_window, document.etag)
 
     async def write_vm_window(self, window: VmWindow, etag: str | None) -> None:
         """Create (etag None) or replace a VM window. Raises Conflict."""
-        known = {name: value for name, value in asdict(window.dimensions).items() if value is not None}
+        known = {name: value for name in _DIMENSIONS if (value := getattr(window.dimensions, name)) is not None}
         body = {"dimensions": known, "series": window.series}
         partition, document_id = _samples_partition(window.tenant, window.window), _numbered(window.window, window.vm)
         await self._write(SAMPLES, partition, document_id, body, etag)
@@ -157,17 +167,23 @@ class Tables:
         document = await self.documents.read(ROLLUPS, _number(window), _node_id(node))
         if document is None:
             return None
-        return Stored(_rollup(document), document.etag, document.body.get("version") == ROLLUP_VERSION)
+        return Stored(_rollup(window, document), document.etag, document.body.get("version") == ROLLUP_VERSION)
+
+    async def partials(self, node: Node, window: int, keys: Collection[str]) -> Rollup:
+        """Read some counters of a node's rollup of a window: those of them that it has."""
+        document = await self.documents.read(ROLLUPS, _number(window), _node_id(node))
+        return _rollup(window, document, keys) if document else {}
 
     async def rollups_below(self, branch: Node, window: int) -> list[Rollup]:
         """Return the rollups that make up a branch's (or the fleet's), in the order of their ids."""
         prefix = f"{len(branch.branch) + 1}_{branch.branch}"
         scan = self.documents.scan(ROLLUPS, _number(window), prefix, prefix + "~")
-        return [_rollup(document) async for document in scan]
+        return [_rollup(window, document) async for document in scan]
 
     async def write_rollup(self, node: Node, window: int, rollup: Rollup, etag: str | None) -> None:
         """Create (etag None) or replace a rollup. Raises Conflict."""
-        body = {"version": ROLLUP_VERSION, "series": rollup}
+        texts = {key: msgspec.json.encode(series).decode() for key, series in rollup.items()}
+        body = {"version": ROLLUP_VERSION, "series": texts}
         await self._write(ROLLUPS, _number(window), _node_id(node), body, etag)
 
     async def delete_rollup(self, node: Node, window: int, etag: str) -> None:
@@ -179,12 +195,12 @@ class Tables:
     async def report_rows(self, key: str, first: int, last: int) -> list[ReportRow]:
         """Return a counter's rows from one identifier timestamp to another, both included, oldest first."""
         scan = self.documents.scan(REPORT, key, _number(max(window_of(first), 0)), _number(last + 1))
-        return [row async for document in scan for row in _report_rows(document) if first <= row.timestamp <= last]
+        return [row async for document in scan for row in _report_rows(key, document) if first <= row.timestamp <= last]
 
     async def report_window(self, key: str, window: int) -> Stored[list[ReportRow]] | None:
         """Read a counter's rows of a window."""
         document = await self.documents.read(REPORT, key, _number(window))
-        return Stored(_report_rows(document), document.etag) if document else None
+        return Stored(_report_rows(key, document), document.etag) if document else None
 
     async def report_windows(self, key: str, before: int) -> AsyncIterator[Stored[int]]:
         """Yield the windows before a second of which a counter has rows, oldest first."""
@@ -199,7 +215,7 @@ class Tables:
             rows = [
                 row
                 async for doc in self.documents.scan(REPORT, key, from_id, _number(not_after + 1))
-                for row in _report_rows(doc)
+                for row in _report_rows(key, doc)
                 if row.timestamp <= not_after
             ]
             if rows or reach > not_after:
@@ -208,7 +224,7 @@ class Tables:
 
     async def write_report_window(self, key: str, window: int, rows: Sequence[ReportRow], etag: str | None) -> None:
         """Create (etag None) or replace a counter's rows of a window. Raises Conflict."""
-        body = {"rows": [_report_record(row) for row in rows], "shares": [[row.largest, row.second] for row in rows]}
+        body = {"rows": [_report_record(row) for row in rows]}
         await self._write(REPORT, key, _number(window), body, etag)
 
     async def delete_report_window(self, key: str, window: int, etag: str) -> None:
@@ -375,9 +391,21 @@ def vms_of(tenant: str) -> str:
     return f"vms_{encode_name(tenant)}"
 
 
-def _vm_window(tenant: str, document: Document) -> VmWindow:
+_Row = Annotated[list[float | None], msgspec.Meta(min_length=MINUTES_PER_WINDOW, max_length=MINUTES_PER_WINDOW)]
+
+
+class _VmWindowBody(msgspec.Struct):
+    dimensions: Dimensions
+    series: dict[str, _Row]
+
+
+def _vm_window(tenant: str, partition: str, document: Document) -> VmWindow:
     window, vm = _split_number(document.id)
-    return VmWindow(tenant, vm, window, Dimensions(**document.body["dimensions"]), document.body["series"])
+    try:
+        body = msgspec.convert(document.body, _VmWindowBody)
+    except msgspec.ValidationError as error:
+        raise Damaged(SAMPLES, partition, document, error) from error
+    return VmWindow(tenant, vm, window, body.dimensions, body.series)
 
 
 def _node_id(node: Node) -> str:
@@ -387,12 +415,33 @@ def _node_id(node: Node) -> str:
     return f"{len(node.branch) + 1}_{node.branch}_{encode_name(node.tenant)}"
 
 
-def _rollup(document: Document) -> Rollup:
-    return msgspec.convert(document.body["series"], dict[str, list[Partial | None]])
+_Series = Annotated[list[Partial | None], msgspec.Meta(min_length=MINUTES_PER_WINDOW, max_length=MINUTES_PER_WINDOW)]
+_SERIES = msgspec.json.Decoder(_Series)
+
+
+class _RollupBody(msgspec.Struct):
+    series: dict[str, Any]
+
+
+def _rollup(window: int, document: Document, keys: Collection[str] | None = None) -> Rollup:
+    """Return a rollup, or those of these counters that it has."""
+    try:
+        series = msgspec.convert(document.body, _RollupBody).series
+        return {key: _series(series[key]) for key in (series if keys is None else keys) if key in series}
+    except msgspec.MsgspecError as error:
+        raise Damaged(ROLLUPS, _number(window), document, error) from error
+
+
+def _series(stored: Any) -> Series:
+    # Before version 3 it was no text.
+    return _SERIES.decode(stored) if isinstance(stored, str) else msgspec.convert(stored, _Series)
 
 
 def _report_record(row: ReportRow) -> dict[str, Any]:
-    """The report record of the wire: ``PerfValue`` equals ``average``, so that it can be read where a sample can."""
+    """The report record of the wire, with the two counts that disclosure asks for besides.
+
+    ``PerfValue`` equals ``average``, so that it can be read where a sample can.
+    """
     return {
         "timestamp": row.timestamp,
         "PerfName": row.PerfName,
@@ -404,19 +453,21 @@ def _report_record(row: ReportRow) -> dict[str, Any]:
         "min": row.min,
         "max": row.max,
         "stddev": row.stddev,
+        "largest": row.largest,
+        "second": row.second,
     }
 
 
-def _report_rows(document: Document) -> list[ReportRow]:
-    records = document.body["rows"]
-    # Beside the records and not in them, which are those of the API; and not there from the beginning.
-    shares = document.body.get("shares") or [(0, 0)] * len(records)
-    rows = [
-        {**record, "largest": largest, "second": second}
-        for record, (largest, second) in zip(records, shares, strict=True)
-    ]
-    # Some stores give 1.0 back as 1; what is a float becomes one again here.
-    return msgspec.convert(rows, list[ReportRow])
+class _ReportBody(msgspec.Struct):
+    rows: list[ReportRow]
+
+
+def _report_rows(key: str, document: Document) -> list[ReportRow]:
+    try:
+        # Some stores give 1.0 back as 1; what is a float becomes one again here.
+        return msgspec.convert(document.body, _ReportBody).rows
+    except msgspec.ValidationError as error:
+        raise Damaged(REPORT, key, document, error) from error
 
 
 def _quarantined_message(document: Document) -> QuarantinedMessage:

@@ -138,3 +138,25 @@ def test_a_damaged_file_in_the_queue_harms_nobody(local: Local, content: bytes) 
     (message,) = local.get("/v1/admin/quarantine")[1]["data"]
     assert (message["messageId"], message["refused"]) == ("damaged", 1)
     assert json.dumps(message["reasons"]).count("message") == 1
+
+
+def test_a_damaged_document_is_said_and_holds_up_nobody_else(local: Local) -> None:
+    local.start()
+    for vm, tenant in enumerate(("t", "u")):
+        local.put(tenant, a_message(records_of(tenant, f"v{vm}", KEY, [1.0 + vm] * 15, NEWEST)))
+    local.settled()
+    with sqlite3.connect(local.data / "store.db") as store:
+        store.execute("UPDATE documents SET body = x'00' WHERE \"table\" = 'samples' AND partition LIKE 't_%'")
+    store.close()
+    local.put("again", a_message(records_of("t", "v0", KEY, [5.0] * 15, NEWEST)))
+    local.put("other", a_message(records_of("u", "v1", KEY, [6.0] * 15, NEWEST)))
+    wait_for(lambda: "averaging leaves out what needs it: the document" in local.log, "the damage to be said")
+    assert "of the table samples in partition t_" in local.log
+
+    def newest() -> Any:
+        return local.get(f"/v1/get-tenant-data?key={KEY}&tenant=u&vm=v1&minutes=1")[1]["data"][-1]
+
+    wait_for(lambda: newest()["tenantAverage"] == 6.0, "the other tenant's average")
+    assert local.get("/v1/status")[1]["quarantinedToday"] == 15
+    assert local.stop() == 0
+    assert "Traceback" not in local.log

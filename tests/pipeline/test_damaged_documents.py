@@ -1,0 +1,147 @@
+"""A document that can't be read hurts what needs it, says so, and nothing else."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.rollups import Node
+from pipeline import queries
+from pipeline.averaging import Averaged, average
+from pipeline.ingest import DAMAGED, reingest
+from pipeline.queries import Question
+from pipeline.rebuild import Rebuild
+from storage.documents import Damaged
+from storage.schema import REPORT, ROLLUPS, SAMPLES, schema
+from storage.sqlite import SqliteDocuments
+from storage.tables import Mark, Tables
+from tests.builders import HORIZON, KEY, NOW, WINDOW_START, a_message, a_view, records_of
+from tests.pipeline.oracle import report_of, samples_of
+from tests.pipeline.steps import deliver, the_report, work_off
+from tests.pipeline.test_operations import carry_out
+
+TENANTS = ("a", "b", "c")
+BODIES = {
+    tenant: a_message(records_of(tenant, "v", KEY, [number + minute for minute in range(15)]))
+    for number, tenant in enumerate(TENANTS)
+}
+SAMPLES_OF_A = ("a_2026-09-21", f"{WINDOW_START}_v")
+NOT_WHAT_IT_SHOULD_BE: list[dict[str, Any]] = [
+    {},
+    {"series": {}},
+    {"dimensions": {}, "series": {KEY: [1, 2, 3]}},
+    {"dimensions": {}, "series": {KEY: ["1"] * 15}},
+    {"dimensions": {"Region": 5}, "series": {}},
+    {"dimensions": {}, "series": []},
+]
+
+
+async def averaged(tables: Tables) -> Averaged:
+    done = await average(tables)
+    assert done.left == 0
+    return done
+
+
+@pytest.mark.parametrize("body", NOT_WHAT_IT_SHOULD_BE)
+async def test_a_damaged_vm_window_holds_up_its_tenant_only(tables: Tables, body: dict[str, Any]) -> None:
+    await deliver(tables, BODIES.values())
+    await tables.documents.upsert(SAMPLES, *SAMPLES_OF_A, body)
+    done = await averaged(tables)
+    (said,) = done.damaged
+    assert all(part in said for part in (SAMPLES, *SAMPLES_OF_A, "damaged"))
+    assert [mark.value for mark in await tables.marks()] == [Mark("a", WINDOW_START)]
+    assert await the_report(tables) == report_of(samples_of([BODIES["b"], BODIES["c"]]))
+
+
+async def test_what_comes_for_a_damaged_vm_window_waits_in_quarantine(tables: Tables) -> None:
+    await deliver(tables, BODIES.values())
+    await tables.documents.upsert(SAMPLES, *SAMPLES_OF_A, {})
+    late = a_message([*records_of("a", "v", KEY, [7.0] * 15), *records_of("b", "w", KEY, [8.0] * 15)])
+    done = await deliver(tables, [late])
+    assert (done.refused, done.reasons) == (15, {DAMAGED: 15})
+    await averaged(tables)
+    assert await the_report(tables) == report_of(
+        samples_of([BODIES["b"], BODIES["c"], a_message(records_of("b", "w", KEY, [8.0] * 15))])
+    )
+    document = await tables.documents.read(SAMPLES, *SAMPLES_OF_A)
+    assert document
+    await tables.documents.delete(SAMPLES, *SAMPLES_OF_A, document.etag)  # as the runbook says
+    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    assert await reingest(tables, message, HORIZON) == (15, 0)
+    await work_off(tables)
+    assert await the_report(tables) == report_of(samples_of([BODIES["b"], BODIES["c"], late]))
+
+
+@pytest.mark.parametrize("series", [{KEY: "[null"}, {KEY: "[1]"}, {KEY: []}, {KEY: 5}, None])
+async def test_a_damaged_rollup_is_made_anew_from_the_samples(tables: Tables, series: object) -> None:
+    await deliver(tables, BODIES.values())
+    await work_off(tables)
+    expected = await the_report(tables)
+    node = Node.of("b")
+    place = ROLLUPS, str(WINDOW_START), f"3_{node.branch}_b"
+    assert await tables.documents.read(*place)
+    await tables.documents.upsert(*place, {"series": series})
+    question = Question([KEY], minutes=15)
+    with pytest.raises(Damaged, match=ROLLUPS):
+        await queries.get_tenant_data(tables, question, "b", "v", a_view())
+    assert len((await queries.get_data(tables, question, a_view())).data) == 15
+    assert (await carry_out(tables, Rebuild(WINDOW_START)))["windows"] == 1
+    assert (await queries.get_tenant_data(tables, question, "b", "v", a_view())).data[3].tenantAverage == 4
+    assert await the_report(tables) == expected
+
+
+async def test_a_damaged_rollup_of_another_tenant_holds_up_its_window_only(tables: Tables) -> None:
+    await deliver(tables, BODIES.values())
+    await work_off(tables)
+    node = Node.of("b")
+    for level in (1, 2):  # of a branch, that others' averages are made of
+        await tables.documents.upsert(ROLLUPS, str(WINDOW_START), f"{level}_{node.branch[:level]}", {})
+    older = a_message(records_of("a", "v", KEY, [1.0] * 15, WINDOW_START - 900))
+    newer = a_message(records_of("a", "v", KEY, [2.0] * 15))
+    await deliver(tables, [older, newer])
+    done = await averaged(tables)
+    assert len(done.damaged) == 1
+    assert done.windows == [WINDOW_START - 900]
+    assert [mark.value.window for mark in await tables.marks()] == [WINDOW_START]
+    assert "damagedDocuments" not in await carry_out(tables, Rebuild(WINDOW_START))
+    assert await tables.marks() == []
+    assert await the_report(tables) == report_of(samples_of([*BODIES.values(), older, newer]))
+
+
+@pytest.mark.parametrize("body", [{}, {"rows": [{"timestamp": "x"}]}, {"rows": {}}])
+async def test_a_damaged_report_is_made_anew(tables: Tables, body: dict[str, Any]) -> None:
+    await deliver(tables, BODIES.values())
+    await work_off(tables)
+    expected = await the_report(tables)
+    await tables.documents.upsert(REPORT, KEY, str(WINDOW_START), body)
+    with pytest.raises(Damaged, match=REPORT):
+        await queries.get_data(tables, Question([KEY], minutes=15), a_view())
+    await tables.mark(Mark("c", WINDOW_START))
+    assert (await averaged(tables)).damaged == []
+    assert await the_report(tables) == expected
+
+
+async def test_a_purge_removes_damaged_vm_windows(tables: Tables) -> None:
+    from pipeline.purge import Purge  # noqa: PLC0415
+
+    await deliver(tables, BODIES.values())
+    await work_off(tables)
+    await tables.documents.upsert(SAMPLES, *SAMPLES_OF_A, {"dimensions": {}, "series": {KEY: []}})
+    await carry_out(tables, Purge(tenant="a"))
+    assert await tables.documents.read(SAMPLES, *SAMPLES_OF_A) is None
+    assert await the_report(tables) == report_of(samples_of([BODIES["b"], BODIES["c"]]))
+
+
+@pytest.mark.parametrize("stored", [b"", b"{", b"\x78\x01", b"[1]", b"\xff\xfe", bytes(50)])
+async def test_bytes_that_are_no_document_in_sqlite(tmp_path: Path, stored: bytes) -> None:
+    documents = SqliteDocuments(tmp_path / "store.db", schema(30, 400), lambda: NOW)
+    tables = Tables(documents)
+    await deliver(tables, BODIES.values())
+    with sqlite3.connect(tmp_path / "store.db") as other:
+        other.execute("UPDATE documents SET body = ? WHERE partition = ? AND id = ?", (stored, *SAMPLES_OF_A))
+    other.close()
+    done = await averaged(tables)
+    assert len(done.damaged) == 1
+    assert len(await the_report(tables)) == 15
+    await documents.close()
