@@ -1,15 +1,14 @@
 """Side by side, in one run: this project and what people would pick instead, on the same message bytes.
 
 Each contender runs in a process of its own, on one core: it takes the messages of an hour (four windows), then answers.
+What it keeps is weighed when it can answer: of this project, that is with its rollups and its report.
 ``BESIDE_VMS`` names fleet sizes. One row a sample in SQLite, the layout of the origin, takes minutes for large fleets:
 it is only run up to ``MOST_ROW_VMS``. VictoriaMetrics runs where Debian's package is installed.
 """
 
 import asyncio
 import json
-import multiprocessing
 import os
-import resource
 import shutil
 import sqlite3
 import statistics
@@ -19,7 +18,7 @@ import time
 import urllib.parse
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,14 +27,24 @@ from typing import Any
 import orjson
 import psutil
 
-from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, tenant_name, vm_name
-from domain.access import OPERATOR
+from benchmarks.fleet import (
+    HORIZON,
+    LAST_WINDOW,
+    NOW,
+    ONE_CORE,
+    VIEW,
+    greatest_memory,
+    in_a_process,
+    keys,
+    message,
+    tenant_name,
+    vm_name,
+)
 from domain.minutes import WINDOW, minutes_of
-from domain.samples import Horizon
 from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question, View
+from pipeline.queries import Question
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
@@ -49,6 +58,7 @@ KEY = keys(1)[0]
 OF_COUNTER = "FROM samples WHERE type = ? AND name = ? AND timestamp >= ?"
 FLEET_SQL = f"SELECT timestamp, avg(value) {OF_COUNTER} GROUP BY timestamp"
 VM_SQL = f"SELECT timestamp, value {OF_COUNTER} AND tenant = ? AND vm = ?"
+NAMES = ("timestamp", "tenant", "vm", "type", "name", "value")
 Row = tuple[int, str, str, str, str, float]
 
 
@@ -77,20 +87,20 @@ class Contender(ABC):
         self.folder = folder
 
     @abstractmethod
-    def take(self, bodies: list[bytes]) -> None: ...
+    async def take(self, bodies: list[bytes]) -> None: ...
 
-    def settle(self) -> None:  # noqa: B027
+    async def settle(self) -> None:  # noqa: B027
         """What has to be done before questions can be answered. Not part of ingest."""
 
     @abstractmethod
-    def fleet(self, windows: int) -> int:
+    async def fleet(self, windows: int) -> int:
         """Average the counter per minute over the fleet; return how many minutes there are."""
 
     @abstractmethod
-    def vm(self, tenant: str, vm: str) -> int:
+    async def vm(self, tenant: str, vm: str) -> int:
         """One VM's hour of the counter; return how many values there are."""
 
-    def close(self) -> None: ...  # noqa: B027
+    async def close(self) -> None: ...  # noqa: B027
 
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
@@ -101,32 +111,22 @@ class Ours(Contender):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.runner = asyncio.Runner()
-        self.tables = self.runner.run(self._open())
-        self.horizon = Horizon.at(NOW, 30 * 86_400)
-        self.view = View(OPERATOR, NOW, 1200, 5)
+        self.tables = Tables(SqliteDocuments(folder / "store.db", schema(30, 400), lambda: NOW))
 
-    async def _open(self) -> Tables:
-        return Tables(SqliteDocuments(self.folder / "store.db", schema(30, 400), lambda: NOW))
+    async def take(self, bodies: list[bytes]) -> None:
+        await ingest(self.tables, [Message(body, "m", NOW) for body in bodies], HORIZON)
 
-    def take(self, bodies: list[bytes]) -> None:
-        batch = [Message(body, "m", NOW) for body in bodies]
-        self.runner.run(ingest(self.tables, batch, self.horizon))
+    async def settle(self) -> None:
+        await average(self.tables)
 
-    def settle(self) -> None:
-        self.runner.run(average(self.tables))
+    async def fleet(self, windows: int) -> int:
+        return len((await queries.get_data(self.tables, Question([KEY], minutes=windows * 15), VIEW)).data)
 
-    def fleet(self, windows: int) -> int:
-        question = Question([KEY], minutes=windows * 15)
-        return len(self.runner.run(queries.get_data(self.tables, question, self.view)).data)
+    async def vm(self, tenant: str, vm: str) -> int:
+        return len((await queries.get_tenant_data(self.tables, Question([KEY], minutes=60), tenant, vm, VIEW)).data)
 
-    def vm(self, tenant: str, vm: str) -> int:
-        question = Question([KEY], minutes=60)
-        return len(self.runner.run(queries.get_tenant_data(self.tables, question, tenant, vm, self.view)).data)
-
-    def close(self) -> None:
-        self.runner.run(self.tables.documents.close())
-        self.runner.close()
+    async def close(self) -> None:
+        await self.tables.documents.close()
 
 
 def rows_of(bodies: list[bytes]) -> Iterator[Row]:
@@ -154,26 +154,26 @@ class RowASample(Contender):
             "CREATE INDEX by_key ON samples (type, name, timestamp);"
         )
 
-    def take(self, bodies: list[bytes]) -> None:
+    async def take(self, bodies: list[bytes]) -> None:
         self.store.execute("BEGIN")
         self.store.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?)", rows_of(bodies))
         self.store.execute("COMMIT")
 
-    def fleet(self, windows: int) -> int:
+    async def fleet(self, windows: int) -> int:
         first = LAST_WINDOW - (windows - 1) * WINDOW
         asked = (*KEY.split("."), first)
         return len(self.store.execute(FLEET_SQL, asked).fetchall())
 
-    def vm(self, tenant: str, vm: str) -> int:
+    async def vm(self, tenant: str, vm: str) -> int:
         asked = (*KEY.split("."), LAST_WINDOW - 3 * WINDOW, tenant, vm)
         return len(self.store.execute(VM_SQL, asked).fetchall())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.store.close()
 
 
 class DuckDb(Contender):
-    """DuckDB, appended in bulk from columns."""
+    """DuckDB, appended in bulk from columns (of Arrow: its JSON reader and NumPy's arrays took twice as long)."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -186,29 +186,26 @@ class DuckDb(Contender):
             " (timestamp BIGINT, tenant VARCHAR, vm VARCHAR, type VARCHAR, name VARCHAR, value DOUBLE)"
         )
 
-    def take(self, bodies: list[bytes]) -> None:
-        import numpy as np  # noqa: PLC0415
+    async def take(self, bodies: list[bytes]) -> None:
+        import pyarrow as pa  # noqa: PLC0415
 
-        names = ("timestamp", "tenant", "vm", "type", "name", "value")
-        columns = {
-            name: np.array(column) for name, column in zip(names, zip(*rows_of(bodies), strict=True), strict=True)
-        }
-        self.store.register("arrived", columns)
+        columns = zip(NAMES, map(pa.array, zip(*rows_of(bodies), strict=True)), strict=True)
+        self.store.register("arrived", pa.table(dict(columns)))
         self.store.execute("INSERT INTO samples SELECT * FROM arrived")
         self.store.unregister("arrived")
 
-    def settle(self) -> None:
+    async def settle(self) -> None:
         self.store.execute("CHECKPOINT")
 
-    def fleet(self, windows: int) -> int:
+    async def fleet(self, windows: int) -> int:
         first = LAST_WINDOW - (windows - 1) * WINDOW
         return len(self.store.execute(FLEET_SQL, [*KEY.split("."), first]).fetchall())
 
-    def vm(self, tenant: str, vm: str) -> int:
+    async def vm(self, tenant: str, vm: str) -> int:
         asked = [*KEY.split("."), LAST_WINDOW - 3 * WINDOW, tenant, vm]
         return len(self.store.execute(VM_SQL, asked).fetchall())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.store.close()
 
 
@@ -244,7 +241,7 @@ class Victoria(Contender):
             content: bytes = answer.read()
             return content
 
-    def take(self, bodies: list[bytes]) -> None:
+    async def take(self, bodies: list[bytes]) -> None:
         series: dict[tuple[str, ...], tuple[list[float], list[int]]] = {}
         for timestamp, *who, value in rows_of(bodies):
             values, times = series.setdefault(tuple(who), ([], []))
@@ -262,7 +259,7 @@ class Victoria(Contender):
         )
         self._ask("/api/v1/import", b"\n".join(lines))
 
-    def settle(self) -> None:
+    async def settle(self) -> None:
         self._ask("/internal/force_flush")
 
     def _range(self, query: str, windows: int) -> list[Any]:
@@ -276,13 +273,13 @@ class Victoria(Contender):
         answer = json.loads(self._ask(f"/api/v1/query_range?{urllib.parse.urlencode(asked)}"))
         return list(answer["data"]["result"][0]["values"]) if answer["data"]["result"] else []
 
-    def fleet(self, windows: int) -> int:
+    async def fleet(self, windows: int) -> int:
         return len(self._range(f"avg({KEY.replace('.', '_')})", windows))
 
-    def vm(self, tenant: str, vm: str) -> int:
+    async def vm(self, tenant: str, vm: str) -> int:
         return len(self._range(f'{KEY.replace(".", "_")}{{tenant="{tenant}",vm="{vm}"}}', HOUR))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.server.terminate()
         self.server.wait()
 
@@ -306,11 +303,11 @@ def bodies_of(vms: int, windows: int, counters: int) -> Iterator[bytes]:
             yield body
 
 
-def median(work: Callable[[], int], minutes: int, times: int = 15) -> float:
+async def median(work: Callable[[], Awaitable[int]], minutes: int, times: int = 15) -> float:
     spent = []
     for _ in range(times):
         start = time.perf_counter()
-        found = work()
+        found = await work()
         spent.append(time.perf_counter() - start)
         assert found == minutes, (found, minutes)  # noqa: S101
     return statistics.median(spent)
@@ -320,7 +317,11 @@ def run(name: str, vms: int, core: int) -> dict[str, Any]:
     """Measure one contender with one fleet; runs in a process of its own."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
-    measured = Measured(name, vms)
+    return asdict(asyncio.run(measured(name, vms)))
+
+
+async def measured(name: str, vms: int) -> Measured:
+    found = Measured(name, vms)
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         contender = CONTENDERS[name](Path(folder))
         seen = psutil.Process(contender.pid or os.getpid())
@@ -328,28 +329,26 @@ def run(name: str, vms: int, core: int) -> dict[str, Any]:
         waiting = bodies_of(vms, HOUR, 40)
         while part := list(islice(waiting, BATCH)):
             before, start = sum(seen.cpu_times()[:2]), time.perf_counter()
-            contender.take(part)
+            await contender.take(part)
             wall += time.perf_counter() - start
             cpu += sum(seen.cpu_times()[:2]) - before
-            measured.samples += len(part) * 600
-        contender.settle()
-        measured.rate, measured.cpu_rate = measured.samples / wall, measured.samples / max(cpu, 1e-9)
-        measured.fleet_hour = median(lambda: contender.fleet(HOUR), HOUR * 15)
-        measured.vm_hour = median(lambda: contender.vm(tenant_name(1), vm_name(1, 7)), HOUR * 15)
-        measured.peak_mb = (
-            seen.memory_info().rss / 1e6 if contender.pid else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        )
-        contender.close()
-        measured.bytes_a_sample = contender.size() / measured.samples
+            found.samples += len(part) * 600
+        await contender.settle()
+        found.rate, found.cpu_rate = found.samples / wall, found.samples / max(cpu, 1e-9)
+        found.fleet_hour = await median(lambda: contender.fleet(HOUR), HOUR * 15)
+        found.vm_hour = await median(lambda: contender.vm(tenant_name(1), vm_name(1, 7)), HOUR * 15)
+        found.peak_mb = greatest_memory(contender.pid or "self")
+        await contender.close()
+        found.bytes_a_sample = contender.size() / found.samples
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         contender = CONTENDERS[name](Path(folder))
         waiting = bodies_of(min(vms, 400), DAY, 4)  # of a few VMs and counters: the question is about one
         while part := list(islice(waiting, BATCH)):
-            contender.take(part)
-        contender.settle()
-        measured.fleet_day = median(lambda: contender.fleet(DAY), DAY * 15)
-        contender.close()
-    return asdict(measured)
+            await contender.take(part)
+        await contender.settle()
+        found.fleet_day = await median(lambda: contender.fleet(DAY), DAY * 15)
+        await contender.close()
+    return found
 
 
 def limit() -> float:
@@ -361,24 +360,21 @@ def limit() -> float:
     return len(bodies) * 600 / (time.perf_counter() - start)
 
 
-def bench_beside() -> None:
-    """Print one table, and write it as JSON."""
+def bench_beside() -> dict[str, Any]:
+    """Print one table, and return it."""
     loads = statistics.median(limit() for _ in range(5))
     results: list[dict[str, Any]] = []
     print(
         f"{'':24}{'VMs':>7}{'samples/s':>12}{'by CPU':>12}{'of loads':>9}{'B/sample':>9}"
         f"{'fleet 1 h':>11}{'VM 1 h':>9}{'fleet 24 h':>11}{'MB':>7}"
     )
-    context = multiprocessing.get_context("spawn")
-    core = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
     for vms in SIZES:
         for name in CONTENDERS:
             if name == "VictoriaMetrics" and not shutil.which("victoria-metrics"):
                 continue
             if name == "SQLite, a row a sample" and vms > MOST_ROW_VMS:
                 continue
-            with context.Pool(1) as pool:
-                found = pool.apply(run, (name, vms, core))
+            found = in_a_process(run, name, vms, ONE_CORE)
             results.append(found)
             print(
                 f"{name:24}{vms:>7,}{found['rate']:>12,.0f}{found['cpu_rate']:>12,.0f}{found['rate'] / loads:>9.2f}"
@@ -387,7 +383,4 @@ def bench_beside() -> None:
                 flush=True,
             )
     print(f"{'orjson.loads alone':24}{'':7}{loads:>12,.0f}")
-    out = Path(os.environ.get("BENCH_OUT", ".local/bench"))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "beside.json").write_text(json.dumps({"orjson_loads": loads, "results": results}, indent=1))
-    print(f"as JSON: {out / 'beside.json'}")
+    return {"orjson_loads": loads, "results": results}

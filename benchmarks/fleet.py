@@ -1,14 +1,26 @@
-"""Message bytes of a fleet of any size, in the form of the wire, made quickly."""
+"""What the benchmarks share: message bytes of a fleet of any size, in the form of the wire, made quickly; who asks."""
 
+import multiprocessing
+import os
 import random
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import orjson
 
+from domain.access import OPERATOR
 from domain.minutes import WINDOW, minutes_of
+from domain.samples import Horizon
+from pipeline.queries import View
 
 NOW = 1_790_000_000 // WINDOW * WINDOW + WINDOW
 LAST_WINDOW = NOW - WINDOW
+HORIZON = Horizon.at(NOW, 30 * 86_400)
+VIEW = View(OPERATOR, NOW, 1200, 5)
+ONE_CORE = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+Result = TypeVar("Result")
 TYPES = ("win_cpu", "win_mem", "win_disk", "win_net")
 
 
@@ -55,3 +67,18 @@ def messages(tenants: int, vms: int, window: int = LAST_WINDOW, counters: int = 
     for tenant in range(tenants):
         for vm in range(vms):
             yield message(tenant, vm, window, counters)
+
+
+def in_a_process(work: Callable[..., Result], *arguments: object) -> Result:
+    """Do work in a fresh process, so that nothing of what ran before shows in its memory or speed."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, arguments)
+
+
+def greatest_memory(pid: int | str = "self") -> float:
+    """Return the greatest resident memory of a process so far, in MB."""
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():  # getrusage counts what the parent had when it forked
+        kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(kilobytes) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

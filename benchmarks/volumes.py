@@ -12,26 +12,21 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.fleet import LAST_WINDOW, NOW, keys, message, tenant_name, vm_name
+from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, VIEW, keys, message, tenant_name, vm_name
 from benchmarks.priced import PricedDocuments, write_units
 from domain import wire
-from domain.access import OPERATOR
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
 from domain.packing import pack
-from domain.samples import Horizon
 from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
 from pipeline import queries
 from pipeline.averaging import SEEN_EVERY, average
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question, View
+from pipeline.queries import Question
 from storage.charges import Meter, Tally, metered
 from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
 
-VIEW = View(OPERATOR, NOW, 1200, 5)
-
-HORIZON = Horizon.at(NOW, 30 * 86_400)
 RUNS = 15
 """Averaging runs every minute, and tenants push at any minute of a window: so a window is averaged in so many parts."""
 
