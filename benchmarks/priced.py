@@ -17,12 +17,12 @@ from storage.schema import CATALOGUE
 KB = 1000
 
 
-def read_units(size: int) -> float:
+def read_units(size: float) -> float:
     """Return the charge of reading so many bytes."""
     return 1 + 9 * max(0.0, size / KB - 1) / 99
 
 
-def write_units(size: int) -> float:
+def write_units(size: float) -> float:
     """Return the charge of writing so many bytes."""
     return 5 + 45 * max(0.0, size / KB - 1) / 99
 
