@@ -8,7 +8,7 @@ export PORT ?= 7071
 export DATA ?= .local
 PACKAGES := blueprints domain edge local pipeline storage
 
-.PHONY: run test peers check lint lint-page screenshots bench cost emulators lock clean help
+.PHONY: run test peers check lint lint-page screenshots bench soak fuzz cost emulators lock clean help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,8 +44,14 @@ lint: $(VENV)/dev
 screenshots: $(VENV)/dev ## Pictures of every view, in both themes and at three widths, into .local/screenshots.
 	$(BIN)/python -m tests.page.screenshots $(DATA)/screenshots
 
-bench: $(VENV)/bench ## Measure, as ratios in one run.
+bench: $(VENV)/bench ## Measure, beside what others do in the same run. Figures and charts: .local/bench.
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/dev ## Let the app run under load for MINUTES (30): flat, and nothing missing, or it fails. Report: .local/bench/soak.html.
+	$(BIN)/python -m benchmarks.soak
+
+fuzz: $(VENV)/bench ## Look for MINUTES (60) for bytes that break the decoder; the corpus is in tests/fuzz.
+	$(BIN)/python -m tests.fuzz
 
 cost: $(VENV)/dev ## What a fleet costs a month in Azure (VMS, COUNTERS).
 	@VMS=$(VMS) COUNTERS=$(COUNTERS) $(BIN)/python -m benchmarks.cost

@@ -1,8 +1,8 @@
 """``python -m benchmarks.scale``: fleets of every size against the limits of the services, on paper.
 
 It prints the tables of docs/scale.md. Knows the shape of what the code does (how many messages, items, request units
-and bytes a fleet makes in a window) and what Microsoft publishes as limits. tests/benchmarks/test_scale.py checks the shape
-against the code, and that the page says what is worked out here.
+and bytes a fleet makes in a window) and what Microsoft publishes as limits. A test checks the shape against the code,
+and that the page says what is worked out here (tests/benchmarks/test_scale.py).
 """
 
 import bisect
