@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.samples import Refused
-from tests.builders import NOW, WINDOW_START, a_message, a_record
-from tests.fuzz import checks
-from tests.fuzz.checks import check
+from domain.samples import Refused, Sample, collect
+from tests.builders import HORIZON, NOW, WINDOW_START, a_message, a_record
+from tests.fuzz.checks import check, check_refused, check_window
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 
@@ -63,8 +62,7 @@ def test_any_bytes(body: bytes) -> None:
 
 def test_the_checks_can_fail() -> None:
     with pytest.raises(AssertionError):
-        checks.check_refused(Refused(0, "a\nb", None))
+        check_refused(Refused(0, "a\nb", None))
+    (window,) = collect([Sample(WINDOW_START, "t", "v", "n", float("inf"), "p")], HORIZON).windows
     with pytest.raises(AssertionError):
-        checks.check_window(
-            checks.collect([checks.Sample(WINDOW_START, "t", "v", "n", float("inf"), "p")], checks.HORIZON).windows[0]
-        )
+        check_window(window)
