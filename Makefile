@@ -82,10 +82,11 @@ $(VENV)/local: $(VENV)/python requirements.txt requirements/local.txt requiremen
 	@touch $@
 
 $(VENV)/bench: $(VENV)/dev requirements/bench.txt
-	@$(PIP) install -r requirements/bench.txt -c requirements/lock.txt
+	@$(PIP) install --no-warn-conflicts -r requirements/bench.txt -c requirements/lock.txt
 	@touch $@
 
-$(VENV)/dev: $(VENV)/local requirements/dev.txt
+$(VENV)/dev: $(VENV)/local requirements/dev.txt requirements/references.txt
 	@echo "Installing the tools for tests ..."
 	@$(PIP) install -r requirements/dev.txt -c requirements/lock.txt
+	@$(PIP) install --no-deps --no-warn-conflicts -r requirements/references.txt
 	@touch $@

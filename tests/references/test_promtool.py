@@ -1,11 +1,10 @@
 """Averages as others make them: Prometheus' own rule tester (``promtool``) must find what the pipeline answers.
 
-VMs are series, a minute without a sample is ``stale``. Values are eighths, a minute has one, two or four VMs, a mean is
-asked for as sum over count (avg() is a running mean, which rounds), so that nothing has to be nearly equal.
+VMs are series, a minute without a sample is ``stale``. A mean is asked for as sum over count (avg() is a running mean,
+which rounds), so that nothing has to be nearly equal.
 """
 
 import json
-import random
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -14,44 +13,17 @@ from typing import Any
 
 import pytest
 
-from domain.minutes import WINDOW, minutes_of
 from domain.queries import AGGREGATIONS
 from pipeline import queries
 from pipeline.queries import Question
-from storage.tables import Tables
-from tests.builders import KEY, WINDOW_START, a_message, a_view, records_of
-from tests.pipeline.memory import MemoryDocuments
-from tests.pipeline.steps import deliver, work_off
+from tests.builders import KEY, a_view
+from tests.references.grids import MINUTES, Grid, a_grid, a_store
 
 PROMTOOL = shutil.which("promtool")
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 
-MINUTES = [*minutes_of(WINDOW_START - WINDOW), *minutes_of(WINDOW_START)]
-VMS = 4
 GROUP = 2
 MEAN = "sum(vm) / count(vm)"
-Grid = list[list[float | None]]
-"""By VM, then by minute."""
-
-
-def a_grid(seed: int) -> Grid:
-    chance = random.Random(seed)  # noqa: S311
-    grid: Grid = [[None] * len(MINUTES) for _ in range(VMS)]
-    for minute in range(len(MINUTES)):
-        for vm in chance.sample(range(VMS), chance.choice([0, 1, 2, 4])):
-            grid[vm][minute] = chance.randrange(-800, 800) / 8
-    return grid
-
-
-async def a_store(grid: Grid) -> Tables:
-    tables = Tables(MemoryDocuments())
-    bodies = []
-    for vm, row in enumerate(grid):
-        values = {at: value for at, value in zip(MINUTES, row, strict=True) if value is not None}
-        bodies.append(a_message(records_of(f"t{vm % 3}", f"v{vm}", KEY, values)))
-    await deliver(tables, bodies)
-    await work_off(tables)
-    return tables
 
 
 def agreed(folder: Path, grid: Grid, expected: Iterable[tuple[str, int, float | None]]) -> None:
