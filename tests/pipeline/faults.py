@@ -1,11 +1,16 @@
 """A documents port over another one, in which calls go wrong as they do in a cloud. Passes everything else through."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from enum import Enum
+from functools import partial
+from typing import TypeVar
 
 from domain.errors import Unavailable
-from storage.documents import Body, Document, Documents
+from storage.documents import Body, Conflict, Document, Documents
+
+Result = TypeVar("Result")
 
 
 class Fault(Enum):
@@ -16,6 +21,8 @@ class Fault(Enum):
     BUSY = "it is refused, since there is too much to do"
     TOUCHED = "somebody else writes the same document first, so its etag changes"
     SLOW = "others have a few turns first"
+    TIMEOUT = "it is given up, and done after all, when the next call comes"
+    DIED = "the process dies: neither this call nor any after it is made"
 
 
 class FaultyDocuments:
@@ -25,18 +32,39 @@ class FaultyDocuments:
         self._inner = inner
         self._plan: dict[int, Fault] = {}
         self._calls = 0
+        self._dead = False
+        self._late: list[Callable[[], Awaitable[object]]] = []
         self.happened: set[Fault] = set()
 
     def plan(self, faults: Iterable[tuple[int, Fault]] = ()) -> None:
         self._plan = dict(faults)
         self._calls = 0
+        self._dead = False
 
     def _next(self) -> Fault | None:
         self._calls += 1
         fault = self._plan.get(self._calls)
         if fault:
             self.happened.add(fault)
+        self._dead |= fault is Fault.DIED
+        if self._dead:
+            raise Unavailable("injected: the process died")
         return fault
+
+    async def _do(self, table: str, partition: str, document_id: str, call: Callable[[], Awaitable[Result]]) -> Result:
+        fault = self._next()
+        late, self._late = self._late, []
+        for each in late:
+            with suppress(Conflict):
+                await each()
+        await self._before(fault, table, partition, document_id)
+        if fault is Fault.TIMEOUT:
+            self._late.append(call)
+            raise Unavailable("injected: timeout")
+        result = await call()
+        if fault is Fault.AFTER:
+            raise Unavailable("injected: after")
+        return result
 
     async def _before(self, fault: Fault | None, table: str, partition: str, document_id: str) -> None:
         match fault:
@@ -52,41 +80,25 @@ class FaultyDocuments:
                 if found:
                     await self._inner.upsert(table, partition, document_id, found.body)
 
-    @staticmethod
-    def _after(fault: Fault | None) -> None:
-        if fault is Fault.AFTER:
-            raise Unavailable("injected: after")
-
     async def read(self, table: str, partition: str, document_id: str) -> Document | None:
-        fault = self._next()
-        await self._before(fault, table, partition, document_id)
-        found = await self._inner.read(table, partition, document_id)
-        self._after(fault)
-        return found
+        here = (table, partition, document_id)
+        return await self._do(*here, partial(self._inner.read, *here))
 
     async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
-        fault = self._next()
-        await self._before(fault, table, partition, document_id)
-        await self._inner.create(table, partition, document_id, body)
-        self._after(fault)
+        here = (table, partition, document_id)
+        await self._do(*here, partial(self._inner.create, *here, body))
 
     async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
-        fault = self._next()
-        await self._before(fault, table, partition, document_id)
-        await self._inner.replace(table, partition, document_id, body, etag)
-        self._after(fault)
+        here = (table, partition, document_id)
+        await self._do(*here, partial(self._inner.replace, *here, body, etag))
 
     async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
-        fault = self._next()
-        await self._before(fault, table, partition, document_id)
-        await self._inner.upsert(table, partition, document_id, body)
-        self._after(fault)
+        here = (table, partition, document_id)
+        await self._do(*here, partial(self._inner.upsert, *here, body))
 
     async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
-        fault = self._next()
-        await self._before(fault, table, partition, document_id)
-        await self._inner.delete(table, partition, document_id, etag)
-        self._after(fault)
+        here = (table, partition, document_id)
+        await self._do(*here, partial(self._inner.delete, *here, etag))
 
     async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
         fault = self._next()
@@ -94,7 +106,7 @@ class FaultyDocuments:
             await self._before(fault, table, partition, from_id)
         async for document in self._inner.scan(table, partition, from_id, to_id):
             yield document
-            if fault is Fault.AFTER:
+            if fault in (Fault.AFTER, Fault.TIMEOUT):
                 raise Unavailable("injected: in the middle of a scan")
 
     async def close(self) -> None:

@@ -333,7 +333,17 @@ async def test_faults_are_what_they_say(fault: Fault) -> None:
         Fault.BUSY: (True, False),
         Fault.TOUCHED: (False, True),
         Fault.SLOW: (False, True),
+        Fault.TIMEOUT: (True, False),
+        Fault.DIED: (True, False),
     }[fault]
+    if fault is Fault.TIMEOUT:
+        await faulty.read("t", "p", "a")
+        assert await inner.read("t", "p", "b")
+    if fault is Fault.DIED:
+        with pytest.raises(Unavailable, match="died"):
+            await faulty.read("t", "p", "a")
+        faulty.plan()
+        assert await faulty.read("t", "p", "a")
     if fault is Fault.TOUCHED:
         faulty.plan([(1, fault)])
         with pytest.raises(Conflict):
