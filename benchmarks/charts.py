@@ -50,11 +50,11 @@ def _beside(beside: Mapping[str, Any], field: str, factor: float, title: str, sc
             axes.plot(sizes, [each[field] * factor for each in found], "o-", color=colour, label=contender)
         if field == "rate":
             axes.axhline(beside["orjson_loads"] * factor, color="#888", linestyle=":", label="orjson.loads alone")
-            axes.legend(frameon=False, fontsize=7)
+            axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper left")
         _fleet_sizes(axes, [each["vms"] for each in beside["results"]])
         axes.set(title=title, yscale=scale)
         if scale == "linear":
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, axes.get_ylim()[1] * (1.35 if field == "rate" else 1))
 
     return panel
 

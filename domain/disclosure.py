@@ -29,7 +29,8 @@ def reason_to_withhold(row: ReportRow, own: int, *, final: bool, least: int) -> 
         return f"fewer than {least} other tenants took part"
     # The counts of the two greatest tenants are known; where the caller's is the greatest, the next is the others'.
     # Rows from before these were kept know neither: one tenant may have brought all.
-    greatest = row.second if own == row.largest else row.largest or row.count
+    largest, second = row.shares
+    greatest = second if own == largest else largest or row.count
     if 2 * greatest > row.count - own:
         return "one of the other tenants brought more than half of their VMs"
     return None

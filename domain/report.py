@@ -15,8 +15,8 @@ HOUR = 60 * MINUTE
 class ReportRow(msgspec.Struct, frozen=True, gc=False):
     """One counter, one minute, over all VMs of all tenants.
 
-    ``count`` VMs of ``tenants`` tenants had a sample, ``largest`` of them of the tenant with the most and ``second`` of
-    the next (``largest`` 0: not known); ``stddev`` is the population standard deviation over them.
+    ``count`` VMs of ``tenants`` tenants had a sample; ``shares``: how many of them the tenant with the most has, and
+    the next (the first 0: not known); ``stddev`` is the population standard deviation over them.
 
     A msgspec struct and no dataclass, because a day's chart reads 1,500 of them.
     """
@@ -30,8 +30,7 @@ class ReportRow(msgspec.Struct, frozen=True, gc=False):
     min: float
     max: float
     stddev: float
-    largest: int = 0
-    second: int = 0
+    shares: tuple[int, int] = (0, 0)
 
 
 def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
@@ -48,8 +47,7 @@ def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
             partial.least,
             partial.greatest,
             partial.stddev,
-            partial.largest,
-            partial.second,
+            (partial.largest, partial.second),
         )
         for timestamp, partial in zip(minutes_of(window), series, strict=True)
         if partial

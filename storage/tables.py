@@ -438,7 +438,7 @@ def _series(stored: Any) -> Series:
 
 
 def _report_record(row: ReportRow) -> dict[str, Any]:
-    """The report record of the wire, with the two counts that disclosure asks for besides.
+    """The report record of the wire, with the shares that disclosure asks for besides.
 
     ``PerfValue`` equals ``average``, so that it can be read where a sample can.
     """
@@ -453,8 +453,7 @@ def _report_record(row: ReportRow) -> dict[str, Any]:
         "min": row.min,
         "max": row.max,
         "stddev": row.stddev,
-        "largest": row.largest,
-        "second": row.second,
+        "shares": row.shares,
     }
 
 

@@ -67,7 +67,7 @@ def test_the_decision_is_that_of_somebody_who_knows_every_tenant(own: int, other
 
 def test_a_row_that_does_not_say_how_it_is_shared_out_is_withheld() -> None:
     """As those that were stored before that was kept: one tenant may have brought all."""
-    row = structs.replace(a_row([1] * 9), largest=0, second=0)
+    row = structs.replace(a_row([1] * 9), shares=(0, 0))
     assert reason_to_withhold(row, 1, final=True, least=5) == DOMINANT
 
 

@@ -18,8 +18,7 @@ GRACE = 1200
 def a_row(minute: int, average: float = 1.0, count: int = 4, **overrides: float) -> ReportRow:
     values = {
         "tenants": 2,
-        "largest": count,
-        "second": 0,
+        "shares": (count, 0),
         "min": average - 1,
         "max": average + 1,
         "stddev": 0.5,

@@ -146,16 +146,13 @@ async def test_a_flood_of_counters_leaves_the_newest_in_a_tenants_list(tables: T
     assert len(listed) == MOST_LISTED
 
 
-async def test_a_report_from_before_the_greatest_counts_were_kept_is_withheld_from_tenants_until_averaged_anew(
+async def test_a_report_from_before_shares_were_kept_is_withheld_from_tenants_until_averaged_anew(
     tables: Tables,
 ) -> None:
     await seven_tenants(tables)
     document = await tables.documents.read(REPORT, SHARED, str(WINDOW_START))
     assert document
-    before = [
-        {name: value for name, value in row.items() if name not in ("largest", "second")}
-        for row in document.body["rows"]
-    ]
+    before = [{name: value for name, value in row.items() if name != "shares"} for row in document.body["rows"]]
     await tables.documents.upsert(REPORT, SHARED, document.id, {"rows": before})
     question = Question([SHARED], minutes=15)
     answer = await queries.get_data(tables, question, view_of("t0", NOW + GRACE))
