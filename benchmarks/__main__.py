@@ -172,9 +172,8 @@ async def bench_charges() -> dict[str, Any]:
         volumes = await volumes_of(vms, counters=40)
         stored = volumes.samples_bytes + volumes.rollups_bytes + volumes.report_bytes
         units = volumes.request_units / volumes.samples
-        print(
-            f"charges             {units:>12.4f} RU a sample with {vms:,} VMs{' (at most 0.02)' if vms >= 1_000 else ''}"
-        )
+        most = " (at most 0.02)" if vms >= 1_000 else ""
+        print(f"charges             {units:>12.4f} RU a sample with {vms:,} VMs{most}")
         print(f"  operations        {volumes.requests / volumes.samples:>12.4f} a sample")
         print(f"  bytes             {stored / volumes.samples:>12.1f} a sample, in items")
         found[str(vms)] = {
