@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,10 @@ def documents(data: Path) -> dict[tuple[str, str, str], Any]:
     """Everything that is stored but the records of operations, which tell times."""
     with sqlite3.connect(f"file:{data / 'store.db'}?mode=ro", uri=True) as store:
         rows = store.execute('SELECT "table", partition, id, body FROM documents WHERE "table" != \'operations\'')
-        found = {(table, partition, name): json.loads(body) for table, partition, name, body in rows}
+        found = {
+            (table, partition, name): json.loads(zlib.decompress(body) if table == "samples" else body)
+            for table, partition, name, body in rows
+        }
     store.close()
     return found
 
