@@ -9,10 +9,13 @@ import azure.functions as func
 
 from blueprints.formats import adapter
 from domain.errors import Invalid, Misconfigured, NeverSeen, NotAllowed, NotSignedIn, Unavailable
+from storage.documents import Damaged
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+UNAVAILABLE = "the store, or what else this needs, is not available; try again"
+DAMAGED = "a document that this needs is damaged, and waits for an operator, who finds its name in the log"
 
 _STATUS: Mapping[type[Invalid], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
@@ -86,7 +89,7 @@ def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpR
         return problem(
             request_id,
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "the store, or what else this needs, is not available; try again",
+            DAMAGED if isinstance(error, Damaged) else UNAVAILABLE,
             headers,
         )
     detail = "an unexpected error; the log has it by its request id"

@@ -158,5 +158,7 @@ def test_a_damaged_document_is_said_and_holds_up_nobody_else(local: Local) -> No
 
     wait_for(lambda: newest()["tenantAverage"] == 6.0, "the other tenant's average")
     assert local.get("/v1/status")[1]["quarantinedToday"] == 15
+    status, problem, _ = local.get(f"/v1/get-tenant-data?key={KEY}&tenant=t&vm=v0&minutes=1")
+    assert (status, "damaged" in problem["detail"]) == (503, True)
     assert local.stop() == 0
     assert "Traceback" not in local.log
