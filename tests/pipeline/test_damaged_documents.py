@@ -1,5 +1,6 @@
 """A document that can't be read hurts what needs it, says so, and nothing else."""
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -133,8 +134,8 @@ async def test_a_purge_removes_damaged_vm_windows(tables: Tables) -> None:
     assert await the_report(tables) == report_of(samples_of([BODIES["b"], BODIES["c"]]))
 
 
-@pytest.mark.parametrize("stored", [b"", b"{", b"\x78\x01", b"[1]", b"\xff\xfe", bytes(50)])
-async def test_bytes_that_are_no_document_in_sqlite(tmp_path: Path, stored: bytes) -> None:
+@pytest.mark.parametrize("stored", [b"", b"{", b"\x78\x01", b"[1]", b"\xff\xfe", bytes(50), "{", 5])
+async def test_what_is_no_document_in_sqlite(tmp_path: Path, stored: object) -> None:
     documents = SqliteDocuments(tmp_path / "store.db", schema(30, 400), lambda: NOW)
     tables = Tables(documents)
     await deliver(tables, BODIES.values())
@@ -144,4 +145,19 @@ async def test_bytes_that_are_no_document_in_sqlite(tmp_path: Path, stored: byte
     done = await averaged(tables)
     assert len(done.damaged) == 1
     assert len(await the_report(tables)) == 15
+    await documents.close()
+
+
+async def test_a_document_that_was_edited_by_hand_is_read_though_it_is_text_now(tmp_path: Path) -> None:
+    documents = SqliteDocuments(tmp_path / "store.db", schema(30, 400), lambda: NOW)
+    tables = Tables(documents)
+    await deliver(tables, BODIES.values())
+    mended = json.dumps({"dimensions": {}, "series": {KEY: [9.0] * 15}})
+    with sqlite3.connect(tmp_path / "store.db") as other:
+        other.execute("UPDATE documents SET body = ? WHERE partition = ? AND id = ?", (mended, *SAMPLES_OF_A))
+    other.close()
+    await averaged(tables)
+    found = await tables.vm_window("a", "v", WINDOW_START)
+    assert found
+    assert found.value.series == {KEY: [9.0] * 15}
     await documents.close()
