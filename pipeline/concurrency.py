@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -42,5 +42,9 @@ async def together(work: Iterable[Awaitable[Result]], at_once: int | None = None
 
 
 async def _limited(limit: asyncio.Semaphore, one: Awaitable[Result]) -> Result:
-    async with limit:
-        return await one
+    try:
+        async with limit:
+            return await one
+    finally:
+        if isinstance(one, Coroutine):
+            one.close()  # which was cancelled before its turn came; nothing, where it is done

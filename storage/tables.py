@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from itertools import groupby
-from typing import Annotated, Any, Generic, TypeVar
+from itertools import chain, groupby
+from typing import Annotated, Any, Generic, TypeGuard, TypeVar
 
 import msgspec
 
@@ -391,21 +391,31 @@ def vms_of(tenant: str) -> str:
     return f"vms_{encode_name(tenant)}"
 
 
-_Row = Annotated[list[float | None], msgspec.Meta(min_length=MINUTES_PER_WINDOW, max_length=MINUTES_PER_WINDOW)]
-
-
-class _VmWindowBody(msgspec.Struct):
-    dimensions: Dimensions
-    series: dict[str, _Row]
+_VALUES = {float, int, type(None)}
 
 
 def _vm_window(tenant: str, partition: str, document: Document) -> VmWindow:
     window, vm = _split_number(document.id)
+    series = document.body.get("series")
+    if not _are_series(series):
+        raise Damaged(SAMPLES, partition, document, "series is not, by counter, 15 numbers or nulls")
     try:
-        body = msgspec.convert(document.body, _VmWindowBody)
+        dimensions = msgspec.convert(document.body.get("dimensions"), Dimensions)
     except msgspec.ValidationError as error:
         raise Damaged(SAMPLES, partition, document, error) from error
-    return VmWindow(tenant, vm, window, body.dimensions, body.series)
+    return VmWindow(tenant, vm, window, dimensions, series)
+
+
+def _are_series(series: Any) -> TypeGuard[dict[str, list[float | None]]]:
+    """Tell whether these are a VM window's series: msgspec would make all lists anew, a tenth of averaging's time."""
+    if not isinstance(series, dict):
+        return False
+    rows = series.values()
+    return (
+        set(map(type, rows)) <= {list}
+        and set(map(len, rows)) <= {MINUTES_PER_WINDOW}
+        and set(map(type, chain.from_iterable(rows))) <= _VALUES
+    )
 
 
 def _node_id(node: Node) -> str:
