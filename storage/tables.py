@@ -271,7 +271,7 @@ class Tables:
     async def counters_of(self, tenant: str) -> Stored[dict[str, int]] | None:
         """Read the counters of a tenant, each with its newest minute (up to six hours behind)."""
         document = await self.documents.read(CATALOGUE, _COUNTERS_OF, encode_name(tenant))
-        return Stored(dict(document.body["counters"]), document.etag) if document else None
+        return Stored(_counters(document), document.etag) if document else None
 
     async def write_counters_of(self, tenant: str, counters: Mapping[str, int], etag: str | None) -> None:
         """Create (etag None) or replace the counters of a tenant. Raises Conflict."""
@@ -508,7 +508,27 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(body)).hexdigest()[:32]
 
 
+class _EntryBody(msgspec.Struct):
+    newest: int = 0
+    dimensions: Dimensions | None = None
+
+
+class _CountersBody(msgspec.Struct):
+    counters: dict[str, int]
+
+
 def _entry(document: Document) -> Stored[Entry]:
-    dimensions = document.body.get("dimensions")
-    entry = Entry(decode_name(document.id), document.body["newest"], Dimensions(**dimensions) if dimensions else None)
-    return Stored(entry, document.etag)
+    """Return an entry; a damaged one as one that is not averaged yet, so that averaging writes it anew."""
+    try:
+        body = msgspec.convert(document.body, _EntryBody)
+    except msgspec.ValidationError:
+        body = _EntryBody()
+    return Stored(Entry(decode_name(document.id), body.newest, body.dimensions), document.etag)
+
+
+def _counters(document: Document) -> dict[str, int]:
+    """Return a tenant's counters; of a damaged list none, for the same reason."""
+    try:
+        return msgspec.convert(document.body, _CountersBody).counters
+    except msgspec.ValidationError:
+        return {}

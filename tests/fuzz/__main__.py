@@ -31,7 +31,7 @@ def main() -> None:
     if sys.argv[1:]:
         search(sys.argv[1:])
     minutes = os.environ.get("MINUTES") or "60"
-    if not minutes.isdecimal():
+    if not minutes.isdecimal() or not int(minutes):
         sys.exit(f"MINUTES={minutes} is no number of minutes")
     CORPUS.mkdir(exist_ok=True)
     common = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.names import encode_name
 from domain.rollups import Node
 from pipeline import queries
 from pipeline.averaging import Averaged, average
@@ -14,7 +15,7 @@ from pipeline.ingest import DAMAGED, reingest
 from pipeline.queries import Question
 from pipeline.rebuild import Rebuild
 from storage.documents import Damaged
-from storage.schema import REPORT, ROLLUPS, SAMPLES, schema
+from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Mark, Tables
 from tests.builders import HORIZON, KEY, NOW, WINDOW_START, a_message, a_view, records_of
@@ -121,6 +122,29 @@ async def test_a_damaged_report_is_made_anew(tables: Tables, body: dict[str, Any
     await tables.mark(Mark("c", WINDOW_START))
     assert (await averaged(tables)).damaged == []
     assert await the_report(tables) == expected
+
+
+@pytest.mark.parametrize("body", [{}, {"newest": "x"}, {"newest": 5, "dimensions": 7}, {"counters": []}])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("tenants", "a"), ("vms_a", "v"), ("counters", KEY), ("tenants' counters", "a")],
+)
+async def test_a_damaged_entry_of_the_catalogue_is_made_anew(
+    tables: Tables, kind: str, name: str, body: dict[str, Any]
+) -> None:
+    await deliver(tables, BODIES.values())
+    await work_off(tables)
+    place = CATALOGUE, kind, encode_name(name)
+    before = await tables.documents.read(*place)
+    assert before
+    await tables.documents.upsert(*place, body)
+    for tenant in TENANTS:
+        await tables.mark(Mark(tenant, WINDOW_START))
+    await work_off(tables)
+    after = await tables.documents.read(*place)
+    assert after
+    assert after.body == before.body
+    assert await the_report(tables) == report_of(samples_of(BODIES.values()))
 
 
 async def test_a_purge_removes_damaged_vm_windows(tables: Tables) -> None:
