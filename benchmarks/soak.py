@@ -219,10 +219,10 @@ class Soak:
         while time.perf_counter() < end:
             with contextlib.suppress(aiohttp.ClientConnectionError):
                 status = await self._get(session, "/v1/status")
-                if not _waiting(self.folder) and status["newestMinute"] and not status["dirtyMarks"]:
+                if status and not _waiting(self.folder) and status["newestMinute"] and not status["dirtyMarks"]:
                     return
             await asyncio.sleep(0.2)
-        raise SystemExit(f"the host did not work off what waited in {PATIENCE:.0f} s; its log: {self.folder / 'log'}")
+        raise TimeoutError(f"it did not work off what waited in {PATIENCE:.0f} s")
 
     async def _nothing_missing(self, session: aiohttp.ClientSession) -> None:
         """Every minute that was pushed has every VM of every tenant, for every counter."""
@@ -296,7 +296,11 @@ def run(minutes: float) -> Soak:
             for tenant in range(TENANTS):
                 soak.push(tenant, soak.first - (back + 1) * WINDOW)
         with a_host(soak.folder) as host:
-            asyncio.run(soak.run(host))
+            try:
+                asyncio.run(soak.run(host))
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log = (soak.folder / "log").read_text()
+                raise SystemExit(f"FAILED: the host: {error!r}; the end of its log:\n{log[-2000:]}") from error
         log = (soak.folder / "log").read_text()
     if "Traceback" in log:
         soak.problems.append(f"the host's log holds a traceback: …{log[log.index('Traceback') :][:1000]}")
