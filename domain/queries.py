@@ -161,7 +161,7 @@ class TenantItem:
 
 def aggregate(by: Aggregation, values: Sequence[float]) -> float:
     """Return the mean, the least or the greatest of at least one value."""
-    return _AGGREGATE[by](values)
+    return values[0] if len(values) == 1 else _AGGREGATE[by](values)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -23,23 +23,24 @@ MILLISECONDS = 100_000_000_000
 """A timestamp from here on (the year 5138 in seconds) is taken for milliseconds in the refusal's words."""
 
 
-class Sample(msgspec.Struct, frozen=True, gc=False):
+class Sample(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One value of one counter of one VM for one minute: the ten fields of the wire format, by its names.
 
-    A msgspec struct and no dataclass, because it is decoded a million times a second. Fields that a message has
-    besides these are ignored. Types are checked when decoded; values by :func:`collect`.
+    A msgspec struct and no dataclass, because it is decoded a million times a second; in the order of the wire, in
+    which each field is found at once. Fields that a message has besides these are ignored. Types are checked when
+    decoded; values by :func:`collect`.
     """
 
     timestamp: int
     MaskedTenantId: str
-    MaskedVMName: str
-    PerfName: str
-    PerfValue: float
-    PerfType: str
     SiteName: str | None = None
+    MaskedVMName: str
     ResourcePoolName: str | None = None
     Region: str | None = None
     MachineSize: str | None = None
+    PerfName: str
+    PerfValue: float
+    PerfType: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +115,16 @@ class VmWindow:
             for timestamp, value in zip(minutes_of(self.window), row, strict=True):
                 if value is not None:
                     yield Sample(
-                        timestamp,
-                        self.tenant,
-                        self.vm,
-                        perf_name,
-                        value,
-                        perf_type,
-                        dimensions.SiteName,
-                        dimensions.ResourcePoolName,
-                        dimensions.Region,
-                        dimensions.MachineSize,
+                        timestamp=timestamp,
+                        MaskedTenantId=self.tenant,
+                        SiteName=dimensions.SiteName,
+                        MaskedVMName=self.vm,
+                        ResourcePoolName=dimensions.ResourcePoolName,
+                        Region=dimensions.Region,
+                        MachineSize=dimensions.MachineSize,
+                        PerfName=perf_name,
+                        PerfValue=value,
+                        PerfType=perf_type,
                     )
 
 
@@ -174,18 +175,28 @@ class Collected:
 
 @dataclass(slots=True)
 class _Building:
-    """A VM window that is being filled: rows by PerfType and PerfName.
+    """A VM window that is being filled. ``rows`` holds the rows of ``series`` by PerfType and PerfName.
 
-    ``again`` holds further readings of a minute that already has one.
+    ``again`` holds all readings of each minute that has several.
     """
 
     dimensions: Dimensions = Dimensions()
+    series: dict[str, list[float | None]] = field(default_factory=dict)
     rows: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
-    again: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
+    again: dict[tuple[str, int], list[float]] = field(default_factory=dict)
 
-    def row(self, perf_type: str, perf_name: str) -> list[float | None]:
-        """Return the row of a counter; the first time, an empty one."""
-        return self.rows.setdefault(perf_type, {}).setdefault(perf_name, [None] * MINUTES_PER_WINDOW)
+    def begin(self, perf_type: str, perf_name: str) -> list[float | None]:
+        """Return a new row, for a counter that has none yet."""
+        row: list[float | None] = [None] * MINUTES_PER_WINDOW
+        self.rows.setdefault(perf_type, {})[perf_name] = row
+        self.series[key_of(perf_type, perf_name)] = row
+        return row
+
+    def reduce(self, overrides: Mapping[str, Reduction] | None) -> int:
+        """Make one of each minute's readings; return how many fewer there are then."""
+        for (key, minute), readings in self.again.items():
+            self.series[key][minute] = reduce_readings(reduction_of(key, overrides), readings)
+        return sum(len(readings) - 1 for readings in self.again.values())
 
 
 def collect(
@@ -201,14 +212,15 @@ def collect(
     # This loop is the cost of ingest. One VM's readings usually stand together, so what was found for the last one is
     # kept; a reading goes the long way only where it differs. ``first`` and ``last`` bound the seconds of the window
     # that are within the horizon; none are at the beginning.
-    first, last, window = 0, -1, 0
+    window, first, last = 0, 0, -1
     tenant = vm = site = pool = region = size = None
     current = _Building()
     rows = current.rows
     for position, reading in enumerate(readings):
-        timestamp = reading.timestamp
+        second = reading.timestamp - window
         if (
-            not first <= timestamp <= last
+            second < first
+            or second > last
             or reading.MaskedVMName != vm
             or reading.MaskedTenantId != tenant
             or reading.ResourcePoolName != pool
@@ -216,11 +228,12 @@ def collect(
             or reading.Region != region
             or reading.MachineSize != size
         ):
-            if problem := horizon.problem(timestamp) or _vm_problem(reading):
+            if problem := horizon.problem(reading.timestamp) or _vm_problem(reading):
                 refused.append(Refused(position, problem, reading))
                 continue
-            window = window_of(timestamp)
-            first, last = max(window, horizon.oldest), min(window + WINDOW - 1, horizon.newest)
+            window = window_of(reading.timestamp)
+            first, last = max(0, horizon.oldest - window), min(WINDOW - 1, horizon.newest - window)
+            second = reading.timestamp - window
             tenant, vm, site = reading.MaskedTenantId, reading.MaskedVMName, reading.SiteName
             pool, region, size = reading.ResourcePoolName, reading.Region, reading.MachineSize
             current = building.setdefault((tenant, vm, window), _Building())
@@ -232,33 +245,21 @@ def collect(
             if problem := key_problem(reading.PerfType, reading.PerfName):
                 refused.append(Refused(position, problem, reading))
                 continue
-            row = current.row(reading.PerfType, reading.PerfName)
-        minute = (timestamp - window) // MINUTE
-        if row[minute] is None:
+            row = current.begin(reading.PerfType, reading.PerfName)
+        minute = second // MINUTE
+        there = row[minute]
+        if there is None:
             row[minute] = reading.PerfValue
         else:
-            current.again.setdefault((reading.PerfType, reading.PerfName, minute), []).append(reading.PerfValue)
-    windows: list[VmWindow] = []
-    samples = 0
-    for (tenant, vm, window), built in building.items():
-        _reduce(built, overrides)
-        series = {
-            key_of(perf_type, perf_name): row
-            for perf_type, by_name in built.rows.items()
-            for perf_name, row in by_name.items()
-        }
-        if series:
-            samples += sum(MINUTES_PER_WINDOW - row.count(None) for row in series.values())
-            windows.append(VmWindow(tenant, vm, window, built.dimensions, series))
-    return Collected(tuple(windows), tuple(refused), samples)
-
-
-def _reduce(built: _Building, overrides: Mapping[str, Reduction] | None) -> None:
-    for (perf_type, perf_name, minute), more in built.again.items():
-        row = built.row(perf_type, perf_name)
-        rule = reduction_of(key_of(perf_type, perf_name), overrides)
-        first = row[minute]
-        row[minute] = reduce_readings(rule, [*([] if first is None else [first]), *more])
+            key = key_of(reading.PerfType, reading.PerfName)
+            current.again.setdefault((key, minute), [there]).append(reading.PerfValue)
+    samples = len(readings) - len(refused) - sum(built.reduce(overrides) for built in building.values())
+    windows = tuple(
+        VmWindow(tenant, vm, window, built.dimensions, built.series)
+        for (tenant, vm, window), built in building.items()
+        if built.series
+    )
+    return Collected(windows, tuple(refused), samples)
 
 
 def _vm_problem(reading: Sample) -> str | None:

@@ -81,16 +81,16 @@ class Agent:
         for key in sorted(values):
             perf_type, perf_name = split_key(key)
             yield Sample(
-                timestamp,
-                self.identity.tenant,
-                self.identity.vm,
-                perf_name,
-                values[key],
-                perf_type,
-                dimensions.SiteName,
-                dimensions.ResourcePoolName,
-                dimensions.Region,
-                dimensions.MachineSize,
+                timestamp=timestamp,
+                MaskedTenantId=self.identity.tenant,
+                SiteName=dimensions.SiteName,
+                MaskedVMName=self.identity.vm,
+                ResourcePoolName=dimensions.ResourcePoolName,
+                Region=dimensions.Region,
+                MachineSize=dimensions.MachineSize,
+                PerfName=perf_name,
+                PerfValue=values[key],
+                PerfType=perf_type,
             )
 
     def written(self, period: int) -> None:

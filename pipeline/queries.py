@@ -430,7 +430,7 @@ async def _beside(
     partials: dict[str, dict[int, Partial]] = {key: {} for key in charts}
 
     async def read(window: int) -> None:
-        own = await tables.vm_window(tenant, vm, window) if vm is not None else None
+        own = await tables.vm_window(tenant, vm, window, charts) if vm is not None else None
         rollup = await tables.partials(Node.of(tenant), window, charts)
         stamps = minutes_of(window)
         for key in charts:

@@ -122,11 +122,13 @@ class Tables:
 
     # samples: a VM window a document -----------------------------------------------------------------------------
 
-    async def vm_window(self, tenant: str, vm: str, window: int) -> Stored[VmWindow] | None:
-        """Read one VM window."""
+    async def vm_window(
+        self, tenant: str, vm: str, window: int, keys: Collection[str] | None = None
+    ) -> Stored[VmWindow] | None:
+        """Read one VM window; of it, all counters, or those of these that it has."""
         partition, document_id = _samples_partition(tenant, window), _numbered(window, vm)
         document = await self.documents.read(SAMPLES, partition, document_id)
-        return Stored(_vm_window(tenant, partition, document), document.etag) if document else None
+        return Stored(_vm_window(tenant, partition, document, keys), document.etag) if document else None
 
     async def vm_windows(self, tenant: str, window: int, from_vm: str = "") -> AsyncIterator[VmWindow]:
         """Yield all VM windows of a tenant's window, in the order of the VMs' ids; or those from one VM on."""
@@ -394,9 +396,11 @@ def vms_of(tenant: str) -> str:
 _VALUES = {float, int, type(None)}
 
 
-def _vm_window(tenant: str, partition: str, document: Document) -> VmWindow:
+def _vm_window(tenant: str, partition: str, document: Document, keys: Collection[str] | None = None) -> VmWindow:
     window, vm = _split_number(document.id)
     series = document.body.get("series")
+    if isinstance(series, dict) and keys is not None:
+        series = {key: series[key] for key in keys if key in series}
     if not _are_series(series):
         raise Damaged(SAMPLES, partition, document, "series is not, by counter, 15 numbers or nulls")
     try:

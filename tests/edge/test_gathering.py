@@ -17,7 +17,7 @@ from edge.agent import LATE_SECONDS, Program
 from edge.files import path_of, write_file
 from edge.gathering import Agent, Identity
 from edge.telegraf import Moment
-from tests.builders import TENANT, VM, WINDOW_START, a_record
+from tests.builders import TENANT, VM, WINDOW_START, a_record, a_sample
 
 IDENTITY = Identity(TENANT, VM, Dimensions(Region="eastus"))
 CPU = "win_cpu.percent_processor_time"
@@ -201,7 +201,7 @@ def test_a_clock_that_is_set_forward_loses_only_what_it_leapt_over(tmp_path: Pat
 
 def test_a_file_that_still_waits_keeps_what_a_second_writing_does_not_have(tmp_path: Path) -> None:
     def of(minute: int, value: float) -> Sample:
-        return Sample(WINDOW_START + 30 + 60 * minute, TENANT, VM, "b", value, "a")
+        return a_sample(timestamp=WINDOW_START + 30 + 60 * minute, PerfValue=value)
 
     write_file(tmp_path, IDENTITY, WINDOW_START, [of(0, 1), of(1, 1)])
     path = write_file(tmp_path, IDENTITY, WINDOW_START, [of(1, 2), of(2, 2)])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.samples import Refused, Sample, collect
-from tests.builders import HORIZON, NOW, WINDOW_START, a_message, a_record
+from domain.samples import Refused, collect
+from tests.builders import HORIZON, NOW, WINDOW_START, a_message, a_record, a_sample
 from tests.fuzz.checks import check, check_refused, check_window
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
@@ -63,6 +63,6 @@ def test_any_bytes(body: bytes) -> None:
 def test_the_checks_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_refused(Refused(0, "a\nb", None))
-    (window,) = collect([Sample(WINDOW_START, "t", "v", "n", float("inf"), "p")], HORIZON).windows
+    (window,) = collect([a_sample(PerfValue=float("inf"))], HORIZON).windows
     with pytest.raises(AssertionError):
         check_window(window)

@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-import blueprints.admin  # noqa: F401  (which registers its endpoints)
-import blueprints.api  # noqa: F401  (and its)
+import blueprints.admin  # noqa: F401  (which registers them, with blueprints.api)
 from blueprints.endpoints import ENDPOINTS
 from blueprints.parameters import MOST_KEYS, MOST_ROWS
 from tests.app.conftest import ROOT, Local
