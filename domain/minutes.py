@@ -37,6 +37,11 @@ def utc_day(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d")
 
 
+def first_second(day: str) -> int:
+    """Return the first second of a UTC day that is written as ``YYYY-MM-DD``. Raises ValueError."""
+    return int(datetime.strptime(f"{day}+0000", "%Y-%m-%d%z").timestamp())
+
+
 def iso(timestamp: int) -> str:
     """Return a second as ISO 8601 in UTC, for people to read."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -147,10 +147,11 @@ async def reingest(
                 else RefusedInput(each.position, each.reason, wire.as_text(each.value))
                 for each in refused
             ]
+    summary = replace(quarantined, reasons=reasons_of(remaining))
     if not remaining:
         await tables.drop_quarantined(quarantined)
-    elif remaining != inputs:
-        await tables.quarantine(replace(quarantined, reasons=reasons_of(remaining)), remaining)
+    elif remaining != inputs or summary != quarantined:
+        await tables.quarantine(summary, remaining)
     return max(0, len(inputs) - len(remaining)), len(remaining)
 
 
@@ -251,7 +252,7 @@ async def _quarantine(tables: Tables, message: Message, refused: Sequence[Refuse
     """Keep the refused inputs of a message, and how many there are for each reason."""
     digest = hashlib.sha256(message.body).hexdigest()[:32]
     summary = QuarantinedMessage(digest, message.message_id, message.received, reasons_of(refused))
-    inputs = (RefusedInput(each.position, each.reason, wire.as_text(each.value)) for each in refused)
+    inputs = [RefusedInput(each.position, each.reason, wire.as_text(each.value)) for each in refused]
     await tables.quarantine(summary, inputs)
 
 

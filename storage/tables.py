@@ -5,15 +5,16 @@ gives a ``Stored`` with the etag and writing takes it back (None: to be created)
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain, groupby
 from typing import Annotated, Any, Generic, TypeGuard, TypeVar
 
 import msgspec
 
-from domain.minutes import MINUTES_PER_WINDOW, WINDOW, utc_day, window_of
+from domain.minutes import MINUTES_PER_WINDOW, WINDOW, first_second, utc_day, window_of
 from domain.names import decode_name, encode_name
 from domain.partials import Partial
 from domain.report import ReportRow
@@ -40,6 +41,9 @@ _NUMBER = 10
 
 KEPT_CHARACTERS = 500_000
 """How much refused input goes into one document of the quarantine (Cosmos DB takes 2 MB); a single one is cut there."""
+
+DAMAGED_INPUTS = "what was kept of it is damaged (docs/runbook.md, Damaged documents)"
+"""The reason of the one input that stands for all of a message that can't be read. Where it is kept, they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ class QuarantinedMessage:
 class OperationRecord:
     """What an operator had done: which operation, on what, by whom, when, and what came of it.
 
-    ``state`` is "running", "done" or "failed"; ``ended`` is None while it runs. Times are Unix seconds.
+    ``state`` is "running", "done" or "failed", or "unknown" where the record is damaged; ``ended`` is None while it
+    runs. Times are Unix seconds.
     """
 
     instance: str
@@ -296,31 +301,35 @@ class Tables:
 
     # quarantine: a message's reasons in one small document, its inputs beside it ------------------------------------
 
-    async def quarantine(self, message: QuarantinedMessage, inputs: Iterable[RefusedInput]) -> None:
+    async def quarantine(self, message: QuarantinedMessage, inputs: Sequence[RefusedInput]) -> None:
         """Keep what was refused of a message, in place of what is kept of it already.
 
         The inputs' documents are named by what they hold, and old ones go only when the new are there: so the same
         message again overwrites itself, and a crash in between leaves no input out.
         """
         partition = _inputs_partition(message)
-        documents = {_digest(body): body for body in _in_documents(inputs)}
+        readable = [each for each in inputs if each.reason != DAMAGED_INPUTS]
+        documents = {_digest(body): body for body in _in_documents(readable)}
         for document_id, body in documents.items():
             await self.documents.upsert(QUARANTINE, partition, document_id, body)
-        await self._remove_inputs(partition, keep=documents)
+        all_readable = len(readable) == len(inputs)
+        await self._remove_inputs(
+            partition, lambda old: old.id not in documents and (all_readable or _inputs(old) is not None)
+        )
         body = {"messageId": message.message_id, "received": message.received, "reasons": message.reasons}
         await self.documents.upsert(QUARANTINE, message.day, message.message, body)
 
     async def drop_quarantined(self, message: QuarantinedMessage) -> None:
         """Forget what was refused of a message."""
-        await self._remove_inputs(_inputs_partition(message), keep=())
+        await self._remove_inputs(_inputs_partition(message), lambda _: True)
         document = await self.documents.read(QUARANTINE, message.day, message.message)
         if document:
             with suppress(Conflict):  # it came again meanwhile, or somebody else dropped it
                 await self.documents.delete(QUARANTINE, message.day, message.message, document.etag)
 
-    async def _remove_inputs(self, partition: str, keep: Container[str]) -> None:
+    async def _remove_inputs(self, partition: str, which: Callable[[Document], bool]) -> None:
         async for document in self.documents.scan(QUARANTINE, partition):
-            if document.id not in keep:
+            if which(document):
                 with suppress(Conflict):
                     await self.documents.delete(QUARANTINE, partition, document.id, document.etag)
 
@@ -329,21 +338,30 @@ class Tables:
     ) -> AsyncIterator[QuarantinedMessage]:
         """Yield the messages of a UTC day of which something was refused, or a range of them, by their names."""
         async for document in self.documents.scan(QUARANTINE, day, from_message, to_message):
-            yield _quarantined_message(document)
+            yield await self._quarantined_message(day, document)
 
     async def quarantined_message(self, day: str, message: str) -> QuarantinedMessage | None:
         """Return one message of a UTC day of which something was refused."""
         document = await self.documents.read(QUARANTINE, day, message)
-        return _quarantined_message(document) if document else None
+        return await self._quarantined_message(day, document) if document else None
+
+    async def _quarantined_message(self, day: str, document: Document) -> QuarantinedMessage:
+        try:
+            body = msgspec.convert(document.body, _MessageBody)
+        except msgspec.ValidationError:  # what it says follows from the inputs, but for its queue's id and its time
+            message = QuarantinedMessage(document.id, "", first_second(day), {})
+            return replace(message, reasons=Counter(each.reason for each in await self.quarantined_inputs(message)))
+        return QuarantinedMessage(document.id, body.messageId, body.received, body.reasons)
 
     async def quarantined_inputs(self, message: QuarantinedMessage) -> list[RefusedInput]:
-        """Return the refused inputs of a message, in the order in which they stood in it."""
+        """Return the refused inputs of a message, in the order in which they stood in it.
+
+        For all that can't be read of them, one stands with the reason DAMAGED_INPUTS.
+        """
         found: dict[tuple[int, str], RefusedInput] = {}
         async for document in self.documents.scan(QUARANTINE, _inputs_partition(message)):
-            for each in document.body["inputs"]:
-                found[each["position"], each["input"]] = RefusedInput(
-                    each["position"], document.body["reason"], each["input"]
-                )
+            for each in _inputs(document) or [RefusedInput(0, DAMAGED_INPUTS, "")]:
+                found[each.position, each.input] = each
         return [found[place] for place in sorted(found)]
 
     # operations: records of what operators had done, the newest first -------------------------------------------------
@@ -358,7 +376,7 @@ class Tables:
         """Return the newest operations."""
         records: list[OperationRecord] = []
         async for document in self.documents.scan(OPERATIONS, _OPERATIONS):
-            records.append(OperationRecord(**{"ended": None, **document.body}))
+            records.append(_operation(document))
             if len(records) == most:
                 break
         return records
@@ -483,9 +501,39 @@ def _report_rows(key: str, document: Document) -> list[ReportRow]:
         raise Damaged(REPORT, key, document, error) from error
 
 
-def _quarantined_message(document: Document) -> QuarantinedMessage:
-    body = document.body
-    return QuarantinedMessage(document.id, body["messageId"], body["received"], body["reasons"])
+class _MessageBody(msgspec.Struct):
+    messageId: str
+    received: int
+    reasons: dict[str, int]
+
+
+class _InputBody(msgspec.Struct):
+    position: int
+    input: str
+
+
+class _InputsBody(msgspec.Struct):
+    reason: str
+    inputs: Annotated[list[_InputBody], msgspec.Meta(min_length=1)]
+
+
+def _inputs(document: Document) -> list[RefusedInput] | None:
+    """Return the refused inputs of a document; None: it is damaged."""
+    try:
+        body = msgspec.convert(document.body, _InputsBody)
+    except msgspec.ValidationError:
+        return None
+    return [RefusedInput(each.position, body.reason, each.input) for each in body.inputs]
+
+
+def _operation(document: Document) -> OperationRecord:
+    try:
+        return msgspec.convert({"ended": None, **document.body}, OperationRecord)
+    except msgspec.ValidationError:
+        before_last, instance = _split_number(document.id)
+        return OperationRecord(
+            instance, "", {}, "", _LAST - before_last, None, "unknown", {}, "its record in the store is damaged"
+        )
 
 
 def _inputs_partition(message: QuarantinedMessage) -> str:

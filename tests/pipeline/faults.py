@@ -41,7 +41,8 @@ class FaultyDocuments:
         self._calls = 0
         self._dead = False
 
-    def _next(self) -> Fault | None:
+    async def _next(self) -> Fault | None:
+        """Begin a call: tell what is to go wrong with it. What timed out before is done first."""
         self._calls += 1
         fault = self._plan.get(self._calls)
         if fault:
@@ -49,14 +50,14 @@ class FaultyDocuments:
         self._dead |= fault is Fault.DIED
         if self._dead:
             raise Unavailable("injected: the process died")
-        return fault
-
-    async def _do(self, table: str, partition: str, document_id: str, call: Callable[[], Awaitable[Result]]) -> Result:
-        fault = self._next()
         late, self._late = self._late, []
         for each in late:
             with suppress(Conflict):
                 await each()
+        return fault
+
+    async def _do(self, table: str, partition: str, document_id: str, call: Callable[[], Awaitable[Result]]) -> Result:
+        fault = await self._next()
         await self._before(fault, table, partition, document_id)
         if fault is Fault.TIMEOUT:
             self._late.append(call)
@@ -101,7 +102,7 @@ class FaultyDocuments:
         await self._do(*here, partial(self._inner.delete, *here, etag))
 
     async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
-        fault = self._next()
+        fault = await self._next()
         if fault is not Fault.TOUCHED:
             await self._before(fault, table, partition, from_id)
         async for document in self._inner.scan(table, partition, from_id, to_id):

@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 
+from domain.minutes import utc_day
 from domain.names import encode_name
 from domain.rollups import Node
 from pipeline import queries
 from pipeline.averaging import Averaged, average
 from pipeline.ingest import DAMAGED, reingest
+from pipeline.quarantine import Drop, Reingest
 from pipeline.queries import Question
 from pipeline.rebuild import Rebuild
 from storage.documents import Damaged
-from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
+from storage.schema import CATALOGUE, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
-from storage.tables import Mark, Tables
-from tests.builders import HORIZON, KEY, NOW, WINDOW_START, a_message, a_view, records_of
+from storage.tables import DAMAGED_INPUTS, Mark, OperationRecord, QuarantinedMessage, Tables
+from tests.builders import HORIZON, KEY, NOW, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.oracle import report_of, samples_of
 from tests.pipeline.steps import deliver, the_report, work_off
 from tests.pipeline.test_operations import carry_out
@@ -185,3 +187,83 @@ async def test_a_document_that_was_edited_by_hand_is_read_though_it_is_text_now(
     assert found
     assert found.value.series == {KEY: [9.0] * 15}
     await documents.close()
+
+
+# what only operators look at ------------------------------------------------------------------------------------------
+
+DAY = utc_day(NOW)
+REFUSED = a_message([a_record(PerfType="a.b", PerfValue=1), a_record(PerfName="")])
+
+
+async def the_quarantined(tables: Tables) -> QuarantinedMessage:
+    (message,) = [each async for each in tables.quarantined(DAY)]
+    return message
+
+
+async def damage_inputs(tables: Tables, body: dict[str, Any]) -> str:
+    """Damage one of the two documents that hold the refused inputs; return the reason that stood in it."""
+    partition = f"{DAY}_{(await the_quarantined(tables)).message}"
+    documents = [each async for each in tables.documents.scan(QUARANTINE, partition)]
+    assert len(documents) == 2
+    await tables.documents.upsert(QUARANTINE, partition, documents[0].id, body)
+    return str(documents[0].body["reason"])
+
+
+@pytest.mark.parametrize("body", [{}, {"messageId": 5}, {"messageId": "m", "received": "x", "reasons": []}])
+async def test_a_damaged_summary_of_a_quarantined_message_is_made_of_its_inputs(
+    tables: Tables, body: dict[str, Any]
+) -> None:
+    await deliver(tables, [REFUSED])
+    before = await the_quarantined(tables)
+    await tables.documents.upsert(QUARANTINE, DAY, before.message, body)
+    found = await the_quarantined(tables)
+    assert (found.message, found.day, found.reasons) == (before.message, DAY, before.reasons)
+    assert (await queries.status(tables, a_view())).quarantinedToday == 2
+    assert await tables.quarantined_inputs(found) == await tables.quarantined_inputs(before)
+    assert await carry_out(tables, Drop(DAY)) == {"dropped": 2}
+    assert [each async for each in tables.quarantined(DAY)] == []
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"reason": "r", "inputs": []}, {"reason": "r", "inputs": [{"position": "x"}]}, {"inputs": 5}]
+)
+async def test_damaged_inputs_are_told_and_stay_until_they_are_dropped(tables: Tables, body: dict[str, Any]) -> None:
+    await deliver(tables, [REFUSED])
+    gone = await damage_inputs(tables, body)
+    (other,) = {*(await the_quarantined(tables)).reasons} - {gone}
+    for _ in range(2):
+        assert await carry_out(tables, Reingest(DAY)) == {"accepted": 0, "stillRefused": 2}
+        inputs = await tables.quarantined_inputs(await the_quarantined(tables))
+        assert sorted(each.reason for each in inputs) == sorted([DAMAGED_INPUTS, other])
+    assert await carry_out(tables, Drop(DAY, reason=other)) == {"dropped": 1}
+    assert (await the_quarantined(tables)).reasons == {DAMAGED_INPUTS: 1}
+    assert await carry_out(tables, Drop(DAY, reason=DAMAGED_INPUTS)) == {"dropped": 1}
+    assert [each async for each in tables.quarantined(DAY)] == []
+
+
+async def test_damaged_inputs_alone_are_dropped_and_a_message_that_comes_again_heals_them(tables: Tables) -> None:
+    await deliver(tables, [REFUSED])
+    before = await tables.quarantined_inputs(await the_quarantined(tables))
+    await damage_inputs(tables, {})
+    await deliver(tables, [REFUSED])
+    assert await tables.quarantined_inputs(await the_quarantined(tables)) == before
+    await damage_inputs(tables, {})
+    await carry_out(tables, Reingest(DAY))  # which writes down that something of it is damaged
+    assert await carry_out(tables, Drop(DAY, reason=DAMAGED_INPUTS)) == {"dropped": 1}
+    (left,) = await tables.quarantined_inputs(await the_quarantined(tables))
+    assert left in before
+
+
+@pytest.mark.parametrize("body", [{}, {"kind": 5}, {"kind": "purge", "figures": [], "nothing": 1}])
+async def test_a_damaged_record_of_an_operation_is_told_among_the_others(tables: Tables, body: dict[str, Any]) -> None:
+    first, second = (
+        OperationRecord(each, "purge", {}, "ann", NOW + n, None, "running", {}) for n, each in enumerate("12")
+    )
+    await tables.write_operation(first)
+    await tables.write_operation(second)
+    (document, _) = [each async for each in tables.documents.scan(OPERATIONS, "operations")]
+    await tables.documents.upsert(OPERATIONS, "operations", document.id, body)
+    damaged, good = await tables.operations(5)
+    assert (damaged.instance, damaged.started, damaged.state) == ("2", NOW + 1, "unknown")
+    assert damaged.error
+    assert good == first
