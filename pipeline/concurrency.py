@@ -31,6 +31,8 @@ async def together(work: Iterable[Awaitable[Result]], at_once: int | None = None
     in the background after the caller has heard of a failure. (The store bounds its own concurrency besides.)
     """
     waiting = list(work)
+    if len(waiting) == 1:
+        return [await waiting[0]]  # as many questions have one counter: without the cost of a task
     if at_once and len(waiting) > at_once:
         limit = asyncio.Semaphore(at_once)
         waiting = [_limited(limit, each) for each in waiting]
