@@ -250,9 +250,14 @@ def tenant_items(
     items = []
     for point in fleet:
         first = point.timestamp
-        stamps = range(first, lasts.get(first, first) + 1, MINUTE)
-        own = [vm[stamp] for stamp in stamps if stamp in vm]
-        parts = [tenant[stamp] for stamp in stamps if stamp in tenant]
+        if interval == 1:
+            value, part = vm.get(first), tenant.get(first)
+            parts = [part] if part else []
+        else:
+            stamps = range(first, lasts[first] + 1, MINUTE)
+            own = [vm[stamp] for stamp in stamps if stamp in vm]
+            value = aggregate(by, own) if own else None
+            parts = [tenant[stamp] for stamp in stamps if stamp in tenant]
         average, least, greatest, count = _summary(parts, by)
         items.append(
             TenantItem(
@@ -260,7 +265,7 @@ def tenant_items(
                 point.PerfType,
                 point.PerfName,
                 point.average,
-                aggregate(by, own) if own else None,
+                value,
                 average,
                 least,
                 greatest,
