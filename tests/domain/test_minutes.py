@@ -18,7 +18,7 @@ def test_a_day_begins_at_its_first_second(second: int) -> None:
 
 @pytest.mark.parametrize("day", ["", "2026-13-01", "2026-09-21T00:00", "x"])
 def test_what_is_no_day_has_no_first_second(day: str) -> None:
-    with pytest.raises(ValueError, match="day|time data|unconverted"):
+    with pytest.raises(ValueError, match=r"day|time data|unconverted"):
         first_second(day)
 
 
