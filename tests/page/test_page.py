@@ -188,6 +188,17 @@ def test_one_cursor_shows_the_values_of_all_charts(page: Page) -> None:
     assert first["Fleet's average"] != second["Fleet's average"]
 
 
+def test_the_keys_move_the_cursor_of_all_charts(page: Page) -> None:
+    page.goto(COMPARED)
+    expect(page.locator("figure canvas")).to_have_count(2)
+    page.locator("figure .chart").first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("figure").nth(1).locator(".u-series td").first).not_to_have_text("--")
+    first, second = legend(page, 0), legend(page, 1)
+    assert first["Time"] == second["Time"]
+    assert second["This VM"].endswith("%")
+
+
 # time ----------------------------------------------------------------------------------------------------------------
 
 

@@ -127,8 +127,8 @@ export class Chart {
     if (!plot || !times?.length) return;
     const from = plot.cursor.idx ?? times.length - 1;
     const at = Math.min(times.length - 1, Math.max(0, from + by));
-    const left = plot.valToPos(/** @type {number} */ (times[at]), "x");
-    plot.setCursor({ left, top: plot.over.clientHeight / 2 });
+    const time = /** @type {number} */ (times[at]);
+    for (const each of CURSORS.plots) each.setCursor({ left: each.valToPos(time, "x"), top: each.over.clientHeight / 2 });
   }
 
   /** @returns {HTMLCanvasElement | null} */
