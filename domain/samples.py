@@ -4,6 +4,7 @@ Knows the rules for one sample and the shape of a VM window; refuses to know how
 (domain.wire) or kept (storage).
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,16 @@ FUTURE_TOLERANCE = 300
 
 MOST_COUNTERS = 1000
 """The most counters that a VM window or a rollup holds: so many still fit into a document of the store (2 MB)."""
+
+MOST_VM_WINDOWS = 5_000
+"""The most VM windows that one message may belong to. Each is a write, so else a few bytes could ask for any number. A
+message as a SPOC packs it, full, belongs to some 35."""
+
+NO_ROOM = f"the VM has more than {MOST_COUNTERS:,} counters in this window"
+TOO_SCATTERED = f"the message belongs to more than {MOST_VM_WINDOWS:,} windows of VMs; send it in parts"
+
+MOST_KEPT = 1_000
+"""How many of a message's refused inputs are kept one by one. All of them are counted."""
 
 MILLISECONDS = 100_000_000_000
 """A timestamp from here on (the year 5138 in seconds) is taken for milliseconds in the refusal's words."""
@@ -163,12 +174,36 @@ class Refused:
     value: object
 
 
+@dataclass(slots=True)
+class Refusals:
+    """What was refused of one message: how often for each reason, and the first MOST_KEPT inputs as they came."""
+
+    reasons: Counter[str] = field(default_factory=Counter)
+    kept: list[Refused] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many inputs were refused."""
+        return self.reasons.total()
+
+    def add(self, position: int, reason: str, value: object) -> None:
+        """Count an input that was refused, and keep it if there is room."""
+        self.reasons[reason] += 1
+        if len(self.kept) < MOST_KEPT:
+            self.kept.append(Refused(position, reason, value))
+
+    def followed_by(self, later: "Refusals", positions: Sequence[int] | None = None) -> "Refusals":
+        """Return these with later ones of the same message. ``positions``: where the later ones' places are in it."""
+        moved = [each if positions is None else replace(each, position=positions[each.position]) for each in later.kept]
+        return Refusals(self.reasons + later.reasons, [*self.kept, *moved][:MOST_KEPT])
+
+
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What became of the samples of one message."""
 
     windows: tuple[VmWindow, ...]
-    refused: tuple[Refused, ...]
+    refused: Refusals
     samples: int
     """How many distinct samples the windows hold."""
 
@@ -208,7 +243,7 @@ def collect(
     matters only for dimensions that contradict each other: the last one named wins.
     """
     building: dict[tuple[str, str, int], _Building] = {}
-    refused: list[Refused] = []
+    refused = Refusals()
     # This loop is the cost of ingest. One VM's readings usually stand together, so what was found for the last one is
     # kept; a reading goes the long way only where it differs. ``first`` and ``last`` bound the seconds of the window
     # that are within the horizon; none are at the beginning.
@@ -229,21 +264,28 @@ def collect(
             or reading.MachineSize != size
         ):
             if problem := horizon.problem(reading.timestamp) or _vm_problem(reading):
-                refused.append(Refused(position, problem, reading))
+                refused.add(position, problem, reading)
                 continue
-            window = window_of(reading.timestamp)
+            identity = (reading.MaskedTenantId, reading.MaskedVMName, window_of(reading.timestamp))
+            if len(building) >= MOST_VM_WINDOWS and identity not in building:
+                refused.add(position, TOO_SCATTERED, reading)
+                continue
+            tenant, vm, window = identity
             first, last = max(0, horizon.oldest - window), min(WINDOW - 1, horizon.newest - window)
             second = reading.timestamp - window
-            tenant, vm, site = reading.MaskedTenantId, reading.MaskedVMName, reading.SiteName
-            pool, region, size = reading.ResourcePoolName, reading.Region, reading.MachineSize
-            current = building.setdefault((tenant, vm, window), _Building())
+            site, pool = reading.SiteName, reading.ResourcePoolName
+            region, size = reading.Region, reading.MachineSize
+            current = building.setdefault(identity, _Building())
             current.dimensions = current.dimensions.updated(Dimensions(site, pool, region, size))
             rows = current.rows
         try:
             row = rows[reading.PerfType][reading.PerfName]
         except KeyError:
             if problem := key_problem(reading.PerfType, reading.PerfName):
-                refused.append(Refused(position, problem, reading))
+                refused.add(position, problem, reading)
+                continue
+            if len(current.series) >= MOST_COUNTERS:
+                refused.add(position, NO_ROOM, reading)
                 continue
             row = current.begin(reading.PerfType, reading.PerfName)
         minute = second // MINUTE
@@ -253,13 +295,13 @@ def collect(
         else:
             key = key_of(reading.PerfType, reading.PerfName)
             current.again.setdefault((key, minute), [there]).append(reading.PerfValue)
-    samples = len(readings) - len(refused) - sum(built.reduce(overrides) for built in building.values())
+    samples = len(readings) - refused.count - sum(built.reduce(overrides) for built in building.values())
     windows = tuple(
         VmWindow(tenant, vm, window, built.dimensions, built.series)
         for (tenant, vm, window), built in building.items()
         if built.series
     )
-    return Collected(windows, tuple(refused), samples)
+    return Collected(windows, refused, samples)
 
 
 def _vm_problem(reading: Sample) -> str | None:

@@ -1,6 +1,10 @@
 """The message of the wire and the file of an agent, as bytes: ``{"metrics": [sample, ...]}``, UTF-8, optionally gzip.
 
 Knows the format and how to read a damaged one; refuses to know which samples are acceptable (domain.samples).
+
+**What a message may cost.** Reading one takes memory and time in proportion to its text, whatever it holds. Its text
+is at most UNZIPS_TO times as long as what was sent (or SMALL, if that is more), never longer than MAX_BYTES. A
+message beyond these bounds is refused whole. tests/pipeline/test_what_a_message_costs.py states the multiples.
 """
 
 import json
@@ -12,10 +16,30 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.errors import BadMessage
-from domain.samples import Refused, Sample
+from domain.samples import Refusals, Sample
 
 MAX_BYTES = 16 * 1024 * 1024
 """The most bytes a message may unpack to. A queue's 256 KB, gzipped, hold some 10 MB; more is a bomb or a mistake."""
+
+SMALL = 1024 * 1024
+"""What any message may unpack to, however few bytes it has."""
+
+UNZIPS_TO = 256
+"""How many times as long as the zipped message its text may be. Deflate reaches 1,032. Samples stay below 170: each
+repeats the one before it but for some digits, and deflate copies at most 258 bytes at a time."""
+
+MOST_MEMBERS = 1_000
+"""The most gzip files that a message may be made of, one after the other."""
+
+SHORTEST_SAMPLE = 104
+"""The fewest characters that a sample takes, with its six fields that must be there."""
+
+TOKENS_A_SAMPLE = 13
+"""Its commas, colons and brackets, with the comma after it."""
+
+TOKENS_FREE = 300_000
+"""How many more of them any message may have. More than these, and it holds what can't be samples, in such numbers that
+reading it would cost far more than its bytes."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -37,7 +61,7 @@ class Decoded:
 
     samples: Sequence[Sample]
     positions: Sequence[int]
-    refused: tuple[Refused, ...]
+    refused: Refusals
 
 
 def encode_samples(samples: Sequence[Sample]) -> bytes:
@@ -57,7 +81,9 @@ def decode(body: bytes) -> Decoded:
         samples = _DECODER.decode(text).metrics
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         return _decode_leniently(text)
-    return Decoded(samples, range(len(samples)), ())
+    if not _names_metrics_once(text):
+        return _decode_leniently(text)
+    return Decoded(samples, range(len(samples)), Refusals())
 
 
 def as_text(value: object) -> str:
@@ -68,7 +94,8 @@ def as_text(value: object) -> str:
 def unpack(body: bytes) -> bytes:
     """Return the message's text, unzipped where its first two bytes say gzip.
 
-    Raises BadMessage where it is empty, unpacks to more than MAX_BYTES, or is broken or cut off.
+    Zeros after a gzip file are passed over, as gzip does. Raises BadMessage where the message is empty, unpacks to more
+    than it may, or is broken or cut off.
     """
     if not body:
         raise BadMessage("the message is empty")
@@ -77,7 +104,7 @@ def unpack(body: bytes) -> bytes:
             raise BadMessage(f"the message has {len(body):,} bytes; at most {MAX_BYTES:,} are read")
         return body
     chunks: list[bytes] = []
-    room = MAX_BYTES
+    most = room = min(MAX_BYTES, max(SMALL, UNZIPS_TO * len(body)))
     while body:  # a gzip file may have several members, one after the other
         unzip = zlib.decompressobj(wbits=31)
         try:
@@ -86,40 +113,79 @@ def unpack(body: bytes) -> bytes:
             raise BadMessage(f"the message begins like gzip but can't be unzipped: {error}") from error
         room -= len(chunks[-1])
         if room < 0:
-            raise BadMessage(f"the message unzips to more than {MAX_BYTES:,} bytes")
+            raise BadMessage(f"the message unzips to more than {most:,} bytes, the most for one of its size")
         if not unzip.eof:
             raise BadMessage("the message begins like gzip but is cut off")
-        body = unzip.unused_data
+        if len(chunks) == MOST_MEMBERS:
+            raise BadMessage(f"the message is made of {MOST_MEMBERS:,} gzip files or more")
+        body = unzip.unused_data.lstrip(b"\0")
     return b"".join(chunks)
+
+
+def _names_metrics_once(text: bytes) -> bool:
+    """Tell whether a message that was decoded is sure to have one "metrics": of several, the last would have won.
+
+    As SPOCs write it, the list's bracket is the first and the only one, so nothing can stand beside it.
+    """
+    begin = text.find(b"[")
+    head, tail = text[: max(begin, 0)], text[text.find(b"]", begin) + 1 :]
+    if head.translate(None, b" \t\r\n") == b'{"metrics":' and tail.strip() == b"}":
+        return True
+    return text.count(b'"metrics"') == 1 and b"\\u" not in text
 
 
 def _decode_leniently(text: bytes) -> Decoded:
     """Read a message in which something is wrong, element by element, so that one bad sample hurts only itself."""
+    samples: list[Sample] = []
+    positions: list[int] = []
+    refused = Refusals()
+    for position, element in enumerate(_elements(text)):
+        if type(element) is not dict:
+            refused.add(position, _NO_OBJECT.get(type(element), _NO_OBJECT[float]), element)
+            continue
+        try:
+            samples.append(_sample_of(element))
+            positions.append(position)
+        except ValueError as error:
+            refused.add(position, str(error), element)
+    return Decoded(samples, positions, refused)
+
+
+def _elements(text: bytes) -> list[object]:
+    """Return what a message's "metrics" holds. Raises BadMessage."""
+    message, names = _parsed(text)
+    if not isinstance(message, dict):
+        raise BadMessage(f"the message is not a JSON object but {_json_type(message)}")
+    if "metrics" not in message:
+        raise BadMessage('the message has no "metrics"')
+    if names.count("metrics") > 1:
+        raise BadMessage('the message has "metrics" more than once')
+    elements = message["metrics"]
+    if not isinstance(elements, list):
+        raise BadMessage(f'"metrics" is not a list but {_json_type(elements)}')
+    return elements
+
+
+def _parsed(text: bytes) -> tuple[object, list[str]]:
+    """Return a message as Python has it, and the names in its outermost object, repeated ones too."""
+    if sum(map(text.count, (b",", b":", b"[", b"{"))) > TOKENS_FREE + len(text) * TOKENS_A_SAMPLE // SHORTEST_SAMPLE:
+        raise BadMessage("the message has so many commas, colons and brackets that it can't be one of samples")
+    outermost: list[tuple[str, object]] = []
+
+    def made(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal outermost
+        outermost = pairs  # the outermost object is the last to end
+        return dict(pairs)
+
     try:
-        message = json.loads(text.decode(), parse_int=_parse_int)
+        message = json.loads(text.decode(), parse_int=_parse_int, object_pairs_hook=made)
     except UnicodeDecodeError as error:
         raise BadMessage(f"the message is not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
         raise BadMessage("the message is malformed JSON: nested too deeply") from error
     except ValueError as error:
         raise BadMessage(f"the message is malformed JSON: {error}") from error
-    if not isinstance(message, dict):
-        raise BadMessage(f"the message is not a JSON object but {_json_type(message)}")
-    if "metrics" not in message:
-        raise BadMessage('the message has no "metrics"')
-    elements = message["metrics"]
-    if not isinstance(elements, list):
-        raise BadMessage(f'"metrics" is not a list but {_json_type(elements)}')
-    samples: list[Sample] = []
-    positions: list[int] = []
-    refused: list[Refused] = []
-    for position, element in enumerate(elements):
-        try:
-            samples.append(_sample_of(element))
-            positions.append(position)
-        except ValueError as error:
-            refused.append(Refused(position, str(error), element))
-    return Decoded(samples, positions, tuple(refused))
+    return message, [name for name, _ in outermost]
 
 
 def _sample_of(element: object) -> Sample:
@@ -144,6 +210,11 @@ def _parse_int(digits: str) -> float:
     return int(digits) if len(digits) <= LONGEST_NUMBER else math.inf
 
 
+_JSON_TYPES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+_NO_OBJECT = {
+    kind: f"the sample is not an object but {name}" for kind, name in {**_JSON_TYPES, float: "a number"}.items()
+}
+
+
 def _json_type(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+    return _JSON_TYPES.get(type(value), "a number")

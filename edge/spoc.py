@@ -103,7 +103,9 @@ class Push:
             decoded = wire.decode(body)
         except BadMessage as error:
             return (), [str(error)]
-        reasons = [f"metrics[{each.position}]: {each.reason}" for each in decoded.refused]
+        reasons = [f"metrics[{each.position}]: {each.reason}" for each in decoded.refused.kept]
+        if more := decoded.refused.count - len(reasons):
+            reasons.append(f"{more} more are refused as well")
         if self._tenant is None:
             return decoded.samples, reasons
         ours = [sample for sample in decoded.samples if sample.MaskedTenantId == self._tenant]

@@ -1,28 +1,40 @@
 """Ingest: from message bodies to stored VM windows and dirty marks.
 
-Stores, then marks, then returns; whoever calls completes the messages only then. Any failure of the store raises
-Unavailable, and the whole batch comes again: storing it once more changes nothing.
+Stores, then marks, then does everything else (quarantine included), then returns; whoever calls completes the messages
+only then. Storing a message once more changes nothing.
+
+Whatever a message causes ends with that message: where a group of them fails, each is tried by itself, and one that
+fails for a reason of its own goes into quarantine. Only a store that refuses raises (Unavailable), and the whole batch
+comes again.
 """
 
-import base64
-import hashlib
-import json
+import asyncio
+import gzip
+import logging
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from domain import wire
 from domain.counters import Reduction
-from domain.errors import BadMessage
-from domain.samples import MOST_COUNTERS, Collected, Horizon, Refused, VmWindow, collect
-from pipeline.concurrency import in_turns, together
+from domain.errors import BadMessage, Unavailable
+from domain.samples import NO_ROOM, Collected, Horizon, Refusals, VmWindow, collect
+from pipeline.concurrency import TURN, together
+from pipeline.refusals import keep, refused_whole
 from storage.charges import metered
-from storage.documents import Conflict, Damaged
-from storage.tables import KEPT_CHARACTERS, Mark, QuarantinedMessage, RefusedInput, Tables
+from storage.documents import Conflict, Damaged, TooLarge
+from storage.tables import Mark, Tables
 
-NO_ROOM = f"the VM has more than {MOST_COUNTERS} counters in this window"
+log = logging.getLogger(__name__)
+
 DAMAGED = "the VM's window in the store is damaged (docs/runbook.md, Damaged documents)"
+NO_PLACE = "the store has no place for the VM's window (docs/runbook.md, Quarantine)"
+
+ROWS_AT_ONCE = 50_000
+"""How many rows (a counter of a VM window each) are gathered from the messages of a batch before they are stored. A row
+takes up to 700 bytes of memory. As a SPOC packs them, 50,000 are 38 full messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +69,32 @@ class Ingested:
 
 
 @dataclass(slots=True)
-class _Batch:
+class Group:
+    """Messages whose samples are stored together."""
+
+    horizon: Horizon
+    overrides: Mapping[str, Reduction] | None
+    messages: list[Message] = field(default_factory=list)
     windows: dict[tuple[str, str, int], VmWindow] = field(default_factory=dict)
+    rows: int = 0
     samples: int = 0
-    refused: list[tuple[Message, Sequence[Refused]]] = field(default_factory=list)
+    refused: list[tuple[Message, Refusals]] = field(default_factory=list)
 
-    def read(
-        self, messages: Iterable[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None
-    ) -> Iterator[None]:
-        """Take in what messages hold, a step a message."""
-        for message in messages:
-            self._read(message, horizon, overrides)
-            yield
-
-    def _read(self, message: Message, horizon: Horizon, overrides: Mapping[str, Reduction] | None) -> None:
+    def read(self, message: Message) -> None:
+        """Take in what a message holds."""
+        self.messages.append(message)
         try:
             decoded = wire.decode(message.body)
+            collected = collect(decoded.samples, self.horizon, self.overrides)
         except BadMessage as error:
-            self.refused.append((message, [Refused(0, str(error), _whole(message.body))]))
+            self.refused.append((message, refused_whole(str(error))))
             return
-        collected = collect(decoded.samples, horizon, overrides)
+        except Exception as error:  # noqa: BLE001  (told, and kept from other messages)
+            self.refused.append((message, _our_fault(message, error)))
+            return
         self._take(collected)
-        by_rule = [
-            Refused(decoded.positions[refused.position], refused.reason, refused.value) for refused in collected.refused
-        ]
-        if refused := [*decoded.refused, *by_rule]:
+        refused = decoded.refused.followed_by(collected.refused, decoded.positions)
+        if refused.count:
             self.refused.append((message, refused))
 
     def _take(self, collected: Collected) -> None:
@@ -90,114 +103,152 @@ class _Batch:
             identity = (window.tenant, window.vm, window.window)
             earlier = self.windows.get(identity)
             self.windows[identity] = earlier.merged(window) if earlier else window
+            self.rows += len(window.series)
+
+    async def write(self, tables: Tables) -> tuple[int, list[tuple[Message, Refusals]]]:
+        """Store the samples, then mark their tenants' windows.
+
+        Returns how many VM windows changed, and what could not be stored, as messages of its own. Raises Unavailable;
+        what is stored by then is marked all the same, as far as the store allows it.
+        """
+        try:
+            stored = await together(_store(tables, window) for window in self.windows.values())
+        except Exception:
+            with suppress(Unavailable):
+                await self._mark(tables)
+            raise
+        await self._mark(tables)
+        rests = [_as_message(rest, self.messages[0].received) for _, rest in stored if rest]
+        return sum(written for written, _ in stored), rests
+
+    async def store(self, tables: Tables) -> int:
+        """Write the samples, quarantine what was refused; count the VM windows that changed. Raises Unavailable."""
+        written, rests = await self.write(tables)
+        self.refused += rests
+        await together(
+            keep(tables, message.body, message.message_id, message.received, refused)
+            for message, refused in self.refused
+        )
+        return written
+
+    async def _mark(self, tables: Tables) -> None:
+        marks = dict.fromkeys(Mark(window.tenant, window.window) for window in self.windows.values())
+        await together(tables.mark(mark) for mark in marks)
+
+    async def store_alone(self, tables: Tables) -> int:
+        """Store the group's one message; where that fails for a reason of its own, put it into quarantine.
+
+        Raises Unavailable.
+        """
+        try:
+            return await self.store(tables)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (told, and kept from other messages)
+            (message,) = self.messages
+            self.refused = [(message, _our_fault(message, error))]
+            self.samples = 0
+            self.windows.clear()
+            return await self.store(tables)
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What became of the groups of a batch."""
+
+    samples: int = 0
+    windows: set[tuple[str, str, int]] = field(default_factory=set)
+    written: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, group: Group, written: int) -> None:
+        """Count a group that is stored."""
+        self.samples += group.samples
+        self.windows.update(group.windows)
+        self.written += written
+        for _, refused in group.refused:
+            self.reasons.update(refused.reasons)
 
 
 async def ingest(
-    tables: Tables, messages: Sequence[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None = None
+    tables: Tables,
+    messages: Sequence[Message],
+    horizon: Horizon,
+    overrides: Mapping[str, Reduction] | None = None,
+    time_left: Callable[[], bool] = lambda: True,
 ) -> Ingested:
-    """Store the samples of a batch of messages; quarantine what can't be accepted. Raises Unavailable."""
-    batch = _Batch()
-    await in_turns(batch.read(messages, horizon, overrides))
+    """Store the samples of a batch of messages; quarantine what can't be accepted.
+
+    Raises Unavailable where the store refused any of it. All else is done by then, as far as there was time to try
+    messages one by one.
+    """
+    done = _Sum()
+    refusals: list[Unavailable] = []
     with metered() as meter:
-        stored = await together(_store(tables, window) for window in batch.windows.values())
-        batch.refused += [_as_message(rest, messages[0].received) for _, rest in stored if rest]
-        await together(_quarantine(tables, message, refused) for message, refused in batch.refused)
-        await _mark(tables, batch)
+        async for group in _groups(messages, horizon, overrides):
+            try:
+                done.add(group, await group.store(tables))
+            except Exception:  # noqa: BLE001  (whatever it is, it is met again by the message that causes it)
+                refusals += await _one_by_one(tables, group, done, time_left)
+            if refusals and not time_left():
+                break
+    if refusals:
+        raise refusals[0]
     return Ingested(
         len(messages),
-        batch.samples,
-        len(batch.windows),
-        sum(written for written, _ in stored),
-        sum(len(refused) for _, refused in batch.refused),
-        sorted({window.tenant for window in batch.windows.values()}),
-        _span(window.window for window in batch.windows.values()),
-        reasons_of(each for _, refused in batch.refused for each in refused),
+        done.samples,
+        len(done.windows),
+        done.written,
+        done.reasons.total(),
+        sorted({tenant for tenant, _, _ in done.windows}),
+        _span(window for _, _, window in done.windows),
+        done.reasons,
         meter.units,
     )
+
+
+async def _groups(
+    messages: Iterable[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None
+) -> AsyncIterator[Group]:
+    """Read messages, each in one go and with turns for other work in between; yield them in groups, in their order."""
+    group = Group(horizon, overrides)
+    began = time.perf_counter()
+    for message in messages:
+        group.read(message)
+        if time.perf_counter() - began > TURN:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+        if group.rows >= ROWS_AT_ONCE:
+            yield group
+            group = Group(horizon, overrides)
+    if group.messages:
+        yield group
+
+
+async def _one_by_one(tables: Tables, group: Group, done: _Sum, time_left: Callable[[], bool]) -> Sequence[Unavailable]:
+    """Store the messages of a group that failed, each by itself while there is time; return the store's refusals."""
+    refusals: list[Unavailable] = []
+    for message in group.messages:
+        alone = Group(group.horizon, group.overrides)
+        alone.read(message)
+        try:
+            done.add(alone, await alone.store_alone(tables))
+        except Unavailable as refusal:
+            refusals.append(refusal)
+            if not time_left():
+                break
+    return refusals
+
+
+def _our_fault(message: Message, error: Exception) -> Refusals:
+    """Return the refusal of a message on which our own code fails; the log says where."""
+    log.error("ingest fails on the message %s", message.message_id, exc_info=error)
+    return refused_whole(f"ingest fails on it: {type(error).__name__} (the log says where)")
 
 
 def _span(windows: Iterable[int]) -> Sequence[int]:
     known = sorted(windows)
     return [known[0], known[-1]] if known else []
-
-
-async def reingest(
-    tables: Tables,
-    quarantined: QuarantinedMessage,
-    horizon: Horizon,
-    overrides: Mapping[str, Reduction] | None = None,
-) -> tuple[int, int]:
-    """Try once more what was refused of a message; return how many inputs were accepted now, and how many not.
-
-    What is accepted leaves the quarantine when it is stored and marked; the rest stays, with its reason of now.
-    """
-    inputs = await tables.quarantined_inputs(quarantined)
-    remaining: list[RefusedInput] = []
-    for body, of in _bodies(inputs, remaining):
-        batch = _Batch()
-        await in_turns(batch.read([Message(body, quarantined.message_id, quarantined.received)], horizon, overrides))
-        stored = await together(_store(tables, window) for window in batch.windows.values())
-        await _mark(tables, batch)
-        batch.refused += [_as_message(rest, quarantined.received) for _, rest in stored if rest]
-        for message, refused in batch.refused:
-            same = len(of) if message.body is body else 0
-            remaining += [
-                replace(of[each.position], reason=each.reason)
-                if each.position < same
-                else RefusedInput(each.position, each.reason, wire.as_text(each.value))
-                for each in refused
-            ]
-    summary = replace(quarantined, reasons=reasons_of(remaining))
-    if not remaining:
-        await tables.drop_quarantined(quarantined)
-    elif remaining != inputs or summary != quarantined:
-        await tables.quarantine(summary, remaining)
-    return max(0, len(inputs) - len(remaining)), len(remaining)
-
-
-def _bodies(
-    inputs: Sequence[RefusedInput], remaining: list[RefusedInput]
-) -> Iterator[tuple[bytes, Sequence[RefusedInput]]]:
-    """Yield messages made of refused inputs, with these in the order in which they stand there.
-
-    A message that was refused as a whole is yielded as it came, with itself if it is still unreadable. What was cut
-    off, so that nothing can be made of it, goes to ``remaining``.
-    """
-    elements: list[RefusedInput] = []
-    size = 0
-    for each in inputs:
-        try:
-            whole = whole_of(json.loads(each.input))
-        except ValueError:
-            remaining.append(each)
-            continue
-        if whole is not None:
-            yield whole, [each] if _unreadable(whole) else []
-            continue
-        if elements and size + len(each.input) > wire.MAX_BYTES // 2:
-            yield _body_of(elements), elements
-            elements, size = [], 0
-        elements.append(each)
-        size += len(each.input)
-    if elements:
-        yield _body_of(elements), elements
-
-
-def _body_of(elements: Iterable[RefusedInput]) -> bytes:
-    return f'{{"metrics":[{",".join(each.input for each in elements)}]}}'.encode()
-
-
-def _unreadable(body: bytes) -> bool:
-    try:
-        wire.decode(body)
-    except BadMessage:
-        return True
-    return False
-
-
-async def _mark(tables: Tables, batch: _Batch) -> None:
-    marks = dict.fromkeys(Mark(window.tenant, window.window) for window in batch.windows.values())
-    await together(tables.mark(mark) for mark in marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +264,15 @@ async def _store(tables: Tables, window: VmWindow) -> tuple[bool, _Rest | None]:
 
     Most windows are new, so the first try creates: one write and no read.
     """
+    try:
+        return await _create_or_merge(tables, window)
+    except Damaged:  # averaging says which document it is
+        return False, _Rest(window, DAMAGED)
+    except TooLarge:
+        return False, _Rest(window, NO_PLACE)
+
+
+async def _create_or_merge(tables: Tables, window: VmWindow) -> tuple[bool, _Rest | None]:
     new, rest = _fitting(window)
     try:
         await tables.write_vm_window(new, None)
@@ -221,10 +281,7 @@ async def _store(tables: Tables, window: VmWindow) -> tuple[bool, _Rest | None]:
     else:
         return True, rest
     while True:
-        try:
-            stored = await tables.vm_window(window.tenant, window.vm, window.window)
-        except Damaged:  # averaging says which document it is
-            return False, _Rest(window, DAMAGED)
+        stored = await tables.vm_window(window.tenant, window.vm, window.window)
         new, rest = _fitting(window, stored.value.series if stored else ())
         merged = stored.value.merged(new) if stored else new
         if stored and merged == stored.value:
@@ -241,40 +298,10 @@ def _fitting(window: VmWindow, known: Collection[str] = ()) -> tuple[VmWindow, _
     return fits, None if excess is None else _Rest(excess, NO_ROOM)
 
 
-def _as_message(rest: _Rest, received: int) -> tuple[Message, Sequence[Refused]]:
+def _as_message(rest: _Rest, received: int) -> tuple[Message, Refusals]:
     """What of a VM window could not be stored, as a message of its own (the samples of several may be in it)."""
     samples = list(rest.window.samples())
-    refused = [Refused(position, rest.reason, sample) for position, sample in enumerate(samples)]
-    return Message(wire.encode_samples(samples), "", received), refused
-
-
-async def _quarantine(tables: Tables, message: Message, refused: Sequence[Refused]) -> None:
-    """Keep the refused inputs of a message, and how many there are for each reason."""
-    digest = hashlib.sha256(message.body).hexdigest()[:32]
-    summary = QuarantinedMessage(digest, message.message_id, message.received, reasons_of(refused))
-    inputs = [RefusedInput(each.position, each.reason, wire.as_text(each.value)) for each in refused]
-    await tables.quarantine(summary, inputs)
-
-
-def reasons_of(refused: Iterable[Refused | RefusedInput]) -> Mapping[str, int]:
-    """Return how many inputs there are for each reason."""
-    return Counter(each.reason for each in refused)
-
-
-def _whole(body: bytes) -> dict[str, Any]:
-    """What is kept of an unreadable message: its bytes in base64, cut off where they are too many for a document."""
-    return {"bytes": len(body), "base64": base64.b64encode(body[: KEPT_CHARACTERS // 2]).decode("ascii")}
-
-
-def whole_of(kept: Any) -> bytes | None:
-    """Return the message of which ``kept`` is what :func:`_whole` says. None: it is no whole message.
-
-    Raises ValueError where its end was cut off.
-    """
-    match kept:
-        case {"bytes": int(length), "base64": str(text), **rest} if not rest:
-            body = base64.b64decode(text, validate=True)
-            if len(body) != length:
-                raise ValueError("cut off")
-            return body
-    return None
+    refused = Refusals()
+    for position, sample in enumerate(samples):
+        refused.add(position, rest.reason, sample)
+    return Message(gzip.compress(wire.encode_samples(samples), mtime=0), "", received), refused

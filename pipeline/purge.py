@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, ClassVar
 
+from domain import wire
+from domain.errors import BadMessage
 from domain.minutes import utc_day, window_of
 from domain.samples import FUTURE_TOLERANCE, VmWindow
 from pipeline.averaging import SEEN_EVERY, average_window
 from pipeline.concurrency import together
-from pipeline.ingest import reasons_of, whole_of
 from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
+from pipeline.refusals import reasons_left, whole_of
 from storage.documents import Conflict
 from storage.schema import DAY
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, RefusedInput, Stored, Tables, vms_of
@@ -109,31 +111,35 @@ class Purge:
         async for message in tables.quarantined(day):
             inputs = await tables.quarantined_inputs(message)
             kept = [each for each in inputs if not self._concerns(each)]
-            removed += len(inputs) - len(kept)
+            reasons = reasons_left(message, inputs, kept)
+            removed += sum(message.reasons.values()) - reasons.total()
             if self.dry_run or (kept and len(kept) == len(inputs)):
                 continue
-            if kept:
-                await tables.quarantine(replace(message, reasons=reasons_of(kept)), kept)
+            if reasons:
+                await tables.quarantine(replace(message, reasons=reasons), kept)
             else:
                 await tables.drop_quarantined(message)
         return {"quarantined": removed}
 
     def _concerns(self, refused: RefusedInput) -> bool:
-        """Tell whether a refused input is of whom to forget; of an unreadable message, whether it names them."""
+        """Tell whether a refused input is of whom to forget; of a whole message, whether it names them."""
         if self.tenant is None:
             return True
+        name = self.vm or self.tenant
         try:
+            whole = whole_of(refused)
             kept: Any = json.loads(refused.input)
-            whole = whole_of(kept)
         except ValueError:
-            return (self.vm or self.tenant) in refused.input
-        if whole is not None:
-            return (self.vm or self.tenant).encode() in whole
-        return (
-            isinstance(kept, dict)
-            and kept.get("MaskedTenantId") == self.tenant
-            and self.vm in (None, kept.get("MaskedVMName"))
-        )
+            return name in refused.input
+        if whole is None:
+            return (
+                isinstance(kept, dict)
+                and kept.get("MaskedTenantId") == self.tenant
+                and self.vm in (None, kept.get("MaskedVMName"))
+            )
+        with suppress(BadMessage):
+            whole = wire.unpack(whole)
+        return name.encode() in whole or json.dumps(name)[1:-1].encode() in whole
 
     async def _report(self, means: Means, key: str) -> Done:
         """Remove a counter's report rows before the date, also those that no samples stand behind any more."""

@@ -3,15 +3,21 @@
 Steps go by the first digit of the messages' names, which are digests, so they share the work evenly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pipeline.ingest import reasons_of, reingest
+from domain.counters import Reduction
+from domain.samples import MOST_KEPT, Horizon, Refusals
+from domain.wire import as_text
+from pipeline.ingest import Group, Message
 from pipeline.operations import Done, Figures, Means, Step, added
-from storage.tables import QuarantinedMessage, Tables
+from pipeline.refusals import keep_as, reasons_left, whole_of
+from storage.tables import QuarantinedMessage, RefusedInput, Tables
 
 DIGITS = "0123456789abcdef"
+CHARACTERS_AT_ONCE = 4_000_000
+"""How much refused input is made one message, to be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,98 @@ class Drop(Selection):
         return {"dropped": await _drop(means.tables, message, self.reason)}
 
 
-async def _drop(tables: Tables, message: QuarantinedMessage, reason: str | None) -> int:
+async def reingest(
+    tables: Tables,
+    message: QuarantinedMessage,
+    horizon: Horizon,
+    overrides: Mapping[str, Reduction] | None = None,
+) -> tuple[int, int]:
+    """Try once more what was refused of a message; return how many inputs were accepted now, and how many not.
+
+    What is accepted leaves the quarantine when it is stored and marked; the rest stays, with its reason of now.
+    Raises Unavailable.
+    """
     inputs = await tables.quarantined_inputs(message)
-    kept = [each for each in inputs if reason is not None and each.reason != reason]
-    if kept:
-        await tables.quarantine(replace(message, reasons=reasons_of(kept)), kept)
+    refused = sum(message.reasons.values())
+    for each in inputs:
+        if (body := _readable(each)) is not None:
+            left = await _reingest_whole(tables, message, body, horizon, overrides)
+            return max(0, refused - left), left
+    remaining: list[RefusedInput] = []
+    for some in _chunks(inputs, remaining):
+        group = Group(horizon, overrides)
+        group.read(Message(_body_of(some), message.message_id, message.received))
+        still = [replace(some[each.position], reason=each.reason) for _, of in group.refused for each in of.kept]
+        _, rests = await group.write(tables)
+        still += [RefusedInput(each.position, each.reason, as_text(each.value)) for _, of in rests for each in of.kept]
+        remaining += still
+    reasons = reasons_left(message, inputs, remaining)
+    if not reasons:
+        await tables.drop_quarantined(message)
+    elif remaining != inputs or reasons != message.reasons:
+        await tables.quarantine(replace(message, reasons=reasons), remaining)
+    return max(0, refused - reasons.total()), reasons.total()
+
+
+async def _reingest_whole(
+    tables: Tables,
+    message: QuarantinedMessage,
+    body: bytes,
+    horizon: Horizon,
+    overrides: Mapping[str, Reduction] | None,
+) -> int:
+    """Try a message again that is kept whole; return how many of its inputs are still refused."""
+    group = Group(horizon, overrides)
+    group.read(Message(body, message.message_id, message.received))
+    _, rests = await group.write(tables)
+    still = Refusals()
+    for _, refused in (*group.refused, *rests):
+        still = still.followed_by(refused)
+    if still.count:
+        await keep_as(tables, replace(message, reasons=still.reasons), body, still)
     else:
         await tables.drop_quarantined(message)
-    return len(inputs) - len(kept)
+    return still.count
+
+
+def _readable(kept: RefusedInput) -> bytes | None:
+    """Return the message that is kept whole, if this is one and its end was not cut off."""
+    try:
+        return whole_of(kept)
+    except ValueError:
+        return None
+
+
+def _chunks(inputs: Sequence[RefusedInput], remaining: list[RefusedInput]) -> Iterator[Sequence[RefusedInput]]:
+    """Yield refused inputs that can be tried again, some at a time; the others go to ``remaining``."""
+    some: list[RefusedInput] = []
+    size = 0
+    for each in inputs:
+        try:
+            whole_of(each)
+        except ValueError:  # cut off, so that nothing can be made of it
+            remaining.append(each)
+            continue
+        if some and (len(some) == MOST_KEPT or size + len(each.input) > CHARACTERS_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(each)
+        size += len(each.input)
+    if some:
+        yield some
+
+
+def _body_of(elements: Sequence[RefusedInput]) -> bytes:
+    return f'{{"metrics":[{",".join(each.input for each in elements)}]}}'.encode()
+
+
+async def _drop(tables: Tables, message: QuarantinedMessage, reason: str | None) -> int:
+    inputs = await tables.quarantined_inputs(message)
+    kept = [each for each in inputs if reason not in (None, each.reason)]
+    reasons = reasons_left(message, inputs, kept)
+    reasons.pop(reason or "", None)
+    if reasons:
+        await tables.quarantine(replace(message, reasons=reasons), kept)
+    else:
+        await tables.drop_quarantined(message)
+    return sum(message.reasons.values()) - reasons.total()

@@ -39,8 +39,9 @@ _LAST = 9_999_999_999
 _NUMBER = 10
 """Digits of a second in an id, so that ids sort as numbers do (until the year 2286)."""
 
-KEPT_CHARACTERS = 500_000
-"""How much refused input goes into one document of the quarantine (Cosmos DB takes 2 MB); a single one is cut there."""
+KEPT_BYTES = 1_500_000
+"""How many bytes of refused input go into one document of the quarantine (Cosmos DB takes 2 MB); a single one that has
+more is cut."""
 
 DAMAGED_INPUTS = "what was kept of it is damaged (docs/runbook.md, Damaged documents)"
 """The reason of the one input that stands for all of a message that can't be read. Where it is kept, they are."""
@@ -547,12 +548,16 @@ def _in_documents(inputs: Iterable[RefusedInput]) -> Iterator[dict[str, Any]]:
         some: list[dict[str, Any]] = []
         size = 0
         for each in group:
-            text = each.input[:KEPT_CHARACTERS]
-            if some and size + len(text) > KEPT_CHARACTERS:
+            record = {"position": each.position, "input": each.input}
+            length = len(msgspec.json.encode(record))
+            if length > KEPT_BYTES:
+                record["input"] = each.input[: KEPT_BYTES // 6]  # JSON writes a character with at most six
+                length = len(msgspec.json.encode(record))
+            if some and size + length > KEPT_BYTES:
                 yield {"reason": reason, "inputs": some}
                 some, size = [], 0
-            some.append({"position": each.position, "input": text})
-            size += len(text)
+            some.append(record)
+            size += length + 1
         yield {"reason": reason, "inputs": some}
 
 

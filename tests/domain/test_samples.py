@@ -16,7 +16,7 @@ MINUTES = 15
 
 def only_window(*samples: Any) -> VmWindow:
     collected = collect(samples, HORIZON)
-    assert not collected.refused
+    assert not collected.refused.count
     assert len(collected.windows) == 1
     return collected.windows[0]
 
@@ -94,14 +94,14 @@ def test_a_bad_sample_is_refused_with_its_reason_and_its_neighbours_are_kept(
 ) -> None:
     neighbours = [a_sample(PerfValue=1), a_sample(timestamp=WINDOW_START + 90, PerfValue=2)]
     collected = collect([neighbours[0], a_sample(**overrides), neighbours[1]], HORIZON)
-    assert [(refused.position, reason in refused.reason) for refused in collected.refused] == [(1, True)]
+    assert [(refused.position, reason in refused.reason) for refused in collected.refused.kept] == [(1, True)]
     assert collected.samples == 2
     assert collected.windows[0].series == {KEY: [1, 2] + [None] * 13}
 
 
 @pytest.mark.parametrize("ahead", [-30 * 86_400, 0, 300])
 def test_a_sample_at_the_edge_of_what_is_accepted_is_accepted(ahead: int) -> None:
-    assert not collect([a_sample(timestamp=NOW + ahead)], HORIZON).refused
+    assert not collect([a_sample(timestamp=NOW + ahead)], HORIZON).refused.count
 
 
 def test_samples_of_many_vms_tenants_and_windows_are_sorted_apart() -> None:

@@ -24,7 +24,7 @@ def the_message() -> list[dict[str, Any]]:
 def test_a_message_gives_its_samples_in_their_order(zipped: bool) -> None:
     decoded = wire.decode(a_message(the_message(), zipped=zipped))
     assert [sample.PerfName for sample in decoded.samples] == [f"p{number}" for number in range(COUNT)]
-    assert not decoded.refused
+    assert not decoded.refused.count
 
 
 def test_gzip_with_several_members_is_read_whole() -> None:
@@ -109,8 +109,8 @@ def test_one_bad_value_among_600_samples_hurts_only_itself(literal: str, reason:
     body = a_message(records).replace(b'"THE BAD ONE"', literal.encode())
     decoded = wire.decode(body)
     assert len(decoded.samples) == COUNT - 1
-    assert [refused.position for refused in decoded.refused] == [17]
-    assert reason in decoded.refused[0].reason
+    assert [refused.position for refused in decoded.refused.kept] == [17]
+    assert reason in decoded.refused.kept[0].reason
     assert [decoded.positions[index] for index in (16, 17)] == [16, 18]
 
 
@@ -119,14 +119,14 @@ def test_one_bad_value_among_600_samples_hurts_only_itself(literal: str, reason:
 )
 def test_an_element_that_is_no_sample_hurts_only_itself(element: Any) -> None:
     decoded = wire.decode(a_message([a_record(), element]))
-    assert (len(decoded.samples), [refused.position for refused in decoded.refused]) == (1, [1])
+    assert (len(decoded.samples), [refused.position for refused in decoded.refused.kept]) == (1, [1])
 
 
 def test_half_a_surrogate_pair_hurts_only_its_sample_and_is_kept_as_it_came() -> None:
     decoded = wire.decode(a_message([a_record(), a_record(MaskedVMName="\ud800")]))
     assert len(decoded.samples) == 1
-    assert "surrogate" in decoded.refused[0].reason
-    assert json.loads(wire.as_text(decoded.refused[0].value))["MaskedVMName"] == "\ud800"
+    assert "surrogate" in decoded.refused.kept[0].reason
+    assert json.loads(wire.as_text(decoded.refused.kept[0].value))["MaskedVMName"] == "\ud800"
 
 
 json_values = st.recursive(
@@ -145,15 +145,58 @@ def test_any_bytes_give_samples_or_a_clean_refusal(body: bytes) -> None:
     except BadMessage as refusal:
         assert str(refusal)
     else:
-        assert all(refused.reason for refused in decoded.refused)
+        assert all(refused.reason for refused in decoded.refused.kept)
 
 
 @given(st.lists(near_records | json_values, max_size=6))
 def test_any_elements_are_samples_or_refused_each_by_itself(elements: list[Any]) -> None:
     decoded = wire.decode(a_message(elements))
-    assert sorted([*decoded.positions, *[refused.position for refused in decoded.refused]]) == list(
+    assert sorted([*decoded.positions, *[refused.position for refused in decoded.refused.kept]]) == list(
         range(len(elements))
     )
-    for refused in decoded.refused:
+    for refused in decoded.refused.kept:
         assert refused.reason
         assert wire.as_text(refused.value).isascii()
+
+
+def test_zeros_after_a_gzip_file_are_passed_over_as_gzip_does() -> None:
+    body = gzip.compress(a_message([a_record()]))
+    assert len(wire.decode(body + bytes(512)).samples) == 1
+    with pytest.raises(BadMessage, match="can't be unzipped"):
+        wire.decode(body + bytes(3) + b"rest")
+
+
+METRICS = a_message([a_record()])[1:-1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{" + METRICS + b',"metrics":[]}',
+        b'{"metrics":[],' + METRICS + b"}",
+        b'{"metrics":[],"m\\u0065trics":[]}',
+        b'{"metrics":null,' + METRICS + b"}",
+        b"{" + METRICS + b',"other":[1],"metrics":[7]}',
+    ],
+)
+def test_a_message_with_two_lists_of_samples_is_refused_and_not_half_read(body: bytes) -> None:
+    with pytest.raises(BadMessage, match='"metrics" more than once'):
+        wire.decode(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"first":[1,{"metrics":2}],' + METRICS + b"}",
+        b"{" + METRICS + b',"last":{"metrics":[]}}',
+        a_message([a_record(PerfName='a]b"metrics"\u00fc')]),
+        b' { "metrics" :\n[ ' + a_message([a_record()])[13:-2] + b" ] } ",
+    ],
+)
+def test_what_else_stands_in_a_message_does_not_matter(body: bytes) -> None:
+    assert len(wire.decode(body).samples) == 1
+
+
+def test_a_message_that_can_not_be_one_of_samples_is_refused_before_it_is_read() -> None:
+    with pytest.raises(BadMessage, match="so many commas"):
+        wire.decode(b'{"metrics":[' + b"0," * 400_000 + b"0]}")

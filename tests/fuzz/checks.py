@@ -11,7 +11,8 @@ from domain.errors import BadMessage
 from domain.minutes import MINUTES_PER_WINDOW, identifier, utc_day
 from domain.names import key_of, key_problem, name_problem, split_key
 from domain.samples import Refused, Sample, VmWindow, collect
-from pipeline.ingest import Message, ingest, whole_of
+from pipeline.ingest import Message, ingest
+from pipeline.refusals import whole_of
 from storage.tables import RefusedInput, Tables
 from tests.builders import HORIZON, NOW
 from tests.pipeline.memory import MemoryDocuments
@@ -23,16 +24,16 @@ def check(body: bytes) -> None:
         decoded = wire.decode(body)
     except BadMessage as error:
         assert str(error).isprintable()
-        assert [whole_of(json.loads(kept.input)) for kept in quarantined(body)] == [body]
+        assert [whole_of(kept) for kept in quarantined(body)] == [body]
         return
     if not body.startswith(wire.GZIP_MAGIC):
         assert wire.decode(gzip.compress(body, 1)) == decoded
-    places = [*decoded.positions, *(refused.position for refused in decoded.refused)]
+    places = [*decoded.positions, *(refused.position for refused in decoded.refused.kept)]
     assert sorted(places) == list(range(len(places)))
     collected = collect(decoded.samples, HORIZON)
-    for refused in (*decoded.refused, *collected.refused):
+    for refused in (*decoded.refused.kept, *collected.refused.kept):
         check_refused(refused)
-    out = {refused.position for refused in collected.refused}
+    out = {refused.position for refused in collected.refused.kept}
     accepted = [sample for position, sample in enumerate(decoded.samples) if position not in out]
     assert collected.samples == len({identity(sample) for sample in accepted})
     for window in collected.windows:
@@ -42,7 +43,7 @@ def check(body: bytes) -> None:
     assert series_of(collect(wire.decode(wire.encode_samples(own)).samples, HORIZON).windows) == series_of(
         collected.windows
     )
-    assert len(quarantined(body)) == len(decoded.refused) + len(collected.refused)
+    assert len(quarantined(body)) == decoded.refused.count + collected.refused.count
 
 
 def quarantined(body: bytes) -> list[RefusedInput]:

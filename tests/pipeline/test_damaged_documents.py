@@ -12,8 +12,8 @@ from domain.names import encode_name
 from domain.rollups import Node
 from pipeline import queries
 from pipeline.averaging import Averaged, average
-from pipeline.ingest import DAMAGED, reingest
-from pipeline.quarantine import Drop, Reingest
+from pipeline.ingest import DAMAGED
+from pipeline.quarantine import Drop, Reingest, reingest
 from pipeline.queries import Question
 from pipeline.rebuild import Rebuild
 from storage.documents import Damaged

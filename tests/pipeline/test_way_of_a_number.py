@@ -1,6 +1,7 @@
 """Ingest and averaging together: what must always hold (DESIGN, section 6), against an independent calculation."""
 
 import dataclasses
+import gzip
 import json
 import random
 from itertools import chain, repeat
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain import wire
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of
-from domain.samples import MOST_COUNTERS
+from domain.samples import MOST_COUNTERS, MOST_KEPT
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
+from pipeline.quarantine import reingest
+from pipeline.refusals import KEPT_WHOLE, whole_of
 from storage.schema import REPORT, ROLLUPS
 from storage.tables import COUNTERS, TENANTS, Mark, Tables, vms_of
 from tests.builders import HORIZON, KEY, NOW, TENANT, VM, WINDOW_START, a_message, a_record, records_of
@@ -173,14 +177,79 @@ async def test_an_unreadable_message_is_quarantined_whole_and_the_others_are_sto
     assert len([each async for each in tables.quarantined("2026-09-21")]) == 1
 
 
-async def test_many_refusals_of_one_message_are_all_kept_and_counted_by_reason(tables: Tables) -> None:
-    future = [a_record(timestamp=NOW + 9999 + n, PerfName="x" * 200) for n in range(3000)]
-    done = await deliver(tables, [a_message([*future, a_record(PerfType="a.b")])])
-    assert done.refused == 3001
+async def test_of_many_refusals_of_one_message_all_are_counted_and_the_first_are_kept_beside_the_message(
+    tables: Tables,
+) -> None:
+    future = [a_record(timestamp=NOW + 9999 + n, PerfName="x" * 20) for n in range(3000)]
+    body = a_message([*future, a_record(PerfType="a.b")])
+    for _ in range(2):
+        done = await deliver(tables, [body])
+        assert done.refused == 3001
+        (message,) = [each async for each in tables.quarantined("2026-09-21")]
+        assert sorted(message.reasons.values()) == [1, 3000]
+        whole, *kept = await tables.quarantined_inputs(message)
+        assert whole.reason == KEPT_WHOLE
+        assert wire.unpack(whole_of(whole) or b"") == body
+        assert [each.position for each in kept] == list(range(len(kept)))
+        assert 500 < len(kept) <= MOST_KEPT
+
+
+async def test_seventy_thousand_tiny_refusals_in_two_hundred_bytes_harm_nobody(tables: Tables) -> None:
+    bomb = gzip.compress(b'{"metrics":[0' + b",0" * 70_000 + b"]}")
+    done = await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [1.0])), bomb])
+    assert (done.samples, done.refused) == (1, 70_001)
+    await work_off(tables)
+    assert (KEY, WINDOW_START + 30) in await the_report(tables)
+
+
+async def test_where_our_code_fails_on_a_message_it_alone_goes_into_quarantine(
+    memory: MemoryDocuments, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies = [a_message(records_of(TENANT, f"v{number}", KEY, [1.0])) for number in range(3)]
+
+    async def fail(call: str, table: str, document_id: str) -> None:
+        if call == "before create" and table == "samples" and document_id.endswith("_v1") and fails:
+            fails.pop()
+            raise ValueError("a fault of ours")
+
+    fails = [1, 2]  # once with the others, once alone
+    memory.hook = fail
+    tables = Tables(memory)
+    done = await deliver(tables, bodies)
+    assert (done.messages, done.samples, done.refused) == (3, 2, 1)
+    assert list(done.reasons) == ["ingest fails on it: ValueError (the log says where)"]
+    assert "a fault of ours" in caplog.text
     (message,) = [each async for each in tables.quarantined("2026-09-21")]
-    assert sorted(message.reasons.values()) == [1, 3000]
-    kept = await tables.quarantined_inputs(message)
-    assert [each.position for each in kept] == list(range(3001))
+    assert await reingest(tables, message, HORIZON) == (1, 0)
+    await work_off(tables)
+    assert (await the_report(tables))[KEY, WINDOW_START + 30]["count"] == 3
+
+
+async def test_a_store_that_refuses_one_messages_tenant_lets_the_others_be_done(memory: MemoryDocuments) -> None:
+    bodies = [a_message(records_of(f"t{number}", VM, KEY, [1.0])) for number in range(5)]
+
+    async def refuse(call: str, table: str, document_id: str) -> None:
+        if call == "before upsert" and table == "marks" and document_id.endswith("_t1"):
+            raise Unavailable("injected")
+
+    memory.hook = refuse
+    with pytest.raises(Unavailable):
+        await deliver(Tables(memory), bodies)
+    assert [mark.value.tenant for mark in await Tables(memory).marks()] == ["t0", "t2", "t3", "t4"]
+
+
+@pytest.mark.parametrize("size", [249_000, 256_000, 262_144, 999_000, 3_000_000])
+async def test_an_unreadable_message_of_any_size_is_kept_whole_and_can_be_tried_again(
+    tables: Tables, size: int
+) -> None:
+    record = a_record(timestamp=NOW + 3600, PerfName="p")
+    good = a_message([record] * (size // 250))
+    body = good[:-2] + b"!" * 3
+    await deliver(tables, [body])
+    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    (kept,) = await tables.quarantined_inputs(message)
+    assert wire.unpack(whole_of(kept) or b"") == body
+    assert await reingest(tables, message, HORIZON) == (0, 1)
 
 
 async def test_a_redelivered_bad_message_is_quarantined_once(tables: Tables) -> None:
@@ -204,7 +273,7 @@ async def test_a_vm_with_too_many_counters_keeps_those_that_fit_and_harms_nobody
     assert stored
     assert set(stored.value.series) == {f"win_cpu.p{number}" for number in range(MOST_COUNTERS)}
     (message,) = [each async for each in tables.quarantined("2026-09-21")]
-    assert list(message.reasons) == ["the VM has more than 1000 counters in this window"]
+    assert list(message.reasons) == ["the VM has more than 1,000 counters in this window"]
     await work_off(tables)
     assert (KEY, WINDOW_START + 30) in await the_report(tables)
 
@@ -378,7 +447,7 @@ async def test_a_run_that_finds_its_mark_gone_sets_it_again(memory: MemoryDocume
 
 
 async def _interrupted(memory: MemoryDocuments, at: int, work: Any) -> bool:
-    """Do the work with a failure at the given call of the store; tell whether it came so far."""
+    """Do the work with a failure at the given call of the store; tell whether it made so many calls."""
     calls = 0
 
     async def fail(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
@@ -391,10 +460,10 @@ async def _interrupted(memory: MemoryDocuments, at: int, work: Any) -> bool:
     try:
         await work()
     except Unavailable:
-        return True
+        pass
     finally:
         memory.hook = MemoryDocuments().hook
-    return False
+    return calls >= at
 
 
 async def test_a_failure_at_any_call_loses_nothing_and_counts_nothing_twice() -> None:

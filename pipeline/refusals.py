@@ -1,0 +1,101 @@
+"""What is kept of a message of which something was refused, and how it is read again.
+
+All refusals are counted by their reasons. The first of the refused inputs are kept one by one, as they came, for people
+to look at. Where that is not all of them, the message is kept whole beside them; so it can be tried again, and what it
+takes to keep it is bounded by what it takes to send it. Knows the quarantine; refuses to know why something is refused.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from domain import wire
+from domain.samples import Refusals
+from storage.tables import QuarantinedMessage, RefusedInput, Tables
+
+KEPT_BYTES = 256 * 1024
+"""How many bytes of a message's refused inputs are kept one by one."""
+
+MOST_WHOLE = 1_000_000
+"""How many bytes of a message are kept, where it is kept whole: in base64 they still fit into a document."""
+
+KEPT_WHOLE = "the whole message: not all that was refused of it is kept by itself"
+"""Stands as the reason of the message itself, beside its refused inputs. It is not one of them, and is not counted."""
+
+WHOLE = object()
+"""As the value of a refusal: the message itself."""
+
+
+def refused_whole(reason: str) -> Refusals:
+    """Return the refusal of a message that can't be read at all."""
+    refused = Refusals()
+    refused.add(0, reason, WHOLE)
+    return refused
+
+
+async def keep(tables: Tables, body: bytes, message_id: str, received: int, refused: Refusals) -> None:
+    """Put what was refused of a message into quarantine, under the day on which it was received. Raises Unavailable."""
+    name = hashlib.sha256(body).hexdigest()[:32]
+    await keep_as(tables, QuarantinedMessage(name, message_id, received, refused.reasons), body, refused)
+
+
+async def keep_as(tables: Tables, message: QuarantinedMessage, body: bytes, refused: Refusals) -> None:
+    """The same, in place of what is kept of this message already."""
+    inputs: list[RefusedInput] = []
+    size = 0
+    for each in refused.kept:
+        if each.value is WHOLE:
+            inputs.append(RefusedInput(each.position, each.reason, _whole(body)))
+            continue
+        text = wire.as_text(each.value)
+        size += len(msgspec.json.encode(text))
+        if size > KEPT_BYTES:
+            break
+        inputs.append(RefusedInput(each.position, each.reason, text))
+    if len(inputs) < refused.count:
+        inputs.append(RefusedInput(0, KEPT_WHOLE, _whole(body)))
+    await tables.quarantine(message, inputs)
+
+
+def reasons_of(inputs: Iterable[RefusedInput]) -> Counter[str]:
+    """Return how many refused inputs there are for each reason."""
+    return Counter(each.reason for each in inputs if each.reason != KEPT_WHOLE)
+
+
+def reasons_left(
+    message: QuarantinedMessage, inputs: Iterable[RefusedInput], left: Sequence[RefusedInput]
+) -> Counter[str]:
+    """Return how many refusals there are for each reason when only ``left`` is left of the inputs that are kept.
+
+    Where the message is kept whole, what was refused of it and is not kept by itself is left, too.
+    """
+    more: Counter[str] = Counter()
+    if any(each.reason == KEPT_WHOLE for each in left):
+        more = Counter(message.reasons) - reasons_of(inputs)
+    return reasons_of(left) + more
+
+
+def _whole(body: bytes) -> str:
+    """What is kept of a message as a whole: its bytes in base64, zipped and at last cut off where they are too many."""
+    kept = body if len(body) <= MOST_WHOLE else gzip.compress(body, mtime=0)
+    text = base64.b64encode(kept[:MOST_WHOLE]).decode("ascii")
+    return json.dumps({"bytes": len(kept), "base64": text})
+
+
+def whole_of(kept: RefusedInput) -> bytes | None:
+    """Return the message, zipped perhaps, that is kept as a whole. None: this is a single input of one.
+
+    Raises ValueError where its end was cut off, or where an input was.
+    """
+    match json.loads(kept.input):
+        case {"bytes": int(length), "base64": str(text), **rest} if not rest:
+            body = base64.b64decode(text, validate=True)
+            if len(body) != length:
+                raise ValueError("cut off")
+            return body
+    return None
