@@ -29,6 +29,7 @@ from benchmarks.fleet import (
     LAST_WINDOW,
     NOW,
     ONE_CORE,
+    TIMES,
     VIEW,
     greatest_memory,
     keys,
@@ -123,7 +124,7 @@ async def bench_queries() -> None:
         async with a_store() as (tables, _):
             for window in range(4):
                 await fill(tables, messages(20, vms // 20, LAST_WINDOW - window * WINDOW, counters=4))
-            await average(tables)
+            await average(tables, TIMES)
             fleet = Question([key], minutes=60)
 
             async def get_data(tables: Tables = tables, fleet: Question = fleet) -> None:

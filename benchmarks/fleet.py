@@ -11,6 +11,7 @@ from typing import TypeVar
 import orjson
 
 from domain.access import OPERATOR
+from domain.closing import Times
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import Horizon
 from pipeline.queries import View
@@ -18,7 +19,8 @@ from pipeline.queries import View
 NOW = 1_790_000_000 // WINDOW * WINDOW + WINDOW
 LAST_WINDOW = NOW - WINDOW
 HORIZON = Horizon.at(NOW, 30 * 86_400)
-VIEW = View(OPERATOR, NOW, 1200, 5)
+TIMES = Times(NOW, 1200, 31 * 86_400)
+VIEW = View(OPERATOR, NOW, 5)
 ONE_CORE = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 Result = TypeVar("Result")
 TYPES = ("win_cpu", "win_mem", "win_disk", "win_net")

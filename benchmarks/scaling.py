@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fleet import HORIZON, NOW, ONE_CORE, greatest_memory, in_a_process, message, messages
+from benchmarks.fleet import HORIZON, NOW, ONE_CORE, TIMES, greatest_memory, in_a_process, message, messages
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from storage.schema import schema
@@ -56,7 +56,7 @@ def run_average(path: Path) -> tuple[float, float, int]:
     async def run() -> tuple[float, int]:
         documents = SqliteDocuments(path, schema(30, 400), lambda: NOW)
         start = time.perf_counter()
-        done = await average(Tables(documents))
+        done = await average(Tables(documents), TIMES)
         seconds = time.perf_counter() - start
         await documents.close()
         return seconds, done.rows

@@ -91,7 +91,7 @@ async def _tenant(shared: Services, name: str | None, view: View) -> str | None:
 @endpoint(blueprint, "v1/admin/rebuild", OPERATORS, starts=True)
 async def rebuild(shared: Services, view: View, asked: RebuildParameters) -> Operation:
     """Recompute rollups and report rows of a range from the samples."""
-    earliest = shared.horizon.oldest
+    earliest = (await shared.horizon()).oldest
     if asked.start < earliest:
         gone = f"is before {iso(earliest)}: samples of then are gone, and the report keeps what they made"
         raise BadParameters({"start": gone})

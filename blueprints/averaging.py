@@ -35,12 +35,12 @@ async def average_marked(
     shared = services()
     end = time.monotonic() + shared.settings.averaging_budget_seconds
     with metered() as meter:
-        done = await average(shared.tables, lambda: time.monotonic() < end)
+        done = await average(shared.tables, shared.times, lambda: time.monotonic() < end)
         newest = await newest_minute(shared.tables)
     telemetry.ROWS.add(done.rows)
     telemetry.LEFT.set(done.left)
     telemetry.CHARGE.add(meter.units, {"function": "average"})
-    if done.marks or done.left:
+    if done.marks or done.left or done.closed:
         told = telemetry.line(
             "averaged",
             invocation=context.invocation_id,
@@ -48,12 +48,16 @@ async def average_marked(
             left=done.left,
             tenants=done.tenants,
             windows=[iso(window) for window in done.windows],
+            closed=[iso(window) for window in done.closed],
             rows=done.rows,
             charge=meter,
         )
         log.info("%s", told)
     for damaged in done.damaged:
         log.error("averaging leaves out what needs it: %s", damaged)
+    for each in done.omitted:
+        told = telemetry.line("left out", reason=each.what, whose=each.whose, window=iso(each.window), count=each.count)
+        log.warning("%s", told)
     if done.left:
         try:
             await start(client, CatchUp(), "the averaging timer", shared.now)

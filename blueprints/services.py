@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from blueprints import telemetry
 from blueprints.settings import Settings, load
 from domain.access import Caller
+from domain.closing import Times
 from domain.samples import Horizon
 from pipeline.operations import Means
 from pipeline.queries import View
 from storage.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
-from storage.schema import DAY, schema
+from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
 
 
@@ -31,23 +32,33 @@ class Services:
 
     def view(self, caller: Caller) -> View:
         """What an answer to this caller, now, depends on besides the question."""
-        return View(caller, self.now, self.settings.push_grace_minutes * 60, self.settings.min_tenants)
+        return View(caller, self.now, self.settings.min_tenants)
 
     @property
-    def horizon(self) -> Horizon:
-        """The timestamps that are accepted now."""
-        return Horizon.at(self.now, self.settings.samples_retention_days * DAY)
+    def times(self) -> Times:
+        """What decides about windows, now."""
+        kept = lifetime_of_samples(self.settings.samples_retention_days)
+        return Times(self.now, self.settings.allowed_lateness_minutes * 60, kept)
 
-    def means(self, started: int, budget: float) -> Means:
-        """What a step of an operation that was asked for at a second works with, for about so many seconds."""
+    async def horizon(self) -> Horizon:
+        """Return the timestamps that are accepted now. Raises Unavailable."""
+        stored = await self.tables.progress()
+        whole_from = stored.value.whole_from if stored else 0
+        return Horizon.at(self.now, self.settings.samples_retention_days * DAY, whole_from)
+
+    async def means(self, started: int, budget: float) -> Means:
+        """Return what a step of an operation that was asked for at a second works with, for about so many seconds.
+
+        Raises Unavailable.
+        """
         end = time.monotonic() + budget
         return Means(
             self.tables,
             self.dead_letters,
-            self.horizon,
+            await self.horizon(),
             self.settings.reductions,
             started,
-            self.now,
+            self.times,
             lambda: time.monotonic() < end,
         )
 

@@ -68,9 +68,18 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=3650, description="How long samples and rollups are kept; older samples are refused.")
     ] = 30
     report_retention_days: Annotated[int, Field(ge=1, le=3650, description="How long report rows are kept.")] = 400
-    push_grace_minutes: Annotated[
-        int, Field(ge=0, le=1440, description="After how many minutes a minute counts as final in any case.")
+    allowed_lateness_minutes: Annotated[
+        int,
+        Field(ge=0, le=1440, description="How many minutes after its end a window (15 minutes) closes and is final."),
     ] = 20
+    ingest_patience_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=240,
+            description="How long an ingest that fails goes on trying before it gives its messages back to the queue.",
+        ),
+    ] = 200
     averaging_budget_seconds: Annotated[
         int, Field(ge=1, le=500, description="For how long one run of averaging begins new windows, newest first.")
     ] = 240

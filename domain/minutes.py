@@ -7,6 +7,7 @@ clock and is written as its first second. 900 divides 86,400, so a window never 
 from datetime import UTC, datetime
 
 MINUTE = 60
+HOUR = 60 * MINUTE
 IDENTIFIER_SECOND = 30
 WINDOW = 900
 MINUTES_PER_WINDOW = WINDOW // MINUTE

@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 
 from domain import exact
-from domain.minutes import IDENTIFIER_SECOND, MINUTE
+from domain.minutes import HOUR, IDENTIFIER_SECOND, MINUTE
 from domain.partials import Partial, merge
-from domain.report import HOUR, ReportRow, coverages, is_final
+from domain.report import ReportRow, coverages
 
 Aggregation = Literal["avg", "min", "max"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("avg", "min", "max")
@@ -70,15 +70,15 @@ class Minute(msgspec.Struct, frozen=True, gc=False):
     final: bool
 
 
-def judge(rows: Sequence[ReportRow], span: Span, now: int, grace: int) -> list[Minute]:
+def judge(rows: Sequence[ReportRow], span: Span, is_final: Callable[[int], bool]) -> list[Minute]:
     """Return the rows of a span with their coverage and finality.
 
-    ``rows``, oldest first, are to begin an hour before the span, since coverage looks back as far.
-    ``grace``: see domain.report.is_final.
+    ``rows``, oldest first, are to begin an hour before the span, since coverage looks back as far. ``is_final`` tells
+    of a minute whether it is.
     """
     covered = coverages([(row.timestamp, row.count) for row in rows])
     return [
-        Minute(row, share, is_final(row.timestamp, share, now, grace))
+        Minute(row, share, is_final(row.timestamp))
         for row, share in zip(rows, covered, strict=True)
         if span.first <= row.timestamp <= span.last
     ]
@@ -123,7 +123,7 @@ class FleetItem:
     coverage: float | None = None
     """A minute's count over the greatest count of the hour up to it, 0 to 1; the least of the group's minutes."""
     final: bool = False
-    """Whether all minutes of the group are complete: coverage 1, or the time allowed for pushes has passed."""
+    """Whether the windows of all minutes of the group are closed."""
     withheld: str | None = None
     """Why the average is withheld, or made of a part of the group's minutes; null: it is not."""
 

@@ -1,15 +1,13 @@
-"""Report rows: one counter in one minute over all VMs of all tenants, and what a reader may believe of it."""
+"""Report rows: one counter in one minute over all VMs of all tenants, and how much of the fleet is in it."""
 
 from collections import deque
 from collections.abc import Sequence
 
 import msgspec
 
-from domain.minutes import MINUTE, minutes_of
+from domain.minutes import HOUR, minutes_of
 from domain.names import split_key
 from domain.rollups import Series
-
-HOUR = 60 * MINUTE
 
 
 class ReportRow(msgspec.Struct, frozen=True, gc=False):
@@ -70,11 +68,3 @@ def coverages(counts: Sequence[tuple[int, int]]) -> list[float]:
         candidates.append((timestamp, count))
         shares.append(count / candidates[0][1])
     return shares
-
-
-def is_final(timestamp: int, covered: float, now: int, grace: int) -> bool:
-    """Tell whether a minute is complete: every VM of the hour before is in it, or the time allowed for pushes is over.
-
-    ``grace`` is that time in seconds, counted from the end of the minute.
-    """
-    return covered >= 1 or now >= timestamp + MINUTE // 2 + grace

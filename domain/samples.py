@@ -147,9 +147,12 @@ class Horizon:
     newest: int
 
     @classmethod
-    def at(cls, now: int, retention: int) -> "Horizon":
-        """Return the horizon at ``now``: as far back as samples are retained (seconds), a little into the future."""
-        return cls(now - retention, now + FUTURE_TOLERANCE)
+    def at(cls, now: int, retention: int, whole_from: int = 0) -> "Horizon":
+        """Return the horizon at ``now``: as far back as samples are retained (seconds), a little into the future.
+
+        Not before ``whole_from``: samples of then may have expired under a shorter retention (domain.closing).
+        """
+        return cls(max(now - retention, whole_from), now + FUTURE_TOLERANCE)
 
     def problem(self, timestamp: int) -> str | None:
         """Say why a timestamp is refused, or return None."""

@@ -41,7 +41,7 @@ param reportRetentionDays int = 400
 @description('After how many minutes a minute counts as final in any case.')
 @minValue(0)
 @maxValue(1440)
-param pushGraceMinutes int = 20
+param allowedLatenessMinutes int = 20
 
 @description('Version of Python that the function app runs on.')
 @allowed(['3.11'])
@@ -189,7 +189,7 @@ module app 'modules/app.bicep' = {
       COSMOS_DATABASE: cosmos.outputs.database
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)
       REPORT_RETENTION_DAYS: string(reportRetentionDays)
-      PUSH_GRACE_MINUTES: string(pushGraceMinutes)
+      ALLOWED_LATENESS_MINUTES: string(allowedLatenessMinutes)
       // Roles count only where this subscription's own administrators assign them.
       ROLE_DIRECTORY: tenant().tenantId
       TENANT_CLAIM: tenantClaim

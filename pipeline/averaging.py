@@ -5,37 +5,37 @@ tree that a marked tenant hangs on, from the tenants up: read its rollup, then t
 changed. For each window with marks: read the report, then the greatest branches' rollups, and write the counters that
 changed; then the catalogue; then clear the marks, each with the etag that it was read with. Everything is derived from
 what is stored, so any step may be done twice, by anyone, in any overlap: a target is always read before its sources and
-written only with its etag, so an old result can't stay over a new one.
+written only with its etag, so an old result can't stay over a new one. (This holds where a reader sees what was written
+before, whoever wrote it: on Cosmos DB at the consistency level Strong.)
+
+A window is opened before anything is derived of it, and closed after its marks of then are worked off (domain.closing).
+What may be older than any of its sources is not derived anew: its mark is dropped, and the operator is told.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+from domain.closing import Progress, Times
 from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
-from domain.rollups import FLEET, Node, Rollup, Series, merge_rollups, roll_up, smaller
-from domain.samples import MOST_COUNTERS
+from domain.rollups import FLEET, NO_SERIES, Node, Rollup, merge_rollups, roll_up, smaller, vms_of_minutes
+from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
+from pipeline.closing import change, close, open_if_new, times_kept
 from pipeline.concurrency import in_turns, together
 from storage.charges import metered
 from storage.documents import Changed, Conflict, Damaged, Gone, TooLarge
-from storage.tables import COUNTERS, TENANTS, Entry, Mark, Stored, Tables, vms_of
-
-SEEN_EVERY = 6 * 3600
-"""A VM's entry in the catalogue is renewed when its newest minute is this many seconds ahead of it.
-
-Renewing it with every window would add half again to what a sample costs to store, for a figure in a list."""
-
-MOST_LISTED = 2 * MOST_COUNTERS
-"""The most counters in a tenant's own list, the newest first: so many fit into a document whatever their names."""
+from storage.tables import COUNTERS, TENANTS, Entry, Mark, Omission, Stored, Tables, vms_of
 
 ROLLUPS_AT_ONCE = 8
 """How many rollups are made side by side: enough to hide the store's latency, few enough for memory."""
 
-Value = TypeVar("Value")
+EXPIRED = "tenants' windows that are not averaged, since some of their samples may have expired"
+NO_ROOM = "counters that are not averaged, since there is no room for so many"
 
-NO_SERIES: Series = [None] * MINUTES_PER_WINDOW
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,14 @@ class Averaged:
     """Whose windows they were."""
     windows: Sequence[int]
     """Which windows, the newest first."""
+    closed: Sequence[int]
+    """Windows that it closed, the oldest first."""
     rows: int
     """Report rows that it wrote; those that did not change are not written."""
     damaged: Sequence[str]
     """Which documents can't be read, in words. What needs them stays marked, and waits for an operator."""
+    omitted: Sequence[Omission]
+    """What it left out, since it must (a window whose samples may have expired) or since there is no room for it."""
     charge: float
     """What the store charged, in request units."""
 
@@ -65,45 +69,74 @@ class WindowAveraged:
     tenants: Sequence[str] = ()
     rows: int = 0
     damaged: Sequence[str] = ()
+    omitted: Sequence[Omission] = ()
 
 
-async def average(tables: Tables, time_left: Callable[[], bool] = lambda: True) -> Averaged:
-    """Work off dirty marks, newest window first, so that after an outage charts are current at once.
+async def average(tables: Tables, times: Times, time_left: Callable[[], bool] = lambda: True) -> Averaged:
+    """Work off dirty marks, then close windows. The newest come first: after an outage charts are current at once.
 
     Begins no other window when no time is left; what it leaves is for the next run, or for a catch-up
     (pipeline.rebuild). Raises Unavailable; what is done by then stays done.
     """
-    done = left = rows = 0
-    tenants: set[str] = set()
-    windows: list[int] = []
-    damaged: list[str] = []
+    left = 0
+    done: dict[int, WindowAveraged] = {}
+    closed: list[int] = []
     with metered() as meter:
+        await times_kept(tables, times)
         marked = Counter(mark.value.window for mark in await tables.marks())
         for window in sorted(marked, reverse=True):
             if not time_left():
                 left += marked[window]
                 continue
             # As they are now: another run may have worked them off since.
-            worked = await average_window(tables, window, await tables.marks(window))
-            rows += worked.rows
-            damaged += worked.damaged
-            if worked.tenants:
-                windows.append(window)
-                tenants.update(worked.tenants)
-                done += len(worked.tenants)
-    return Averaged(done, left, sorted(tenants), windows, rows, damaged, meter.units)
+            done[window] = await average_window(tables, window, await tables.marks(window), times)
+        stored = await tables.progress()
+        for window in stored.value.due(times) if stored else ():
+            if time_left():
+                # What came since then is in; what comes later is late.
+                last = await average_window(tables, window, await tables.marks(window), times)
+                done[window] = added(done.get(window, WindowAveraged()), last)
+                await close(tables, window)
+                closed.append(window)
+    worked = [window for window in sorted(done, reverse=True) if done[window].tenants]
+    return Averaged(
+        sum(len(each.tenants) for each in done.values()),
+        left,
+        sorted({tenant for each in done.values() for tenant in each.tenants}),
+        worked,
+        closed,
+        sum(each.rows for each in done.values()),
+        [damaged for each in done.values() for damaged in each.damaged],
+        [omission for each in done.values() for omission in each.omitted],
+        meter.units,
+    )
 
 
-async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]]) -> WindowAveraged:
+def added(one: WindowAveraged, more: WindowAveraged) -> WindowAveraged:
+    """Return what was done for a window in two goes."""
+    return WindowAveraged(
+        [*one.tenants, *more.tenants],
+        one.rows + more.rows,
+        list(dict.fromkeys([*one.damaged, *more.damaged])),
+        list(dict.fromkeys([*one.omitted, *more.omitted])),
+    )
+
+
+async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:
     """Work off the marks of one window, if there are any.
 
     A document that can't be read holds up only what it is needed for: a VM window its tenant, a rollup its window.
     """
+    if not marks:
+        return WindowAveraged()
+    if not (await times_kept(tables, times)).recomputable(window, times):
+        return await _drop(tables, window, marks, times)
     damaged: list[str] = []
+    omitted: list[Omission] = []
 
     async def roll_up_one(mark: Stored[Mark]) -> set[str] | None:
         try:
-            return await _roll_up(tables, mark.value.tenant, window)
+            return await _roll_up(tables, mark.value.tenant, window, times, omitted)
         except Damaged as error:
             damaged.append(str(error))
             return None
@@ -114,60 +147,83 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
     whole = {mark: keys for mark, keys in zip(marks, counters, strict=True) if keys is not None}
     if not whole:
         return WindowAveraged(damaged=damaged)
-    branches = {Node.of(mark.value.tenant).parent for mark in whole}
+    branches: set[Node] = {Node.of(mark.value.tenant).parent for mark in whole}
     try:
         while branches != {FLEET}:
-            await together((_merge_branch(tables, branch, window) for branch in sorted(branches)), ROLLUPS_AT_ONCE)
+            merging = (_merge_branch(tables, branch, window, omitted) for branch in sorted(branches))
+            await together(merging, ROLLUPS_AT_ONCE)
             branches = {branch.parent for branch in branches}
         written = await _write_report(tables, window, sorted(set().union(*whole.values())))
+        await together(tables.omit(omission, times.now) for omission in omitted)
     except Damaged as error:
         return WindowAveraged(damaged=[*damaged, str(error)])
     await together(_clear(tables, mark) for mark in whole)
-    return WindowAveraged([mark.value.tenant for mark in whole], written, damaged)
+    return WindowAveraged([mark.value.tenant for mark in whole], written, damaged, omitted)
 
 
-async def _roll_up(tables: Tables, tenant: str, window: int) -> set[str]:
+async def _drop(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:
+    """Drop the marks of a window that must not be derived anew; write down that they were."""
+    omitted = [Omission(EXPIRED, mark.value.tenant, window, 1) for mark in marks]
+    await together(tables.omit(omission, times.now) for omission in omitted)
+    await together(_clear(tables, mark) for mark in marks)
+    return WindowAveraged(omitted=omitted)
+
+
+async def _roll_up(tables: Tables, tenant: str, window: int, times: Times, omitted: list[Omission]) -> set[str]:
     """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date; return all its counters."""
     vms: list[Entry] = []
     counters: set[str] = set()
+    came: set[str] = set()
 
     async def derive() -> Rollup:
         vms.clear()
         counters.clear()
+        came.clear()
         series: list[Mapping[str, Sequence[float | None]]] = []
         async for vm_window in tables.vm_windows(tenant, window):
             if not vm_window.series:  # emptied, and about to be removed (pipeline.purge)
                 continue
             series.append(vm_window.series)
+            came.update(vm_window.series)
             newest = _newest(window, vm_window.series.values())
             vms.append(Entry(vm_window.vm, newest, vm_window.dimensions))
         rollup = dict(await in_turns(roll_up(series)))
         counters.update(rollup)
+        if rollup:
+            await open_if_new(tables, window, times.now)
         return rollup
 
-    keys = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
+    keys, now = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
+    if missing := len(came - now):
+        omitted.append(Omission(NO_ROOM, f"the tenant {tenant}", window, missing))
     newest = max((vm.newest for vm in vms), default=0)
-    await _enter(tables, vms_of(tenant), vms, SEEN_EVERY)
-    keys |= await _enter_counters(tables, tenant, counters, newest)
-    await _enter(tables, TENANTS, [Entry(tenant, newest)] if vms else [])
+    await enter(tables, vms_of(tenant), vms, SEEN_EVERY)
+    keys |= await enter_counters(tables, tenant, counters, newest)
+    await enter(tables, TENANTS, [Entry(tenant, newest)] if vms else [])
     return keys
 
 
-async def _merge_branch(tables: Tables, branch: Node, window: int) -> None:
+async def _merge_branch(tables: Tables, branch: Node, window: int, omitted: list[Omission]) -> None:
     """Bring a branch's rollup up to date."""
+    came: set[str] = set()
 
     async def derive() -> Rollup:
-        return dict(await in_turns(merge_rollups(await tables.rollups_below(branch, window))))
+        below = await tables.rollups_below(branch, window)
+        came.clear()
+        came.update(*below)
+        return dict(await in_turns(merge_rollups(below)))
 
-    await _bring_up_to_date(tables, branch, window, derive)
+    _, now = await _bring_up_to_date(tables, branch, window, derive)
+    if missing := len(came - now):
+        omitted.append(Omission(NO_ROOM, f"the branch {branch.branch} of tenants", window, missing))
 
 
 async def _bring_up_to_date(
     tables: Tables, node: Node, window: int, derive: Callable[[], Awaitable[Rollup]]
-) -> set[str]:
-    """Write a node's rollup, derived from what is below it, if it changed; return its counters before and now.
+) -> tuple[set[str], set[str]]:
+    """Write a node's rollup, derived from what is below it, if it changed.
 
-    Where nothing is below it any more, it goes.
+    Returns its counters of before and now together, and those of now. Where nothing is below it any more, it goes.
     """
     while True:
         stored = await _unless_damaged(tables.rollup(node, window), {})
@@ -183,7 +239,7 @@ async def _bring_up_to_date(
                     rollup = smaller(rollup)
         except Conflict:
             continue
-        return {*(stored.value if stored else ()), *rollup}
+        return {*(stored.value if stored else ()), *rollup}, set(rollup)
 
 
 async def _unless_damaged(reading: Awaitable[Stored[Value] | None], nothing: Value) -> Stored[Value] | None:
@@ -203,13 +259,14 @@ async def _write_report(tables: Tables, window: int, keys: Sequence[str]) -> int
     while keys:
         stored = await together(_unless_damaged(tables.report_window(key, window), []) for key in keys)
         fleet = dict(await in_turns(merge_rollups(await tables.rollups_below(FLEET, window))))
-        rows = [report_rows(key, window, fleet.get(key, NO_SERIES)) for key in keys]
+        rows = [report_rows(key, window, fleet[key].series if key in fleet else NO_SERIES) for key in keys]
         results = await together(
             _write_counter(tables, key, window, now, before)
             for key, now, before in zip(keys, rows, stored, strict=True)
         )
         newest = [Entry(key, now[-1].timestamp) for key, now in zip(keys, rows, strict=True) if now]
-        await _enter(tables, COUNTERS, newest)
+        await enter(tables, COUNTERS, newest)
+        await change(tables, partial(Progress.counting, window=window, vms=vms_of_minutes(fleet)))
         written += sum(result for result in results if result is not None)
         keys = [key for key, result in zip(keys, results, strict=True) if result is None]
     return written
@@ -230,50 +287,6 @@ async def _write_counter(
     except Conflict:
         return None
     return len({row.timestamp for row in {*rows} ^ {*old}})
-
-
-async def _enter(tables: Tables, kind: str, entries: Iterable[Entry], renew_after: int = 0) -> None:
-    """Enter names into the catalogue; renew an entry that is older by more than ``renew_after`` or says otherwise."""
-    entries = list(entries)
-    while entries:
-        known = await tables.entries(kind, [entry.name for entry in entries])
-        results = await together(
-            _enter_one(tables, kind, entry, known.get(entry.name), renew_after) for entry in entries
-        )
-        entries = [entry for entry, done in zip(entries, results, strict=True) if not done]
-
-
-async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entry] | None, renew_after: int) -> bool:
-    """Enter one name; tell whether that is done, or to be tried again since another run wrote meanwhile."""
-    if known:
-        late = entry.newest < known.value.newest
-        same = entry.dimensions == known.value.dimensions
-        if late or (same and entry.newest <= known.value.newest + renew_after):
-            return True
-    try:
-        await tables.write_entry(kind, entry, known.etag if known else None)
-    except Conflict:
-        return False
-    return True
-
-
-async def _enter_counters(tables: Tables, tenant: str, counters: Collection[str], newest: int) -> set[str]:
-    """Enter the counters that a tenant has in a window, whose newest minute is given, into its own list; return that.
-
-    All of them share a document, so that a tenant's push costs one read and only now and then a write.
-    """
-    while True:
-        stored = await tables.counters_of(tenant)
-        known = stored.value if stored else {}
-        if all(newest <= known.get(key, -SEEN_EVERY) + SEEN_EVERY for key in counters):
-            return set(known)
-        known.update((key, max(newest, known.get(key, 0))) for key in counters)
-        kept = sorted(known, key=lambda key: (-known[key], key))[:MOST_LISTED]
-        try:
-            await tables.write_counters_of(tenant, {key: known[key] for key in kept}, stored.etag if stored else None)
-        except Conflict:
-            continue
-        return set(known)
 
 
 def _newest(window: int, rows: Collection[Sequence[object]]) -> int:

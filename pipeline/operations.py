@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
+from domain.closing import Times
 from domain.counters import Reduction
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.queries import Span
@@ -30,16 +31,21 @@ WINDOWS_A_STEP = 4
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What steps work with. ``started`` is when the operation was asked for, ``now`` the time (Unix seconds)."""
+    """What steps work with. ``started`` is when the operation was asked for (Unix seconds)."""
 
     tables: Tables
     dead_letters: DeadLetters
     horizon: Horizon
     reductions: Mapping[str, Reduction]
     started: int
-    now: int
+    times: Times
     time_left: Callable[[], bool] = lambda: True
     """Whether a step that can stop in the middle should go on."""
+
+    @property
+    def now(self) -> int:
+        """The time, in Unix seconds."""
+        return self.times.now
 
 
 @dataclass(frozen=True, slots=True)

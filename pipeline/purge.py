@@ -15,9 +15,11 @@ from typing import Any, ClassVar
 
 from domain import wire
 from domain.errors import BadMessage
-from domain.minutes import utc_day, window_of
+from domain.minutes import HOUR, utc_day, window_of
+from domain.rollups import Node
 from domain.samples import FUTURE_TOLERANCE, VmWindow
-from pipeline.averaging import SEEN_EVERY, average_window
+from pipeline.averaging import average_window
+from pipeline.catalogue import SEEN_EVERY
 from pipeline.concurrency import together
 from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
 from pipeline.refusals import reasons_left, whole_of
@@ -26,10 +28,6 @@ from storage.schema import DAY
 from storage.tables import COUNTERS, TENANTS, Entry, Mark, RefusedInput, Stored, Tables, vms_of
 
 AT_ONCE = 16
-
-HOUR = 3600
-"""Samples and rollups live a day longer than samples are accepted (storage.schema). That day is forgotten too, but for
-its first hour, of which others' rollups may just expire: that goes by itself within the hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,8 @@ class Purge:
         # Twice the retention: what is rewritten in the quarantine lives that much longer.
         first = means.now - 2 * (means.now - means.horizon.oldest)
         days = sorted({utc_day(second) for second in (*range(first, means.now, DAY), means.now)})
+        # Samples and rollups live a day longer than samples are accepted (storage.schema). That day is forgotten too,
+        # but for its first hour, of which others' rollups may just expire: that goes by itself within the hour.
         windows = windows_until(means, earliest_window(means) - DAY + HOUR, last)
         # Of one tenant a day is a partition, and read at once.
         by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
@@ -80,10 +80,11 @@ class Purge:
         for window in windows:
             if not self.dry_run and not means.time_left():
                 return Done(figures, again=True)
-            figures = added(figures, await self._window(means.tables, window))
+            figures = added(figures, await self._window(means, window))
         return Done(figures)
 
-    async def _window(self, tables: Tables, window: int) -> Figures:
+    async def _window(self, means: Means, window: int) -> Figures:
+        tables = means.tables
         tenants = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
         found = [vm_window for tenant in tenants async for vm_window in self._vm_windows(tables, tenant, window)]
         samples = sum(len(row) - row.count(None) for each in found for row in each.value.series.values())
@@ -93,11 +94,20 @@ class Purge:
         await together((_empty(tables, each) for each in found), AT_ONCE)
         of = {each.value.tenant for each in found}
         await together(tables.mark(Mark(tenant, window)) for tenant in of)
-        rows = (await average_window(tables, window, await tables.marks(window))).rows
+        rows = (await average_window(tables, window, await tables.marks(window), means.times)).rows
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
             await together((_remove(tables, each) for each in emptied), AT_ONCE)
+            await self._remove_rollup(tables, tenant, window)
         return {**figures, "rows": rows}
+
+    async def _remove_rollup(self, tables: Tables, tenant: str, window: int) -> None:
+        """Remove what is left of a tenant's window that was not averaged anew, since samples may have expired."""
+        if self.vm is None and (rollup := await tables.rollup(Node.of(tenant), window)):
+            async for _ in tables.vm_windows_between(tenant, window, window):
+                return
+            with suppress(Conflict):  # it has new samples
+                await tables.delete_rollup(Node.of(tenant), window, rollup.etag)
 
     async def _vm_windows(self, tables: Tables, tenant: str, window: int) -> AsyncIterator[Stored[VmWindow]]:
         if self.vm is None:

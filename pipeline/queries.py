@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.access import Caller
+from domain.closing import Progress
 from domain.counters import COUNTERS as KNOWN_COUNTERS
 from domain.counters import GROUPS, by_interest
 from domain.disclosure import NEVER_SHOWN, disclosed_items
 from domain.errors import NeverSeen
-from domain.minutes import MINUTE, WINDOW, identifier, minutes_of, utc_day, window_of, windows_between
+from domain.minutes import HOUR, MINUTE, WINDOW, minutes_of, utc_day, window_of, windows_between
 from domain.names import split_key
 from domain.partials import Partial
 from domain.queries import (
@@ -27,7 +28,6 @@ from domain.queries import (
     lookback,
     tenant_items,
 )
-from domain.report import HOUR
 from domain.rollups import Node
 from domain.samples import Dimensions, VmWindow
 from pipeline.concurrency import together
@@ -50,13 +50,12 @@ VM_WINDOWS_A_PAGE = 2_000
 class View:
     """What an answer depends on besides the question and the store.
 
-    ``caller``: who asks. ``now``: the time, in Unix seconds. ``grace``: the time allowed for pushes, in seconds.
+    ``caller``: who asks. ``now``: the time, in Unix seconds.
     ``min_tenants``: how many other tenants must have taken part for a tenant's caller to see the fleet's average.
     """
 
     caller: Caller
     now: int
-    grace: int
     min_tenants: int
 
 
@@ -64,9 +63,9 @@ class View:
 class Question:
     """What a chart asks of one or more counters.
 
-    Either ``minutes``, the latest so many counted back from the newest that the report has of any of them, or ``start``
-    and perhaps ``end`` (Unix seconds, both included). ``interval``: minutes a group. ``final``: leave out what is not
-    final yet.
+    Either ``minutes``, the latest so many counted back from the newest that any of them has (and that the fleet has
+    reached, see domain.closing), or ``start`` and perhaps ``end`` (Unix seconds, both included). ``interval``: minutes
+    a group. ``final``: leave out what is not final yet.
     """
 
     keys: Sequence[str]
@@ -210,15 +209,19 @@ class Status:
     """How the system is."""
 
     newestMinute: int | None
-    """The newest minute of the report; null: there is none yet."""
+    """The newest minute of the report that the fleet has reached; null: there is none yet."""
     ageSeconds: int | None
     """From its end to now."""
     dirtyMarks: int
     """Tenants' windows that wait for averaging."""
+    openWindows: int
+    """Windows that are not final yet."""
     quarantinedToday: int
     """Inputs that were refused on this UTC day."""
     refusals: Mapping[str, int]
     """The commonest reasons for that, and how many there are of each."""
+    omissions: Mapping[str, int]
+    """What came and was left out of the averages on this UTC day, and how many there are of each."""
 
 
 async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer:
@@ -274,8 +277,8 @@ async def get_samples(tables: Tables, question: SamplesQuestion, position: Posit
 
 async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
     """Return the newest final minute of every counter that the fleet's newest hour has, by key."""
+    newest = await newest_minute(tables) or 0
     counters = {entry.name: entry.newest for entry in await _sorted_entries(tables, COUNTERS)}
-    newest = max(counters.values(), default=0)
     answers = await together(
         (
             get_data(tables, Question([key], minutes=1, final=True), view)
@@ -293,7 +296,11 @@ async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
         stored = await tables.counters_of(view.caller.tenant)
         newest = stored.value if stored else {}
     else:
-        newest = {entry.name: entry.newest for entry in await _sorted_entries(tables, COUNTERS)}
+        reached = (await _progress(tables)).newest
+        newest = {
+            entry.name: entry.newest if reached is None else min(entry.newest, reached)
+            for entry in await _sorted_entries(tables, COUNTERS)
+        }
     items = []
     for key in sorted(newest, key=by_interest):
         perf_type, perf_name = split_key(key)
@@ -326,9 +333,13 @@ async def list_vms(tables: Tables, tenant: str, view: View) -> list[VmItem]:
 
 
 async def newest_minute(tables: Tables) -> int | None:
-    """Return the newest minute of the report, of any counter; None: there is none yet."""
-    counters = await tables.entries(COUNTERS)
-    return max((entry.value.newest for entry in counters.values()), default=None)
+    """Return the newest minute of the report that the fleet has reached; None: there is none yet."""
+    return (await _progress(tables)).newest
+
+
+async def _progress(tables: Tables) -> Progress:
+    stored = await tables.progress()
+    return stored.value if stored else Progress()
 
 
 def age(minute: int, now: int) -> int:
@@ -343,17 +354,22 @@ async def alive(tables: Tables) -> None:
 
 async def status(tables: Tables, view: View) -> Status:
     """Return how the system is. Raises Unavailable where the store can't be reached."""
-    newest = await newest_minute(tables)
+    progress = await _progress(tables)
     marks = await tables.marks()
     reasons: Counter[str] = Counter()
     async for message in tables.quarantined(utc_day(view.now)):
         reasons.update(message.reasons)
+    omissions: Counter[str] = Counter()
+    for each in await tables.omissions(utc_day(view.now)):
+        omissions[each.what] += each.count
     return Status(
-        newest,
-        None if newest is None else age(newest, view.now),
+        progress.newest,
+        None if progress.newest is None else age(progress.newest, view.now),
         len(marks),
+        len(progress.opened),
         reasons.total(),
         dict(reasons.most_common(MOST_REFUSALS)),
+        dict(omissions),
     )
 
 
@@ -380,37 +396,46 @@ def _points(
 
 
 async def _charts(tables: Tables, question: Question, view: View) -> tuple[Span, dict[str, list[Minute]]]:
-    """Resolve what was asked to a span, and return it with each counter's minutes in it, oldest first."""
-    keys = await _counters(tables, question.keys, view)
-    newest = max(keys.values())
+    """Resolve what was asked to a span, and return it with each counter's minutes in it, oldest first.
+
+    What windows are open is read before their rows: what is called final then is not older than its window's closing.
+    """
+    keys, progress = await _counters(tables, question.keys, view), await _progress(tables)
+    seen = max(keys.values())
+    newest = seen if progress.newest is None else min(seen, progress.newest)
     if question.start is not None:
         asked = Span.fixed(question.start, newest if question.end is None else question.end)
-        span = Span(asked.first, min(asked.last, newest))
+        span = Span(asked.first, min(asked.last, seen))
     else:
         span = Span.latest(question.minutes or 1, newest)
     if not question.final:
-        return span, await _judged(tables, keys, span, view)
-    wide = span
+        return span, await _judged(tables, keys, span, progress)
     if question.start is None:
-        # A minute is not final only while pushes are awaited and some minute of the hour before had more VMs. So the
-        # newest final one is at most that hour and the time allowed for pushes back.
-        reach = identifier(min(newest, view.now - view.grace) - HOUR)
-        wide = Span(reach - span.minutes * MINUTE, newest)
+        span = Span(span.first - _open_minutes(progress, newest) * MINUTE, newest)
     charts = {
         key: [minute for minute in minutes if minute.final]
-        for key, minutes in (await _judged(tables, keys, wide, view)).items()
+        for key, minutes in (await _judged(tables, keys, span, progress)).items()
     }
     last = max((minutes[-1].row.timestamp for minutes in charts.values() if minutes), default=span.last)
-    span = Span(span.first, last) if question.start is not None else Span.latest(span.minutes, last)
+    span = Span(span.first, last) if question.start is not None else Span.latest(question.minutes or 1, last)
     return span, {
         key: [minute for minute in minutes if minute.row.timestamp >= span.first] for key, minutes in charts.items()
     }
 
 
-async def _judged(tables: Tables, keys: Collection[str], span: Span, view: View) -> dict[str, list[Minute]]:
+def _open_minutes(progress: Progress, newest: int) -> int:
+    """How many minutes, counted back from the newest, may have to be passed over until one is final."""
+    window = window_of(newest)
+    while window in progress.opened:
+        window -= WINDOW
+    # In the newest window that is closed, some minutes may have no row.
+    return (newest - window) // MINUTE + 1
+
+
+async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: Progress) -> dict[str, list[Minute]]:
     wanted = lookback(span)
     rows = await together((tables.report_rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
-    return {key: judge(each, span, view.now, view.grace) for key, each in zip(keys, rows, strict=True)}
+    return {key: judge(each, span, progress.is_final) for key, each in zip(keys, rows, strict=True)}
 
 
 def _windows_of(charts: Mapping[str, Sequence[Minute]]) -> Sequence[int]:

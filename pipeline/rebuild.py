@@ -45,7 +45,9 @@ class Rebuild:
         figures: Figures = {"windows": len(step["windows"]), "rows": 0}
         for window in step["windows"]:
             await together(tables.mark(Mark(tenant, window)) for tenant in tenants)
-            figures = added(figures, figures_of(await average_window(tables, window, await tables.marks(window))))
+            figures = added(
+                figures, figures_of(await average_window(tables, window, await tables.marks(window), means.times))
+            )
         return Done(figures)
 
     async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
@@ -68,7 +70,7 @@ class CatchUp:
         figures: Figures = {"windows": 0, "rows": 0}
         for window in step["windows"]:
             marks = await means.tables.marks(window)
-            figures = added(figures, figures_of(await average_window(means.tables, window, marks)))
+            figures = added(figures, figures_of(await average_window(means.tables, window, marks, means.times)))
             figures = added(figures, {"windows": bool(marks)})
         return Done(figures)
 

@@ -15,6 +15,7 @@ MARKS = "marks"
 CATALOGUE = "catalogue"
 QUARANTINE = "quarantine"
 OPERATIONS = "operations"
+OMISSIONS = "omissions"
 
 
 PARTITION_KEY = "/pk"
@@ -43,17 +44,23 @@ class Table:
     bulky: bool = False
 
 
-def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
-    """Return the tables by name, for retentions in days.
+def lifetime_of_samples(days: int) -> int:
+    """Return how many seconds samples and rollups live where samples are accepted for so many days: a day longer.
 
-    Samples and rollups live a day longer than samples are accepted, so that a window is never averaged from a part of
-    its samples while the rest has just expired.
+    So a window is never averaged from a part of its samples while the rest has just expired.
     """
+    return (days + 1) * DAY
+
+
+def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
+    """Return the tables by name, for retentions in days."""
     tables = (
-        Table(SAMPLES, "tenant and UTC day", "window and VM", (samples_days + 1) * DAY, bulky=True),
-        Table(ROLLUPS, "window", "level, branch and tenant", (samples_days + 1) * DAY),
+        Table(SAMPLES, "tenant and UTC day", "window and VM", lifetime_of_samples(samples_days), bulky=True),
+        Table(
+            ROLLUPS, "window", "level, branch and tenant; level 0: the window itself", lifetime_of_samples(samples_days)
+        ),
         Table(REPORT, "key", "window", report_days * DAY),
-        Table(MARKS, '"dirty"', "window and tenant", None),
+        Table(MARKS, '"dirty"; or "progress"', 'window and tenant; or "fleet"', None),
         Table(
             CATALOGUE,
             'kind: "counters", "tenants", "tenants\' counters", or a tenant\'s VMs',
@@ -61,6 +68,7 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
             report_days * DAY,
         ),
         Table(QUARANTINE, "UTC day; or UTC day and message", "message; or digest of inputs", samples_days * DAY),
+        Table(OMISSIONS, "UTC day", "digest of what was left out, of whom and when", samples_days * DAY),
         Table(OPERATIONS, '"operations"', "start, the newest first, and instance", None),
     )
     return {table.name: table for table in tables}

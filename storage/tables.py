@@ -10,29 +10,32 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Itera
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain, groupby
-from typing import Annotated, Any, Generic, TypeGuard, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeGuard, TypeVar
 
 import msgspec
 
+from domain.closing import Progress
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW, first_second, utc_day, window_of
 from domain.names import decode_name, encode_name
 from domain.partials import Partial
 from domain.report import ReportRow
-from domain.rollups import Node, Rollup, Series
+from domain.rollups import FLEET, Node, Placed, Rollup, Series
 from domain.samples import Dimensions, VmWindow
 from storage.documents import Conflict, Damaged, Document, Documents
-from storage.schema import CATALOGUE, MARKS, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
+from storage.schema import CATALOGUE, MARKS, OMISSIONS, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
 
 Value = TypeVar("Value")
 
-ROLLUP_VERSION = 3
+ROLLUP_VERSION = 4
 """The format of rollups. It is raised when they change in what they hold or how; a rebuild then brings old ones up to
-it. In a rollup each counter's series is a text (of JSON): who wants one counter does not parse forty."""
+it. In a rollup each counter's place and series are a text (of JSON): who wants one counter does not parse forty."""
 
 COUNTERS = "counters"
 TENANTS = "tenants"
 _COUNTERS_OF = "tenants' counters"
 _DIRTY = "dirty"
+_PROGRESS = "progress"
+_FLEET = "fleet"
 _OPERATIONS = "operations"
 _DIMENSIONS = tuple(each.name for each in fields(Dimensions))
 _LAST = 9_999_999_999
@@ -99,6 +102,16 @@ class QuarantinedMessage:
     def day(self) -> str:
         """The UTC day on which it came, under which it is kept."""
         return utc_day(self.received)
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """Something that came and is not in the averages: what, of whom, of which window, and how many there are."""
+
+    what: str
+    whose: str
+    window: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +190,11 @@ class Tables:
             return None
         return Stored(_rollup(window, document), document.etag, document.body.get("version") == ROLLUP_VERSION)
 
-    async def partials(self, node: Node, window: int, keys: Collection[str]) -> Rollup:
+    async def partials(self, node: Node, window: int, keys: Collection[str]) -> Mapping[str, Series]:
         """Read some counters of a node's rollup of a window: those of them that it has."""
         document = await self.documents.read(ROLLUPS, _number(window), _node_id(node))
-        return _rollup(window, document, keys) if document else {}
+        rollup = _rollup(window, document, keys) if document else {}
+        return {key: placed.series for key, placed in rollup.items()}
 
     async def rollups_below(self, branch: Node, window: int) -> list[Rollup]:
         """Return the rollups that make up a branch's (or the fleet's), in the order of their ids."""
@@ -190,13 +204,21 @@ class Tables:
 
     async def write_rollup(self, node: Node, window: int, rollup: Rollup, etag: str | None) -> None:
         """Create (etag None) or replace a rollup. Raises Conflict."""
-        texts = {key: msgspec.json.encode(series).decode() for key, series in rollup.items()}
+        texts = {key: msgspec.json.encode(placed).decode() for key, placed in rollup.items()}
         body = {"version": ROLLUP_VERSION, "series": texts}
         await self._write(ROLLUPS, _number(window), _node_id(node), body, etag)
 
     async def delete_rollup(self, node: Node, window: int, etag: str) -> None:
         """Remove a rollup that no sample stands behind any more. Raises Conflict."""
         await self.documents.delete(ROLLUPS, _number(window), _node_id(node), etag)
+
+    async def has_begun(self, window: int) -> bool:
+        """Tell whether data of a window have ever come; see begin."""
+        return await self.documents.read(ROLLUPS, _number(window), _node_id(FLEET)) is not None
+
+    async def begin(self, window: int) -> None:
+        """Write down that data of a window have come. It is forgotten when its rollups are."""
+        await self.documents.upsert(ROLLUPS, _number(window), _node_id(FLEET), {})
 
     # report: a counter's window a document, which holds its rows as plain records ------------------------------------
 
@@ -257,6 +279,37 @@ class Tables:
     async def clear_mark(self, mark: Stored[Mark]) -> None:
         """Remove a mark if it has not been set anew. Raises Changed or Gone."""
         await self.documents.delete(MARKS, _DIRTY, _numbered(mark.value.window, mark.value.tenant), mark.etag)
+
+    # progress: one document, which queries read as well ---------------------------------------------------------------
+
+    async def progress(self) -> Stored[Progress] | None:
+        """Read what is remembered of windows; of a damaged document, nothing."""
+        document = await self.documents.read(MARKS, _PROGRESS, _FLEET)
+        return Stored(_progress(document), document.etag) if document else None
+
+    async def write_progress(self, progress: Progress, etag: str | None) -> None:
+        """Create (etag None) or replace what is remembered of windows. Raises Conflict."""
+        body = {
+            "opened": {str(window): arrived for window, arrived in progress.opened.items()},
+            "closed": progress.closed,
+            "vms": {str(window): list(vms) for window, vms in progress.vms.items()},
+            "kept": progress.kept,
+            "wholeFrom": progress.whole_from,
+        }
+        await self._write(MARKS, _PROGRESS, _FLEET, body, etag)
+
+    # omissions --------------------------------------------------------------------------------------------------------
+
+    async def omit(self, omission: Omission, now: int) -> None:
+        """Write down, on the UTC day of a second, that something is left out. The same again overwrites itself."""
+        body = asdict(omission)
+        place = _digest({"what": omission.what, "whose": omission.whose, "window": omission.window})
+        await self.documents.upsert(OMISSIONS, utc_day(now), place, body)
+
+    async def omissions(self, day: str) -> list[Omission]:
+        """Return what was left out on a UTC day."""
+        found = [document.body async for document in self.documents.scan(OMISSIONS, day)]
+        return [msgspec.convert(body, Omission) for body in found if _is_omission(body)]
 
     # catalogue ---------------------------------------------------------------------------------------------------
 
@@ -449,6 +502,14 @@ def _node_id(node: Node) -> str:
 
 
 _Series = Annotated[list[Partial | None], msgspec.Meta(min_length=MINUTES_PER_WINDOW, max_length=MINUTES_PER_WINDOW)]
+
+
+class _Placed(NamedTuple):
+    place: int
+    series: _Series
+
+
+_PLACED = msgspec.json.Decoder(_Placed)
 _SERIES = msgspec.json.Decoder(_Series)
 
 
@@ -460,14 +521,43 @@ def _rollup(window: int, document: Document, keys: Collection[str] | None = None
     """Return a rollup, or those of these counters that it has."""
     try:
         series = msgspec.convert(document.body, _RollupBody).series
-        return {key: _series(series[key]) for key in (series if keys is None else keys) if key in series}
+        return {key: _placed(series[key]) for key in (series if keys is None else keys) if key in series}
     except msgspec.MsgspecError as error:
         raise Damaged(ROLLUPS, _number(window), document, error) from error
 
 
-def _series(stored: Any) -> Series:
-    # Before version 3 it was no text.
-    return _SERIES.decode(stored) if isinstance(stored, str) else msgspec.convert(stored, _Series)
+def _placed(stored: Any) -> Placed:
+    if not isinstance(stored, str):  # before version 3 it was no text
+        return Placed(0, msgspec.convert(stored, _Series))
+    if not stored[1:2].isdigit():  # and before version 4 it had no place
+        return Placed(0, _SERIES.decode(stored))
+    return Placed(*_PLACED.decode(stored))
+
+
+class _ProgressBody(msgspec.Struct):
+    opened: dict[int, int]
+    vms: dict[int, Annotated[list[int], msgspec.Meta(min_length=MINUTES_PER_WINDOW, max_length=MINUTES_PER_WINDOW)]]
+    closed: int | None = None
+    kept: int | None = None
+    wholeFrom: int = 0
+
+
+def _progress(document: Document) -> Progress:
+    try:
+        body = msgspec.convert(document.body, _ProgressBody, str_keys=True)
+    except msgspec.ValidationError:
+        return Progress()
+    return Progress(
+        body.opened, body.closed, {at: tuple(vms) for at, vms in body.vms.items()}, body.kept, body.wholeFrom
+    )
+
+
+def _is_omission(body: Mapping[str, Any]) -> bool:
+    try:
+        msgspec.convert(body, Omission)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _report_record(row: ReportRow) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from domain.access import OPERATOR, Caller
+from domain.closing import Times
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import Dimensions, Horizon, Sample, VmWindow
 from pipeline.queries import View
@@ -17,15 +18,18 @@ WINDOW_START = NOW - WINDOW
 TENANT = "wYAVC3oWQU+ozhgAAg5f/w==637841132085596403"
 VM = "Sharedfk6hZ4v5Xkmu0clBsg+aYw==63784"
 KEY = "win_cpu.percent_processor_time"
-GRACE = 1200
-"""The time allowed for pushes, in seconds."""
+LATENESS = 1200
+"""The allowed lateness, in seconds."""
+
+TIMES = Times(NOW, LATENESS, 31 * 86_400)
+"""What decides about windows, at that time."""
 
 HORIZON = Horizon.at(NOW, 30 * 86_400)
 
 
 def a_view(now: int = NOW, caller: Caller = OPERATOR, min_tenants: int = 5) -> View:
     """What an answer depends on besides the question: who asks, and when."""
-    return View(caller, now, GRACE, min_tenants)
+    return View(caller, now, min_tenants)
 
 
 def a_record(**overrides: Any) -> dict[str, Any]:

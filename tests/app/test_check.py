@@ -16,7 +16,7 @@ from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
 from tests.peers import Broker, needs_node
 from tests.storage.adapters import EMULATOR_KEY
 
-OWN = ("SQLITE_PATH", "COSMOS_", "ServiceBus", "QUEUE_NAME", "PUSH_GRACE")
+OWN = ("SQLITE_PATH", "COSMOS_", "ServiceBus", "QUEUE_NAME", "ALLOWED_LATENESS")
 
 
 def check(*arguments: str, **settings: str) -> tuple[int, str]:
@@ -47,9 +47,9 @@ def test_a_store_that_works_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 def test_missing_settings_are_named() -> None:
-    code, said = check(PUSH_GRACE_MINUTES="soon")
+    code, said = check(ALLOWED_LATENESS_MINUTES="soon")
     assert code == 1
-    assert all(name in said for name in ("PUSH_GRACE_MINUTES", "COSMOS_ENDPOINT", "README"))
+    assert all(name in said for name in ("ALLOWED_LATENESS_MINUTES", "COSMOS_ENDPOINT", "README"))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"Values": 3}', None])
@@ -63,9 +63,9 @@ def test_a_settings_file_that_can_not_be_read_is_named(tmp_path: Path, content: 
 
 def test_settings_are_taken_from_a_file_where_the_environment_does_not_say_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "local.settings.json"
-    values = {"SQLITE_PATH": str(tmp_path / "file.db"), "COSMOS_KEY": "", "PUSH_GRACE_MINUTES": "soon"}
+    values = {"SQLITE_PATH": str(tmp_path / "file.db"), "COSMOS_KEY": "", "ALLOWED_LATENESS_MINUTES": "soon"}
     path.write_text(json.dumps({"Values": values}))
-    code, said = check("--settings", str(path), PUSH_GRACE_MINUTES="5")
+    code, said = check("--settings", str(path), ALLOWED_LATENESS_MINUTES="5")
     assert (code, "file.db" in said) == (0, True)
 
 

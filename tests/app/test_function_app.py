@@ -154,17 +154,21 @@ def test_settings_have_defaults_for_all_but_the_store(monkeypatch: pytest.Monkey
     clear(monkeypatch)
     monkeypatch.setenv("SQLITE_PATH", "x.db")
     loaded = settings.load()
-    assert (loaded.samples_retention_days, loaded.report_retention_days, loaded.push_grace_minutes) == (30, 400, 20)
+    assert (loaded.samples_retention_days, loaded.report_retention_days, loaded.allowed_lateness_minutes) == (
+        30,
+        400,
+        20,
+    )
 
 
 def test_every_missing_or_malformed_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clear(monkeypatch)
-    monkeypatch.setenv("PUSH_GRACE_MINUTES", "soon")
+    monkeypatch.setenv("ALLOWED_LATENESS_MINUTES", "soon")
     monkeypatch.setenv("SAMPLES_RETENTION_DAYS", "0")
     monkeypatch.setenv("REDUCTIONS", '{"a.b": "median"}')
     with pytest.raises(Misconfigured) as error:
         settings.load()
-    for name in ("SQLITE_PATH", "COSMOS_ENDPOINT", "PUSH_GRACE_MINUTES", "SAMPLES_RETENTION_DAYS", "REDUCTIONS"):
+    for name in ("SQLITE_PATH", "COSMOS_ENDPOINT", "ALLOWED_LATENESS_MINUTES", "SAMPLES_RETENTION_DAYS", "REDUCTIONS"):
         assert name in str(error.value)
 
 

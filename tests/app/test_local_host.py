@@ -113,13 +113,13 @@ def test_while_the_store_is_down_messages_wait_and_queries_say_503(local: Local)
 
 
 def test_a_missing_setting_is_said_by_name(local: Local) -> None:
-    local.settings = {"PUSH_GRACE_MINUTES": "soon"}
+    local.settings = {"ALLOWED_LATENESS_MINUTES": "soon"}
     local.start()
     status, body, _ = local.get("/v1/status")
     assert status == 500
-    assert "PUSH_GRACE_MINUTES" in body["detail"]
+    assert "ALLOWED_LATENESS_MINUTES" in body["detail"]
     status, body, _ = local.get("/v1/health")  # which anybody may ask
-    assert (status, "PUSH_GRACE_MINUTES" in body["detail"]) == (500, False)
+    assert (status, "ALLOWED_LATENESS_MINUTES" in body["detail"]) == (500, False)
 
 
 @pytest.mark.parametrize("settings", [{"PORT": "no"}, {"FLEET": "-1"}, {"PORT": "70000"}])

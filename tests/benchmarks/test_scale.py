@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import scale
-from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, VIEW, keys, messages, tenant_name
+from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, TIMES, VIEW, keys, messages, tenant_name
 from benchmarks.priced import PricedDocuments
 from benchmarks.scale import LIMITS, Fleet, Limit, breaks_at, occupied, order_of_breaking, table
 from benchmarks.volumes import Volumes, measure
@@ -61,7 +61,7 @@ async def test_what_does_not_grow_with_the_fleet_does_not() -> None:
         for window in (LAST_WINDOW, LAST_WINDOW - 900):
             batch = [Message(body, "m", NOW) for body in messages(tenants, 2, window, counters=2)]
             await ingest(tables, batch, HORIZON)
-        await average(tables)
+        await average(tables, TIMES)
         with metered() as meter:
             await queries.get_data(tables, Question(keys(1), minutes=30), VIEW)
         charges.append(meter.units)

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from domain.partials import partial_of
 from domain.queries import Aggregation, Span, fleet_items, judge, lookback, tenant_items
-from domain.report import ReportRow, coverages, is_final
+from domain.report import ReportRow, coverages
 from tests.builders import WINDOW_START
 
 FIRST = WINDOW_START + 30
-GRACE = 1200
 
 
 def a_row(minute: int, average: float = 1.0, count: int = 4, **overrides: float) -> ReportRow:
@@ -93,20 +92,11 @@ def test_coverage_equals_brute_force(counts: dict[int, int]) -> None:
     assert found == [counts[at] / max(hour) for at, hour in zip(sorted(counts), hours, strict=True)]
 
 
-@pytest.mark.parametrize(
-    ("covered", "age", "expected"), [(1.0, 0, True), (0.9, GRACE - 1, False), (0.9, GRACE, True), (0.1, 9999, True)]
-)
-def test_a_minute_is_final_when_covered_or_when_the_time_for_pushes_is_over(
-    covered: float, age: int, expected: bool
-) -> None:
-    assert is_final(FIRST, covered, FIRST + 30 + age, GRACE) is expected
-
-
 def test_judging_looks_back_an_hour_before_the_span() -> None:
     rows = [a_row(0, count=8), a_row(59, count=4), a_row(60, count=4)]
     span = Span(FIRST + 59 * 60, FIRST + 60 * 60)
     assert lookback(span).first == FIRST
-    judged = judge(rows, span, now=FIRST + 61 * 60, grace=GRACE)
+    judged = judge(rows, span, lambda at: at > FIRST + 59 * 60)
     assert [(minute_of(each.row.timestamp), each.coverage, each.final) for each in judged] == [
         (59, 0.5, False),
         (60, 1.0, True),
@@ -123,7 +113,7 @@ def test_grouping_equals_brute_force(
     rows: list[tuple[int, float, int]], minutes: int, interval: int, by: Aggregation
 ) -> None:
     span = Span.latest(minutes, FIRST + 40 * 60)
-    judged = judge([a_row(*row) for row in rows], span, FIRST, GRACE)
+    judged = judge([a_row(*row) for row in rows], span, lambda _: True)
     items = fleet_items(judged, span, interval, by)
 
     expected = []
@@ -147,14 +137,14 @@ def test_grouping_equals_brute_force(
 
 def test_a_group_is_final_when_all_its_minutes_are_and_as_covered_as_its_least() -> None:
     span = Span(FIRST, FIRST + 60)
-    judged = judge([a_row(0, count=4), a_row(1, count=2)], span, now=FIRST + 120, grace=GRACE)
+    judged = judge([a_row(0, count=4), a_row(1, count=2)], span, lambda at: at == FIRST)
     (item,) = fleet_items(judged, span, 2, "avg")
     assert (item.coverage, item.final) == (0.5, False)
 
 
 def test_a_vms_points_stand_beside_its_tenants_and_the_fleets() -> None:
     span = Span(FIRST, FIRST + 3 * 60)
-    judged = judge([a_row(0, 10), a_row(1, 20), a_row(2, 30), a_row(3, 40)], span, FIRST, GRACE)
+    judged = judge([a_row(0, 10), a_row(1, 20), a_row(2, 30), a_row(3, 40)], span, lambda _: True)
     fleet = fleet_items(judged, span, 2, "avg")
     tenant = {FIRST: partial_of([1.0, 3.0]), FIRST + 60: partial_of([5.0])}
     items = tenant_items(fleet, {FIRST: 1.0, FIRST + 60: 5.0}, tenant, span, 2, "avg")

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ def merge_rollups(parts: Iterable[Rollup]) -> Rollup:
 
 
 def figures(rollup: Rollup, key: str = "a.b") -> list[tuple[int, int, float] | None]:
-    return [part and (part.count, part.tenants, part.mean) for part in rollup[key]]
+    return [part and (part.count, part.tenants, part.mean) for part in rollup[key].series]
 
 
 def test_a_rollup_takes_minutes_without_samples_as_no_samples() -> None:
@@ -71,7 +72,7 @@ def test_tenants_spread_evenly_over_the_branches() -> None:
 def test_a_tenants_rollup_holds_the_counters_that_most_of_its_vms_have() -> None:
     rare = {f"a.{number:05d}": [1.0] * MINUTES for number in range(MOST_COUNTERS)}
     common = {"z.z": [1.0] * MINUTES}
-    assert list(roll_up([{**rare, **common}, common])) == [*sorted(rare)[:-1], "z.z"]
+    assert list(roll_up([{**rare, **common}, common])) == ["z.z", *sorted(rare)[:-1]]
 
 
 def test_a_tenants_flood_of_counters_displaces_no_other_tenants() -> None:
@@ -82,12 +83,43 @@ def test_a_tenants_flood_of_counters_displaces_no_other_tenants() -> None:
     assert set(tame) <= set(merged)
 
 
-def test_a_rollup_that_is_too_large_loses_the_counters_whose_sums_have_most_terms() -> None:
-    tame, wild = [1.0] * MINUTES, [1e300] * MINUTES
-    rollup = roll_up([{"a.a": tame, "a.b": wild, "a.c": tame, "a.d": wild}, dict.fromkeys(("a.b", "a.d"), tame)])
-    half = smaller(rollup)
-    assert half == {"a.a": rollup["a.a"], "a.c": rollup["a.c"]}
-    assert smaller(smaller(half)) == {}
+def weight(rollup: Rollup, keys: Iterable[str]) -> int:
+    return sum(len(msgspec.json.encode(rollup[key])) + len(key) for key in keys)
+
+
+@pytest.mark.parametrize("flooders", [1, 3])
+@pytest.mark.parametrize("name", ["n", "n" * 250])
+@pytest.mark.parametrize("values", [[1.0], [2.0**-1000, 2.0**-900, 1e-200, 1.5, 1e100, 1e200, 1e300]])
+def test_a_flood_costs_its_sender_only_whatever_its_names_and_numbers(
+    flooders: int, name: str, values: list[float]
+) -> None:
+    """At every level of the tree, as small as it is made: who has less than the flooder loses nothing."""
+    flood = [{f"f.{name}{number:04}": [value] * MINUTES for number in range(MOST_COUNTERS)} for value in values] * 9
+    tame = [[{f"t.{tenant}{number}": [0.1] * MINUTES for number in range(20)}] for tenant in range(7)]
+    leaves = [roll_up(each) for each in [*tame, *[flood] * flooders]]
+    branch = merge_rollups(leaves)
+    top = merge_rollups([branch, roll_up([{"t.other": [0.1] * MINUTES}])])
+    theirs = {key for vms in tame for key in vms[0]} | {"t.other"}
+    fair = 20 * 2000 * (7 + flooders)
+    while weight(top, top) > 2 * fair:
+        assert theirs <= set(top)
+        top = smaller(top)
+    assert theirs <= set(top)
+
+
+def test_a_tenants_numbers_make_a_shared_counters_series_little_longer() -> None:
+    wild = [{"a.b": [2.0**exponent] * MINUTES} for exponent in range(-1000, 1000, 60)]
+    plain = roll_up([{"a.b": [0.1] * MINUTES}] * 30)
+    assert weight(roll_up(wild), ["a.b"]) < 4 * weight(plain, ["a.b"])
+
+
+def test_making_a_rollup_smaller_ends_with_nothing() -> None:
+    rollup = roll_up([{f"a.{number}": [1.0] * MINUTES for number in range(50)}])
+    steps = 0
+    while rollup:
+        assert len(smaller(rollup)) < len(rollup)
+        rollup, steps = smaller(rollup), steps + 1
+    assert steps < 40
 
 
 values = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=MINUTES, max_size=MINUTES)
@@ -104,7 +136,8 @@ def test_merging_by_branches_in_any_order_gives_what_merging_at_once_gives(
     cut = chance.randint(0, len(parts))
     by_branches = merge_rollups([merge_rollups(parts[:cut]), merge_rollups(parts[cut:])])
     assert list(by_branches) == list(at_once)
-    for key, series in at_once.items():
-        for one, other in zip(series, by_branches[key], strict=True):
+    for key, placed in at_once.items():
+        assert placed.place == by_branches[key].place
+        for one, other in zip(placed.series, by_branches[key].series, strict=True):
             assert (one and one[:5]) == (other and other[:5])
             assert one is None or other is None or one.spread == pytest.approx(other.spread, rel=1e-9, abs=1e-3)

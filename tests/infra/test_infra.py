@@ -125,7 +125,7 @@ def test_defaults_of_the_templates_are_those_of_the_code() -> None:
     for parameter, field in (
         ("samplesRetentionDays", "samples_retention_days"),
         ("reportRetentionDays", "report_retention_days"),
-        ("pushGraceMinutes", "push_grace_minutes"),
+        ("allowedLatenessMinutes", "allowed_lateness_minutes"),
         ("minTenants", "min_tenants"),
         ("tenantClaim", "tenant_claim"),
     ):

@@ -21,7 +21,7 @@ AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """A host that holds the fleet. Its newest window waits for one tenant, for as long as the tests take."""
-    settings = {"PUSH_GRACE_MINUTES": "600"}
+    settings = {"ALLOWED_LATENESS_MINUTES": "600"}
     host = Local(tmp_path_factory.mktemp("page") / "data", settings=settings).start()
     for number, body in enumerate(messages(NEWEST)):
         host.put(f"m{number}", body)

@@ -24,7 +24,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
-        host = Local(Path(data) / "data", settings={"PUSH_GRACE_MINUTES": "600"}).start()
+        host = Local(Path(data) / "data", settings={"ALLOWED_LATENESS_MINUTES": "600"}).start()
         try:
             for number, body in enumerate(messages(NEWEST)):
                 host.put(f"m{number}", body)

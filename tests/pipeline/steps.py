@@ -1,12 +1,13 @@
 """The pipeline as tests drive it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.averaging import average
 from pipeline.ingest import Ingested, Message, ingest
 from storage.tables import COUNTERS, Tables
-from tests.builders import HORIZON, NOW
+from tests.builders import HORIZON, LATENESS, NOW, TIMES
 
 
 async def deliver(tables: Tables, bodies: Iterable[bytes]) -> Ingested:
@@ -18,7 +19,12 @@ async def deliver(tables: Tables, bodies: Iterable[bytes]) -> Ingested:
 async def work_off(tables: Tables) -> None:
     """Average until no mark is left."""
     while await tables.marks():
-        await average(tables)
+        await average(tables, TIMES)
+
+
+async def close_windows(tables: Tables, now: int = NOW + LATENESS) -> None:
+    """Average at a later time, so that windows close whose time has come."""
+    await average(tables, replace(TIMES, now=now))
 
 
 async def the_report(tables: Tables) -> dict[tuple[str, int], dict[str, Any]]:

@@ -6,12 +6,12 @@ from domain.access import MACHINE, Caller
 from domain.errors import NeverSeen
 from domain.minutes import WINDOW
 from pipeline import queries
-from pipeline.averaging import MOST_LISTED, SEEN_EVERY
+from pipeline.catalogue import MOST_LISTED, SEEN_EVERY
 from pipeline.queries import Question, View
 from storage.schema import REPORT
 from storage.tables import Mark, Tables
-from tests.builders import GRACE, KEY, NOW, WINDOW_START, a_message, a_record, a_view, records_of
-from tests.pipeline.steps import deliver, work_off
+from tests.builders import KEY, LATENESS, NOW, WINDOW_START, a_message, a_record, a_view, records_of
+from tests.pipeline.steps import close_windows, deliver, work_off
 
 SHARED = "win_mem.percent_used"
 THEIRS = "win_service.OnlyOfTheirs"
@@ -39,15 +39,17 @@ async def test_a_tenant_sees_the_fleets_average_of_final_minutes(tables: Tables)
     await seven_tenants(tables)
     answer = await queries.get_data(tables, Question([SHARED], minutes=15), view_of("t0"))
     assert answer.withheld
-    assert [(item.average, item.final) for item in answer.data] == [(3.0, True)] * 10 + [(None, False)] * 5
-    assert {item.withheld for item in answer.data} == {None, "the minute is not final yet"}
-    later = await queries.get_data(tables, Question([SHARED], minutes=15), view_of("t0", NOW + GRACE))
+    assert [(item.average, item.final) for item in answer.data] == [(None, False)] * 15
+    assert {item.withheld for item in answer.data} == {"the minute is not final yet"}
+    await close_windows(tables)
+    later = await queries.get_data(tables, Question([SHARED], minutes=15), view_of("t0", NOW + LATENESS))
     assert [item.average for item in later.data] == [3.0] * 10 + [2.5] * 5
 
 
 async def test_a_tenant_does_not_see_an_average_of_few(tables: Tables) -> None:
     await seven_tenants(tables)
-    answer = await queries.get_data(tables, Question([KEY, SHARED], minutes=10), view_of("t0", NOW + GRACE))
+    await close_windows(tables)
+    answer = await queries.get_data(tables, Question([KEY, SHARED], minutes=10), view_of("t0", NOW + LATENESS))
     averages = {item.PerfType: item.average for item in answer.data}
     assert averages == {"win_cpu": None, "win_mem": 2.5}
 
@@ -111,11 +113,13 @@ async def test_a_machine_sees_the_fleet_in_full_and_no_tenant(tables: Tables) ->
 async def test_the_newest_points_are_the_newest_final_minutes(tables: Tables) -> None:
     await seven_tenants(tables)
     await deliver(tables, [a_message([a_record(PerfName="gone", timestamp=NOW - 3 * 3600)])])
+    await close_windows(tables)
+    await deliver(tables, [a_message(records_of("t0", "v1", KEY, [9.0] * 15, NOW))])
     await work_off(tables)
     points = await queries.newest_points(tables, a_view())
     assert {item.PerfName: item.timestamp - FIRST for item in points} == {
         "percent_processor_time": 14 * 60,
-        "percent_used": 9 * 60,
+        "percent_used": 14 * 60,
         "OnlyOfTheirs": 14 * 60,
     }
 
@@ -150,15 +154,16 @@ async def test_a_report_from_before_shares_were_kept_is_withheld_from_tenants_un
     tables: Tables,
 ) -> None:
     await seven_tenants(tables)
+    await close_windows(tables)
     document = await tables.documents.read(REPORT, SHARED, str(WINDOW_START))
     assert document
     before = [{name: value for name, value in row.items() if name != "shares"} for row in document.body["rows"]]
     await tables.documents.upsert(REPORT, SHARED, document.id, {"rows": before})
     question = Question([SHARED], minutes=15)
-    answer = await queries.get_data(tables, question, view_of("t0", NOW + GRACE))
+    answer = await queries.get_data(tables, question, view_of("t0", NOW + LATENESS))
     assert {item.average for item in answer.data} == {None}
     assert [item.count for item in (await queries.get_data(tables, question, a_view())).data] == [14] * 10 + [12] * 5
     await tables.mark(Mark("t0", WINDOW_START))
     await work_off(tables)
-    answer = await queries.get_data(tables, question, view_of("t0", NOW + GRACE))
+    answer = await queries.get_data(tables, question, view_of("t0", NOW + LATENESS))
     assert {item.average for item in answer.data} == {3.0, 2.5}

@@ -7,19 +7,19 @@ from domain.minutes import WINDOW
 from pipeline import queries
 from pipeline.queries import Question
 from storage.tables import Tables
-from tests.builders import GRACE, KEY, NOW, TENANT, VM, WINDOW_START, a_message, a_view, records_of
-from tests.pipeline.steps import deliver, work_off
+from tests.builders import KEY, LATENESS, NOW, TENANT, VM, WINDOW_START, a_message, a_view, records_of
+from tests.pipeline.steps import close_windows, deliver, work_off
 
 FIRST = WINDOW_START + 30
 
 
 async def three_vms(tables: Tables) -> None:
     """Two VMs of one tenant for two windows; one of another whose newest window is not pushed yet."""
+    await deliver(tables, [a_message(records_of("other", "third", KEY, [60.0] * 15, WINDOW_START - WINDOW))])
     for window in (WINDOW_START - WINDOW, WINDOW_START):
         await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [10.0] * 15, window))])
         await deliver(tables, [a_message(records_of(TENANT, "second", KEY, [20.0] * 15, window))])
-    await deliver(tables, [a_message(records_of("other", "third", KEY, [60.0] * 15, WINDOW_START - WINDOW))])
-    await work_off(tables)
+        await close_windows(tables, window + WINDOW)
 
 
 async def test_the_latest_minutes_are_counted_from_the_newest_of_the_report(tables: Tables) -> None:
@@ -32,21 +32,81 @@ async def test_the_latest_minutes_are_counted_from_the_newest_of_the_report(tabl
 
 async def test_a_minute_that_waits_for_a_tenant_says_its_coverage_and_that_it_is_not_final(tables: Tables) -> None:
     await three_vms(tables)
+    await close_windows(tables, WINDOW_START + LATENESS)
     answer = await queries.get_data(tables, Question([KEY], minutes=16), a_view())
     assert [(round(item.coverage or 0, 3), item.final) for item in answer.data] == [(1, True)] + [(0.667, False)] * 15
 
 
 async def test_final_leaves_out_what_is_not_final_and_counts_from_the_newest_that_is(tables: Tables) -> None:
     await three_vms(tables)
+    await close_windows(tables, WINDOW_START + LATENESS)
     answer = await queries.get_data(tables, Question([KEY], minutes=3, final=True), a_view())
     assert [item.timestamp for item in answer.data] == [FIRST - 180, FIRST - 120, FIRST - 60]
     assert answer.end == FIRST - 60
 
 
-async def test_minutes_become_final_as_time_passes(tables: Tables) -> None:
+@pytest.mark.parametrize(("closing", "final"), [(-1, False), (0, True)])
+async def test_a_window_is_final_when_it_closes_however_many_vms_are_missing(
+    tables: Tables, closing: int, final: bool
+) -> None:
     await three_vms(tables)
-    answer = await queries.get_data(tables, Question([KEY], minutes=3, final=True), a_view(FIRST + 30 + GRACE + 60))
-    assert answer.end == FIRST + 60
+    await close_windows(tables, NOW + LATENESS + closing)
+    answer = await queries.get_data(tables, Question([KEY], minutes=15), a_view(NOW + 9999))
+    assert {item.final for item in answer.data} == {final}
+    status = await queries.status(tables, a_view())
+    assert status.openWindows == (0 if final else 1)
+
+
+async def test_a_ramp_up_is_not_final_while_half_of_the_fleet_is_missing(tables: Tables) -> None:
+    """A hundred VMs at night; two hundred in the morning, of which the first hundred have pushed."""
+    for window in (WINDOW_START - WINDOW, WINDOW_START):
+        night = [record for n in range(100) for record in records_of(f"t{n % 7}", f"v{n}", KEY, [10.0] * 15, window)]
+        await deliver(tables, [a_message(night)])
+        await close_windows(tables, window + WINDOW)
+    answer = await queries.get_data(tables, Question([KEY], minutes=1), a_view())
+    assert [(item.average, item.coverage, item.final) for item in answer.data] == [(10, 1, False)]
+    late = [record for n in range(100, 200) for record in records_of(f"t{n % 7}", f"v{n}", KEY, [90.0] * 15)]
+    await deliver(tables, [a_message(late)])
+    await close_windows(tables)
+    (item,) = (await queries.get_data(tables, Question([KEY], minutes=1), a_view())).data
+    assert (item.average, item.count, item.final) == (50, 200, True)
+
+
+async def test_an_outages_backlog_is_final_only_when_the_time_for_it_is_over(tables: Tables) -> None:
+    back = NOW + 8 * 3600
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [10.0] * 15))])
+    await close_windows(tables, back)
+    await close_windows(tables, back + LATENESS - 1)
+    question = Question([KEY], minutes=1)
+    assert [item.final for item in (await queries.get_data(tables, question, a_view())).data] == [False]
+    await deliver(tables, [a_message(records_of("other", "third", KEY, [30.0] * 15))])
+    await close_windows(tables, back + LATENESS)
+    assert [(i.average, i.final) for i in (await queries.get_data(tables, question, a_view())).data] == [(20, True)]
+
+
+async def test_late_data_count_and_leave_a_closed_window_closed(tables: Tables) -> None:
+    await three_vms(tables)
+    await close_windows(tables)
+    await deliver(tables, [a_message(records_of("other", "third", KEY, [60.0] * 15))])
+    await work_off(tables)
+    (item,) = (await queries.get_data(tables, Question([KEY], minutes=1), a_view())).data
+    assert (item.average, item.count, item.final) == (30, 3, True)
+
+
+async def test_one_vm_whose_clock_is_ahead_moves_nothing_for_others(tables: Tables) -> None:
+    fleet = [record for n in range(20) for record in records_of(TENANT, f"v{n}", KEY, [10.0] * 12)]
+    ahead = records_of("other", "third", KEY, {FIRST + minute * 60: 99.0 for minute in range(17)})
+    await deliver(tables, [a_message(fleet), a_message(ahead)])
+    await work_off(tables)
+    now = FIRST + 12 * 60
+    answer = await queries.get_data(tables, Question([KEY], minutes=1), a_view(now))
+    assert [(item.timestamp, item.count) for item in answer.data] == [(FIRST + 11 * 60, 21)]
+    status = await queries.status(tables, a_view(now))
+    assert (status.newestMinute, status.ageSeconds) == (FIRST + 11 * 60, 30)
+    (counter,) = await queries.list_counters(tables, a_view(now))
+    assert counter.newest == FIRST + 11 * 60
+    asked = await queries.get_data(tables, Question([KEY], start=FIRST, end=now + 3600), a_view(now))
+    assert asked.end == FIRST + 16 * 60  # who asks for these minutes gets them
 
 
 async def test_a_fixed_range_ends_at_the_newest_minute_at_the_latest(tables: Tables) -> None:

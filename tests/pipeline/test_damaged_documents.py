@@ -20,7 +20,7 @@ from storage.documents import Damaged
 from storage.schema import CATALOGUE, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import DAMAGED_INPUTS, Mark, OperationRecord, QuarantinedMessage, Tables
-from tests.builders import HORIZON, KEY, NOW, WINDOW_START, a_message, a_record, a_view, records_of
+from tests.builders import HORIZON, KEY, NOW, TIMES, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.oracle import report_of, samples_of
 from tests.pipeline.steps import deliver, the_report, work_off
 from tests.pipeline.test_operations import carry_out
@@ -42,7 +42,7 @@ NOT_WHAT_IT_SHOULD_BE: list[dict[str, Any]] = [
 
 
 async def averaged(tables: Tables) -> Averaged:
-    done = await average(tables)
+    done = await average(tables, TIMES)
     assert done.left == 0
     return done
 

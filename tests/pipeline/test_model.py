@@ -31,7 +31,7 @@ from storage.documents import Conflict, Documents
 from storage.schema import MARKS
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables, vms_of
-from tests.builders import HORIZON, NOW, WINDOW_START, a_message, a_record, a_view
+from tests.builders import HORIZON, NOW, TIMES, WINDOW_START, a_message, a_record, a_view
 from tests.peers import needs_node
 from tests.pipeline.faults import Fault, FaultyDocuments
 from tests.pipeline.memory import MemoryDocuments
@@ -155,7 +155,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(planned=faults)
     def averaging(self, planned: list[tuple[int, Fault]]) -> None:
-        self.attempt(planned, lambda: average(self.tables))
+        self.attempt(planned, lambda: average(self.tables, TIMES))
 
     @rule(planned=faults, batch=st.lists(good, min_size=1, max_size=8))
     def averaging_twice_while_messages_come(
@@ -164,7 +164,7 @@ class Pipeline(RuleBasedStateMachine):
         slow = [(call, Fault.SLOW) for call, _ in planned]
 
         async def together() -> None:
-            await asyncio.gather(average(self.tables), self.ingest([batch]), average(self.tables))
+            await asyncio.gather(average(self.tables, TIMES), self.ingest([batch]), average(self.tables, TIMES))
 
         assert self.attempt(slow, together)
         self.delivered.append(batch)
@@ -207,8 +207,8 @@ class Pipeline(RuleBasedStateMachine):
                 assert rollup
                 found = {
                     (key, minute): (partial.count, partial.mean, partial.least, partial.greatest)
-                    for key, series in rollup.value.items()
-                    for minute, partial in zip(minutes_of(window), series, strict=True)
+                    for key, placed in rollup.value.items()
+                    for minute, partial in zip(minutes_of(window), placed.series, strict=True)
                     if partial
                 }
                 assert found == {

@@ -21,7 +21,7 @@ from pipeline.quarantine import reingest
 from pipeline.refusals import KEPT_WHOLE, whole_of
 from storage.schema import REPORT, ROLLUPS
 from storage.tables import COUNTERS, TENANTS, Mark, Tables, vms_of
-from tests.builders import HORIZON, KEY, NOW, TENANT, VM, WINDOW_START, a_message, a_record, records_of
+from tests.builders import HORIZON, KEY, NOW, TENANT, TIMES, VM, WINDOW_START, a_message, a_record, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import report_of, samples_of
 from tests.pipeline.steps import deliver, the_report, work_off
@@ -66,7 +66,7 @@ async def test_order_grouping_and_duplicates_make_no_difference_not_even_of_a_bi
         await deliver(tables, deliveries[:size])
         deliveries = deliveries[size:]
         if chance.random() < 0.5:
-            await average(tables)
+            await average(tables, TIMES)
     await work_off(tables)
 
     straight = Tables(MemoryDocuments())
@@ -300,7 +300,7 @@ async def test_sums_that_outgrow_a_document_cost_only_the_rarest_counters(memory
     assert MOST_COUNTERS / 4 <= len(kept) < MOST_COUNTERS
     assert {row["count"] for (key, _), row in report.items() if key in kept} == {10}
     await tables.mark(Mark("wild", WINDOW_START))
-    assert (await average(tables)).rows == 0  # and it is settled
+    assert (await average(tables, TIMES)).rows == 0  # and it is settled
 
 
 async def test_averaging_writes_only_rows_that_changed(memory: MemoryDocuments) -> None:
@@ -328,11 +328,11 @@ async def test_averaging_without_time_works_newest_first_and_leaves_the_rest(tab
     windows = [WINDOW_START - back * WINDOW for back in range(5)]
     await deliver(tables, [a_message(records_of("t", "v", KEY, [1.0], window)) for window in windows])
     turns = chain([1, 2], repeat(0))
-    done = await average(tables, lambda: bool(next(turns)))
+    done = await average(tables, TIMES, lambda: bool(next(turns)))
     assert (done.marks, done.left, done.windows, done.tenants) == (2, 3, windows[:2], ["t"])
     assert {at for _, at in await the_report(tables)} == {window + 30 for window in windows[:2]}
-    assert (await average(tables, lambda: False)).left == 3
-    assert (await average(tables)).left == 0
+    assert (await average(tables, TIMES, lambda: False)).left == 3
+    assert (await average(tables, TIMES)).left == 0
     assert {at for _, at in await the_report(tables)} == {window + 30 for window in windows}
 
 
@@ -348,7 +348,7 @@ async def test_averaging_reads_the_samples_of_dirty_tenants_only(memory: MemoryD
 
     memory.hook = watch
     await deliver(tables, [a_message(records_of("t/1+==1", "v/0", KEY, [1.0]))])
-    await average(tables)
+    await average(tables, TIMES)
     assert len(scanned) == 1
 
 
@@ -374,7 +374,7 @@ async def test_averaging_reads_each_changed_vm_window_once(memory: MemoryDocumen
 
     await deliver(tables, a_fleet(tenants=3, vms=4, windows=2))
     memory.hook = watch
-    await average(tables)
+    await average(tables, TIMES)
     assert len(read) == 3 * 4 * 2
 
 
@@ -390,7 +390,7 @@ async def test_merging_touches_only_the_branches_of_dirty_tenants(memory: Memory
 
     memory.hook = watch
     await deliver(tables, [a_message(records_of("t/1+==1", "v/0", KEY, [1.0]))])
-    await average(tables)
+    await average(tables, TIMES)
     tenants = [document_id for document_id in read if document_id.startswith("3_")]
     assert 1 <= len(tenants) <= 4  # of 40
     assert len(read) <= len(tenants) + 8 + 8
@@ -406,7 +406,7 @@ async def test_a_mark_that_is_set_while_averaging_survives_it(memory: MemoryDocu
 
     await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
     memory.hook = meanwhile
-    await average(tables)
+    await average(tables, TIMES)
     assert len(await tables.marks()) == 1
     await work_off(tables)
     assert (await the_report(tables))[KEY, WINDOW_START + 30]["average"] == 50
@@ -420,11 +420,11 @@ async def test_an_old_result_never_stays_over_a_new_one(memory: MemoryDocuments)
     async def meanwhile(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
         if call == "after scan" and table == "rollups" and late:
             await deliver(tables, [late.pop()])
-            await average(tables)
+            await average(tables, TIMES)
 
     await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
     memory.hook = meanwhile
-    await average(tables)
+    await average(tables, TIMES)
     await work_off(tables)
     assert not late
     row = (await the_report(tables))[KEY, WINDOW_START + 30]
@@ -438,11 +438,11 @@ async def test_a_run_that_finds_its_mark_gone_sets_it_again(memory: MemoryDocume
     async def meanwhile(call: str, table: str, document_id: str) -> None:  # noqa: ARG001
         if call == "before delete" and table == "marks" and once:
             once.pop()
-            await average(tables)
+            await average(tables, TIMES)
 
     await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
     memory.hook = meanwhile
-    await average(tables)
+    await average(tables, TIMES)
     assert len(await tables.marks()) == 1
 
 
@@ -477,7 +477,7 @@ async def test_a_failure_at_any_call_loses_nothing_and_counts_nothing_twice() ->
 
         async def attempt(tables: Tables = tables) -> None:
             await deliver(tables, bodies)
-            await average(tables)
+            await average(tables, TIMES)
 
         interrupted = await _interrupted(memory, position, attempt)
         # The queue delivers again, the timer fires again.
@@ -499,7 +499,7 @@ async def test_any_samples_in_any_batches_give_the_oracles_report(samples: list[
     tables = Tables(MemoryDocuments())
     for body in bodies:
         await deliver(tables, [body])
-        await average(tables)
+        await average(tables, TIMES)
     await work_off(tables)
     assert await the_report(tables) == report_of(samples_of(bodies))
 

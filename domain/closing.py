@@ -1,0 +1,106 @@
+"""Closing: which windows are open, when they close, how far the fleet's data reach, and what may still be recomputed.
+
+A window closes once: at its end, or at its first arrival if that was later, plus the allowed lateness. Then it is
+final. Knows these rules and the little that has to be remembered for them; refuses to know where it is kept, and what
+is made at closing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from domain.minutes import HOUR, MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of, window_of
+
+REMEMBERED = 9
+"""Of how many windows, the newest, it is remembered how many VMs they have: of two hours and what has begun since."""
+
+ENOUGH = 0.5
+"""Which part of the hour's VMs must have reached a minute for it to be the newest. So no VM's clock makes it."""
+
+MARGIN = HOUR
+"""Sources are taken for expired this many seconds before they are, so that none expires while it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What decides about windows, in seconds: the time, the allowed lateness, and for how long samples are kept.
+
+    ``kept`` is the real lifetime of samples and rollups in the store, which is longer than samples are accepted.
+    """
+
+    now: int
+    lateness: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is remembered of windows from one run of averaging to the next.
+
+    ``opened``: the first arrival of each window that is not closed. ``closed``: the newest window that is.
+    ``vms``: how many VMs each minute of the newest windows has. ``kept``: see Times, as it was in the last run.
+    ``whole_from``: of windows before this second, samples may have expired under a shorter lifetime than today's.
+    """
+
+    opened: Mapping[int, int] = field(default_factory=dict)
+    closed: int | None = None
+    vms: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    kept: int | None = None
+    whole_from: int = 0
+
+    def opening(self, window: int, now: int) -> "Progress":
+        """Return this with a window opened, whose data begin to arrive now."""
+        return replace(self, opened={**self.opened, window: now})
+
+    def closing(self, window: int) -> "Progress":
+        """Return this with a window closed."""
+        opened = {each: arrived for each, arrived in self.opened.items() if each != window}
+        return replace(self, opened=opened, closed=max(window, self.closed or window))
+
+    def due(self, times: Times) -> list[int]:
+        """Return the windows that are to be closed now, oldest first."""
+        return sorted(window for window in self.opened if self.closes(window, times.lateness) <= times.now)
+
+    def closes(self, window: int, lateness: int) -> int:
+        """Return the second at which an open window closes."""
+        return max(window + WINDOW, self.opened[window]) + lateness
+
+    def is_final(self, timestamp: int) -> bool:
+        """Tell whether a minute that the report has is final: a window is opened before it gets a report row."""
+        return window_of(timestamp) not in self.opened
+
+    def counting(self, window: int, vms: Sequence[int]) -> "Progress":
+        """Return this with the VMs of a window's minutes, 15 numbers; the same where the window is not remembered."""
+        known = {**self.vms, window: tuple(vms)}
+        return replace(self, vms={each: known[each] for each in sorted(known)[-REMEMBERED:]})
+
+    @property
+    def newest(self) -> int | None:
+        """The newest minute that enough of the hour's VMs have reached, or that is final; None: there is none."""
+        counts = {
+            at: count
+            for window, vms in self.vms.items()
+            for at, count in zip(minutes_of(window), vms, strict=True)
+            if count
+        }
+        for at in sorted(counts, reverse=True):
+            hour = max(counts.get(before, 0) for before in range(at - HOUR + MINUTE, at + 1, MINUTE))
+            if counts[at] >= ENOUGH * hour or window_of(at) <= (self.closed or 0):
+                return at
+        return None
+
+    def kept_for(self, times: Times) -> "Progress":
+        """Return this after a look at how long samples are kept now.
+
+        Where that was raised, what had expired by then stays gone: only windows whose samples the shorter lifetime
+        still held are whole. Where it was lowered, ``recomputable`` goes by the shorter one at once.
+        """
+        if self.kept is None or times.kept <= self.kept:
+            return replace(self, kept=times.kept)
+        return replace(self, kept=times.kept, whole_from=max(self.whole_from, times.now - self.kept + MARGIN))
+
+    def recomputable(self, window: int, times: Times) -> bool:
+        """Tell whether all samples that a window ever had are still there, so that it may be averaged from them."""
+        return window >= max(times.now - times.kept + MARGIN, self.whole_from)
+
+
+NO_VMS = (0,) * MINUTES_PER_WINDOW

@@ -1,0 +1,63 @@
+"""The catalogue: which counters, tenants and VMs have been averaged, kept up to date by averaging.
+
+Knows when an entry is renewed; refuses to know what is averaged.
+"""
+
+from collections.abc import Collection, Iterable
+
+from domain.samples import MOST_COUNTERS
+from pipeline.concurrency import together
+from storage.documents import Conflict
+from storage.tables import Entry, Stored, Tables
+
+SEEN_EVERY = 6 * 3600
+"""A VM's entry in the catalogue is renewed when its newest minute is this many seconds ahead of it.
+
+Renewing it with every window would add half again to what a sample costs to store, for a figure in a list."""
+
+MOST_LISTED = 2 * MOST_COUNTERS
+"""The most counters in a tenant's own list, the newest first: so many fit into a document whatever their names."""
+
+
+async def enter(tables: Tables, kind: str, entries: Iterable[Entry], renew_after: int = 0) -> None:
+    """Enter names into the catalogue; renew an entry that is older by more than ``renew_after`` or says otherwise."""
+    entries = list(entries)
+    while entries:
+        known = await tables.entries(kind, [entry.name for entry in entries])
+        results = await together(
+            _enter_one(tables, kind, entry, known.get(entry.name), renew_after) for entry in entries
+        )
+        entries = [entry for entry, done in zip(entries, results, strict=True) if not done]
+
+
+async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entry] | None, renew_after: int) -> bool:
+    """Enter one name; tell whether that is done, or to be tried again since another run wrote meanwhile."""
+    if known:
+        late = entry.newest < known.value.newest
+        same = entry.dimensions == known.value.dimensions
+        if late or (same and entry.newest <= known.value.newest + renew_after):
+            return True
+    try:
+        await tables.write_entry(kind, entry, known.etag if known else None)
+    except Conflict:
+        return False
+    return True
+
+
+async def enter_counters(tables: Tables, tenant: str, counters: Collection[str], newest: int) -> set[str]:
+    """Enter the counters that a tenant has in a window, whose newest minute is given, into its own list; return that.
+
+    All of them share a document, so that a tenant's push costs one read and only now and then a write.
+    """
+    while True:
+        stored = await tables.counters_of(tenant)
+        known = stored.value if stored else {}
+        if all(newest <= known.get(key, -SEEN_EVERY) + SEEN_EVERY for key in counters):
+            return set(known)
+        known.update((key, max(newest, known.get(key, 0))) for key in counters)
+        kept = sorted(known, key=lambda key: (-known[key], key))[:MOST_LISTED]
+        try:
+            await tables.write_counters_of(tenant, {key: known[key] for key in kept}, stored.etag if stored else None)
+        except Conflict:
+            continue
+        return set(known)
