@@ -1,21 +1,32 @@
 """The documents port on Azure Cosmos DB for NoSQL: a container a table, point operations, id ranges of one partition.
 
 The fields of a body stand beside ``id`` and ``pk`` in the item, so that it reads as a plain record in any tool.
-The SDK's own retries do the waiting: throttled calls (429) wait as long as the service says, in bounds; what is still
-refused then is Unavailable. Knows nothing of what the documents mean.
+A call that failed for a passing reason (PASSING, or no answer came) is made again, in bounded time, as the port allows;
+only throttled calls (429) are left to the SDK, which waits as long as the service says. What is still refused then is
+Unavailable. Knows nothing of what the documents mean.
 """
 
 import asyncio
+import itertools
+import math
+import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import msgspec
 from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.cosmos.exceptions import (
@@ -37,15 +48,41 @@ this process makes the requests on one core, and would throttle a small account 
 SCAN_PAGE = 200
 THROTTLED_RETRIES = 9
 LONGEST_WAIT_SECONDS = 20
-"""How long a call goes on retrying, so that a trigger is done well before its lock or its caller's patience ends."""
+"""How long a call takes at most, all its attempts included (of a scan: each page), so that a trigger is done well
+before its lock or its caller's patience ends."""
 
-CALL_SECONDS = 60
+ANSWER_SECONDS = 8
+"""How long an attempt waits for the next byte of its answer. The service itself needs milliseconds."""
+
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 5
+"""The pause between attempts doubles from the first to the longest; chance takes up to half of it away, so that calls
+which failed together do not come again together."""
+
+PASSING = {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.GONE,  # the partition is moving or being split
+    449,  # "retry with": others write the same item
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+"""Answers after which the same call may well succeed ("Design resilient applications with Azure Cosmos DB SDKs")."""
+
+Result = TypeVar("Result")
 _PARTITION = PARTITION_KEY.strip("/")
 _RANGE = "SELECT * FROM c WHERE c.id >= @from AND c.id < @to ORDER BY c.id"
 _OWNER_NOT_FOUND = 1003
 """The sub-status of a 404 that means the container or the database."""
 
+_NOT_FOUND_YET = {1002, 1013}
+"""Those that mean a replica behind the session that was asked for, and a container that is still being made."""
+
 SDK_ERRORS = (AzureError, OSError, TimeoutError)
+NO_ANSWER = (ServiceRequestError, ServiceResponseError, IncompleteReadError, OSError, TimeoutError)
+"""Those of them that say that no answer came, or half of one. What was asked may have been done."""
+
 _RETRY_AFTER = "x-ms-retry-after-ms"
 
 
@@ -65,10 +102,17 @@ class Account:
 class CosmosDocuments:
     """The documents of one database. Connects at the first call, in that call's event loop."""
 
-    def __init__(self, account: Account, tables: Mapping[str, Table]) -> None:
-        """Take note of where to connect; nothing is opened yet."""
+    def __init__(
+        self,
+        account: Account,
+        tables: Mapping[str, Table],
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """Take note of where to connect; nothing is opened yet. ``sleep`` waits between attempts."""
         self._account = account
         self._tables = tables
+        self._sleep = sleep
+        self._given_up = -math.inf
         self._client: CosmosClient | None = None
         self._credential: Any = None
         self._containers: dict[str, ContainerProxy] = {}
@@ -91,8 +135,8 @@ class CosmosDocuments:
                     enable_endpoint_discovery=not emulator,
                     retry_throttle_total=THROTTLED_RETRIES,
                     retry_throttle_backoff_max=LONGEST_WAIT_SECONDS,
-                    retry_on_status_codes=[503],
-                    retry_backoff_max=LONGEST_WAIT_SECONDS,
+                    retry_connect=0,  # connections that fail are tried again here, like all the rest
+                    retry_read=0,
                     no_response_on_write=True,
                     enable_compact_utf8_item_writes=True,
                 )
@@ -140,40 +184,76 @@ class CosmosDocuments:
     async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
         """See Documents."""
         operation = f"scan {table}"
-        pages = (
-            self._container(table)
-            .query_items(
+        pages: AsyncIterator[AsyncIterator[dict[str, Any]]] | None = None
+
+        def query() -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+            found = self._container(table).query_items(
                 _RANGE,
                 parameters=[{"name": "@from", "value": from_id}, {"name": "@to", "value": to_id}],
                 partition_key=partition,
                 max_item_count=SCAN_PAGE,
-                timeout=CALL_SECONDS,
+                read_timeout=ANSWER_SECONDS,
                 response_hook=_Hook(operation),
             )
-            .by_page()
-        )
-        while True:
+            return found.by_page()
+
+        async def next_page() -> list[dict[str, Any]] | None:
+            nonlocal pages
+            asked, pages = pages or query(), None  # where it fails, another query goes on after what was given
             try:
-                page = [item async for item in await anext(pages)]
+                page = [item async for item in await anext(asked)]
             except StopAsyncIteration:
-                return
-            except SDK_ERRORS as error:
-                raise self._translated(error, operation) from error
+                return None
+            pages = asked
+            return page
+
+        while (page := await self._persistently(operation, next_page)) is not None:
+            if page:
+                from_id = page[-1]["id"] + "-"  # the least id after it, since no character of ids is less
             for item in page:
                 yield _document(item)
 
     async def _call(self, operation: str, call: Callable[..., Awaitable[Any]]) -> Any:
-        """Do a point operation in its turn, note its charge, and translate what the SDK raises."""
+        """Do a point operation in its turn, and note its charge.
+
+        It keeps its turn while it pauses: a store in trouble gets fewer calls.
+        """
+        attempt = partial(call, read_timeout=ANSWER_SECONDS, response_hook=_Hook(operation))
         async with self._turns:
+            return await self._persistently(operation, attempt)
+
+    async def _persistently(self, operation: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        """Make an attempt, and others where it failed for a passing reason; translate what the SDK raises in the end.
+
+        When a call has been given up, those after it are too, at their first failure, until one is answered or as much
+        time has passed: else hundreds of calls would take turns at waiting for a store that is down.
+        """
+        left = float(LONGEST_WAIT_SECONDS)
+        for failures in itertools.count():
+            began = time.monotonic()
             try:
-                return await call(timeout=CALL_SECONDS, response_hook=_Hook(operation))
+                async with asyncio.timeout(left):
+                    result = await attempt()
             except SDK_ERRORS as error:
-                raise self._translated(error, operation) from error
+                if isinstance(error, CosmosHttpResponseError):
+                    _charged(operation, error.headers or {})
+                now = time.monotonic()
+                pause = max(_pause(failures), _asked_to_wait(error) or 0)
+                left -= now - began + pause
+                if not _passes(error):
+                    self._given_up = -math.inf
+                    raise self._translated(error, operation) from error
+                if left <= 0 or now - self._given_up < LONGEST_WAIT_SECONDS:
+                    self._given_up = now
+                    raise self._translated(error, operation) from error
+            else:
+                self._given_up = -math.inf
+                return result
+            await self._sleep(pause)
+        raise AssertionError  # never: the loop has no end
 
     def _translated(self, error: Exception, operation: str) -> Exception:
         """Return the port's error for one of SDK_ERRORS."""
-        if isinstance(error, CosmosHttpResponseError):
-            _charged(operation, error.headers or {})
         match error:
             case CosmosResourceExistsError():
                 return AlreadyExists(operation)
@@ -189,7 +269,7 @@ class CosmosDocuments:
             reason = f"{operation}: the database {self._account.database} or its container does not exist"
         elif isinstance(error, CosmosHttpResponseError):
             reason = f"{operation}: HTTP {error.status_code}: {error.http_error_message}"
-            wait = max(1.0, float((error.headers or {}).get(_RETRY_AFTER, 5000)) / 1000)
+            wait = max(1.0, _asked_to_wait(error) or wait)
         elif isinstance(error, ClientAuthenticationError):
             reason = f"{operation}: no access: {error.message}"
         return Unavailable(f"the store {self._account.endpoint} is not available: {reason}", wait)
@@ -232,10 +312,34 @@ def _charged(operation: str, headers: Mapping[str, str]) -> None:
     charge(operation, float(headers.get("x-ms-request-charge", 0)))
 
 
+def _passes(error: Exception) -> bool:
+    """Tell whether the same call may succeed soon. Throttled calls do not: the SDK has tried them again."""
+    match error:
+        case CosmosResourceNotFoundError():
+            return error.sub_status in _NOT_FOUND_YET
+        case CosmosHttpResponseError():
+            return error.status_code in PASSING
+        case _:
+            return isinstance(error, NO_ANSWER)
+
+
+def _asked_to_wait(error: Exception) -> float | None:
+    """Return for how many seconds the service asks to wait, if it does."""
+    headers = error.headers if isinstance(error, CosmosHttpResponseError) else None
+    asked = (headers or {}).get(_RETRY_AFTER)
+    return None if asked is None else float(asked) / 1000
+
+
+def _pause(failures: int) -> float:
+    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**failures)
+    return random.uniform(longest / 2, longest)  # noqa: S311  (no secret)
+
+
 def _is_of_an_item(error: CosmosResourceNotFoundError) -> bool:
     """Tell whether an item was not found, and not the container, which the SDK asks for before its first call."""
     request: Any = error.response.request if error.response is not None else None
-    return request is not None and "/docs/" in request.url and error.sub_status != _OWNER_NOT_FOUND
+    other = {_OWNER_NOT_FOUND, *_NOT_FOUND_YET}
+    return request is not None and "/docs/" in request.url and error.sub_status not in other
 
 
 def _identity() -> Any:

@@ -18,7 +18,10 @@ Body = Mapping[str, Any]
 
 
 class Conflict(Exception):
-    """The write was not made, because the document is not as the caller believes. Read again and decide anew."""
+    """The write was not made, because the document is not as the caller believes. Read again and decide anew.
+
+    Or it was made, by this very call, whose first answer was lost: what is read again is then what was to be written.
+    """
 
 
 class AlreadyExists(Conflict):
@@ -66,6 +69,12 @@ class Document:
 
 class Documents(Protocol):
     """The port. Writes are durable when their call returns; a call that was cancelled may have written or not.
+
+    An adapter that hears no answer asks again, so **every call may be done twice**, and its answer is the second one's:
+    a create that was made raises AlreadyExists, a replace Changed, a delete Gone. So a Conflict is no proof that
+    somebody else wrote: who meets one reads again and decides anew. The pipeline does so: ingest merges into what is
+    there, averaging derives from what is there, purges remove what is left; and a mark whose clearing was done twice is
+    set again, which costs one more run.
 
     A write may raise TooLarge. A name in a body is no ``id``, ``pk`` or ``ttl``, nor does it begin with ``_``.
 

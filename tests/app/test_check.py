@@ -13,7 +13,7 @@ from storage.cosmos import Account, CosmosDocuments
 from storage.schema import schema
 from tests.app.conftest import ROOT
 from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
-from tests.peers import Broker, needs_node
+from tests.peers import WELL_BEHAVED_COSMOS, Broker, Cosmos, needs_node
 from tests.storage.adapters import EMULATOR_KEY
 
 OWN = ("SQLITE_PATH", "COSMOS_", "ServiceBus", "QUEUE_NAME", "ALLOWED_LATENESS")
@@ -100,6 +100,15 @@ class TestPeers:
         code, said = check(**settings)
         assert code == 0, said
         assert f"ok      store {account.endpoint}: 7 tables" in said
+
+    @pytest.mark.parametrize("method", ["POST", "DELETE"])
+    async def test_a_lost_answer_is_no_failure(self, account: Account, cosmos_port: int, method: str) -> None:
+        peer = Cosmos(cosmos_port)
+        peer.fail(drop="before", after=True, match=f"{method} .*/docs")
+        settings = {"COSMOS_ENDPOINT": account.endpoint, "COSMOS_DATABASE": "check", "COSMOS_KEY": EMULATOR_KEY}
+        code, said = check(**settings)
+        peer.set(**WELL_BEHAVED_COSMOS)
+        assert code == 0, said
 
     async def test_a_database_that_is_not_there(self, account: Account) -> None:
         settings = {"COSMOS_ENDPOINT": account.endpoint, "COSMOS_DATABASE": "nowhere", "COSMOS_KEY": EMULATOR_KEY}

@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import ssl
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -79,3 +80,35 @@ WELL_BEHAVED = {
     "cutAfter": 0,
 }
 """The settings of broker.js as it starts."""
+
+_TRUSTING = ssl.create_default_context()
+_TRUSTING.check_hostname, _TRUSTING.verify_mode = False, ssl.CERT_NONE
+
+
+class Cosmos:
+    """A Cosmos DB peer: cosmos.js says what it can be told."""
+
+    def __init__(self, port: int, scheme: str = "https", host: str = "127.0.0.1") -> None:
+        self.endpoint = f"{scheme}://{host}:{port}"
+
+    def set(self, **settings: Any) -> None:
+        """Change how it behaves."""
+        self._control(json.dumps(settings).encode())
+
+    def fail(self, status: int = 0, count: int = 1, **fault: Any) -> None:
+        """Let the next calls on documents fail."""
+        self.set(fault={"status": status, "count": count, **fault})
+
+    def calls(self, what: str = "/docs") -> list[dict[str, Any]]:
+        """The calls on documents, or of another "METHOD /path", since this was last asked."""
+        calls: list[dict[str, Any]] = self._control()["calls"]
+        return [call for call in calls if what in f"{call['method']} {call['path']}"]
+
+    def _control(self, body: bytes | None = None) -> Any:
+        context = _TRUSTING if self.endpoint.startswith("https") else None
+        with urllib.request.urlopen(f"{self.endpoint}/control", body, context=context) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+WELL_BEHAVED_COSMOS = {"fault": {"count": 0}, "consistency": "Session"}
+"""The settings of cosmos.js as it starts."""

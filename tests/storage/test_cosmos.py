@@ -1,53 +1,65 @@
 """What only the Cosmos DB adapter has to show: throttling and outages, charges, and what its containers are like."""
 
-import json
+import asyncio
+import math
 import time
-import urllib.request
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import pytest
 
+import storage.cosmos
 from domain.errors import Unavailable
 from storage.charges import metered
-from storage.cosmos import THROTTLED_RETRIES, Account, CosmosDocuments
-from storage.documents import AlreadyExists
+from storage.cosmos import LONGEST_WAIT_SECONDS, SCAN_PAGE, THROTTLED_RETRIES, Account, CosmosDocuments
+from storage.documents import AlreadyExists, Changed, Gone, TooLarge
 from storage.schema import INDEXING_POLICY, SAMPLES
 from tests.app.conftest import a_free_port
-from tests.peers import needs_node
+from tests.conftest import SDK_LEAVES_SOCKETS
+from tests.peers import WELL_BEHAVED_COSMOS, Cosmos, needs_node, peer
 from tests.storage.adapters import EMULATOR_KEY, TABLES
 
 pytestmark = needs_node
 HERE = (SAMPLES, "p", "i")
 
 
+class Peer(Cosmos):
+    """The peer, and stores on it that do not wait between attempts."""
+
+    def __init__(self, port: int, scheme: str = "https", host: str = "127.0.0.1") -> None:
+        super().__init__(port, scheme, host)
+        self.paused: list[float] = []
+        """For how many seconds its stores would have waited."""
+
+    def store(self, database: str | None = None, key: str = EMULATOR_KEY) -> CosmosDocuments:
+        async def sleep(seconds: float) -> None:
+            self.paused.append(seconds)
+
+        account = Account(self.endpoint, database or f"test-{uuid.uuid4().hex}", key)
+        return CosmosDocuments(account, TABLES, sleep)
+
+
 @pytest.fixture
-async def store(cosmos_port: int) -> AsyncIterator[CosmosDocuments]:
-    opened = CosmosDocuments(
-        Account(f"https://127.0.0.1:{cosmos_port}", f"test-{uuid.uuid4().hex}", EMULATOR_KEY), TABLES
-    )
+def cosmos(cosmos_port: int) -> Iterator[Peer]:
+    peer = Peer(cosmos_port)
+    yield peer
+    peer.set(**WELL_BEHAVED_COSMOS)
+
+
+@pytest.fixture
+async def store(cosmos: Peer) -> AsyncIterator[CosmosDocuments]:
+    opened = cosmos.store()
     await opened.create_tables()
+    cosmos.calls()
     yield opened
     await opened.close()
 
 
-def fail(port: int, status: int, count: int, **headers: str) -> None:
-    """Let the next calls on documents fail."""
-    body = json.dumps({"status": status, "count": count, "headers": headers}).encode()
-    import ssl  # noqa: PLC0415
-
-    trusting = ssl.create_default_context()
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    request = urllib.request.Request(f"https://127.0.0.1:{port}/faults", body, method="POST")
-    urllib.request.urlopen(request, context=trusting).close()  # noqa: S310
-
-
-async def test_a_throttled_call_waits_as_the_service_says_and_succeeds(
-    store: CosmosDocuments, cosmos_port: int
-) -> None:
+async def test_a_throttled_call_waits_as_the_service_says_and_succeeds(store: CosmosDocuments, cosmos: Peer) -> None:
     await store.upsert(*HERE, {"n": 0})
-    fail(cosmos_port, 429, 3, **{"x-ms-retry-after-ms": "70"})
+    cosmos.fail(429, 3, headers={"x-ms-retry-after-ms": "70"})
     start = time.monotonic()
     await store.upsert(*HERE, {"n": 1})
     assert time.monotonic() - start >= 3 * 0.07
@@ -57,42 +69,208 @@ async def test_a_throttled_call_waits_as_the_service_says_and_succeeds(
 
 
 async def test_a_call_that_stays_throttled_is_unavailable_after_bounded_tries_and_says_when_to_come_back(
-    store: CosmosDocuments, cosmos_port: int
+    store: CosmosDocuments, cosmos: Peer
 ) -> None:
     await store.upsert(*HERE, {"n": 0})
-    fail(cosmos_port, 429, THROTTLED_RETRIES + 1, **{"x-ms-retry-after-ms": "2"})
+    cosmos.fail(429, THROTTLED_RETRIES + 1, headers={"x-ms-retry-after-ms": "2"})
     with pytest.raises(Unavailable, match="HTTP 429") as refusal:
         await store.upsert(*HERE, {"n": 1})
     assert refusal.value.retry_after >= 1
     assert await store.read(*HERE)
 
 
-@pytest.mark.parametrize("call", ["read", "upsert", "scan"])
-async def test_an_outage_is_unavailable_and_passes(store: CosmosDocuments, cosmos_port: int, call: str) -> None:
-    calls: dict[str, Any] = {
-        "read": lambda: store.read(*HERE),
-        "upsert": lambda: store.upsert(*HERE, {"n": 1}),
-        "scan": lambda: anext(store.scan(SAMPLES, "p")),
-    }
+CALLS: dict[str, Callable[[CosmosDocuments, str], Any]] = {
+    "read": lambda store, _: store.read(*HERE),
+    "create": lambda store, _: store.create(SAMPLES, "p", "new", {"n": 1}),
+    "upsert": lambda store, _: store.upsert(*HERE, {"n": 1}),
+    "replace": lambda store, etag: store.replace(*HERE, {"n": 1}, etag),
+    "delete": lambda store, etag: store.delete(*HERE, etag),
+    "scan": lambda store, _: anext(store.scan(SAMPLES, "p")),
+}
+EVERY_CALL = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+NO_ANSWER = ({"drop": "before"}, {"drop": "middle"}, {"hang": True})
+PASSING = (*({"status": status} for status in (408, 410, 449, 500, 502, 503, 504)), *NO_ANSWER)
+FINAL = (400, 401, 403, 413)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a peer gives no answer, less time passes."""
+    monkeypatch.setattr(storage.cosmos, "ANSWER_SECONDS", 0.2)
+
+
+async def an_etag(store: CosmosDocuments) -> str:
+    """Write a document HERE; give its etag."""
     await store.upsert(*HERE, {"n": 0})
-    fail(cosmos_port, 503, 1000)
+    document = await store.read(*HERE)
+    assert document
+    return document.etag
+
+
+def left_sockets(test: Any) -> Any:
+    for mark in SDK_LEAVES_SOCKETS:
+        test = mark(test)
+    return pytest.mark.usefixtures("collected")(test)
+
+
+@left_sockets
+@pytest.mark.usefixtures("impatient")
+@EVERY_CALL
+@pytest.mark.parametrize("fault", PASSING, ids=str)
+async def test_what_fails_once_and_for_a_passing_reason_is_done_all_the_same(
+    store: CosmosDocuments, cosmos: Peer, call: Callable[..., Any], fault: dict[str, Any]
+) -> None:
+    etag = await an_etag(store)
+    cosmos.calls()
+    cosmos.fail(**fault)
+    await call(store, etag)
+    assert len(cosmos.calls()) == 2
+    # aiohttp itself asks again at once where an old connection was cut, if HTTP says that asking twice is the same
+    by_aiohttp = fault == {"drop": "before"} and call in (CALLS["read"], CALLS["replace"], CALLS["delete"])
+    assert [0 < pause < 1 for pause in cosmos.paused] == ([] if by_aiohttp else [True])
+
+
+@EVERY_CALL
+@pytest.mark.parametrize("status", FINAL)
+async def test_what_is_certain_to_fail_again_is_not_tried_again(
+    store: CosmosDocuments, cosmos: Peer, call: Callable[..., Any], status: int
+) -> None:
+    etag = await an_etag(store)
+    cosmos.fail(status)
+    with pytest.raises((Unavailable, TooLarge)):
+        await call(store, etag)
+    assert cosmos.paused == []
+
+
+@EVERY_CALL
+async def test_an_outage_is_unavailable_in_bounded_time_and_passes(
+    store: CosmosDocuments, cosmos: Peer, call: Callable[..., Any]
+) -> None:
+    etag = await an_etag(store)
+    cosmos.fail(503, 1000)
     with pytest.raises(Unavailable, match="HTTP 503"):
-        await calls[call]()
-    fail(cosmos_port, 503, 0)
-    await calls[call]()
+        await call(store, etag)
+    assert LONGEST_WAIT_SECONDS / 3 < sum(cosmos.paused) < LONGEST_WAIT_SECONDS
+    cosmos.set(**WELL_BEHAVED_COSMOS)
+    await call(store, etag)
 
 
+async def test_pauses_grow_and_no_two_calls_pause_alike(store: CosmosDocuments, cosmos: Peer) -> None:
+    cosmos.fail(503, 1000)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await store.read(*HERE)
+        store._given_up = -math.inf
+    half = len(cosmos.paused) // 2
+    first, second = cosmos.paused[:half], cosmos.paused[half:]
+    assert first != second
+    assert first[0] <= 0.05
+    assert max(first) > 2
+
+
+async def test_a_call_waits_as_long_as_the_service_says(store: CosmosDocuments, cosmos: Peer) -> None:
+    cosmos.fail(503, 2, headers={"x-ms-retry-after-ms": "3000"})
+    assert await store.read(*HERE) is None
+    assert cosmos.paused == [3, 3]
+
+
+async def test_a_call_that_is_to_wait_for_too_long_says_when_to_come_back(store: CosmosDocuments, cosmos: Peer) -> None:
+    cosmos.fail(503, headers={"x-ms-retry-after-ms": "60000"})
+    with pytest.raises(Unavailable) as refusal:
+        await store.read(*HERE)
+    assert refusal.value.retry_after == 60
+    assert cosmos.paused == []
+
+
+async def test_hundreds_of_calls_do_not_take_turns_at_waiting_for_a_store_that_is_down(
+    store: CosmosDocuments, cosmos: Peer
+) -> None:
+    cosmos.fail(503, 100_000)
+    results = await asyncio.gather(*(store.read(SAMPLES, "p", str(n)) for n in range(300)), return_exceptions=True)
+    assert {type(result) for result in results} == {Unavailable}
+    assert sum(cosmos.paused) < 33 * LONGEST_WAIT_SECONDS
+    cosmos.set(**WELL_BEHAVED_COSMOS)
+    await store.read(*HERE)
+    cosmos.paused.clear()
+    cosmos.fail(503)
+    await store.read(*HERE)
+    assert len(cosmos.paused) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "refusal", "after"),
+    [
+        ("create", AlreadyExists, {"n": 1}),
+        ("replace", Changed, {"n": 1}),
+        ("delete", Gone, None),
+        ("upsert", None, {"n": 1}),
+    ],
+)
+@left_sockets
+async def test_a_write_whose_answer_was_lost_is_asked_for_again_and_refused_as_if_another_had_made_it(
+    store: CosmosDocuments, cosmos: Peer, call: str, refusal: type[Exception] | None, after: Any
+) -> None:
+    etag = await an_etag(store)
+    cosmos.fail(drop="before", after=True)
+    with pytest.raises(refusal) if refusal else nullcontext():
+        await CALLS[call](store, etag)
+    document = await store.read(SAMPLES, "p", "new" if call == "create" else "i")
+    assert (document.body if document else None) == after
+
+
+@left_sockets
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", [{"status": 503}, *NO_ANSWER], ids=str)
+async def test_a_scan_that_fails_in_its_middle_goes_on_and_gives_no_document_twice(
+    store: CosmosDocuments, cosmos: Peer, fault: dict[str, Any]
+) -> None:
+    ids = [f"{n:04}" for n in range(2 * SCAN_PAGE + 50)]
+    ids.insert(SCAN_PAGE, ids[SCAN_PAGE - 1] + "-")  # the least id that may follow the last of the first page
+    await asyncio.gather(*(store.upsert(SAMPLES, "p", each, {}) for each in ids))
+    for skip in range(3):
+        cosmos.fail(**fault, skip=skip, match="POST .*/docs")
+        assert [document.id async for document in store.scan(SAMPLES, "p")] == ids
+    assert len(cosmos.paused) == 3
+
+
+@pytest.mark.parametrize("sub_status", [1002, 1013])
+async def test_what_is_not_found_yet_is_not_taken_for_missing(
+    store: CosmosDocuments, cosmos: Peer, sub_status: int
+) -> None:
+    await store.upsert(*HERE, {"n": 0})
+    cosmos.fail(404, 5, headers={"x-ms-substatus": str(sub_status)})
+    assert await store.read(*HERE)
+
+
+@left_sockets
 async def test_a_server_that_cannot_be_reached_is_unavailable_before_a_triggers_patience_ends() -> None:
-    store = CosmosDocuments(Account(f"https://127.0.0.1:{a_free_port()}", "none", EMULATOR_KEY), TABLES)
+    nobody = Peer(a_free_port())
+    store = nobody.store()
     start = time.monotonic()
     with pytest.raises(Unavailable, match="not available"):
         await store.read(*HERE)
-    assert time.monotonic() - start < 100
+    assert time.monotonic() - start + sum(nobody.paused) < LONGEST_WAIT_SECONDS + 1
     await store.close()
 
 
-async def test_a_missing_database_is_said_so_and_is_no_missing_document(cosmos_port: int) -> None:
-    store = CosmosDocuments(Account(f"https://127.0.0.1:{cosmos_port}", "never-made", EMULATOR_KEY), TABLES)
+@left_sockets
+async def test_a_call_waits_for_a_server_that_starts_again() -> None:
+    """Connections are refused until it listens."""
+    port = a_free_port()
+    with ExitStack() as started:
+
+        async def sleep(_: float) -> None:
+            started.enter_context(peer("cosmos.js", str(port)))
+
+        account = Account(Peer(port).endpoint, "nothing", EMULATOR_KEY)
+        store = CosmosDocuments(account, TABLES, sleep)
+        with pytest.raises(Unavailable, match="does not exist"):  # it answers
+            await store.read(*HERE)
+        await store.close()
+
+
+async def test_a_missing_database_is_said_so_and_is_no_missing_document(cosmos: Peer) -> None:
+    store = cosmos.store("never-made")
     with pytest.raises(Unavailable):
         await store.read(*HERE)
     with pytest.raises(Unavailable):
@@ -101,7 +279,7 @@ async def test_a_missing_database_is_said_so_and_is_no_missing_document(cosmos_p
 
 
 async def test_a_key_that_is_none_is_unavailable_not_a_crash() -> None:
-    store = CosmosDocuments(Account("https://127.0.0.1:1", "d", "no base64!"), TABLES)
+    store = Peer(1).store(key="no base64!")
     with pytest.raises(Unavailable):
         await store.read(*HERE)
     await store.close()
