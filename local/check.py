@@ -19,7 +19,7 @@ from typing import Any
 from blueprints.services import build
 from blueprints.settings import Settings, load
 from domain.errors import Misconfigured, Unavailable
-from storage.documents import Conflict, Documents
+from storage.documents import Conflict, Documents, TooLarge
 from storage.schema import schema
 
 CONNECTION = "ServiceBusConnection"
@@ -48,7 +48,7 @@ async def check_store(documents: Documents, tables: list[str], where: str, hint:
                 raise Failed(f"{where}: what was written to the table {table} can't be read", hint)
             with suppress(Conflict):
                 await documents.delete(table, "probe", document_id, found.etag)
-        except Unavailable as error:
+        except (Unavailable, TooLarge) as error:
             raise Failed(f"{where}: the table {table} can't be written and read: {error}", hint) from error
     each = (time.perf_counter() - start) * 1000 / len(tables)
     return f"{where}: {len(tables)} tables written, read and cleaned, {each:.0f} ms each"

@@ -79,6 +79,10 @@ _OWNER_NOT_FOUND = 1003
 _NOT_FOUND_YET = {1002, 1013}
 """Those that mean a replica behind the session that was asked for, and a container that is still being made."""
 
+_PARTITION_FULL = 1014
+"""The sub-status of a 403 that means that the logical partition has reached 20 GB ("Troubleshoot Azure Cosmos DB
+forbidden exceptions"). Other reasons of a 403 concern every document: a firewall, a missing role, a failover."""
+
 SDK_ERRORS = (AzureError, OSError, TimeoutError)
 NO_ANSWER = (ServiceRequestError, ServiceResponseError, IncompleteReadError, OSError, TimeoutError)
 """Those of them that say that no answer came, or half of one. What was asked may have been done."""
@@ -113,6 +117,7 @@ class CosmosDocuments:
         self._tables = tables
         self._sleep = sleep
         self._given_up = -math.inf
+        self._taking: set[str] = set()
         self._client: CosmosClient | None = None
         self._credential: Any = None
         self._containers: dict[str, ContainerProxy] = {}
@@ -163,18 +168,18 @@ class CosmosDocuments:
     async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
         """See Documents."""
         item = _item(partition, document_id, body)
-        await self._call(f"create {table}", partial(self._container(table).create_item, item))
+        await self._write("create", table, partial(self._container(table).create_item, item))
 
     async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
         """See Documents."""
         item = _item(partition, document_id, body)
-        await self._call(f"upsert {table}", partial(self._container(table).upsert_item, item))
+        await self._write("upsert", table, partial(self._container(table).upsert_item, item))
 
     async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
         """See Documents."""
         item = _item(partition, document_id, body)
         container = self._container(table)
-        await self._call(f"replace {table}", partial(container.replace_item, document_id, item, **_only_if(etag)))
+        await self._write("replace", table, partial(container.replace_item, document_id, item, **_only_if(etag)))
 
     async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
         """See Documents."""
@@ -212,6 +217,21 @@ class CosmosDocuments:
                 from_id = page[-1]["id"] + "-"  # the least id after it, since no character of ids is less
             for item in page:
                 yield _document(item)
+
+    async def _write(self, verb: str, table: str, call: Callable[..., Awaitable[Any]]) -> None:
+        """Do a point operation that writes a document.
+
+        A bad request (400) is taken for this document's own fault only where the table has taken others from here: else
+        the container may be another than it should be, or the SDK may be at fault, and nothing could be stored at all.
+        """
+        operation = f"{verb} {table}"
+        try:
+            await self._call(operation, call)
+        except Unavailable as unavailable:
+            if table in self._taking and _is_a_bad_request(unavailable.__cause__):
+                raise TooLarge(f"{operation}: the store can't take it: {unavailable}") from unavailable
+            raise
+        self._taking.add(table)
 
     async def _call(self, operation: str, call: Callable[..., Awaitable[Any]]) -> Any:
         """Do a point operation in its turn, and note its charge.
@@ -262,7 +282,9 @@ class CosmosDocuments:
             case CosmosResourceNotFoundError() if _is_of_an_item(error):
                 return Gone(operation)
             case CosmosHttpResponseError(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
-                return TooLarge(operation)
+                return TooLarge(f"{operation}: the document is too large")
+            case CosmosHttpResponseError(status_code=HTTPStatus.FORBIDDEN, sub_status=code) if code == _PARTITION_FULL:
+                return TooLarge(f"{operation}: the partition is full")
         wait = 5.0
         reason = f"{operation}: {type(error).__name__}: {error}"
         if isinstance(error, CosmosResourceNotFoundError):
@@ -342,6 +364,15 @@ def _is_of_an_item(error: CosmosResourceNotFoundError) -> bool:
     return request is not None and "/docs/" in request.url and error.sub_status not in other
 
 
+def _is_a_bad_request(error: BaseException | None) -> bool:
+    """Tell whether the service can make nothing of a request, though it is meant for this container."""
+    return (
+        isinstance(error, CosmosHttpResponseError)
+        and error.status_code == HTTPStatus.BAD_REQUEST
+        and not error.sub_status  # 1001: another partition key; 1024: the container was made anew
+    )
+
+
 def _identity() -> Any:
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415  (not wanted with a key, and slow to load)
 
@@ -354,7 +385,7 @@ def _only_if(etag: str) -> dict[str, Any]:
 
 def _item(partition: str, document_id: str, body: Body) -> dict[str, Any]:
     if len(msgspec.json.encode(body)) > MOST_BYTES:
-        raise TooLarge(document_id)
+        raise TooLarge(f"{document_id}: the document is too large")
     return {"id": document_id, _PARTITION: partition, **body}
 
 

@@ -37,7 +37,11 @@ class Gone(Conflict):
 
 
 class TooLarge(Exception):
-    """The body is larger than a document may be (MOST_BYTES); the write was not made and never will be."""
+    """There is no room for this document: the write was not made and never will be, though others are.
+
+    The body is larger than a document may be (MOST_BYTES), its partition is as large as one may be (Cosmos DB: 20 GB),
+    or the store can't hold what it says. ``str()`` says which.
+    """
 
 
 class Damaged(Unavailable):

@@ -155,6 +155,54 @@ async def test_an_outage_is_unavailable_in_bounded_time_and_passes(
     await call(store, etag)
 
 
+WRITES = pytest.mark.parametrize("call", [CALLS[name] for name in ("create", "upsert", "replace")])
+
+
+@WRITES
+@pytest.mark.parametrize(
+    ("status", "headers"), [(413, {}), (403, {"x-ms-substatus": "1014"}), (400, {}), (400, {"x-ms-substatus": "0"})]
+)
+async def test_a_document_that_the_service_will_never_take_is_told_from_an_outage(
+    store: CosmosDocuments, cosmos: Peer, call: Callable[..., Any], status: int, headers: dict[str, str]
+) -> None:
+    etag = await an_etag(store)
+    cosmos.fail(status, headers=headers)
+    with pytest.raises(TooLarge):
+        await call(store, etag)
+    assert cosmos.paused == []
+    await call(store, etag)
+
+
+@WRITES
+@pytest.mark.parametrize(
+    ("status", "sub_status"), [(400, "1001"), (400, "1024"), (403, "0"), (403, "1005"), (403, "5301")]
+)
+async def test_what_concerns_all_documents_of_a_table_is_no_documents_fault(
+    store: CosmosDocuments, cosmos: Peer, call: Callable[..., Any], status: int, sub_status: str
+) -> None:
+    etag = await an_etag(store)
+    cosmos.fail(status, 100, headers={"x-ms-substatus": sub_status})
+    with pytest.raises(Unavailable):
+        await call(store, etag)
+
+
+async def test_a_store_that_takes_no_document_at_all_is_unavailable(store: CosmosDocuments, cosmos: Peer) -> None:
+    cosmos.fail(400, 1000)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await store.create(*HERE, {})
+
+
+@pytest.mark.parametrize("call", [CALLS[name] for name in ("read", "delete", "scan")])
+async def test_what_writes_no_document_has_none_to_refuse(
+    store: CosmosDocuments, cosmos: Peer, call: Callable[..., Any]
+) -> None:
+    etag = await an_etag(store)
+    cosmos.fail(400)
+    with pytest.raises(Unavailable):
+        await call(store, etag)
+
+
 async def test_pauses_grow_and_no_two_calls_pause_alike(store: CosmosDocuments, cosmos: Peer) -> None:
     cosmos.fail(503, 1000)
     for _ in range(2):
