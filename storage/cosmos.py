@@ -12,6 +12,7 @@ import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -83,6 +84,9 @@ _PARTITION_FULL = 1014
 """The sub-status of a 403 that means that the logical partition has reached 20 GB ("Troubleshoot Azure Cosmos DB
 forbidden exceptions"). Other reasons of a 403 concern every document: a firewall, a missing role, a failover."""
 
+_TOKEN_REFUSED = 5300
+"""The sub-status of a 403 that means, among others, an expired token."""
+
 SDK_ERRORS = (AzureError, OSError, TimeoutError)
 NO_ANSWER = (ServiceRequestError, ServiceResponseError, IncompleteReadError, OSError, TimeoutError)
 """Those of them that say that no answer came, or half of one. What was asked may have been done."""
@@ -118,49 +122,81 @@ class CosmosDocuments:
         self._sleep = sleep
         self._given_up = -math.inf
         self._taking: set[str] = set()
-        self._client: CosmosClient | None = None
-        self._credential: Any = None
-        self._containers: dict[str, ContainerProxy] = {}
+        self._connection: _Connection | None = None
+        self._opening = asyncio.Lock()
         self._turns = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed = False
 
-    def _connected(self) -> CosmosClient:
-        if self._closed:
-            raise Unavailable("the store is closed")
-        if self._client is None:
-            account = self._account
-            # An emulator has a certificate of its own making, and tells an address that only it can reach.
-            emulator = urlsplit(account.endpoint).hostname in ("localhost", "127.0.0.1", "::1")
-            self._credential = account.key or _identity()
-            try:
-                self._client = CosmosClient(
-                    account.endpoint,
-                    self._credential,
-                    connection_verify=not emulator,
-                    enable_endpoint_discovery=not emulator,
-                    retry_throttle_total=THROTTLED_RETRIES,
-                    retry_throttle_backoff_max=LONGEST_WAIT_SECONDS,
-                    retry_connect=0,  # connections that fail are tried again here, like all the rest
-                    retry_read=0,
-                    no_response_on_write=True,
-                    enable_compact_utf8_item_writes=True,
-                )
-            except (ValueError, TypeError) as error:  # a key that is none
-                raise Unavailable(f"the store {account.endpoint} can't be used: {error}") from error
-        return self._client
+    async def _connected(self) -> "_Connection":
+        """Return the connection, which the first call opens while others wait."""
+        if self._connection is None:
+            async with self._opening:
+                if self._closed:
+                    raise Unavailable("the store is closed")
+                if self._connection is None:
+                    self._connection = await self._open()
+        return self._connection
 
-    def _container(self, table: str) -> ContainerProxy:
-        client = self._connected()
-        if table not in self._containers:
-            name = self._tables[table].name
-            self._containers[table] = client.get_database_client(self._account.database).get_container_client(name)
-        return self._containers[table]
+    async def _open(self) -> "_Connection":
+        account = self._account
+        # An emulator has a certificate of its own making, and tells an address that only it can reach.
+        emulator = urlsplit(account.endpoint).hostname in ("localhost", "127.0.0.1", "::1")
+        credential = account.key or _identity()
+        try:
+            client = CosmosClient(
+                account.endpoint,
+                credential,
+                connection_verify=not emulator,
+                enable_endpoint_discovery=not emulator,
+                retry_throttle_total=THROTTLED_RETRIES,
+                retry_throttle_backoff_max=LONGEST_WAIT_SECONDS,
+                retry_connect=0,  # connections that fail are tried again here, like all the rest
+                retry_read=0,
+                no_response_on_write=True,
+                enable_compact_utf8_item_writes=True,
+            )
+            database = client.get_database_client(account.database)
+            containers = {key: database.get_container_client(table.name) for key, table in self._tables.items()}
+            connection = _Connection(client, credential, containers)
+            try:
+                await client.__aenter__()  # reads the account
+                # A session would only see what this process wrote, and the SDK (4.17) sends one container's token to
+                # another where writes are answered without a body: the service then does not answer at all (404, 1002).
+                client.client_connection.session = None
+            except BaseException:
+                await connection.close()
+                raise
+        except (ValueError, TypeError) as error:  # a key that is none
+            raise Unavailable(f"the store {account.endpoint} can't be used: {error}") from error
+        return connection
+
+    @asynccontextmanager
+    async def _using(self) -> AsyncIterator["_Connection"]:
+        """Use the connection: it is not closed meanwhile."""
+        connection = await self._connected()
+        connection.users += 1
+        try:
+            yield connection
+        finally:
+            connection.users -= 1
+            await self._leave(connection)
+
+    async def _renew(self, connection: "_Connection") -> None:
+        """Let the next call open another connection, unless that was done already."""
+        if connection is self._connection:
+            self._connection = None
+        await self._leave(connection)
+
+    async def _leave(self, connection: "_Connection") -> None:
+        """Close a connection that has been replaced and that nobody uses any more."""
+        if connection is not self._connection and not connection.users:
+            await connection.close()
 
     async def read(self, table: str, partition: str, document_id: str) -> Document | None:
         """See Documents."""
-        container = self._container(table)
+        call = partial(ContainerProxy.read_item, item=document_id, partition_key=partition)
         try:
-            item = await self._call(f"read {table}", partial(container.read_item, document_id, partition))
+            item = await self._call("read", table, call)
         except Gone:
             return None
         return _document(item)
@@ -168,31 +204,31 @@ class CosmosDocuments:
     async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
         """See Documents."""
         item = _item(partition, document_id, body)
-        await self._write("create", table, partial(self._container(table).create_item, item))
+        await self._write("create", table, partial(ContainerProxy.create_item, body=item))
 
     async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
         """See Documents."""
         item = _item(partition, document_id, body)
-        await self._write("upsert", table, partial(self._container(table).upsert_item, item))
+        await self._write("upsert", table, partial(ContainerProxy.upsert_item, body=item))
 
     async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
         """See Documents."""
         item = _item(partition, document_id, body)
-        container = self._container(table)
-        await self._write("replace", table, partial(container.replace_item, document_id, item, **_only_if(etag)))
+        call = partial(ContainerProxy.replace_item, item=document_id, body=item, **_only_if(etag))
+        await self._write("replace", table, call)
 
     async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
         """See Documents."""
-        container = self._container(table)
-        await self._call(f"delete {table}", partial(container.delete_item, document_id, partition, **_only_if(etag)))
+        call = partial(ContainerProxy.delete_item, item=document_id, partition_key=partition, **_only_if(etag))
+        await self._call("delete", table, call)
 
     async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
         """See Documents."""
         operation = f"scan {table}"
-        pages: AsyncIterator[AsyncIterator[dict[str, Any]]] | None = None
+        under_way: tuple[_Connection, AsyncIterator[AsyncIterator[dict[str, Any]]]] | None = None
 
-        def query() -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-            found = self._container(table).query_items(
+        def query(connection: _Connection) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+            found = connection.containers[table].query_items(
                 _RANGE,
                 parameters=[{"name": "@from", "value": from_id}, {"name": "@to", "value": to_id}],
                 partition_key=partition,
@@ -202,14 +238,17 @@ class CosmosDocuments:
             )
             return found.by_page()
 
-        async def next_page() -> list[dict[str, Any]] | None:
-            nonlocal pages
-            asked, pages = pages or query(), None  # where it fails, another query goes on after what was given
+        async def next_page(connection: _Connection) -> list[dict[str, Any]] | None:
+            nonlocal under_way
+            # Where it failed, or its connection was replaced, another query goes on after what was given.
+            goes_on = under_way is not None and under_way[0] is connection
+            pages = under_way[1] if under_way and goes_on else query(connection)
+            under_way = None
             try:
-                page = [item async for item in await anext(asked)]
+                page = [item async for item in await anext(pages)]
             except StopAsyncIteration:
                 return None
-            pages = asked
+            under_way = connection, pages
             return page
 
         while (page := await self._persistently(operation, next_page)) is not None:
@@ -224,42 +263,56 @@ class CosmosDocuments:
         A bad request (400) is taken for this document's own fault only where the table has taken others from here: else
         the container may be another than it should be, or the SDK may be at fault, and nothing could be stored at all.
         """
-        operation = f"{verb} {table}"
         try:
-            await self._call(operation, call)
+            await self._call(verb, table, call)
         except Unavailable as unavailable:
             if table in self._taking and _is_a_bad_request(unavailable.__cause__):
-                raise TooLarge(f"{operation}: the store can't take it: {unavailable}") from unavailable
+                raise TooLarge(f"{verb} {table}: the store can't take it: {unavailable}") from unavailable
             raise
         self._taking.add(table)
 
-    async def _call(self, operation: str, call: Callable[..., Awaitable[Any]]) -> Any:
-        """Do a point operation in its turn, and note its charge.
+    async def _call(self, verb: str, table: str, call: Callable[..., Awaitable[Any]]) -> Any:
+        """Do a point operation, a method of ContainerProxy, in its turn, and note its charge.
 
         It keeps its turn while it pauses: a store in trouble gets fewer calls.
         """
-        attempt = partial(call, read_timeout=ANSWER_SECONDS, response_hook=_Hook(operation))
+        operation = f"{verb} {table}"
+
+        async def attempt(connection: _Connection) -> Any:
+            container = connection.containers[table]
+            return await call(container, read_timeout=ANSWER_SECONDS, response_hook=_Hook(operation))
+
         async with self._turns:
             return await self._persistently(operation, attempt)
 
-    async def _persistently(self, operation: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+    async def _persistently(self, operation: str, attempt: Callable[["_Connection"], Awaitable[Result]]) -> Result:
         """Make an attempt, and others where it failed for a passing reason; translate what the SDK raises in the end.
+
+        Where access is denied, there is one other attempt, with a new connection: the SDK never renews a token that the
+        service takes for expired (azure-sdk-for-python 45886).
 
         When a call has been given up, those after it are too, at their first failure, until one is answered or as much
         time has passed: else hundreds of calls would take turns at waiting for a store that is down.
         """
         left = float(LONGEST_WAIT_SECONDS)
+        renewed = False
         for failures in itertools.count():
             began = time.monotonic()
+            connection: _Connection | None = None
             try:
-                async with asyncio.timeout(left):
-                    result = await attempt()
+                async with asyncio.timeout(left), self._using() as connection:
+                    result = await attempt(connection)
             except SDK_ERRORS as error:
                 if isinstance(error, CosmosHttpResponseError):
                     _charged(operation, error.headers or {})
                 now = time.monotonic()
                 pause = max(_pause(failures), _asked_to_wait(error) or 0)
                 left -= now - began + pause
+                if _is_denied(error) and not renewed:
+                    renewed = True
+                    if connection:
+                        await self._renew(connection)
+                    continue
                 if not _passes(error):
                     self._given_up = -math.inf
                     raise self._translated(error, operation) from error
@@ -299,25 +352,39 @@ class CosmosDocuments:
     async def create_tables(self) -> None:
         """Create the database and the containers that are missing: for emulators and tests. In Azure, Bicep does it."""
         try:
-            database = await self._connected().create_database_if_not_exists(self._account.database)
-            for table in self._tables.values():
-                await database.create_container_if_not_exists(
-                    table.name,
-                    PartitionKey(PARTITION_KEY),
-                    indexing_policy=cast("Any", INDEXING_POLICY),
-                    default_ttl=table.time_to_live,
-                )
+            async with self._using() as connection:
+                database = await connection.client.create_database_if_not_exists(self._account.database)
+                for table in self._tables.values():
+                    await database.create_container_if_not_exists(
+                        table.name,
+                        PartitionKey(PARTITION_KEY),
+                        indexing_policy=cast("Any", INDEXING_POLICY),
+                        default_ttl=table.time_to_live,
+                    )
         except SDK_ERRORS as error:
             raise self._translated(error, "create tables") from error
 
     async def close(self) -> None:
         """See Documents."""
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
-            if hasattr(self._credential, "close"):
-                await self._credential.close()
+        async with self._opening:
+            if self._connection:
+                await self._renew(self._connection)
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """A client that is set up, and how many calls use it."""
+
+    client: CosmosClient
+    credential: Any
+    containers: Mapping[str, ContainerProxy]
+    users: int = 0
+
+    async def close(self) -> None:
+        await self.client.close()
+        if hasattr(self.credential, "close"):
+            await self.credential.close()
 
 
 class _Hook:
@@ -343,6 +410,16 @@ def _passes(error: Exception) -> bool:
             return error.status_code in PASSING
         case _:
             return isinstance(error, NO_ANSWER)
+
+
+def _is_denied(error: Exception) -> bool:
+    """Tell whether the service, or whoever gives tokens, does not know (any more) who calls."""
+    match error:
+        case ClientAuthenticationError() | CosmosHttpResponseError(status_code=HTTPStatus.UNAUTHORIZED):
+            return True
+        case CosmosHttpResponseError(status_code=HTTPStatus.FORBIDDEN):
+            return bool(error.sub_status == _TOKEN_REFUSED)
+    return False
 
 
 def _asked_to_wait(error: Exception) -> float | None:

@@ -110,5 +110,5 @@ class Cosmos:
             return json.load(answer)
 
 
-WELL_BEHAVED_COSMOS = {"fault": {"count": 0}, "consistency": "Session"}
+WELL_BEHAVED_COSMOS = {"fault": {"count": 0}, "expired": [], "consistency": "Session"}
 """The settings of cosmos.js as it starts."""

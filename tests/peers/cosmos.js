@@ -9,6 +9,7 @@
 //     after      true: the call is done first
 //     skip       so many calls go well before
 //     match      a pattern of "METHOD /path", where other calls than those on documents are meant
+//   expired      the tokens of callers that are denied access: 403 with sub-status 5300
 //   consistency  the account's default level, by name; null: the account does not tell
 // GET /control answers {"calls": [{"method", "path", "headers"}]} since the last GET; headers are as they came.
 "use strict";
@@ -19,10 +20,10 @@ const server = plain === "http" ? createHttpServer({ keepAlive: true }) : create
 const [handle] = server.listeners("request");
 server.removeAllListeners("request");
 console.error = () => {}; // it logs each of the 500s that are put right below
-const state = { fault: { count: 0 }, consistency: "Session" };
+const state = { fault: { count: 0 }, expired: [], consistency: "Session" };
 const MOST_CALLS = 1000;
 let calls = [];
-let written = 0;
+const written = {}; // how often each container was written: its "log sequence number"
 
 const json = (value) => JSON.stringify(value);
 
@@ -42,9 +43,19 @@ server.on("request", (request, response) => {
     return;
   }
   calls = [...calls.slice(1 - MOST_CALLS), { method: request.method, path: request.url, headers: request.headers }];
+  if (state.expired.some((token) => decodeURIComponent(request.headers.authorization).endsWith(`sig=${token}`))) {
+    fail({ status: 403, headers: { "x-ms-substatus": "5300" } }, request, response);
+    return;
+  }
   const fault = faultOf(request);
   if (fault && !fault.after) {
     fail(fault, request, response);
+    return;
+  }
+  const ahead = Number(/#(\d+)$/.exec(request.headers["x-ms-session-token"])?.[1] ?? 0) > (written[containerOf(request)] ?? 0);
+  if (ahead) {
+    // a session that has seen more of this container than there is: as where a replica is behind, it is not served
+    fail({ status: 404, headers: { "x-ms-substatus": "1002" } }, request, response);
     return;
   }
   const end = response.end.bind(response);
@@ -80,6 +91,11 @@ function fail(fault, request, response, end = response.end.bind(response)) {
   }
 }
 
+/** The path of the container that a call on documents is for. */
+function containerOf(request) {
+  return request.url.slice(1).split("/").slice(0, 4).join("/");
+}
+
 /** What the service does otherwise than this server. */
 function answer(request, response, body) {
   const partition = request.headers["x-ms-documentdb-partitionkey"];
@@ -94,10 +110,17 @@ function answer(request, response, body) {
     response.statusCode = 404; // a point read of a missing item
     return json({ code: "NotFound", message: "Resource Not Found" });
   }
+  if (/\/pkranges/.test(request.url)) {
+    return body?.replace(/"id":(\d+)/g, '"id":"$1"');
+  }
   if (/\/docs/.test(request.url) && response.statusCode < 300) {
-    if (request.method !== "GET" && !request.headers["x-ms-documentdb-isquery"]) written += 1;
-    response.setHeader("x-ms-session-token", `0:-1#${written}`);
-    response.setHeader("x-ms-alt-content-path", request.url.slice(1).split("/").slice(0, 4).join("/"));
+    const writes = request.method !== "GET" && !request.headers["x-ms-documentdb-isquery"];
+    const container = containerOf(request);
+    written[container] = (written[container] ?? 0) + (writes ? 1 : 0);
+    response.setHeader("x-ms-session-token", `0:-1#${written[container]}`);
+    response.setHeader("x-ms-documentdb-partitionkeyrangeid", "0");
+    response.setHeader("x-ms-alt-content-path", container);
+    if (writes && request.headers.prefer === "return=minimal") return "";
   }
   if (request.headers["x-ms-documentdb-isquery"] && response.statusCode === 200 && partition) {
     const found = JSON.parse(body);

@@ -61,7 +61,7 @@ async def _database(endpoint: str, key: str) -> AsyncIterator[Open]:
     try:
         yield lambda _: CosmosDocuments(account, TABLES)
     finally:
-        await maker._connected().delete_database(account.database)
+        await (await maker._connected()).client.delete_database(account.database)
         await maker.close()
 
 

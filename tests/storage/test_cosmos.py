@@ -6,9 +6,10 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, nullcontext
-from typing import Any
+from typing import Any, Self
 
 import pytest
+from azure.core.credentials import AccessToken
 
 import storage.cosmos
 from domain.errors import Unavailable
@@ -33,7 +34,7 @@ class Peer(Cosmos):
         self.paused: list[float] = []
         """For how many seconds its stores would have waited."""
 
-    def store(self, database: str | None = None, key: str = EMULATOR_KEY) -> CosmosDocuments:
+    def store(self, database: str | None = None, key: str | None = EMULATOR_KEY) -> CosmosDocuments:
         async def sleep(seconds: float) -> None:
             self.paused.append(seconds)
 
@@ -90,7 +91,7 @@ CALLS: dict[str, Callable[[CosmosDocuments, str], Any]] = {
 EVERY_CALL = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 NO_ANSWER = ({"drop": "before"}, {"drop": "middle"}, {"hang": True})
 PASSING = (*({"status": status} for status in (408, 410, 449, 500, 502, 503, 504)), *NO_ANSWER)
-FINAL = (400, 401, 403, 413)
+FINAL = (400, 403, 413)
 
 
 @pytest.fixture
@@ -326,16 +327,155 @@ async def test_a_missing_database_is_said_so_and_is_no_missing_document(cosmos: 
     await store.close()
 
 
-async def test_a_key_that_is_none_is_unavailable_not_a_crash() -> None:
-    store = Peer(1).store(key="no base64!")
+@pytest.mark.parametrize("key", ["no base64!", "a"])
+async def test_a_key_that_is_none_is_unavailable_not_a_crash(key: str) -> None:
+    store = Peer(1).store(key=key)
     with pytest.raises(Unavailable):
         await store.read(*HERE)
     await store.close()
 
 
+async def test_calls_that_come_together_wait_for_one_set_up(cosmos: Peer) -> None:
+    asked = []
+    for calls in (1, 50):
+        cosmos.calls("")
+        store = cosmos.store("nothing")
+        results = await asyncio.gather(*(store.read(*HERE) for _ in range(calls)), return_exceptions=True)
+        assert {type(result) for result in results} == {Unavailable}
+        await store.close()
+        asked.append(len([call for call in cosmos.calls("GET /") if call["path"] == "/"]))
+    assert all(1 <= each <= 2 for each in asked)  # the SDK asks for the account, and in the background once more
+
+
+@pytest.mark.parametrize("status", [503, 401])
+async def test_a_set_up_that_fails_once_is_made_again(store: CosmosDocuments, cosmos: Peer, status: int) -> None:
+    await store.upsert(*HERE, {})
+    other = cosmos.store(store._account.database)
+    cosmos.fail(status, 5, match="GET /$")  # the SDK itself asks four times
+    assert await other.read(*HERE)
+    await other.close()
+
+
+@pytest.mark.parametrize("consistency", ["Session", "Strong"])
+async def test_no_session_token_is_sent_and_no_level_below_the_accounts(
+    store: CosmosDocuments, cosmos: Peer, consistency: str
+) -> None:
+    cosmos.set(consistency=consistency)
+    store = cosmos.store(store._account.database)
+    for table in TABLES:  # whose tokens the SDK would mix up
+        await store.upsert(table, "p", "i", {})
+        await store.read(table, "p", "i")
+        assert [document.id async for document in store.scan(table, "p")] == ["i"]
+    await store.close()
+    headers = [call["headers"] for call in cosmos.calls()]
+    assert all("x-ms-session-token" not in each for each in headers)
+    assert {each.get("x-ms-consistency-level") for each in headers} <= {None, consistency}
+
+
+class Token:
+    """A credential whose token never changes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.closed = False
+
+    async def get_token(self, *_: str, **__: Any) -> AccessToken:
+        return AccessToken(self.name, int(time.time()) + 3600)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+@pytest.fixture
+def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Token]:
+    """The credentials that stores without a key make, in turn: token-0, token-1 ..."""
+    made: list[Token] = []
+
+    def identity() -> Token:
+        made.append(Token(f"token-{len(made)}"))
+        return made[-1]
+
+    monkeypatch.setattr(storage.cosmos, "_identity", identity)
+    return made
+
+
+@pytest.fixture
+async def identified(store: CosmosDocuments, cosmos: Peer, tokens: list[Token]) -> AsyncIterator[CosmosDocuments]:
+    """A store that is reached by identity, with a document HERE and a connection that works."""
+    await store.upsert(*HERE, {"n": 0})
+    opened = cosmos.store(store._account.database, key=None)
+    assert await opened.read(*HERE)
+    assert len(tokens) == 1
+    yield opened
+    await opened.close()
+    assert all(token.closed for token in tokens)
+
+
+async def test_an_expired_token_is_not_for_ever(identified: CosmosDocuments, cosmos: Peer, tokens: list[Token]) -> None:
+    cosmos.set(expired=["token-0"])
+    results = await asyncio.gather(*(identified.read(*HERE) for _ in range(50)))
+    assert all(results)
+    assert [(token.name, token.closed) for token in tokens] == [("token-0", True), ("token-1", False)]
+    assert cosmos.paused == []
+
+
+async def test_a_token_that_is_refused_for_a_while_is_unavailable_for_as_long(
+    identified: CosmosDocuments, cosmos: Peer, tokens: list[Token]
+) -> None:
+    cosmos.set(expired=["token-0", "token-1", "token-2"])
+    with pytest.raises(Unavailable, match="HTTP 403"):
+        await identified.read(*HERE)
+    assert len(tokens) == 2
+    assert await identified.read(*HERE)
+    assert cosmos.paused == []
+
+
+@pytest.mark.parametrize(("status", "sub_status"), [(401, "0"), (403, "5300")])
+@EVERY_CALL
+async def test_access_that_is_denied_once_is_asked_for_anew(
+    identified: CosmosDocuments,
+    cosmos: Peer,
+    tokens: list[Token],
+    call: Callable[..., Any],
+    status: int,
+    sub_status: str,
+) -> None:
+    document = await identified.read(*HERE)
+    assert document
+    cosmos.fail(status, headers={"x-ms-substatus": sub_status})
+    await call(identified, document.etag)
+    assert len(tokens) == 2
+
+
+async def test_a_token_that_expires_while_calls_and_scans_are_under_way_disturbs_none_of_them(
+    identified: CosmosDocuments, cosmos: Peer, tokens: list[Token]
+) -> None:
+    ids = [f"{n:04}" for n in range(SCAN_PAGE + 50)]
+    await asyncio.gather(*(identified.upsert(SAMPLES, "many", each, {}) for each in ids))
+    scan = identified.scan(SAMPLES, "many")
+    found = [(await anext(scan)).id]
+
+    async def read(number: int) -> None:
+        for turn in range(20):
+            if (number, turn) == (0, 5):
+                cosmos.set(expired=["token-0"])
+            assert await identified.read(*HERE)
+
+    await asyncio.gather(*(read(number) for number in range(20)))
+    assert len(tokens) == 2
+    found += [document.id async for document in scan]
+    assert found == ids
+
+
 async def test_containers_have_their_partition_key_time_to_live_and_indexing_policy(store: CosmosDocuments) -> None:
     for table in TABLES.values():
-        found = await store._container(table.name).read()
+        found = await (await store._connected()).containers[table.name].read()
         assert found["partitionKey"]["paths"] == ["/pk"]
         assert found.get("defaultTtl") == table.time_to_live
         assert {name: found["indexingPolicy"][name] for name in INDEXING_POLICY} == INDEXING_POLICY
