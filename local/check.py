@@ -54,6 +54,18 @@ async def check_store(documents: Documents, tables: list[str], where: str, hint:
     return f"{where}: {len(tables)} tables written, read and cleaned, {each:.0f} ms each"
 
 
+async def check_consistency(documents: Documents, where: str) -> str:
+    """Return what a Cosmos DB account promises to readers. Raises Failed where that does not suffice."""
+    from storage.cosmos import CosmosDocuments  # noqa: PLC0415
+
+    if not isinstance(documents, CosmosDocuments):
+        raise TypeError(documents)
+    said, suffices = await documents.consistency()
+    if not suffices:
+        raise Failed(f"{where}: {said}", "Default consistency of the account in the Azure portal, and infra/")
+    return said
+
+
 def check_queue() -> str:
     """Look at the queue without taking anything; return what was found. Raises Failed."""
     connection, namespace = os.environ.get(CONNECTION), os.environ.get(NAMESPACE)
@@ -102,10 +114,12 @@ async def check(settings: Settings) -> bool:
             services = build(settings)
         except Unavailable as error:
             raise Failed(f"{where}: {error}", hint) from error
+        documents = services.tables.documents
         try:
-            return await check_store(services.tables.documents, tables, where, hint)
+            found = await check_store(documents, tables, where, hint)
+            return found if settings.sqlite_path else f"{found}; {await check_consistency(documents, where)}"
         finally:
-            await services.tables.documents.close()
+            await documents.close()
 
     async def queue() -> str:
         return await asyncio.to_thread(check_queue)

@@ -3,11 +3,13 @@
 The fields of a body stand beside ``id`` and ``pk`` in the item, so that it reads as a plain record in any tool.
 A call that failed for a passing reason (PASSING, or no answer came) is made again, in bounded time, as the port allows;
 only throttled calls (429) are left to the SDK, which waits as long as the service says. What is still refused then is
-Unavailable. Knows nothing of what the documents mean.
+Unavailable. Reads are made at the account's own consistency; where that is too weak for averaging, it is said. Knows
+nothing of what the documents mean.
 """
 
 import asyncio
 import itertools
+import logging
 import math
 import random
 import time
@@ -87,6 +89,11 @@ forbidden exceptions"). Other reasons of a 403 concern every document: a firewal
 _TOKEN_REFUSED = 5300
 """The sub-status of a 403 that means, among others, an expired token."""
 
+WEAK = ("Session", "ConsistentPrefix", "Eventual")
+"""The levels at which a reader may not see (yet) what another process wrote."""
+
+log = logging.getLogger(__name__)
+
 SDK_ERRORS = (AzureError, OSError, TimeoutError)
 NO_ANSWER = (ServiceRequestError, ServiceResponseError, IncompleteReadError, OSError, TimeoutError)
 """Those of them that say that no answer came, or half of one. What was asked may have been done."""
@@ -122,6 +129,9 @@ class CosmosDocuments:
         self._sleep = sleep
         self._given_up = -math.inf
         self._taking: set[str] = set()
+        # An emulator has a certificate of its own making, tells an address that only it can reach, and is one replica.
+        self._emulator = urlsplit(account.endpoint).hostname in ("localhost", "127.0.0.1", "::1")
+        self._consistency: str | None = None
         self._connection: _Connection | None = None
         self._opening = asyncio.Lock()
         self._turns = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -139,15 +149,13 @@ class CosmosDocuments:
 
     async def _open(self) -> "_Connection":
         account = self._account
-        # An emulator has a certificate of its own making, and tells an address that only it can reach.
-        emulator = urlsplit(account.endpoint).hostname in ("localhost", "127.0.0.1", "::1")
         credential = account.key or _identity()
         try:
             client = CosmosClient(
                 account.endpoint,
                 credential,
-                connection_verify=not emulator,
-                enable_endpoint_discovery=not emulator,
+                connection_verify=not self._emulator,
+                enable_endpoint_discovery=not self._emulator,
                 retry_throttle_total=THROTTLED_RETRIES,
                 retry_throttle_backoff_max=LONGEST_WAIT_SECONDS,
                 retry_connect=0,  # connections that fail are tried again here, like all the rest
@@ -163,12 +171,42 @@ class CosmosDocuments:
                 # A session would only see what this process wrote, and the SDK (4.17) sends one container's token to
                 # another where writes are answered without a body: the service then does not answer at all (404, 1002).
                 client.client_connection.session = None
+                await self._learn_consistency(client)
             except BaseException:
                 await connection.close()
                 raise
         except (ValueError, TypeError) as error:  # a key that is none
             raise Unavailable(f"the store {account.endpoint} can't be used: {error}") from error
         return connection
+
+    async def _learn_consistency(self, client: CosmosClient) -> None:
+        policy = (await client.client_connection.GetDatabaseAccount()).ConsistencyPolicy or {}
+        level = policy.get("defaultConsistencyLevel")
+        if level != self._consistency:
+            self._consistency = level
+            said, suffices = self._words_of_consistency()
+            if not suffices:
+                log.warning("the store %s: %s", self._account.endpoint, said)
+
+    def _words_of_consistency(self) -> tuple[str, bool]:
+        level = self._consistency
+        if level is None:
+            return "the account does not tell its default consistency", True
+        if self._emulator:
+            return f"consistency {level}, and an emulator has one replica", True
+        if level not in WEAK:
+            return f"consistency {level}: readers see what was written", True
+        danger = "averages can miss samples that another process wrote"
+        return f"consistency {level}: {danger}; set the account's default consistency to Strong", False
+
+    async def consistency(self) -> tuple[str, bool]:
+        """Return what the account promises to readers, in words, and whether it suffices. Raises Unavailable."""
+
+        async def connected(_: _Connection) -> None:
+            """Its set-up learns it."""
+
+        await self._persistently("read the account", connected)
+        return self._words_of_consistency()
 
     @asynccontextmanager
     async def _using(self) -> AsyncIterator["_Connection"]:

@@ -13,7 +13,7 @@ from storage.cosmos import Account, CosmosDocuments
 from storage.schema import schema
 from tests.app.conftest import ROOT
 from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
-from tests.peers import WELL_BEHAVED_COSMOS, Broker, Cosmos, needs_node
+from tests.peers import NO_EMULATOR, WELL_BEHAVED_COSMOS, Broker, Cosmos, needs_node, peer
 from tests.storage.adapters import EMULATOR_KEY
 
 OWN = ("SQLITE_PATH", "COSMOS_", "ServiceBus", "QUEUE_NAME", "ALLOWED_LATENESS")
@@ -100,14 +100,29 @@ class TestPeers:
         code, said = check(**settings)
         assert code == 0, said
         assert f"ok      store {account.endpoint}: 7 tables" in said
+        assert "consistency Session, and an emulator has one replica" in said
+
+    @pytest.mark.parametrize(("level", "enough"), [("Strong", True), ("Session", False)])
+    async def test_an_account_whose_readers_may_miss_what_was_written(self, level: str, enough: bool) -> None:
+        with peer("cosmos.js", "0", "http") as (port,):
+            cosmos = Cosmos(port, "http", NO_EMULATOR)
+            cosmos.set(consistency=level)
+            maker = CosmosDocuments(Account(cosmos.endpoint, "check", EMULATOR_KEY), schema(30, 400))
+            await maker.create_tables()
+            await maker.close()
+            settings = {"COSMOS_ENDPOINT": cosmos.endpoint, "COSMOS_DATABASE": "check", "COSMOS_KEY": EMULATOR_KEY}
+            code, said = check(**settings)
+        assert (code == 0) is enough, said
+        assert f"consistency {level}: " in said
+        assert ("set the account's default consistency to Strong" in said) is not enough
 
     @pytest.mark.parametrize("method", ["POST", "DELETE"])
     async def test_a_lost_answer_is_no_failure(self, account: Account, cosmos_port: int, method: str) -> None:
-        peer = Cosmos(cosmos_port)
-        peer.fail(drop="before", after=True, match=f"{method} .*/docs")
+        cosmos = Cosmos(cosmos_port)
+        cosmos.fail(drop="before", after=True, match=f"{method} .*/docs")
         settings = {"COSMOS_ENDPOINT": account.endpoint, "COSMOS_DATABASE": "check", "COSMOS_KEY": EMULATOR_KEY}
         code, said = check(**settings)
-        peer.set(**WELL_BEHAVED_COSMOS)
+        cosmos.set(**WELL_BEHAVED_COSMOS)
         assert code == 0, said
 
     async def test_a_database_that_is_not_there(self, account: Account) -> None:

@@ -110,5 +110,8 @@ class Cosmos:
             return json.load(answer)
 
 
+NO_EMULATOR = "0.0.0.0"  # noqa: S104  (to be called, not to be listened on)
+"""This machine, by an address that no emulator has: what answers there is taken for an account in Azure."""
+
 WELL_BEHAVED_COSMOS = {"fault": {"count": 0}, "expired": [], "consistency": "Session"}
 """The settings of cosmos.js as it starts."""

@@ -19,7 +19,7 @@ from storage.documents import AlreadyExists, Changed, Gone, TooLarge
 from storage.schema import INDEXING_POLICY, SAMPLES
 from tests.app.conftest import a_free_port
 from tests.conftest import SDK_LEAVES_SOCKETS
-from tests.peers import WELL_BEHAVED_COSMOS, Cosmos, needs_node, peer
+from tests.peers import NO_EMULATOR, WELL_BEHAVED_COSMOS, Cosmos, needs_node, peer
 from tests.storage.adapters import EMULATOR_KEY, TABLES
 
 pytestmark = needs_node
@@ -344,7 +344,7 @@ async def test_calls_that_come_together_wait_for_one_set_up(cosmos: Peer) -> Non
         assert {type(result) for result in results} == {Unavailable}
         await store.close()
         asked.append(len([call for call in cosmos.calls("GET /") if call["path"] == "/"]))
-    assert all(1 <= each <= 2 for each in asked)  # the SDK asks for the account, and in the background once more
+    assert all(2 <= each <= 3 for each in asked)  # the SDK asks for the account as well, and once in the background
 
 
 @pytest.mark.parametrize("status", [503, 401])
@@ -370,6 +370,41 @@ async def test_no_session_token_is_sent_and_no_level_below_the_accounts(
     headers = [call["headers"] for call in cosmos.calls()]
     assert all("x-ms-session-token" not in each for each in headers)
     assert {each.get("x-ms-consistency-level") for each in headers} <= {None, consistency}
+
+
+@pytest.fixture
+def account() -> Iterator[Peer]:
+    """A peer that is taken for an account in Azure: without TLS, and called as no emulator is."""
+    with peer("cosmos.js", "0", "http") as (port,):
+        yield Peer(port, "http", NO_EMULATOR)
+
+
+@pytest.mark.parametrize("level", ["Strong", "BoundedStaleness", "Session", "ConsistentPrefix", "Eventual", None])
+async def test_an_account_that_is_too_weak_for_averaging_is_told_of_once(
+    account: Peer, caplog: pytest.LogCaptureFixture, level: str | None
+) -> None:
+    weak = level in ("Session", "ConsistentPrefix", "Eventual")
+    account.set(consistency=level)
+    store = account.store()
+    await store.create_tables()
+    await store.upsert(*HERE, {})
+    account.fail(401)  # a new connection
+    assert await store.read(*HERE)
+    said = [record.getMessage() for record in caplog.records if record.name == "storage.cosmos"]
+    assert len(said) == int(weak)
+    if weak:
+        assert f"consistency {level}: averages can miss samples" in said[0]
+        assert "set the account's default consistency to Strong" in said[0]
+    words, suffices = await store.consistency()
+    assert suffices is not weak
+    assert (level or "does not tell") in words
+    assert {call["headers"].get("x-ms-consistency-level") for call in account.calls()} <= {None, level}
+    await store.close()
+
+
+async def test_an_emulators_consistency_suffices(store: CosmosDocuments, caplog: pytest.LogCaptureFixture) -> None:
+    assert await store.consistency() == ("consistency Session, and an emulator has one replica", True)
+    assert not [record for record in caplog.records if record.name == "storage.cosmos"]
 
 
 class Token:
