@@ -157,7 +157,8 @@ class CosmosDocuments:
                 connection_verify=not self._emulator,
                 enable_endpoint_discovery=not self._emulator,
                 retry_throttle_total=THROTTLED_RETRIES,
-                retry_throttle_backoff_max=LONGEST_WAIT_SECONDS,
+                retry_throttle_backoff_max=LONGEST_WAIT_SECONDS
+                - LONGEST_PAUSE_SECONDS,  # so that what it says is heard
                 retry_connect=0,  # connections that fail are tried again here, like all the rest
                 retry_read=0,
                 no_response_on_write=True,
@@ -385,6 +386,8 @@ class CosmosDocuments:
             wait = max(1.0, _asked_to_wait(error) or wait)
         elif isinstance(error, ClientAuthenticationError):
             reason = f"{operation}: no access: {error.message}"
+        elif isinstance(error, TimeoutError):
+            reason = f"{operation}: not done in {LONGEST_WAIT_SECONDS} s"
         return Unavailable(f"the store {self._account.endpoint} is not available: {reason}", wait)
 
     async def create_tables(self) -> None:
