@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Any, Literal, get_args, get_type_hints
@@ -18,6 +19,8 @@ import azure.functions as func
 from pydantic import TypeAdapter
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_etags
+
+from domain.names import NAMES_KEPT
 
 Format = Literal["json", "csv", "ndjson"]
 MEDIA_TYPES: Mapping[Format, str] = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
@@ -29,8 +32,12 @@ COMPRESSION = 1
 """The level of gzip: the higher ones take up to three times as long, for an eighth less."""
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}
-_FORMULA = re.compile(r"[=+@-].*[^A-Za-z0-9+/=]")
-"""What a spreadsheet would run, unlike a masked name that happens to begin with a plus sign."""
+_MASKED = re.compile(r"[A-Za-z0-9+/=]*")
+"""The letters of base64, of which masked names are made. With these alone a formula calls and runs nothing."""
+
+_FORMULA = re.compile(r"((?:^|[;,|\t\r\n])[\s\"]*)(?=[=+@\-\uff1d\uff0b\uff20\uff0d])")
+"""What stands before a formula: the beginning of a cell, or of what a spreadsheet takes for one that splits elsewhere
+(at semicolons, in many locales) or minds no quotes. The last four are the full-width forms, which some read alike."""
 
 
 def chosen_format(asked: Format | None, accept: str) -> Format:
@@ -97,6 +104,10 @@ def _csv(rows: Sequence[Any], kind: type[Any]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return value
+    return _disarmed(value) if isinstance(value, str) else value
+
+
+@lru_cache(NAMES_KEPT)
+def _disarmed(text: str) -> str:
+    """Return a text with an apostrophe before everything in it that a spreadsheet could take for a formula."""
+    return text if _MASKED.fullmatch(text) else _FORMULA.sub(r"\1'", text)

@@ -6,7 +6,12 @@ import json
 
 from blueprints.parameters import SamplesParameters
 from domain.errors import BadParameters
+from domain.minutes import WINDOW
+from domain.names import name_problem
 from pipeline.queries import Position
+
+NO_SECOND = 10_000_000_000
+"""What a second is below: ten digits, as in the store's ids."""
 
 
 def token_of(position: Position, question: SamplesParameters) -> str:
@@ -25,11 +30,20 @@ def position_of(question: SamplesParameters) -> Position | None:
     try:
         padded = question.page + "=" * (-len(question.page) % 4)
         fingerprint, window, vm = json.loads(base64.b64decode(padded, b"-_", validate=True))
-        if fingerprint == _fingerprint(question) and type(window) is int and type(vm) is str:
+        if fingerprint == _fingerprint(question) and _is_window(window) and _is_vm(vm):
             return Position(window, vm)
     except (ValueError, TypeError, RecursionError):
         pass
     raise BadParameters({"page": "is not the nextPage of an answer to the same question"})
+
+
+def _is_window(value: object) -> bool:
+    return type(value) is int and value in range(0, NO_SECOND, WINDOW)
+
+
+def _is_vm(value: object) -> bool:
+    """Whether it is a VM's name, or empty: the first one. Anybody can make a token up, so nothing less is believed."""
+    return type(value) is str and (not value or name_problem(value) is None)
 
 
 def _fingerprint(question: SamplesParameters) -> str:

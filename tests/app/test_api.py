@@ -426,7 +426,7 @@ def test_a_table_that_a_spreadsheet_opens_runs_nothing(api: Local) -> None:
     api.settled()
     rows = list(csv.DictReader(io.StringIO(api.get("/v1/vms?tenant=formulas&format=csv")[1].decode())))
     assert {row["vm"] for row in rows} == {
-        "'=HYPERLINK(1,2)", "+ozhgAAg5f/w==1", "'@SUM(1+1)*cmd|' /C calc'!A0", "-1+2", "plain",
+        "'=HYPERLINK(1,2)", "+ozhgAAg5f/w==1", "'@SUM(1+1)*cmd|' /C calc'!A0", "'-1+2", "plain",
     }  # fmt: skip
     samples = list(
         csv.DictReader(io.StringIO(api.get(f"/v1/samples?tenant=formulas&start={WINDOW_START}&format=csv")[1].decode()))

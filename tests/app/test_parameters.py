@@ -12,6 +12,7 @@ from blueprints.endpoints import ENDPOINTS, Endpoint
 from blueprints.paging import position_of, token_of
 from blueprints.parameters import MOST_MINUTES, MOST_ROWS, ChartParameters, SamplesParameters, read
 from domain.errors import BadParameters
+from domain.minutes import WINDOW
 from pipeline.queries import Position
 from tests.app.conftest import Local
 from tests.builders import KEY, TENANT, VM
@@ -51,7 +52,11 @@ def test_parameters_are_read_or_refused_by_name(endpoint: Endpoint, pairs: list[
             assert minutes <= min(MOST_MINUTES, MOST_ROWS // len(asked.question.keys))
 
 
-@given(st.integers(0, 10**10), st.text(max_size=60), st.sampled_from([None, VM]))
+@given(
+    st.integers(0, 10**10 // WINDOW - 1).map(lambda number: number * WINDOW),
+    st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=20),
+    st.sampled_from([None, VM]),
+)
 def test_a_page_token_says_where_and_belongs_to_its_question(window: int, vm: str, asked_vm: str | None) -> None:
     asked = {"tenant": TENANT, "start": str(NOW), **({"vm": asked_vm} if asked_vm else {})}
     url = f"http://host/?{urlencode(asked)}"
