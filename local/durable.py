@@ -155,12 +155,19 @@ class TaskHub:
         self._run(instance)
         return True
 
-    async def terminate(self, instance: str, reason: str) -> None:
-        """Stop an orchestration for good, if it runs."""
+    async def terminate(self, instance: str, reason: str) -> bool:
+        """Stop an orchestration, and those that it started, for good; tell whether it ran.
+
+        One that was started by another ends with that one only.
+        """
         if running := self._running.get(instance):
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-            self._end(instance, "Terminated", json.dumps(reason))
+        row = self._instance(instance)
+        if row is None or row["status"] not in ACTIVE or row["parent"] is not None:
+            return False
+        self._end(instance, "Terminated", json.dumps(reason))  # also where nothing drives it, since that failed
+        return True
 
     def remove(self, instance: str) -> bool:
         """Forget an orchestration that has ended; tell whether there was one."""

@@ -73,7 +73,7 @@ class Host:
     async def running(self, port: int) -> AsyncIterator[None]:
         """Serve, fire and feed while the context is entered. Raises OSError where the port is taken."""
         server = web.Application(client_max_size=MOST_REQUEST_BYTES)
-        server.router.add_route("*", "/{path:.*}", self._serve)
+        server.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(server, access_log=None, shutdown_timeout=2)
         await runner.setup()
         tasks: list[asyncio.Task[None]] = []
@@ -90,6 +90,12 @@ class Host:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.hub.close()
             await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        try:
+            return await self._serve(request)
+        except web.RequestPayloadError:
+            return _refusal(HTTPStatus.BAD_REQUEST, "the body is not encoded as its headers say")
 
     async def _serve(self, request: web.Request) -> web.Response:
         if self.platform.principals is not None and request.path in (SIGN_IN, SIGN_OUT):

@@ -10,9 +10,10 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 KEY_HEADER = "x-functions-key"
@@ -54,7 +55,7 @@ class Platform:
             return True
         given = headers.get(KEY_HEADER) or dict(parse_qsl(query)).get(KEY_PARAMETER, "")
         right = self.keys.get("", frozenset()) | self.keys.get(function, frozenset())
-        return any(hmac.compare_digest(given.encode(), key.encode()) for key in right)
+        return any(hmac.compare_digest(given.encode(errors="surrogateescape"), key.encode()) for key in right)
 
     def passed_on(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return a request's headers as the app gets them. Names are in lower case.
@@ -65,7 +66,9 @@ class Platform:
             return dict(headers)
         kept = {name: value for name, value in headers.items() if not name.startswith(PLATFORM_HEADERS)}
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION)
+        cookie = None
+        with suppress(CookieError):  # malformed, so as good as none
+            cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION)
         for name in (token if scheme.lower() == "bearer" else "", unquote(cookie.value) if cookie else ""):
             if name in self.principals:
                 kept[PLATFORM_HEADERS] = principal(self.principals[name])
@@ -79,7 +82,8 @@ class Platform:
         """
         asked = dict(parse_qsl(query))
         back = asked.get("post_login_redirect_uri", "/")
-        back = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
+        here = back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable()
+        back = back if here else "/"
         known = self.principals or {}
         if "as" not in asked:
             links = "".join(

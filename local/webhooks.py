@@ -59,7 +59,10 @@ async def answer(request: web.Request, hub: TaskHub) -> web.Response | None:
 
 
 async def _start(request: web.Request, hub: TaskHub, name: str, instance: str) -> web.Response:
-    asked = await request.json() if request.can_read_body else None
+    try:
+        asked = json.loads(await request.read() or b"null")
+    except (ValueError, RecursionError):
+        return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": "the input is no JSON"})
     try:
         # The package sends its input as JSON inside of a JSON string.
         started = hub.start(name, instance, asked if isinstance(asked, str) else json.dumps(asked))
@@ -73,15 +76,15 @@ async def _start(request: web.Request, hub: TaskHub, name: str, instance: str) -
 async def _one(request: web.Request, hub: TaskHub, instance: str, action: list[str]) -> web.Response:
     status = hub.status(instance)
     if status is None:
-        return _answer(HTTPStatus.NOT_FOUND, {"message": f"there is no instance {instance}"})
+        return web.Response(status=HTTPStatus.NOT_FOUND)  # and no body, from which the package knows it
     match request.method, action:
         case "GET", []:
             active = status["runtimeStatus"] in ACTIVE
             headers = {"Location": str(request.url), **AGAIN} if active else {}
             return _answer(HTTPStatus.ACCEPTED if active else HTTPStatus.OK, status, headers)
         case "POST", ["terminate"]:
-            await hub.terminate(instance, request.query.get("reason", ""))
-            return _answer(HTTPStatus.ACCEPTED, None)
+            ran = await hub.terminate(instance, request.query.get("reason", ""))
+            return _answer(HTTPStatus.ACCEPTED if ran else HTTPStatus.GONE, None)
         case "DELETE", []:
             if hub.remove(instance):
                 return _answer(HTTPStatus.OK, {"instancesDeleted": 1})

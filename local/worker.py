@@ -174,11 +174,13 @@ class Worker:
 
     async def queue_batch(self, function: Function, messages: Sequence[tuple[str, bytes, int]]) -> None:
         """Invoke a queue function with a batch of messages: ids, bodies, delivery counts. Raises FunctionFailed."""
-        ids, bodies, deliveries = zip(*messages, strict=True)
+        names, bodies, deliveries = zip(*messages, strict=True)
+        # Protobuf's strings hold no half of a surrogate pair, which is how a file's name says a byte that is no UTF-8.
+        ids = [name.encode(errors="replace").decode() for name in names]
         metadata = {
             "UserPropertiesArray": _OneOf(json=json.dumps([{}] * len(ids))),
             "ApplicationPropertiesArray": _OneOf(json=json.dumps([{}] * len(ids))),
-            "MessageIdArray": _OneOf(collection_string=_Fields(string=list(ids))),
+            "MessageIdArray": _OneOf(collection_string=_Fields(string=ids)),
             "DeliveryCountArray": _OneOf(collection_sint64=_Fields(sint64=list(deliveries))),
         }
         await self._invoke(function, _OneOf(collection_bytes=_Fields(bytes=list(bodies))), metadata)

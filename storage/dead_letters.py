@@ -79,7 +79,15 @@ class FolderDeadLetters:
     async def peek(self, most: int) -> Sequence[DeadLetter]:
         """See DeadLetters."""
         return [
-            DeadLetter(path.name, int(came), None, "MaxDeliveryCountExceeded", None, path.read_bytes())
+            # A byte of the name that is no UTF-8 can't be told.
+            DeadLetter(
+                path.name.encode(errors="replace").decode(),
+                int(came),
+                None,
+                "MaxDeliveryCountExceeded",
+                None,
+                path.read_bytes(),
+            )
             for came, path in self._files()[:most]
         ]
 
