@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from blueprints.settings import Settings
 from domain.access import OPERATOR, Caller, caller_of
-from domain.errors import NotSignedIn
+from domain.errors import NotAllowed, NotSignedIn
+from domain.names import name_problem
 
 PRINCIPAL = "x-ms-client-principal"
 ROLES = "roles"
@@ -29,6 +30,9 @@ NAMES = (
     "http://schemas.microsoft.com/identity/claims/objectidentifier",
 )
 """The types of claims that name somebody, the best first; of a machine that is its application's id."""
+
+LONGEST_NAME = 256
+"""Characters. People choose their own display names, and these stand in records and logs."""
 
 
 class Claim(BaseModel):
@@ -63,10 +67,13 @@ def caller_behind(headers: Mapping[str, str], settings: Settings) -> Caller:
         settings.tenant_ids,
         settings.role_directory,
     )
+    if caller.tenant is not None and name_problem(caller.tenant):
+        raise NotAllowed("you are signed in, but what names your tenant is no name; the operator can change that")
     return replace(caller, name=_name(principal))
 
 
 def _name(principal: Principal) -> str:
-    """How a principal is called: the first of the claims that name one."""
+    """How a principal is called: the first of the claims that name one, as far as it can be printed."""
     claims = {claim.typ: claim.val for claim in reversed(principal.claims)}
-    return next((claims[kind] for kind in NAMES if kind in claims), "somebody without a name")
+    name = next((claims[kind] for kind in NAMES if claims.get(kind)), "somebody without a name")[:LONGEST_NAME]
+    return "".join(each if each.isprintable() else "\ufffd" for each in name)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from blueprints.formats import Format
-from domain.errors import BadParameters
+from domain.errors import BadParameters, Invalid
 from domain.names import MAX_NAME, key_problem, name_problem, split_key
 from domain.queries import AGGREGATIONS, Aggregation
 from domain.samples import MILLISECONDS
@@ -399,7 +399,10 @@ Parameters = TypeVar("Parameters", bound=NoParameters)
 
 
 def read(model: type[Parameters], url: str, now: int) -> Parameters:
-    """Read the parameters from a request's URL. Raises BadParameters, naming every one that is bad."""
+    """Read the parameters from a request's URL. Raises BadParameters, naming every one that is bad.
+
+    Raises Invalid where the URL is none, so nothing that comes after needs to ask that again.
+    """
     given = _given(url)
     problems: dict[str, str] = {}
     for name, values in list(given.items()):
@@ -423,9 +426,14 @@ def read(model: type[Parameters], url: str, now: int) -> Parameters:
 
 
 def _given(url: str) -> dict[str, list[str]]:
-    """Return the values of all parameters in a URL, but those for the Functions host."""
+    """Return the values of all parameters in a URL, but those for the Functions host. Raises Invalid."""
     given: dict[str, list[str]] = {}
-    for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
+    try:
+        url.encode()  # half a surrogate pair stands for a byte that was no UTF-8
+        query = urlsplit(url).query
+    except ValueError as error:
+        raise Invalid("the request's URL, of which the header Host is a part, is malformed") from error
+    for name, value in parse_qsl(query, keep_blank_values=True):
         if name.lower() not in KEY_PARAMETERS:
             given.setdefault(name, []).append(value)
     return given

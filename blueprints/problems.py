@@ -8,6 +8,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from blueprints.formats import adapter
+from blueprints.telemetry import line
 from domain.errors import Invalid, Misconfigured, NeverSeen, NotAllowed, NotSignedIn, Unavailable
 from storage.documents import Damaged
 
@@ -84,7 +85,7 @@ def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpR
         headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
         return problem(request_id, status, str(error), headers, parameters)
     if isinstance(error, Unavailable) and not isinstance(error, Misconfigured):
-        log.warning("%s request=%s", error, request_id)
+        log.warning("%s", line("not available", why=error, request=request_id))
         headers = {"Retry-After": str(round(error.retry_after))}
         return problem(
             request_id,
@@ -94,7 +95,7 @@ def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpR
         )
     detail = "an unexpected error; the log has it by its request id"
     if isinstance(error, Misconfigured):
-        log.error("%s request=%s", error, request_id)
+        log.error("%s", line("misconfigured", why=error, request=request_id))
         detail = "settings are missing or malformed; the log names them" if public else str(error)
     else:
         log.error("unexpected error request=%s", request_id, exc_info=error)

@@ -31,7 +31,10 @@ LEFT = _meter.create_gauge("spot.marks.left", "{mark}", "Tenants' windows that a
 
 
 def line(what: str, **fields: Any) -> str:
-    """Return a log line. Values with blanks are quoted; of lists, the first few are named."""
+    """Return a log line, always one. Values with blanks are quoted, as JSON has it; of lists, the first few are named.
+
+    What can't be printed is escaped: a value that comes from outside can't end the line, nor turn a terminal over.
+    """
     return " ".join([what, *(f"{name}={_value(value)}" for name, value in fields.items())])
 
 
@@ -40,7 +43,7 @@ def _value(value: Any) -> str:
         named = ",".join(str(each) for each in list(value)[:MOST_NAMED])
         value = named + (f",+{len(value) - MOST_NAMED}" if len(value) > MOST_NAMED else "")
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+    return text if _PLAIN.fullmatch(text) and text.isprintable() else json.dumps(text)
 
 
 def export(settings: Settings) -> None:

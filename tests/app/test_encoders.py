@@ -5,24 +5,36 @@ import base64
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Iterator
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blueprints.formats import written
+from blueprints.access import LONGEST_NAME, NAMES, PRINCIPAL, caller_behind
+from blueprints.formats import MEDIA_TYPES, chosen_format, respond, written
 from blueprints.paging import position_of, token_of
-from blueprints.parameters import SamplesParameters, read
-from domain.errors import BadParameters
+from blueprints.parameters import NoParameters, SamplesParameters, read
+from blueprints.settings import Settings
+from blueprints.telemetry import line
+from domain.access import Caller
+from domain.errors import BadParameters, Invalid, NotAllowed, NotSignedIn
 from domain.minutes import WINDOW
+from domain.names import decode_name, encode_name
 from pipeline.queries import Position, get_samples
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import TENANTS, Entry, Tables
+from tests.app.conftest import PATIENCE, Local
 from tests.builders import KEY, NOW, VM, WINDOW_START, a_view, a_vm_window
 
 # page tokens ---------------------------------------------------------------------------------------------------------
@@ -156,12 +168,12 @@ def cell(value: Any) -> str:
 
 BEGINNINGS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
-NAMES = st.lists(
+CELLS = st.lists(
     st.sampled_from([*BEGINNINGS, *";\t,|\r\n \"'", "A1", "cmd", "(", "!", "abc+/=", "\u00e4"]), max_size=9
 ).map("".join) | st.text(max_size=20)
 
 
-@given(name=NAMES)
+@given(name=CELLS)
 def test_no_part_of_a_cell_begins_a_formula_wherever_a_spreadsheet_splits_it(name: str) -> None:
     found = cell(name)
     if BASE64.fullmatch(name):
@@ -202,3 +214,182 @@ def test_numbers_stay_numbers(value: float) -> None:
 
 def test_what_is_no_text_is_written_plainly() -> None:
     assert (cell(True), cell(False), cell(None)) == ("true", "false", "")  # noqa: FBT003
+
+
+# who calls, and what is said of them ---------------------------------------------------------------------------------
+
+SIGNED_IN = Settings(sqlite_path=Path("x.db"), platform_authentication=True, tenant_claim="tenant")
+
+
+def caller(content: Any) -> Caller:
+    """Who calls, by what the header holds; text in it may have half surrogate pairs."""
+    text = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return caller_behind({PRINCIPAL: base64.b64encode(text).decode()}, SIGNED_IN)
+
+
+def claims(**values: str) -> dict[str, Any]:
+    return {"claims": [{"typ": kind, "val": value} for kind, value in values.items()]}
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", " ", "x" * 129, "\U0001f600" * 100, "\u202eb"])
+def test_a_tenant_whose_name_is_none_is_not_let_in(name: str) -> None:
+    with pytest.raises(NotAllowed):
+        caller(claims(tenant=name))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        claims(roles="operator", name="\ud800"),
+        claims(tenant="\ud800"),
+        {"claims": [], "role_typ": "\ud800"},
+        b"[" * 5000,
+        b"\xff",
+        b"",
+        [],
+        {"claims": [{"typ": 1, "val": None}]},
+    ],
+)
+def test_a_principal_that_can_not_be_read_is_nobody(content: Any) -> None:
+    with pytest.raises(NotSignedIn):
+        caller(content)
+
+
+ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["tenant", "roles", *NAMES]) | ANY_TEXT, st.just("operator") | ANY_TEXT).map(
+        lambda given: claims(**given)
+    )
+    | JSON
+)
+def test_whoever_is_let_in_has_names_that_every_encoder_takes(content: Any) -> None:
+    try:
+        found = caller(content)
+    except (NotSignedIn, NotAllowed):
+        return
+    assert 0 < len(found.name) <= LONGEST_NAME
+    assert found.name.isprintable()
+    assert found.tenant is None or decode_name(encode_name(found.tenant)) == found.tenant
+
+
+@given(ANY_TEXT, st.lists(ANY_TEXT))
+def test_no_value_ends_a_log_line_or_turns_a_terminal_over(value: str, values: list[str]) -> None:
+    said = line("did it", by=value, names=values)
+    assert said.isprintable()
+    assert said.splitlines() == [said]
+
+
+def test_a_name_can_not_forge_what_a_line_says() -> None:
+    forged = caller(claims(roles="operator", name='ann\n2026-01-01 operation ended by="bob"\x1b[2J')).name
+    assert line("operation planned", by=forged, steps=1) == (
+        'operation planned by="ann\\ufffd2026-01-01 operation ended by=\\"bob\\"\\ufffd[2J" steps=1'
+    )
+
+
+# addresses and headers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["[", "a]b", "[::1", "\u2100", "\udcff"])
+def test_an_address_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(Invalid, match="Host"):
+        read(NoParameters, f"http://{host}/v1/health", NOW)
+
+
+@given(query=ANY_TEXT, host=ANY_TEXT)
+def test_any_address_is_read_or_refused(query: str, host: str) -> None:
+    with suppress(Invalid):
+        read(SamplesParameters, f"http://{host}/v1/samples?{query}", NOW)
+
+
+@given(st.text(st.characters(max_codepoint=255)) | ANY_TEXT)
+def test_any_header_is_understood_or_as_good_as_none(value: str) -> None:
+    assert chosen_format(None, value) in MEDIA_TYPES
+    headers = {"if-none-match": value, "accept-encoding": value}
+    assert respond(headers, b"x" * 2000, "text/plain", {}).status_code in (200, 304)
+
+
+# the real host, over HTTP --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """A host that asks for keys, and where one signs in."""
+    settings = {"KEYS": "the key", "PRINCIPALS": json.dumps({"ann": {"roles": "operator"}})}
+    running = Local(tmp_path_factory.mktemp("encoders") / "data", settings, operator=OPERATOR).start()
+    yield running
+    running.stop(signal.SIGKILL)
+
+
+OPERATOR = {"x-functions-key": "the key", "Authorization": "Bearer ann"}
+
+
+def status_of(host: Local, method: str, target: str, headers: Mapping[str, bytes], body: bytes = b"") -> int:
+    """The status of a request that is sent byte by byte, as no client would."""
+    given: dict[str, bytes] = {
+        "Host": b"127.0.0.1",
+        "Connection": b"close",
+        "Content-Length": str(len(body)).encode(),
+        **{name: value.encode() for name, value in OPERATOR.items()},
+        **headers,
+    }
+    lines = [f"{method} {target} HTTP/1.1".encode(), *(name.encode() + b": " + value for name, value in given.items())]
+    with socket.create_connection(("127.0.0.1", host.port), timeout=PATIENCE) as connection:
+        connection.sendall(b"\r\n".join([*lines, b"", body]))
+        answer = connection.makefile("rb").readline()
+    return int(answer.split()[1])
+
+
+RESUBMIT = "/v1/admin/dead-letters/resubmit"
+CHART = f"/v1/get-data?key={KEY}&minutes=1"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "body", "expected"),
+    [
+        ("GET", "/v1/health", {"Host": b"["}, b"", 400),
+        ("POST", RESUBMIT, {"Host": b"\xff"}, b"", 400),
+        ("POST", RESUBMIT, {"Content-Encoding": b"gzip"}, b"\xff\xff", 400),
+        ("POST", RESUBMIT, {}, b"\xff\xff", 400),
+        ("POST", "/v1/admin/quarantine/drop?day=2026-11-24&reason=%ff%00%0a%ed%a0%80", {}, b"", 202),
+        ("GET", "/v1/tenants?%ff%00=1", {}, b"", 400),
+        ("GET", CHART, {"x-functions-key": b"\xff"}, b"", 401),
+        ("GET", CHART, {"Authorization": b"Bearer \xff"}, b"", 401),
+        ("GET", CHART, {"Authorization": b"", "Cookie": b"a/b=c"}, b"", 401),
+        ("GET", CHART, {"Cookie": b"a,b=c"}, b"", 404),
+        ("GET", CHART, {"Accept": b"\xed\xa0\x80", "Accept-Encoding": b"\xff", "If-None-Match": b'W/"\xff'}, b"", 404),
+        ("GET", "/.auth/login/aad?as=ann&post_login_redirect_uri=/%0d%0aX:y", {}, b"", 302),
+        ("GET", "/assets/%ff%00", {}, b"", 404),
+    ],
+)
+def test_what_no_client_would_send_is_refused_or_harmless(
+    host: Local, method: str, target: str, headers: dict[str, bytes], body: bytes, expected: int
+) -> None:
+    assert status_of(host, method, target, headers, body) == expected
+
+
+def test_the_hub_refuses_what_is_no_json(host: Local) -> None:
+    found = urlsplit(host.start_operation(RESUBMIT))
+    host.operation_ended(f"{found.path}?{found.query}")
+    hub = found.path.partition("instances")[0]
+    for body in (b"{", b"\xff\xfe\x00", b"[" * 100_000):
+        assert status_of(host, "POST", f"{hub}orchestrators/operation/i?{found.query}", {}, body) == 400
+    for instance, action, expected in (
+        ("%ff%00", "", 404),
+        ("nobody", "/terminate", 404),
+        (found.path.rpartition("/")[2], "/terminate", 410),
+    ):
+        method = "POST" if action else "GET"
+        assert status_of(host, method, f"{hub}instances/{instance}{action}?{found.query}", {}) == expected
+
+
+def test_a_file_whose_name_is_no_text_is_a_message_like_others(host: Local) -> None:
+    name = os.fsdecode(b"\xff\n")
+    (host.data / "queue" / "dead" / name).write_bytes(b"{")
+    (listed,) = host.get("/v1/admin/dead-letters", headers=OPERATOR)[1]["data"]
+    assert listed["messageId"] == "?\n"
+    (host.data / "queue" / "dead" / name).rename(host.data / "queue" / name)
+    host.settled()
+    (refused,) = host.get("/v1/admin/quarantine", headers=OPERATOR)[1]["data"]
+    assert refused["messageId"] == "?\n"
