@@ -4,11 +4,13 @@ An operation's answer (202) says where to ask how far it is; asking for the same
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import azure.durable_functions as df
 
 from blueprints.api import OPERATORS
 from blueprints.endpoints import endpoint
+from blueprints.operations import run_of
 from blueprints.parameters import (
     NoParameters,
     PurgeParameters,
@@ -20,7 +22,7 @@ from blueprints.parameters import (
 from blueprints.services import Services
 from domain.errors import BadParameters, NeverSeen
 from domain.minutes import WINDOW, iso, utc_day, window_of
-from pipeline.operations import Operation
+from pipeline.operations import Operation, listed
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.queries import View, tenant_named, vm_named
@@ -156,6 +158,11 @@ async def resubmit(shared: Services, view: View, asked: NoParameters) -> Operati
 
 
 @endpoint(blueprint, "v1/admin/operations", OPERATORS, max_age=0)
-async def operations(shared: Services, view: View, asked: NoParameters) -> OperationList:  # noqa: ARG001
+async def operations(
+    shared: Services,
+    view: View,
+    asked: NoParameters,  # noqa: ARG001
+    client: df.DurableOrchestrationClient,
+) -> OperationList:
     """What operators had done: what, by whom, when, and what came of it."""
-    return OperationList(await shared.tables.operations(MOST_LISTED))
+    return OperationList(await listed(shared.tables, MOST_LISTED, partial(run_of, client), view.now))

@@ -24,12 +24,12 @@ from blueprints.services import Services, services
 from blueprints.telemetry import line
 from domain.access import OPERATOR, Caller, Role
 from domain.errors import Invalid, NotAllowed
-from pipeline.queries import View
 from storage.charges import metered
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Services, View, Any], Awaitable[Any]]
+Work = Callable[..., Awaitable[Any]]
+"""From services, view and parameters (and, where it names a ``client``, that of Durable Functions) to an answer."""
 
 READING = ("GET", "HEAD")
 STARTING = ("POST",)
@@ -124,13 +124,14 @@ def endpoint(
         async def handle(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
             return await _handle(made, req, context.invocation_id)
 
-        async def handle_start(
+        async def handle_with_client(
             req: func.HttpRequest, context: func.Context, client: df.DurableOrchestrationClient
         ) -> func.HttpResponse:
             return await _handle(made, req, context.invocation_id, client)
 
-        handler = blueprint.durable_client_input("client")(handle_start) if starts else handle
-        handle.__doc__ = handle_start.__doc__ = made.meaning
+        with_client = starts or "client" in hints
+        handler = blueprint.durable_client_input("client")(handle_with_client) if with_client else handle
+        handle.__doc__ = handle_with_client.__doc__ = made.meaning
         blueprint.function_name(made.name)(blueprint.route(route=route, auth_level=level)(handler))
         return work
 
@@ -151,10 +152,11 @@ async def _handle(
         view = shared.view(caller)
         asked = read(to.parameters, request.url, view.now)
         with metered() as meter:
-            answer = await to.work(shared, view, asked)
+            given = {} if client is None or to.starts else {"client": client}
+            answer = await to.work(shared, view, asked, **given)
         log.info("%s", line("answered", function=to.name, caller=caller.role, charge=meter, request=request_id))
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
-        if client:
+        if to.starts:
             return _started(client, request, await start(client, answer, caller.name, view.now), headers)
         return respond(request.headers, *_written(answer, asked, request, headers), headers)
     except Exception as error:  # noqa: BLE001  (each is logged or told)

@@ -4,6 +4,8 @@ An orchestrator is replayed from its history, the longer the slower, so the step
 orchestration of its own. Knows Durable Functions; refuses to know what an operation does (pipeline.operations).
 """
 
+import asyncio
+import json
 import logging
 import typing
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -16,7 +18,7 @@ import azure.durable_functions as df
 from blueprints.services import Services, services
 from blueprints.telemetry import CHARGE, ROWS, line
 from domain.errors import Unavailable
-from pipeline.operations import Figures, Means, Operation, added, note, record_of
+from pipeline.operations import Figures, Means, Operation, Run, added, note, record_of
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
@@ -59,6 +61,17 @@ ACTIVE = (
     df.OrchestrationRuntimeStatus.ContinuedAsNew,
     df.OrchestrationRuntimeStatus.Suspended,
 )
+STATES = {
+    **dict.fromkeys(ACTIVE, "running"),
+    df.OrchestrationRuntimeStatus.Completed: "done",
+    df.OrchestrationRuntimeStatus.Failed: "failed",
+    df.OrchestrationRuntimeStatus.Terminated: "stopped",
+    df.OrchestrationRuntimeStatus.Canceled: "stopped",
+}
+"""What an operation's record says, by what Durable Functions says."""
+
+ASK_SECONDS = 10
+"""How long Durable Functions may take to say how an instance is."""
 
 
 async def start(client: df.DurableOrchestrationClient, operation: Operation, by: str, now: int) -> str:
@@ -79,6 +92,40 @@ async def start(client: df.DurableOrchestrationClient, operation: Operation, by:
 
 async def _is_active(client: df.DurableOrchestrationClient, instance: str) -> bool:
     return (await client.get_status(instance)).runtime_status in ACTIVE
+
+
+async def run_of(client: df.DurableOrchestrationClient, instance: str) -> Run | None:
+    """Return how an instance is; None: Durable Functions does not know it. Raises Unavailable.
+
+    Tried on the local host, and with answers as the extension's sources write them; not in Azure.
+    """
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            status = await client.get_status(instance, show_input=True)
+            if status.runtime_status is None:
+                # Not there, or an error: the package does not tell which. A list of none tells.
+                if not await client.get_status_by(instance_id_prefix=instance):
+                    return None
+                raise Unavailable("it is listed, and can't be read")
+    except Exception as error:  # (the package raises nothing narrower)
+        log.warning("%s", line("an operation can't be asked how it is", instance=instance, error=repr(error)))
+        raise Unavailable(f"how {instance} is can't be asked: {error!r}") from error
+    state, output = STATES[status.runtime_status], status.output
+    started = _started(status.input_)
+    if state == "running":
+        return Run(started, state)
+    ended = int(status.last_updated_time.timestamp())
+    if state == "done":
+        return Run(started, state, ended, output if isinstance(output, dict) else {})
+    return Run(started, state, ended, error=str(output or "no reason is given"))
+
+
+def _started(order: Any) -> int | None:
+    """Return when an operation was asked for, by what its orchestration was given: as such, or in text."""
+    try:
+        return int((json.loads(order) if isinstance(order, str) else order)["started"])
+    except (ValueError, TypeError, LookupError):
+        return None
 
 
 Turns = Generator[Any, Any, Any]

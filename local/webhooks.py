@@ -52,7 +52,8 @@ async def answer(request: web.Request, hub: TaskHub) -> web.Response | None:
         case ["orchestrators", name, instance] if request.method == "POST":
             return await _start(request, hub, name, instance)
         case ["instances"] if request.method == "GET":
-            return _answer(HTTPStatus.OK, hub.instances())
+            prefix = request.query.get("instanceIdPrefix", "")
+            return _answer(HTTPStatus.OK, [each for each in hub.instances() if each["instanceId"].startswith(prefix)])
         case ["instances", instance, *action]:
             return await _one(request, hub, instance, action)
     return _unknown()
@@ -76,7 +77,7 @@ async def _start(request: web.Request, hub: TaskHub, name: str, instance: str) -
 async def _one(request: web.Request, hub: TaskHub, instance: str, action: list[str]) -> web.Response:
     status = hub.status(instance)
     if status is None:
-        return web.Response(status=HTTPStatus.NOT_FOUND)  # and no body, from which the package knows it
+        return _answer(HTTPStatus.NOT_FOUND, None)
     match request.method, action:
         case "GET", []:
             active = status["runtimeStatus"] in ACTIVE

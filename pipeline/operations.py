@@ -5,7 +5,7 @@ of who runs the steps, how often they are tried and where progress is kept (blue
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
@@ -13,11 +13,13 @@ import msgspec
 
 from domain.closing import Times
 from domain.counters import Reduction
+from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.queries import Span
 from domain.samples import FUTURE_TOLERANCE, Horizon
 from storage.dead_letters import DeadLetters
-from storage.tables import OperationRecord, Tables
+from storage.documents import Conflict
+from storage.tables import OperationRecord, Stored, Tables
 
 Step = Mapping[str, Any]
 """What one step is to do, as a JSON object; each kind knows its own."""
@@ -71,6 +73,27 @@ class Operation(Protocol):
         """Do what can only be done after all steps. Doing it again changes nothing more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How an instance of an operation is, as who runs it says: the last time that it was started, and what came of it.
+
+    ``started`` is when that was asked for, which tells it from earlier runs of the same instance; None: not known.
+    ``state``, ``ended``, ``figures`` and ``error`` are those of a record.
+    """
+
+    started: int | None
+    state: str
+    ended: int | None = None
+    figures: Figures = field(default_factory=dict)
+    error: str | None = None
+
+
+Ask = Callable[[str], Awaitable[Run | None]]
+"""Asks how an instance is, by its id; None: there is none. Raises Unavailable where that can't be asked."""
+
+NOT_KNOWN = "it runs no more, and how it ended is not known"
+
+
 def instance_of(operation: Operation) -> str:
     """Return the name under which an operation runs: the same for the same question, so that it runs once at a time."""
     asked = msgspec.json.encode(asdict(operation), order="sorted")  # type: ignore[call-overload]
@@ -112,3 +135,38 @@ async def note(
         state = "failed" if error else "done"
         record = replace(record, ended=now, state=state, figures=figures or {}, error=error)
     await tables.write_operation(record)
+
+
+async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[OperationRecord]:
+    """Return the newest operations. One that was stopped could not write that down, so it is done here, once.
+
+    Where that can't be asked, records stay as they are. Raises Unavailable where the store is.
+    """
+    records: list[OperationRecord] = []
+    can_be_asked = True
+    for stored in await tables.operations(most):
+        record = stored.value
+        if record.state == "running" and can_be_asked:
+            try:
+                run = await ask(record.instance)
+            except Unavailable:
+                can_be_asked = False  # one wait is enough
+            else:
+                record = await _settled(tables, stored, run, now)
+        records.append(record)
+    return records
+
+
+async def _settled(tables: Tables, stored: Stored[OperationRecord], run: Run | None, now: int) -> OperationRecord:
+    record = stored.value
+    if run is None or run.started not in (None, record.started):  # it is forgotten, or was started anew since
+        settled = replace(record, state="stopped", ended=now, error=NOT_KNOWN)
+    elif run.state == "running":
+        return record
+    else:
+        settled = replace(record, state=run.state, ended=run.ended, figures=run.figures, error=run.error)
+    try:
+        await tables.settle_operation(settled, stored.etag)
+    except Conflict:  # it has just written down its end itself, or somebody else has looked
+        return await tables.operation(record) or settled
+    return settled

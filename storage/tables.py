@@ -118,8 +118,9 @@ class Omission:
 class OperationRecord:
     """What an operator had done: which operation, on what, by whom, when, and what came of it.
 
-    ``state`` is "running", "done" or "failed", or "unknown" where the record is damaged; ``ended`` is None while it
-    runs. Times are Unix seconds.
+    ``state`` is "running", "done", "failed" or "stopped", or "unknown" where the record is damaged; ``ended`` is None
+    while it runs, and of one that stopped and could not say so, when that was seen. ``error`` says why it failed or
+    stopped. Times are Unix seconds.
     """
 
     instance: str
@@ -422,15 +423,23 @@ class Tables:
 
     async def write_operation(self, record: OperationRecord) -> None:
         """Write down an operation; the same one (by its start and instance) overwrites what was written before."""
-        body = {name: value for name, value in asdict(record).items() if value is not None}
-        document_id = f"{_number(_LAST - record.started)}_{record.instance}"
-        await self.documents.upsert(OPERATIONS, _OPERATIONS, document_id, body)
+        await self.documents.upsert(OPERATIONS, _OPERATIONS, _operation_id(record), _operation_body(record))
 
-    async def operations(self, most: int) -> list[OperationRecord]:
+    async def settle_operation(self, record: OperationRecord, etag: str) -> None:
+        """Write down what became of an operation, if nobody has written that meanwhile. Raises Conflict."""
+        body = _operation_body(record)
+        await self.documents.replace(OPERATIONS, _OPERATIONS, _operation_id(record), body, etag)
+
+    async def operation(self, record: OperationRecord) -> OperationRecord | None:
+        """Return what is written of an operation by now."""
+        document = await self.documents.read(OPERATIONS, _OPERATIONS, _operation_id(record))
+        return _operation(document) if document else None
+
+    async def operations(self, most: int) -> list[Stored[OperationRecord]]:
         """Return the newest operations."""
-        records: list[OperationRecord] = []
+        records: list[Stored[OperationRecord]] = []
         async for document in self.documents.scan(OPERATIONS, _OPERATIONS):
-            records.append(_operation(document))
+            records.append(Stored(_operation(document), document.etag))
             if len(records) == most:
                 break
         return records
@@ -615,6 +624,14 @@ def _inputs(document: Document) -> list[RefusedInput] | None:
     except msgspec.ValidationError:
         return None
     return [RefusedInput(each.position, body.reason, each.input) for each in body.inputs]
+
+
+def _operation_id(record: OperationRecord) -> str:
+    return f"{_number(_LAST - record.started)}_{record.instance}"
+
+
+def _operation_body(record: OperationRecord) -> Mapping[str, Any]:
+    return {name: value for name, value in asdict(record).items() if value is not None}
 
 
 def _operation(document: Document) -> OperationRecord:

@@ -93,10 +93,10 @@ def test_the_worker_library_indexes_exactly_these_functions_with_these_bindings(
     assert triggers == EXPECTED
 
 
-def test_what_starts_orchestrations_has_a_durable_client_and_nothing_else_has() -> None:
+def test_what_starts_orchestrations_or_asks_how_they_are_has_a_durable_client_and_nothing_else_has() -> None:
     found = json.loads(run_alone(LIST_FUNCTIONS).splitlines()[-1])
     clients = {name for name, bindings in found.items() if any(each["type"] == "durableClient" for each in bindings)}
-    assert clients == {"average", "rebuild", "purge", "reingest", "drop", "resubmit"}
+    assert clients == {"average", "rebuild", "purge", "reingest", "drop", "resubmit", "operations"}
 
 
 def test_importing_the_app_reads_no_environment_and_loads_no_sdk_of_a_service() -> None:

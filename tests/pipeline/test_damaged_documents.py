@@ -263,7 +263,7 @@ async def test_a_damaged_record_of_an_operation_is_told_among_the_others(tables:
     await tables.write_operation(second)
     (document, _) = [each async for each in tables.documents.scan(OPERATIONS, "operations")]
     await tables.documents.upsert(OPERATIONS, "operations", document.id, body)
-    damaged, good = await tables.operations(5)
+    damaged, good = (each.value for each in await tables.operations(5))
     assert (damaged.instance, damaged.started, damaged.state) == ("2", NOW + 1, "unknown")
     assert damaged.error
     assert good == first
