@@ -7,6 +7,7 @@ ends with ``.tmp``, are not looked at, so a file can be written beside and renam
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,10 @@ class FolderQueue:
         deliveries: list[Delivery] = []
         unreadable: list[tuple[Path, OSError]] = []
         size = 0
-        for path in self.waiting():
+        waiting = self.waiting()
+        # Of a file that somebody took away the next one of that name, another message, must not pay for the failures.
+        self._forget(self._counts.keys() - {path.name for path in waiting})
+        for path in waiting:
             if len(deliveries) == most:
                 break
             try:
@@ -84,7 +88,7 @@ class FolderQueue:
         """Remove messages that were processed."""
         for delivery in deliveries:
             delivery.path.unlink(missing_ok=True)
-        self._forget(deliveries)
+        self._forget(delivery.path.name for delivery in deliveries)
 
     def abandon(self, deliveries: list[Delivery]) -> list[Path]:
         """Keep messages that failed for another delivery; return where those went that have failed too often."""
@@ -97,12 +101,12 @@ class FolderQueue:
                     dead.append(target)
             else:
                 self._counts[delivery.path.name] = delivery.count
-        self._forget([delivery for delivery in deliveries if delivery.count >= MOST_DELIVERIES])
+        self._forget(delivery.path.name for delivery in deliveries if delivery.count >= MOST_DELIVERIES)
         self._save()
         return dead
 
-    def _forget(self, deliveries: list[Delivery]) -> None:
-        known = [delivery.path.name for delivery in deliveries if delivery.path.name in self._counts]
+    def _forget(self, names: Iterable[str]) -> None:
+        known = [name for name in names if name in self._counts]
         for name in known:
             del self._counts[name]
         if known:
