@@ -62,11 +62,12 @@ async def answer(request: web.Request, hub: TaskHub) -> web.Response | None:
 async def _start(request: web.Request, hub: TaskHub, name: str, instance: str) -> web.Response:
     try:
         asked = json.loads(await request.read() or b"null")
+        if isinstance(asked, str):  # the package sends its input as JSON inside of a JSON string
+            asked = json.loads(asked)
     except (ValueError, RecursionError):
         return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": "the input is no JSON"})
     try:
-        # The package sends its input as JSON inside of a JSON string.
-        started = hub.start(name, instance, asked if isinstance(asked, str) else json.dumps(asked))
+        started = hub.start(name, instance, json.dumps(asked))
     except KeyError:
         return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": f"there is no orchestrator {name}"})
     if not started:

@@ -373,8 +373,9 @@ def test_the_hub_refuses_what_is_no_json(host: Local) -> None:
     found = urlsplit(host.start_operation(RESUBMIT))
     host.operation_ended(f"{found.path}?{found.query}")
     hub = found.path.partition("instances")[0]
-    for body in (b"{", b"\xff\xfe\x00", b"[" * 100_000):
+    for body in (b"{", b"\xff\xfe\x00", b"[" * 100_000, b'"\\ud800"', b'"x"'):
         assert status_of(host, "POST", f"{hub}orchestrators/operation/i?{found.query}", {}, body) == 400
+    assert status_of(host, "GET", f"{hub}instances?{found.query}", {}) == 200
     for instance, action, expected in (
         ("%ff%00", "", 404),
         ("nobody", "/terminate", 404),
