@@ -28,6 +28,7 @@ FLEET = 60
 LOCAL_DEFAULTS = {
     # Shorter than in Azure (every minute), since waiting costs more here than running.
     "AVERAGING_SCHEDULE": "*/10 * * * * *",
+    "ALLOWED_LATENESS_MINUTES": "1",  # the sample fleet pushes every minute
     "QUEUE_NAME": "samples",
 }
 

@@ -37,7 +37,6 @@ logging.getLogger("aiohttp.server").addFilter(
 )
 
 POLL_SECONDS = 0.2
-LONGEST_PAUSE = 5.0
 MOST_REQUEST_BYTES = 1024 * 1024
 _SETTING = re.compile(r"%(\w+)%")
 
@@ -145,38 +144,32 @@ class Host:
             await asyncio.sleep(max(0.0, next_time(schedule, time.time()) - time.time()))
 
     async def _feed(self, trigger: Function) -> None:
-        """Deliver what waits in the queue, batch by batch; after failures with growing pauses."""
-        pause = 0.0
+        """Deliver what waits in the queue, batch by batch; what is given back at once again, as the service does."""
         while True:
             try:
-                delivered = await self._deliver(trigger)
+                waits = await self._deliver(trigger)
             except OSError as error:
                 log.error("the queue %s can't be worked on: %s", self.queue.folder, error)  # noqa: TRY400
-                delivered = False
-            if delivered is None:
+                waits = False
+            if not waits:
                 await asyncio.sleep(POLL_SECONDS)
-            elif delivered:
-                pause = 0.0
-            else:
-                pause = min(LONGEST_PAUSE, pause * 2 or POLL_SECONDS)
-                await asyncio.sleep(pause)
 
-    async def _deliver(self, trigger: Function) -> bool | None:
-        """Deliver one batch; tell whether it succeeded, or None where nothing waits."""
+    async def _deliver(self, trigger: Function) -> bool:
+        """Deliver one batch; tell whether there was any."""
         deliveries, unreadable = self.queue.take(self._batch)
         for path, error in unreadable:
             if path not in self._reported:
                 log.error("%s can't be read and stays where it is: %s", path, error)
                 self._reported.add(path)
         if not deliveries:
-            return None
+            return False
         batch = [(delivery.path.name, delivery.body, delivery.count) for delivery in deliveries]
         if await self._invoke(trigger, self.worker.queue_batch(trigger, batch)):
             self.queue.complete(deliveries)
             return True
         for path in self.queue.abandon(deliveries):
             log.error("%s failed too often and lies now in %s", path.name, path.parent)
-        return False
+        return True
 
     async def _invoke(self, function: Function, work: Any) -> bool:
         """Tell whether a function succeeded; say once that it fails, and once that it works again."""

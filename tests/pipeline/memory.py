@@ -5,7 +5,8 @@ It passes the same contract suite as the adapters (tests/storage/test_documents_
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from domain.errors import Unavailable
 from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Document, Gone, TooLarge
@@ -16,6 +17,10 @@ Hook = Callable[[str, str, str], Awaitable[None]]
 with "document" for each that a scan gives."""
 
 
+REMEMBERED = 20
+"""Of how many writes the store remembers what was there before."""
+
+
 async def _nothing(call: str, table: str, document_id: str) -> None:
     pass
 
@@ -23,13 +28,25 @@ async def _nothing(call: str, table: str, document_id: str) -> None:
 class MemoryDocuments:
     """See Documents. ``hook`` may raise, wait, or do other calls on the same store."""
 
-    def __init__(self, tables: dict[str, Table] | None = None, clock: Callable[[], float] = lambda: 0) -> None:
-        self._tables = tables or {}
+    def __init__(self, tables: Mapping[str, Table] | None = None, clock: Callable[[], float] = lambda: 0) -> None:
+        self._tables = dict(tables or {})
         self._clock = clock
         self._documents: dict[tuple[str, str, str], tuple[str, str, float]] = {}
         self._etags = itertools.count()
         self._closed = False
+        self._before_writes: deque[dict[tuple[str, str, str], tuple[str, str, float]]] = deque(maxlen=REMEMBERED)
         self.hook: Hook = _nothing
+
+    def as_it_was(self, writes: int) -> "MemoryDocuments":
+        """Return the store of so many writes ago, as far as that is remembered: a replica that lags behind."""
+        replica = MemoryDocuments(self._tables, self._clock)
+        past = min(writes, len(self._before_writes))
+        replica._documents = dict(self._before_writes[-past]) if past else dict(self._documents)
+        return replica
+
+    def sweep(self) -> None:
+        """Remove for good what has expired."""
+        self._documents = {place: found for place, found in self._documents.items() if self._get(*place)}
 
     def _get(self, table: str, partition: str, document_id: str) -> tuple[str, str] | None:
         found = self._documents.get((table, partition, document_id))
@@ -42,6 +59,7 @@ class MemoryDocuments:
         text = json.dumps(body, allow_nan=False)
         if len(text) > MOST_BYTES:
             raise TooLarge
+        self._before_writes.append(dict(self._documents))
         self._documents[table, partition, document_id] = (text, str(next(self._etags)), self._clock())
 
     async def _before(self, call: str, table: str, document_id: str) -> None:
@@ -76,6 +94,7 @@ class MemoryDocuments:
     async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
         await self._before("delete", table, document_id)
         self._check(table, partition, document_id, etag)
+        self._before_writes.append(dict(self._documents))
         del self._documents[table, partition, document_id]
         await self.hook("after delete", table, document_id)
 
