@@ -35,7 +35,12 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
     databaseAccountOfferType: 'Standard'
     disableLocalAuth: true
     minimalTlsVersion: 'Tls12'
-    consistencyPolicy: { defaultConsistencyLevel: 'Session' }
+    // Averaging reads what other instances have just marked as written, so it has to see it: the order "target, then
+    // sources" holds on no other level. Session promises a client its own writes only and reads others' as eventual. Its
+    // token could travel with each mark, but then it would have to with each rollup and report row as well. One region,
+    // so a write waits for no other; a read costs double, since two replicas answer it (Microsoft, "Consistency levels
+    // in Azure Cosmos DB").
+    consistencyPolicy: { defaultConsistencyLevel: 'Strong' }
     locations: [{ locationName: location, failoverPriority: 0 }]
     capabilities: mode == 'serverless' ? [{ name: 'EnableServerless' }] : []
     backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: 'Continuous7Days' } }

@@ -30,6 +30,13 @@ def read(name: str) -> str:
     return (INFRA / name).read_text()
 
 
+def body_of(name: str, resource: str) -> str:
+    """What a template says of one resource, without comments."""
+    found = re.search(rf"^( *)resource {resource} '.*?^\1[\]}}]$", read(name), re.DOTALL | re.MULTILINE)
+    assert found, f"{name} has no resource {resource}"
+    return re.sub(r"(?m)^ *//.*\n| // .*$", "", found[0])
+
+
 def nodes(node: Node) -> Iterator[Node]:
     yield node
     for child in node.children:
@@ -83,6 +90,12 @@ def test_containers_are_the_tables_of_the_schema() -> None:
     for written in ("indexingMode: 'consistent'", "includedPaths: []", "excludedPaths: [{ path: '/*' }]"):
         assert written in text
     assert f"var databaseName = '{DATABASE}'" in text
+
+
+def test_whoever_reads_sees_what_others_wrote() -> None:
+    account = body_of("modules/cosmos.bicep", "account")
+    assert "consistencyPolicy: { defaultConsistencyLevel: 'Strong' }" in account
+    assert account.count("locationName:") == 1  # in several regions each write would wait for all of them
 
 
 def test_the_queue_is_alike_in_azure_in_the_emulator_and_in_the_local_folder() -> None:
