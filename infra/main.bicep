@@ -51,6 +51,11 @@ param pythonVersion string = '3.11'
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
+@description('How many HTTP requests one instance is given at a time. By how many largest answers its memory holds: docs/azure.md.')
+@minValue(1)
+@maxValue(1000)
+param httpConcurrency int = instanceMemoryMB / 256
+
 @description('The most instances of the function app at a time: the bound of its cost.')
 @minValue(1)
 @maxValue(1000)
@@ -177,6 +182,7 @@ module app 'modules/app.bicep' = {
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
+    httpConcurrency: httpConcurrency
     authClientId: authClientId
     authIssuer: authIssuer
     settings: {

@@ -11,6 +11,7 @@ param insightsName string
 param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
+param httpConcurrency int
 
 @description('Client id of the app registration that people and machines sign in to; empty: nobody signs in.')
 param authClientId string
@@ -85,6 +86,9 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
+        // Said here, since a Python app is given one request at a time otherwise, and each further one an instance of
+        // its own (Microsoft, "Concurrency in Azure Functions", on HTTP triggers).
+        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
       }
       runtime: {
         name: 'python'

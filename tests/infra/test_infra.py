@@ -150,6 +150,25 @@ def test_defaults_of_the_templates_are_those_of_the_code() -> None:
         assert parameters[parameter]["default"].strip("'") == str(Settings.model_fields[field].default)
 
 
+def test_what_make_cost_assumes_of_the_templates_are_their_defaults() -> None:
+    parameters = parameters_of_main()
+    assumed = tomllib.loads((ROOT / "benchmarks/prices.toml").read_text())["assumptions"]
+    memory = int(parameters["instanceMemoryMB"]["default"])
+    assert assumed["instance_gb"] == memory / 1024
+    assert parameters["httpConcurrency"]["default"] == "instanceMemoryMB / 256"
+    assert assumed["http_concurrency"] == memory // 256
+    assert assumed["samples_days"] == int(parameters["samplesRetentionDays"]["default"])
+    assert assumed["report_days"] == int(parameters["reportRetentionDays"]["default"])
+
+
+def test_an_instance_is_given_several_requests_at_a_time() -> None:
+    site = body_of("modules/app.bicep", "site")
+    assert re.search(
+        r"scaleAndConcurrency: \{[^}]*triggers: \{ http: \{ perInstanceConcurrency: httpConcurrency \} \}", site
+    )
+    assert "httpConcurrency: httpConcurrency" in read("main.bicep")
+
+
 def test_python_is_of_one_version_in_azure_and_where_it_is_tested() -> None:
     version = parameters_of_main()["pythonVersion"]["default"].strip("'")
     assert f'python-version: "{version}"' in (ROOT / ".github/workflows/main.yml").read_text()
