@@ -44,7 +44,7 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'Messages lie in the dead-letter queue: they failed ten times or waited 14 days. Nothing of them is in the report.'
+    description: 'Messages lie in the dead-letter queue: they failed 60 times or waited 14 days. Nothing of them is in the report.'
     enabled: true
     severity: 1
     scopes: [serviceBus.id]

@@ -31,7 +31,9 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   properties: {
     // A batch is done in seconds; a lock of a batch is not renewed, so it is as long as there is.
     lockDuration: 'PT5M'
-    maxDeliveryCount: 10
+    // An abandoned message comes again at once. While the store is down the app therefore holds a batch for some 200 s,
+    // trying again inside of that, before it gives it back: so 60 deliveries are more than three hours of such an outage.
+    maxDeliveryCount: 60
     // A SPOC that was cut off sends the same message ids again within this time.
     requiresDuplicateDetection: true
     duplicateDetectionHistoryTimeWindow: 'PT1H'

@@ -144,7 +144,7 @@ def deliver(queue: FolderQueue) -> list[str]:
     return [delivery.path.name for delivery in queue.take(64)[0]]
 
 
-def test_a_message_is_delivered_up_to_ten_times_and_then_moved_to_dead(tmp_path: Path) -> None:
+def test_a_message_is_delivered_so_many_times_and_then_moved_to_dead(tmp_path: Path) -> None:
     (tmp_path / "poison").write_bytes(b"x")
     for count in range(1, MOST_DELIVERIES + 1):
         queue = FolderQueue(tmp_path)  # counts survive a restart

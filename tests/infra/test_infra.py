@@ -108,7 +108,9 @@ def test_the_queue_is_alike_in_azure_in_the_emulator_and_in_the_local_folder() -
     config = json.loads(read("emulators/Config.json"))
     (queue,) = config["UserConfig"]["Namespaces"][0]["Queues"]
     assert f"maxDeliveryCount: {MOST_DELIVERIES}" in text
-    assert queue["Properties"]["MaxDeliveryCount"] == MOST_DELIVERIES
+    # Microsoft's emulator takes no more than 10 (NServiceBus.Transport.AzureServiceBus, pull requests 1331 and 1400).
+    assert queue["Properties"]["MaxDeliveryCount"] == min(MOST_DELIVERIES, 10)
+    assert f"failed {MOST_DELIVERIES} times" in read("modules/alerts.bicep")
     assert f"lockDuration: '{queue['Properties']['LockDuration']}'" in text
     for name in ("RequiresDuplicateDetection", "DeadLetteringOnMessageExpiration"):
         assert queue["Properties"][name] is True
