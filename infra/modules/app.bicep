@@ -43,11 +43,12 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
 }
 
 var hostSettings = {
+  // By the account's name and not by the addresses of its services: with these the host sometimes can't make its client
+  // when it starts, knows no keys then, and answers every call with 401 (azure-functions-host 11787). The name is enough
+  // for Durable Functions too.
+  AzureWebJobsStorage__accountName: storageName
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
-  AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
-  AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
-  AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
   // An address and no secret: ingestion takes nothing but Entra identities.
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'

@@ -189,6 +189,12 @@ def test_no_key_opens_anything() -> None:
     assert read("modules/app.bicep").count("properties: { allow: false }") == 2
 
 
+def test_the_host_knows_its_storage_by_name_alone() -> None:
+    text = read("modules/app.bicep")
+    given = set(re.findall(r"^  (AzureWebJobsStorage\w*):", text, re.MULTILINE))
+    assert given == {f"AzureWebJobsStorage__{name}" for name in ("accountName", "credential", "clientId")}
+
+
 def test_principals_are_believed_only_where_the_platform_is_in_front() -> None:
     text = read("modules/app.bicep")
     assert "resource authentication 'config' = if (signIn)" in text
