@@ -1,4 +1,7 @@
 // What somebody should be told of: lost messages in sight, a report that stands still, failures, a store too small.
+//
+// Queries are not validated when they are deployed: a workspace that nobody has written to yet has no tables, and that
+// would fail the first deployment (mspnp/aks-baseline 422).
 param prefix string
 param location string
 param tags object
@@ -137,6 +140,7 @@ resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
     enabled: true
     severity: 1
     scopes: [insights.id]
+    skipQueryValidation: true
     evaluationFrequency: 'PT5M'
     windowSize: 'PT15M'
     autoMitigate: true
@@ -168,6 +172,7 @@ resource refusals 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
     enabled: true
     severity: 3
     scopes: [insights.id]
+    skipQueryValidation: true
     evaluationFrequency: 'PT15M'
     windowSize: 'PT1H'
     autoMitigate: true
@@ -199,6 +204,7 @@ resource failedOperation 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
     enabled: true
     severity: 2
     scopes: [insights.id]
+    skipQueryValidation: true
     evaluationFrequency: 'PT15M'
     windowSize: 'PT15M'
     criteria: {

@@ -204,6 +204,13 @@ def test_principals_are_believed_only_where_the_platform_is_in_front() -> None:
     assert "ROLE_DIRECTORY: tenant().tenantId" in read("main.bicep")
 
 
+def test_alerts_by_query_are_deployed_before_there_are_tables() -> None:
+    rules = re.findall(r"resource (\w+) 'Microsoft.Insights/scheduledQueryRules", read("modules/alerts.bicep"))
+    assert len(rules) >= 3
+    for rule in rules:
+        assert "\n    skipQueryValidation: true\n" in body_of("modules/alerts.bicep", rule), rule
+
+
 def test_the_alert_on_an_old_report_reads_what_the_app_logs() -> None:
     assert 'startswith "report ageSeconds="' in read("modules/alerts.bicep")
     assert '"report ageSeconds=%d"' in (ROOT / "blueprints/averaging.py").read_text()
