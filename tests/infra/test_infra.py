@@ -1,16 +1,18 @@
 """What Azure is told agrees with the code: containers, queue, settings, versions, and no key anywhere."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tree_sitter_bicep
+from pathspec import GitIgnoreSpec
 from tree_sitter import Language, Node, Parser
 
 from blueprints.settings import DATABASE, Settings
@@ -229,9 +231,49 @@ def test_the_alerts_on_refusals_and_failed_operations_read_what_the_app_logs() -
     assert 'line("operation ended"' in (ROOT / "blueprints/operations.py").read_text()
 
 
-def test_what_is_deployed_holds_all_that_the_app_imports_and_nothing_of_local_use() -> None:
-    ignored = set((ROOT / ".funcignore").read_text().split())
-    needed = {"function_app.py", "host.json", "requirements.txt", "blueprints", "pipeline", "storage", "domain", "web"}
-    assert not needed & ignored
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"infra", "docs", "requirements"}
-    assert packages - needed <= ignored
+SHIPPED = {"function_app.py", "host.json", "requirements.txt", "blueprints", "domain", "pipeline", "storage", "web"}
+
+
+def files_of_the_project() -> list[str]:
+    """What lies in the project's folder, also what git does not know, and what is not there in a fresh clone."""
+    found = ["__pycache__/function_app.cpython-311.pyc", "blueprints/__pycache__/api.cpython-311.pyc", "domain/old.pyc"]
+    found += ["local.settings.json", ".venv/bin/python", ".git/config", ".local/store.db"]
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
+        found += [(Path(folder) / name).relative_to(ROOT).as_posix() for name in names]
+    return found
+
+
+def shipped_by_core_tools(lines: Sequence[str], path: str) -> bool:
+    """Whether Core Tools publishes a file: the rule of its GitIgnoreParser, which is not git's.
+
+    Each line is what a path begins with; of wildcards it knows ``*``, anything but slashes, and ``**``, anything.
+    """
+    escaped = (re.sub(r"([-\[\]/{}()+?.\\^$|])", r"\\\1", line.removeprefix("/")) for line in lines)
+    patterns = [line.replace("**", "(.+)").replace("*", r"([^\/]+)") for line in escaped]
+    return not any(re.match(pattern, path) for pattern in patterns)
+
+
+def test_core_tools_and_azd_ship_the_app_and_nothing_else() -> None:
+    lines = [line for line in (ROOT / ".funcignore").read_text().splitlines() if not line.startswith("#")]
+    git = GitIgnoreSpec.from_lines(lines)  # azd reads them so (azure-dev, pull request 5383)
+    for path in files_of_the_project():
+        wanted = path.split("/")[0] in SHIPPED and not path.endswith((".pyc", ".md"))
+        assert shipped_by_core_tools(lines, path) == wanted, path
+        assert (not git.match_file(path)) == wanted, path
+    assert not shipped_by_core_tools(["requirements"], "requirements.txt")  # which left the app without packages
+
+
+def test_the_workflow_ships_the_same() -> None:
+    zipped = re.search(r"zip -qr app\.zip (.+)", (ROOT / ".github/workflows/main.yml").read_text())
+    assert zipped
+    assert set(zipped[1].split()) == SHIPPED
+
+
+def test_what_is_shipped_imports_nothing_that_is_not() -> None:
+    others = {path.parent.name for path in ROOT.glob("*/__init__.py")} - SHIPPED
+    assert others >= {"local", "edge", "tests"}
+    for name in SHIPPED:
+        for path in [ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*.py"):
+            imported = set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE))
+            assert not imported & others, path
