@@ -175,8 +175,8 @@ LIMITS: Sequence[Limit] = (
         "only where Standard is not enough: there are up to 16 units",
     ),
     Limit(
-        "ingest: 10 instances of one core",
-        10,
+        "ingest: 40 instances of one core",
+        40,
         "cores",
         lambda fleet: PEAK * fleet.ingest_cores,
         "`maximumInstanceCount` (infra/main.bicep), up to 1,000",

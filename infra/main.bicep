@@ -56,10 +56,18 @@ param instanceMemoryMB int = 2048
 @maxValue(1000)
 param httpConcurrency int = instanceMemoryMB / 256
 
-@description('The most instances of the function app at a time: the bound of its cost.')
+@description('The most instances of each group of functions: HTTP, Durable, ingest, averaging. So it is no bound of cost (rest-api-specs 45083); monthlyBudget tells of that. Less than 40 is refused in many regions (azure-functions-host 10523).')
 @minValue(1)
 @maxValue(1000)
-param maximumInstanceCount int = 10
+param maximumInstanceCount int = 40
+
+@description('What a month may cost, in the currency of the subscription, before alertEmails and its owners are told; 0: no budget. It stops nothing.')
+@minValue(0)
+@maxValue(1000000)
+param monthlyBudget int = 0
+
+@description('With monthlyBudget: the first day of the month in which it is given for the first time, like 2026-12-01. Afterwards always the same: the service refuses another, and the deployment with it (azure-quickstart-templates 7095).')
+param budgetStart string = ''
 
 @description('How long logs are kept, in days. The first 31 are in the price of their ingestion.')
 @minValue(30)
@@ -78,7 +86,7 @@ param spocPrincipalIds array = []
 param developerPrincipalId string = ''
 
 @description('Where alerts are sent; empty: alerts only show in the portal.')
-param alertEmails array = []
+param alertEmails string[] = []
 
 @description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone.')
 param authClientId string = ''
@@ -216,6 +224,15 @@ module alerts 'modules/alerts.bicep' = {
     queueName: queueName
     cosmosName: cosmos.outputs.name
     insightsName: monitoring.outputs.insightsName
+  }
+}
+
+module budget 'modules/budget.bicep' = if (monthlyBudget > 0) {
+  scope: group
+  params: {
+    amount: monthlyBudget
+    start: budgetStart
+    emails: alertEmails
   }
 }
 

@@ -41,7 +41,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
     // so a write waits for no other; a read costs double, since two replicas answer it (Microsoft, "Consistency levels
     // in Azure Cosmos DB").
     consistencyPolicy: { defaultConsistencyLevel: 'Strong' }
-    locations: [{ locationName: location, failoverPriority: 0 }]
+    locations: [{ locationName: location, failoverPriority: 0, isZoneRedundant: false }]
     capabilities: mode == 'serverless' ? [{ name: 'EnableServerless' }] : []
     backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: 'Continuous7Days' } }
   }
@@ -78,6 +78,9 @@ resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2
   }
 ]
 
+// One after the other, and after the containers: each takes the account's exclusive lock, and who finds it taken is refused
+// (412; terraform-provider-azurerm 15842).
+@batchSize(1)
 resource mayReadAndWrite 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [
   for principalId in principals: {
     parent: account
@@ -87,6 +90,7 @@ resource mayReadAndWrite 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignmen
       roleDefinitionId: '${account.id}/sqlRoleDefinitions/${dataContributor}'
       scope: account.id
     }
+    dependsOn: [tables]
   }
 ]
 

@@ -59,7 +59,7 @@ def test_templates_agree_with_azures_published_types() -> None:
 
 def parameters_of_main() -> dict[str, dict[str, Any]]:
     """Each parameter of main.bicep: its decorators' text and its default."""
-    found = re.findall(r"((?:@\w+\(.*\)\n)*)param (\w+) (\w+)(?: = (.*))?", read("main.bicep"))
+    found = re.findall(r"((?:@\w+\(.*\)\n)*)param (\w+) ([^=\n]+?)(?: = (.*))?$", read("main.bicep"), re.MULTILINE)
     return {
         name: {"decorators": decorators, "kind": kind, "default": default} for decorators, name, kind, default in found
     }
@@ -103,6 +103,21 @@ def test_whoever_reads_sees_what_others_wrote() -> None:
     account = body_of("modules/cosmos.bicep", "account")
     assert "consistencyPolicy: { defaultConsistencyLevel: 'Strong' }" in account
     assert account.count("locationName:") == 1  # in several regions each write would wait for all of them
+
+
+def test_rights_on_the_store_are_given_one_after_the_other_when_all_else_is_there() -> None:
+    text = read("modules/cosmos.bicep")
+    assert "@batchSize(1)\nresource mayReadAndWrite " in text
+    assert "\n    dependsOn: [tables]\n" in body_of("modules/cosmos.bicep", "mayReadAndWrite")
+
+
+def test_a_budget_is_there_where_it_is_asked_for_and_keeps_its_first_month() -> None:
+    assert parameters_of_main()["monthlyBudget"]["default"] == "0"
+    assert "module budget 'modules/budget.bicep' = if (monthlyBudget > 0)" in read("main.bicep")
+    budget = body_of("modules/budget.bicep", "budget")
+    assert "timePeriod: { startDate: start }" in budget
+    assert "utcNow" not in read("main.bicep")  # another start is refused, and the deployment with it
+    assert budget.count("contactEmails: emails") == budget.count("threshold: ") == 2
 
 
 def test_the_queue_is_alike_in_azure_in_the_emulator_and_in_the_local_folder() -> None:
