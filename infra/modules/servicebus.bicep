@@ -1,5 +1,6 @@
-// The one queue between tenants and the app. SPOCs may send, the app may receive, and no key opens it. The app may send
-// too: what failed too often goes back from the dead letters when an operator asks for it.
+// The one queue between tenants and the app. SPOCs may send, and no key opens it. The app owns the queue: it receives; it
+// sends back what an operator asks for from the dead letters; and as the app's identity the platform reads how long the
+// queue is, to scale by it. With the right to receive alone it guesses that, and says nothing (azure-docs 128626).
 param name string
 param location string
 param tags object
@@ -9,6 +10,7 @@ param spocPrincipalIds array
 param developerPrincipalId string
 
 var dataReceiver = '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0'
+var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 var dataSender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
@@ -43,17 +45,15 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   }
 }
 
-resource appMay 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in [dataReceiver, dataSender]: {
-    name: guid(queue.id, appPrincipalId, role)
-    scope: queue
-    properties: {
-      principalId: appPrincipalId
-      principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
-    }
+resource appMay 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(queue.id, appPrincipalId, dataOwner)
+  scope: queue
+  properties: {
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataOwner)
   }
-]
+}
 
 resource spocsMaySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for principalId in spocPrincipalIds: {

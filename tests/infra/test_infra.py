@@ -135,6 +135,15 @@ def test_the_queue_is_alike_in_azure_in_the_emulator_and_in_the_local_folder() -
     assert parameters_of_main()["queueName"]["default"].strip("'") == queue["Name"]
 
 
+def test_the_app_owns_its_queue_and_nothing_else_of_the_namespace() -> None:
+    text = read("modules/servicebus.bicep")
+    assert "var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'" in text
+    assert len(re.findall(r"[^']dataOwner\b", text)) == 3  # the variable, the name and the role of one assignment
+    app = body_of("modules/servicebus.bicep", "appMay")
+    assert "scope: queue" in app
+    assert "'Microsoft.Authorization/roleDefinitions', dataOwner)" in app
+
+
 def test_the_apps_settings_are_those_that_the_code_reads() -> None:
     block = re.search(r"settings: \{\n(.*?)\n    \}", read("main.bicep"), re.DOTALL)
     assert block
