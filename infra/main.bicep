@@ -15,7 +15,7 @@ param location string = deployment().location
 @allowed(['serverless', 'autoscale'])
 param cosmosMode string = 'serverless'
 
-@description('With autoscale: the greatest throughput of the database, in request units a second; a tenth of it is the least.')
+@description('With autoscale: the greatest throughput of the database, in request units a second; a tenth of it is the least. The service takes whole thousands, so it is rounded up.')
 @minValue(1000)
 @maxValue(100000)
 param cosmosMaxThroughput int = 4000
@@ -80,7 +80,7 @@ param logRetentionDays int = 30
 param logDailyCapGB int = 1
 
 @description('Object ids of the identities of SPOCs: they may send to the queue and do nothing else.')
-param spocPrincipalIds array = []
+param spocPrincipalIds string[] = []
 
 @description('Object id of a developer who may read and write data (azd: whoever deploys); empty: nobody.')
 param developerPrincipalId string = ''
@@ -99,15 +99,20 @@ param authIssuer string = '${environment().authentication.loginEndpoint}${tenant
 param tenantClaim string = 'http://schemas.microsoft.com/identity/claims/tenantid'
 
 @description('By value of that claim, the tenant\'s masked name; empty: the value is the masked name itself.')
-param tenantIds object = {}
+param tenantIds { *: string } = {}
 
 @description('How many other tenants a fleet average shown to a tenant must be made of.')
 @minValue(1)
 param minTenants int = 5
 
 var tags = { 'azd-env-name': environmentName }
-// Names are unique in all of Azure: an abbreviation of the kind, and this.
-var suffix = uniqueString(subscription().id, environmentName, location)
+// Names are unique in all of Azure: an abbreviation of the kind, and this. However somebody spells the environment and the
+// region (West Europe, westeurope), it is the same system, and not a second, empty one.
+var suffix = uniqueString(
+  subscription().id,
+  toLower(replace(environmentName, ' ', '')),
+  toLower(replace(location, ' ', ''))
+)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -167,7 +172,7 @@ module cosmos 'modules/cosmos.bicep' = {
     location: location
     tags: tags
     mode: cosmosMode
-    maxThroughput: cosmosMaxThroughput
+    maxThroughput: (cosmosMaxThroughput + 999) / 1000 * 1000
     samplesRetentionDays: samplesRetentionDays
     reportRetentionDays: reportRetentionDays
     appPrincipalId: identity.outputs.principalId

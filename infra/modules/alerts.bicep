@@ -4,8 +4,8 @@
 // would fail the first deployment (mspnp/aks-baseline 422).
 param prefix string
 param location string
-param tags object
-param emails array
+param tags { *: string }
+param emails string[]
 param serviceBusName string
 param queueName string
 param cosmosName string

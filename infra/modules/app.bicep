@@ -2,7 +2,7 @@
 param planName string
 param name string
 param location string
-param tags object
+param tags { *: string }
 param identityId string
 param identityClientId string
 param storageName string
@@ -20,7 +20,7 @@ param authClientId string
 param authIssuer string
 
 @description('The app\'s own settings: blueprints/settings.py, and those that triggers name.')
-param settings object
+param settings { *: string }
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: storageName

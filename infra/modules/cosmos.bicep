@@ -1,7 +1,7 @@
 // The store. Containers follow storage/schema.py; a test holds the two together.
 param name string
 param location string
-param tags object
+param tags { *: string }
 
 @allowed(['serverless', 'autoscale'])
 param mode string

@@ -2,7 +2,7 @@
 param logsName string
 param insightsName string
 param location string
-param tags object
+param tags { *: string }
 param retentionDays int
 param dailyCapGB int
 param appPrincipalId string

@@ -3,10 +3,10 @@
 // queue is, to scale by it. With the right to receive alone it guesses that, and says nothing (azure-docs 128626).
 param name string
 param location string
-param tags object
+param tags { *: string }
 param queueName string
 param appPrincipalId string
-param spocPrincipalIds array
+param spocPrincipalIds string[]
 param developerPrincipalId string
 
 var dataReceiver = '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0'
@@ -56,7 +56,7 @@ resource appMay 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 resource spocsMaySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for principalId in spocPrincipalIds: {
+  for principalId in union(spocPrincipalIds, []): { // each once, however often it is named
     name: guid(queue.id, principalId, dataSender)
     scope: queue
     properties: {
@@ -67,8 +67,11 @@ resource spocsMaySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
+// Who deploys may be a SPOC too, and may send then already: a second assignment would have the first one's name.
+var developerRoles = contains(spocPrincipalIds, developerPrincipalId) ? [dataReceiver] : [dataReceiver, dataSender]
+
 resource developerMay 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in (empty(developerPrincipalId) ? [] : [dataReceiver, dataSender]): {
+  for role in (empty(developerPrincipalId) ? [] : developerRoles): {
     name: guid(queue.id, developerPrincipalId, role)
     scope: queue
     properties: {

@@ -75,6 +75,33 @@ def test_every_parameter_is_described_and_numbers_are_bounded() -> None:
     assert [name for name, parameter in parameters.items() if not parameter["default"]] == ["environmentName"]
 
 
+def test_lists_and_objects_say_what_they_hold() -> None:
+    for path in FILES:
+        assert re.findall(r"^param \w+ (?:array|object)\b", path.read_text(), re.MULTILINE) == [], path.name
+
+
+def test_one_spelling_of_the_environment_and_the_region_is_as_good_as_another() -> None:
+    suffix = re.search(r"var suffix = uniqueString\((.*?)\n\)", read("main.bicep"), re.DOTALL)
+    assert suffix
+    for name in ("environmentName", "location"):
+        assert f"toLower(replace({name}, ' ', ''))" in suffix[1]
+        assert suffix[1].count(name) == 1
+
+
+def test_whoever_is_a_spoc_and_deploys_is_given_each_right_once() -> None:
+    text = read("modules/servicebus.bicep")
+    assert "for principalId in union(spocPrincipalIds, []):" in text
+    assert "contains(spocPrincipalIds, developerPrincipalId) ? [dataReceiver] : [dataReceiver, dataSender]" in text
+    assert "(empty(developerPrincipalId) ? [] : developerRoles)" in text
+
+
+def test_throughput_is_in_whole_thousands() -> None:
+    (rounded,) = re.findall(r"maxThroughput: (.*cosmosMaxThroughput.*)", read("main.bicep"))
+    for asked, given in ((1000, 1000), (1001, 2000), (2500, 3000), (100_000, 100_000)):
+        expression = rounded.replace("/", "//")  # whole numbers, as Bicep divides them
+        assert eval(expression, {"__builtins__": {}}, {"cosmosMaxThroughput": asked}) == given  # noqa: S307
+
+
 def test_containers_are_the_tables_of_the_schema() -> None:
     text = read("modules/cosmos.bicep")
     days = {"samplesRetentionDays": 17, "reportRetentionDays": 170}
