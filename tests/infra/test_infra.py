@@ -75,6 +75,37 @@ def test_every_parameter_is_described_and_numbers_are_bounded() -> None:
     assert [name for name, parameter in parameters.items() if not parameter["default"]] == ["environmentName"]
 
 
+def test_azd_can_set_every_parameter() -> None:
+    given = json.loads(read("main.parameters.json"))["parameters"]
+    own = {
+        "environmentName": "AZURE_ENV_NAME",
+        "location": "AZURE_LOCATION",
+        "developerPrincipalId": "AZURE_PRINCIPAL_ID",
+    }
+    expected = {
+        name: own.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in parameters_of_main()
+    }
+    # What is not set in the environment is left out by azd, so the template's default holds; no default is said twice.
+    assert given == {name: {"value": f"${{{variable}}}"} for name, variable in expected.items()}
+
+
+def test_actions_run_on_the_node_that_runners_have() -> None:
+    first_on_24 = {"actions/checkout": 5, "actions/setup-python": 6, "actions/setup-node": 5, "azure/login": 3}
+    used = re.findall(r"uses: (\S+)@v(\d+)", (ROOT / ".github/workflows/main.yml").read_text())
+    assert first_on_24.keys() <= {action for action, _ in used}
+    for action, version in used:
+        assert int(version) >= first_on_24.get(action, 1), action
+
+
+def test_the_workflows_environment_is_the_one_whose_subject_the_docs_name() -> None:
+    (environment,) = re.findall(
+        r"^    environment: (\w+)$", (ROOT / ".github/workflows/main.yml").read_text(), re.MULTILINE
+    )
+    docs = (ROOT / "docs/azure.md").read_text()
+    assert f"repo:OWNER/REPOSITORY:environment:{environment}`" in docs
+    assert f"repo:OWNER@OWNER-ID/REPOSITORY@REPOSITORY-ID:environment:{environment}`" in docs
+
+
 def test_lists_and_objects_say_what_they_hold() -> None:
     for path in FILES:
         assert re.findall(r"^param \w+ (?:array|object)\b", path.read_text(), re.MULTILINE) == [], path.name
