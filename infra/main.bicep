@@ -28,6 +28,17 @@ param queueName string = 'samples'
 @description('When marked windows are averaged: NCRONTAB, seconds first.')
 param averagingSchedule string = '0 * * * * *'
 
+@description('For how many seconds one run of averaging begins new windows, newest first; the next run goes on.')
+@minValue(1)
+@maxValue(500)
+param averagingBudgetSeconds int = 240
+
+@description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
+param reductions { *: string } = {}
+
+@description('Any other setting of the app, by name. What no parameter names is not kept: each deployment sets all settings anew.')
+param otherSettings { *: string } = {}
+
 @description('How long samples and rollups are kept, in days; older samples are refused.')
 @minValue(1)
 @maxValue(3650)
@@ -198,12 +209,14 @@ module app 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
     authClientId: authClientId
     authIssuer: authIssuer
-    settings: {
+    settings: union(otherSettings, {
       ServiceBusConnection__fullyQualifiedNamespace: servicebus.outputs.fullyQualifiedNamespace
       ServiceBusConnection__credential: 'managedidentity'
       ServiceBusConnection__clientId: identity.outputs.clientId
       QUEUE_NAME: queueName
       AVERAGING_SCHEDULE: averagingSchedule
+      AVERAGING_BUDGET_SECONDS: string(averagingBudgetSeconds)
+      REDUCTIONS: string(reductions)
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)
@@ -214,7 +227,7 @@ module app 'modules/app.bicep' = {
       TENANT_CLAIM: tenantClaim
       TENANT_IDS: empty(tenantIds) ? '' : string(tenantIds)
       MIN_TENANTS: string(minTenants)
-    }
+    })
   }
 }
 

@@ -130,7 +130,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
 
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, settings, signIn ? { '${signInSecretSetting}': identityClientId } : {}, {
+    properties: union(settings, hostSettings, signIn ? { '${signInSecretSetting}': identityClientId } : {}, {
       // Says that the platform is in front, so that the app believes what it says of callers.
       PLATFORM_AUTHENTICATION: string(signIn)
     })

@@ -203,25 +203,29 @@ def test_the_app_owns_its_queue_and_nothing_else_of_the_namespace() -> None:
 
 
 def test_the_apps_settings_are_those_that_the_code_reads() -> None:
-    block = re.search(r"settings: \{\n(.*?)\n    \}", read("main.bicep"), re.DOTALL)
+    block = re.search(r"settings: union\(otherSettings, \{\n(.*?)\n    \}\)", read("main.bicep"), re.DOTALL)
     assert block
     given = set(re.findall(r"^ +(\w+):", block[1], re.MULTILINE))
     own = {name for name in given if not name.startswith("ServiceBusConnection__")}
     known = {name for name in setting_names() if not name.startswith(("ServiceBusConnection", "APPLICATIONINSIGHTS"))}
     assert own <= known | referred_settings()
     assert referred_settings() <= own
-    # Not given: the other store, the key that Azure has none of, and what has a default that suits all.
-    # And one that is set where what it speaks of is: the platform in front of the app.
-    assert known - own == {
-        "SQLITE_PATH",
-        "QUEUE_FOLDER",
-        "COSMOS_KEY",
-        "REDUCTIONS",
-        "PLATFORM_AUTHENTICATION",
-        "AVERAGING_BUDGET_SECONDS",
-    }
+    # Not given: the other store, the key that Azure has none of, and one that is set where what it speaks of is: the
+    # platform in front of the app. Whatever else is not given would be deleted by each deployment.
+    assert known - own == {"SQLITE_PATH", "QUEUE_FOLDER", "COSMOS_KEY", "PLATFORM_AUTHENTICATION"}
     connections = {str(trigger["connection"]) for trigger in EXPECTED.values() if "connection" in trigger}
     assert {name.partition("__")[0] for name in given - own} == connections
+
+
+def test_other_settings_change_none_of_those_that_the_template_sets() -> None:
+    order = re.search(
+        r"properties: union\((\w+), (\w+), signIn \? .*?, \{.*?PLATFORM_AUTHENTICATION",
+        read("modules/app.bicep"),
+        re.DOTALL,
+    )
+    assert order  # the last one that names a setting wins
+    assert order.groups() == ("settings", "hostSettings")
+    assert parameters_of_main()["otherSettings"]["default"] == "{}"
 
 
 def test_defaults_of_the_templates_are_those_of_the_code() -> None:
@@ -231,6 +235,8 @@ def test_defaults_of_the_templates_are_those_of_the_code() -> None:
         ("reportRetentionDays", "report_retention_days"),
         ("pushGraceMinutes", "push_grace_minutes"),
         ("minTenants", "min_tenants"),
+        ("averagingBudgetSeconds", "averaging_budget_seconds"),
+        ("reductions", "reductions"),
         ("tenantClaim", "tenant_claim"),
     ):
         assert parameters[parameter]["default"].strip("'") == str(Settings.model_fields[field].default)
