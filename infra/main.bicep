@@ -11,11 +11,11 @@ param environmentName string
 @description('The region of all resources. It must offer Flex Consumption.')
 param location string = deployment().location
 
-@description('serverless: pay for each request, for small and middling fleets. autoscale: pay by the hour for throughput.')
+@description('serverless: pay for each request, for small and middling fleets. autoscale: pay by the hour for throughput. For a new system either; an account that is there is changed in the portal first, from serverless, once (docs/runbook.md), or the deployment is refused.')
 @allowed(['serverless', 'autoscale'])
 param cosmosMode string = 'serverless'
 
-@description('With autoscale: the greatest throughput of the database, in request units a second; a tenth of it is the least. The service takes whole thousands, so it is rounded up.')
+@description('With autoscale: the greatest throughput of the samples, in request units a second; rollups get a quarter of it, each other container 1,000. A tenth is the least. The service takes whole thousands, so it is rounded up.')
 @minValue(1000)
 @maxValue(100000)
 param cosmosMaxThroughput int = 4000

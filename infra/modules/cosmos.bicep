@@ -26,6 +26,15 @@ var containers = [
   { name: 'operations', ttl: -1 }
 ]
 
+// With autoscale, a container has throughput of its own: that is what an account is left with that was serverless first
+// (Microsoft, "Change from serverless to provisioned capacity mode"), and one that is busy takes none from others. What a
+// VM window costs is most of all; rollups cost less than a fifth of it; the others less than the least that can be set.
+var throughputs = {
+  samples: maxThroughput
+  rollups: (maxThroughput / 4 + 999) / 1000 * 1000
+}
+var leastThroughput = 1000
+
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
   name: name
   location: location
@@ -52,7 +61,6 @@ resource database 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-04-15
   name: databaseName
   properties: {
     resource: { id: databaseName }
-    options: mode == 'serverless' ? {} : { autoscaleSettings: { maxThroughput: maxThroughput } }
   }
 }
 
@@ -74,6 +82,13 @@ resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2
           excludedPaths: [{ path: '/*' }]
         }
       }
+      options: mode == 'serverless'
+        ? {}
+        : {
+            autoscaleSettings: {
+              maxThroughput: contains(throughputs, container.name) ? throughputs[container.name] : leastThroughput
+            }
+          }
     }
   }
 ]

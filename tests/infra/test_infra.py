@@ -127,10 +127,31 @@ def test_whoever_is_a_spoc_and_deploys_is_given_each_right_once() -> None:
 
 
 def test_throughput_is_in_whole_thousands() -> None:
-    (rounded,) = re.findall(r"maxThroughput: (.*cosmosMaxThroughput.*)", read("main.bicep"))
-    for asked, given in ((1000, 1000), (1001, 2000), (2500, 3000), (100_000, 100_000)):
-        expression = rounded.replace("/", "//")  # whole numbers, as Bicep divides them
-        assert eval(expression, {"__builtins__": {}}, {"cosmosMaxThroughput": asked}) == given  # noqa: S307
+    (samples,) = re.findall(r"maxThroughput: (.*cosmosMaxThroughput.*)", read("main.bicep"))
+    (rollups,) = re.findall(r"rollups: (.*maxThroughput.*)", read("modules/cosmos.bicep"))
+    for asked, given, quarter in (
+        (1000, 1000, 1000),
+        (1001, 2000, 1000),
+        (4001, 5000, 2000),
+        (100_000, 100_000, 25_000),
+    ):
+        assert whole(samples, cosmosMaxThroughput=asked) == given
+        assert whole(rollups, maxThroughput=given) == quarter
+
+
+def whole(expression: str, **values: int) -> int:
+    """The value of our own template's arithmetic. Bicep divides whole numbers."""
+    return int(eval(expression.replace("/", "//"), {"__builtins__": {}}, values))  # noqa: S307
+
+
+def test_throughput_is_the_containers_own_as_a_serverless_account_is_left_with_it() -> None:
+    assert "autoscaleSettings" not in body_of("modules/cosmos.bicep", "database")
+    tables = body_of("modules/cosmos.bicep", "tables")
+    assert "options: mode == 'serverless'" in tables
+    assert "autoscaleSettings" in tables
+    step = re.search(r"for container in (.*); do", (ROOT / "docs/runbook.md").read_text())
+    assert step
+    assert set(step[1].split()) == set(schema(1, 1))
 
 
 def test_containers_are_the_tables_of_the_schema() -> None:
