@@ -20,7 +20,7 @@ param cosmosMode string = 'serverless'
 @maxValue(100000)
 param cosmosMaxThroughput int = 4000
 
-@description('The queue that SPOCs send to.')
+@description('The queue that SPOCs send to. Another name makes a second queue: what lies in the first one stays there, and nobody ingests it.')
 @minLength(1)
 @maxLength(50)
 param queueName string = 'samples'
@@ -39,12 +39,12 @@ param reductions { *: string } = {}
 @description('Any other setting of the app, by name. What no parameter names is not kept: each deployment sets all settings anew.')
 param otherSettings { *: string } = {}
 
-@description('How long samples and rollups are kept, in days; older samples are refused.')
+@description('How long samples and rollups are kept, in days; older samples are refused. A shorter time removes what is older at once and for good.')
 @minValue(1)
 @maxValue(3650)
 param samplesRetentionDays int = 30
 
-@description('How long report rows are kept, in days.')
+@description('How long report rows are kept, in days. A shorter time removes what is older at once and for good.')
 @minValue(1)
 @maxValue(3650)
 param reportRetentionDays int = 400
@@ -90,16 +90,16 @@ param logRetentionDays int = 30
 @maxValue(100)
 param logDailyCapGB int = 1
 
-@description('Object ids of the identities of SPOCs: they may send to the queue and do nothing else.')
+@description('Object ids of the identities of SPOCs: they may send to the queue and do nothing else. Whoever is left out later may send still, until the role assignment on the queue is removed by hand.')
 param spocPrincipalIds string[] = []
 
-@description('Object id of a developer who may read and write data (azd: whoever deploys); empty: nobody.')
+@description('Object id of a developer who may read and write data (azd: whoever deploys); empty: nobody. Whoever had it before keeps it, until the role assignments on the queue and the account are removed by hand.')
 param developerPrincipalId string = ''
 
 @description('Where alerts are sent; empty: alerts only show in the portal.')
 param alertEmails string[] = []
 
-@description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone.')
+@description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone, and then whoever holds a key is an operator.')
 param authClientId string = ''
 
 @description('Who issues the tokens of those who sign in: the directory of the subscription, if nothing else is said.')

@@ -98,30 +98,32 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     }
   }
 
-  // Whoever is not signed in gets as far as the app, which lets them see the page and health and refuses the rest.
-  // Not removed by leaving the parameter empty again: the app then ignores the principals that it goes on to send.
-  resource authentication 'config' = if (signIn) {
+  // Whoever is not signed in gets as far as the app, which lets them see the page and health and refuses the rest. It is here
+  // in any case, so that an emptied authClientId takes it off again: left on, it would go on without its secret's setting.
+  resource authentication 'config' = {
     name: 'authsettingsV2'
     properties: {
-      platform: { enabled: true }
+      platform: { enabled: signIn }
       globalValidation: {
         requireAuthentication: false
         unauthenticatedClientAction: 'AllowAnonymous'
       }
       httpSettings: { requireHttps: true }
-      identityProviders: {
-        azureActiveDirectory: {
-          enabled: true
-          registration: {
-            clientId: authClientId
-            clientSecretSettingName: signInSecretSetting
-            openIdIssuer: authIssuer
+      identityProviders: signIn
+        ? {
+            azureActiveDirectory: {
+              enabled: true
+              registration: {
+                clientId: authClientId
+                clientSecretSettingName: signInSecretSetting
+                openIdIssuer: authIssuer
+              }
+              validation: {
+                allowedAudiences: [authClientId, 'api://${authClientId}']
+              }
+            }
           }
-          validation: {
-            allowedAudiences: [authClientId, 'api://${authClientId}']
-          }
-        }
-      }
+        : { azureActiveDirectory: { enabled: false } }
       login: {
         tokenStore: { enabled: false }
       }
@@ -134,7 +136,8 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       // Says that the platform is in front, so that the app believes what it says of callers.
       PLATFORM_AUTHENTICATION: string(signIn)
     })
-    dependsOn: [authentication] // first in front, then believed
+    // First in front, then believed. Taken off, it is believed a moment longer: then a key makes an operator in any case.
+    dependsOn: [authentication]
   }
 
   resource ftp 'basicPublishingCredentialsPolicies' = {

@@ -154,6 +154,23 @@ def test_throughput_is_the_containers_own_as_a_serverless_account_is_left_with_i
     assert set(step[1].split()) == set(schema(1, 1))
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("spocPrincipalIds", "removed by hand"),
+        ("developerPrincipalId", "removed by hand"),
+        ("queueName", "a second queue"),
+        ("samplesRetentionDays", "removes what is older"),
+        ("reportRetentionDays", "removes what is older"),
+        ("cosmosMode", "in the portal"),
+        ("budgetStart", "always the same"),
+        ("authClientId", "whoever holds a key is an operator"),
+    ],
+)
+def test_what_another_deployment_does_not_take_back_is_said_at_the_parameter(name: str, said: str) -> None:
+    assert said in parameters_of_main()[name]["decorators"]
+
+
 def test_containers_are_the_tables_of_the_schema() -> None:
     text = read("modules/cosmos.bicep")
     days = {"samplesRetentionDays": 17, "reportRetentionDays": 170}
@@ -308,7 +325,10 @@ def test_the_host_knows_its_storage_by_name_alone() -> None:
 
 def test_principals_are_believed_only_where_the_platform_is_in_front() -> None:
     text = read("modules/app.bicep")
-    assert "resource authentication 'config' = if (signIn)" in text
+    authentication = body_of("modules/app.bicep", "authentication")
+    assert "resource authentication 'config' = {" in authentication  # also where it is off, or it would stay on
+    assert "platform: { enabled: signIn }" in authentication
+    assert "identityProviders: signIn" in authentication
     assert "PLATFORM_AUTHENTICATION: string(signIn)" in text
     assert "dependsOn: [authentication]" in text
     assert parameters_of_main()["authClientId"]["default"] == "''"
