@@ -61,10 +61,15 @@ emulators: $(VENV)/local ## Start Microsoft's emulators of Cosmos DB, Service Bu
 	docker compose --file infra/emulators/compose.yaml up --detach
 	PYTHONPATH=. $(BIN)/python infra/emulators/create_tables.py
 
-lock: ## Renew requirements/lock.txt (wants uv on the PATH).
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+
+lock: ## Renew requirements/lock.txt, and requirements.txt, which is deployed (wants uv on the PATH).
 	(echo '# Exact versions for one install on Python 3.11 to 3.13 (`make lock`). pip reads it as a constraints file.'; \
-	 uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/dev.txt) > requirements/lock.new
+	 $(COMPILE) requirements/dev.txt) > requirements/lock.new
 	mv requirements/lock.new requirements/lock.txt
+	(echo '# What runs in Azure, exactly: requirements/app.txt as requirements/lock.txt has it (`make lock`). Not to be edited.'; \
+	 $(COMPILE) requirements/app.txt --constraint requirements/lock.txt) > requirements/lock.new
+	mv requirements/lock.new requirements.txt
 
 clean: ## Remove the environment and the local data.
 	rm -rf $(VENV) $(DATA)
@@ -76,7 +81,7 @@ $(VENV)/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
 	@touch $@
 
-$(VENV)/local: $(VENV)/python requirements.txt requirements/local.txt requirements/edge.txt requirements/worker.txt requirements/lock.txt
+$(VENV)/local: $(VENV)/python requirements/app.txt requirements/local.txt requirements/edge.txt requirements/worker.txt requirements/lock.txt
 	@echo "Installing what the local host needs ..."
 	@$(PIP) install -r requirements/local.txt -c requirements/lock.txt
 	@$(PIP) install --no-deps --ignore-requires-python -r requirements/worker.txt

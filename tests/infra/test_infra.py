@@ -7,11 +7,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tree_sitter_bicep
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pathspec import GitIgnoreSpec
 from tree_sitter import Language, Node, Parser
 
@@ -358,6 +361,36 @@ def test_the_alerts_on_refusals_and_failed_operations_read_what_the_app_logs() -
     assert code.index("refused=") < code.index("reasons=") < code.index("charge=")
     assert line("operation ended", rows=1, error=None).endswith(" error=None")
     assert 'line("operation ended"' in (ROOT / "blueprints/operations.py").read_text()
+
+
+def pins(path: str) -> dict[tuple[str, str], str]:
+    """By package and for which Python: the exact version."""
+    found: dict[tuple[str, str], str] = {}
+    for text in (ROOT / path).read_text().splitlines():
+        if text and not text.startswith("#"):
+            requirement = Requirement(text)
+            (pin,) = requirement.specifier
+            assert pin.operator == "==", text
+            found[canonicalize_name(requirement.name), str(requirement.marker or "")] = pin.version
+    return found
+
+
+def test_what_is_deployed_is_pinned_as_it_was_tested() -> None:
+    deployed, locked = pins("requirements.txt"), pins("requirements/lock.txt")
+    assert deployed.items() <= locked.items()
+    names = {name for name, _ in deployed}
+    # Everything that the app needs is there, and what that needs, to the end: nothing is left for pip to choose.
+    waiting = [text for text in (ROOT / "requirements/app.txt").read_text().splitlines() if not text.startswith("#")]
+    needed: set[str] = set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = canonicalize_name(requirement.name)
+        if (requirement.marker is None or requirement.marker.evaluate({"extra": ""})) and name not in needed:
+            needed.add(name)
+            waiting += requires(name) or []
+    assert len(needed) >= 40
+    assert needed <= names
+    assert not names & {"pytest", "croniter", "azure-storage-blob"}  # of tests, of the local host, of the SPOC
 
 
 SHIPPED = {"function_app.py", "host.json", "requirements.txt", "blueprints", "domain", "pipeline", "storage", "web"}
