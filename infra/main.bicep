@@ -242,6 +242,7 @@ module alerts 'modules/alerts.bicep' = {
     queueName: queueName
     cosmosName: cosmos.outputs.name
     insightsName: monitoring.outputs.insightsName
+    logsName: monitoring.outputs.logsName
   }
 }
 

@@ -43,4 +43,5 @@ resource appMayPublish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+output logsName string = logs.name
 output insightsName string = insights.name

@@ -346,8 +346,39 @@ def test_alerts_by_query_are_deployed_before_there_are_tables() -> None:
 
 
 def test_the_alert_on_an_old_report_reads_what_the_app_logs() -> None:
-    assert 'startswith "report ageSeconds="' in read("modules/alerts.bicep")
-    assert '"report ageSeconds=%d"' in (ROOT / "blueprints/averaging.py").read_text()
+    alert = body_of("modules/alerts.bicep", "oldReport")
+    (pattern,) = re.findall(r'extract\(@"(.*?)", 1, Message\)', alert)
+    said = re.search(r'"(report ageSeconds=%d)"', (ROOT / "blueprints/averaging.py").read_text())
+    assert said
+    assert re.search(pattern, said[1] % 1234)[1] == "1234"  # type: ignore[index]
+    (start,) = re.findall(r'Message startswith "(.*?)"', alert)
+    assert said[1].startswith(start)
+
+
+def test_an_old_report_is_told_of_once_there_was_one_and_not_where_the_cap_silenced_it() -> None:
+    alert, cap = (body_of("modules/alerts.bicep", name) for name in ("oldReport", "cap"))
+    full = 'Category =~ "Ingestion" and Detail contains "OverQuota"'
+    assert "overrideQueryTimeRange: 'P2D'" in alert  # in which a first line is looked for
+    assert "isnotnull(newest) and newest > coalesce(capped, " in alert
+    for each in (alert, cap):
+        assert full in each
+        assert "scopes: [logs.id]" in each  # only the workspace knows of its cap
+
+
+def test_what_alerts_read_is_never_sampled_and_the_rest_is() -> None:
+    logging = json.loads((ROOT / "host.json").read_text())["logging"]
+    never = logging["applicationInsights"]["samplingSettings"]["excludedTypes"].split(";")
+    assert {"Trace", "Exception"} == set(never)
+    # So nothing may write lines without end: the host's own are left out, and of ours those that nobody is alerted by.
+    kept = {name for name, level in logging["logLevel"].items() if level == "Information"} - {"Host.Results"}
+    assert logging["logLevel"]["default"] == "Warning"
+    functions = {
+        f"Function.{name}.User" for name in ("ingest", "average", "plan_operation", "do_step", "end_operation")
+    }
+    assert kept == functions
+    assert {name.split(".")[1] for name in kept} <= EXPECTED.keys()
+    starts = set(re.findall(r'essage startswith "(\w+)', read("modules/alerts.bicep")))
+    assert starts == {"report", "ingested", "operation"}  # of averaging, of ingest, and of the operations' activities
 
 
 def test_the_alerts_on_refusals_and_failed_operations_read_what_the_app_logs() -> None:
