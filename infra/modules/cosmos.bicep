@@ -15,25 +15,20 @@ var databaseName = 'spot-pc-insights'
 var dataContributor = '00000000-0000-0000-0000-000000000002'
 var principals = concat([appPrincipalId], empty(developerPrincipalId) ? [] : [developerPrincipalId])
 
-// ttl in seconds since a document's last write; -1: for ever.
-var containers = [
-  { name: 'samples', ttl: (samplesRetentionDays + 1) * 86400 }
-  { name: 'rollups', ttl: (samplesRetentionDays + 1) * 86400 }
-  { name: 'report', ttl: reportRetentionDays * 86400 }
-  { name: 'marks', ttl: -1 }
-  { name: 'catalogue', ttl: reportRetentionDays * 86400 }
-  { name: 'quarantine', ttl: samplesRetentionDays * 86400 }
-  { name: 'operations', ttl: -1 }
-]
-
-// With autoscale, a container has throughput of its own: that is what an account is left with that was serverless first
-// (Microsoft, "Change from serverless to provisioned capacity mode"), and one that is busy takes none from others. What a
-// VM window costs is most of all; rollups cost less than a fifth of it; the others less than the least that can be set.
-var throughputs = {
-  samples: maxThroughput
-  rollups: (maxThroughput / 4 + 999) / 1000 * 1000
-}
+// ttl in seconds since a document's last write; -1: for ever. Throughput with autoscale: a container has its own, which is
+// what an account is left with that was serverless first (Microsoft, "Change from serverless to provisioned capacity
+// mode"), and one that is busy takes none from others. Most goes to VM windows; rollups take less than a fifth of that; the
+// others less than the least that can be set.
 var leastThroughput = 1000
+var containers = [
+  { name: 'samples', ttl: (samplesRetentionDays + 1) * 86400, throughput: maxThroughput }
+  { name: 'rollups', ttl: (samplesRetentionDays + 1) * 86400, throughput: (maxThroughput / 4 + 999) / 1000 * 1000 }
+  { name: 'report', ttl: reportRetentionDays * 86400, throughput: leastThroughput }
+  { name: 'marks', ttl: -1, throughput: leastThroughput }
+  { name: 'catalogue', ttl: reportRetentionDays * 86400, throughput: leastThroughput }
+  { name: 'quarantine', ttl: samplesRetentionDays * 86400, throughput: leastThroughput }
+  { name: 'operations', ttl: -1, throughput: leastThroughput }
+]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
   name: name
@@ -82,13 +77,7 @@ resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2
           excludedPaths: [{ path: '/*' }]
         }
       }
-      options: mode == 'serverless'
-        ? {}
-        : {
-            autoscaleSettings: {
-              maxThroughput: contains(throughputs, container.name) ? throughputs[container.name] : leastThroughput
-            }
-          }
+      options: mode == 'serverless' ? {} : { autoscaleSettings: { maxThroughput: container.throughput } }
     }
   }
 ]

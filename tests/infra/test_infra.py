@@ -131,7 +131,7 @@ def test_whoever_is_a_spoc_and_deploys_is_given_each_right_once() -> None:
 
 def test_throughput_is_in_whole_thousands() -> None:
     (samples,) = re.findall(r"maxThroughput: (.*cosmosMaxThroughput.*)", read("main.bicep"))
-    (rollups,) = re.findall(r"rollups: (.*maxThroughput.*)", read("modules/cosmos.bicep"))
+    (rollups,) = re.findall(r"'rollups', .*throughput: (.*) \}", read("modules/cosmos.bicep"))
     for asked, given, quarter in (
         (1000, 1000, 1000),
         (1001, 2000, 1000),
@@ -150,8 +150,7 @@ def whole(expression: str, **values: int) -> int:
 def test_throughput_is_the_containers_own_as_a_serverless_account_is_left_with_it() -> None:
     assert "autoscaleSettings" not in body_of("modules/cosmos.bicep", "database")
     tables = body_of("modules/cosmos.bicep", "tables")
-    assert "options: mode == 'serverless'" in tables
-    assert "autoscaleSettings" in tables
+    assert "mode == 'serverless' ? {} : { autoscaleSettings: { maxThroughput: container.throughput } }" in tables
     step = re.search(r"for container in (.*); do", (ROOT / "docs/runbook.md").read_text())
     assert step
     assert set(step[1].split()) == set(schema(1, 1))
@@ -179,7 +178,7 @@ def test_containers_are_the_tables_of_the_schema() -> None:
     days = {"samplesRetentionDays": 17, "reportRetentionDays": 170}
     found = {
         name: eval(expression, {"__builtins__": {}}, days)  # noqa: S307  (our own template's arithmetic)
-        for name, expression in re.findall(r"\{ name: '(\w+)', ttl: (.+) \}", text)
+        for name, expression in re.findall(r"\{ name: '(\w+)', ttl: (.+), throughput: ", text)
     }
     expected = {
         table.name: -1 if table.time_to_live is None else table.time_to_live for table in schema(17, 170).values()
