@@ -9,7 +9,7 @@ export DATA ?= .local
 # Most tests wait for programs that they started: so twice as many workers as there are cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: run test peers check lint lint-page screenshots bench soak fuzz cost emulators lock clean help
+.PHONY: run test peers check lint lint-infra lint-page screenshots bench soak fuzz cost emulators lock clean help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,11 +36,16 @@ lint-page: tests/page/node_modules ## Types and lint of the page's scripts (Node
 	tests/page/node_modules/.bin/tsc --project tests/page
 	tests/page/node_modules/.bin/eslint --config tests/page/eslint.config.js web/js
 
-lint: $(VENV)/dev
+lint: $(VENV)/dev lint-infra
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Types of resources are only warned of, and no setting of Bicep makes these errors: so whatever it says is one.
+lint-infra: ## Compile and lint infra/, where Microsoft's bicep is on the PATH.
+	@command -v bicep >/dev/null || { echo "bicep is not on the PATH: infra/ is not compiled"; exit 0; }; \
+	said=$$(bicep lint infra/main.bicep 2>&1) && case "$$said" in *" : Warning "*) false;; esac || { echo "$$said"; exit 1; }
 
 screenshots: $(VENV)/dev ## Pictures of every view, in both themes and at three widths, into .local/screenshots.
 	$(BIN)/python -m tests.page.screenshots $(DATA)/screenshots

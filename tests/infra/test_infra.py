@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -58,6 +59,32 @@ def test_templates_parse(path: Path) -> None:
 def test_templates_agree_with_azures_published_types() -> None:
     done = subprocess.run([sys.executable, CHECKER, *FILES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "passes"),
+    [
+        ("", 0, True),
+        ("main.bicep(3,5) : Warning BCP037: The property is not allowed", 0, False),
+        ("main.bicep(3,5) : Error BCP018: Expected a character", 1, False),
+        (None, 0, True),
+    ],
+    ids=["clean", "warning", "error", "no bicep"],
+)
+def test_whatever_the_compiler_says_of_the_templates_fails_the_lint(
+    said: str | None, code: int, passes: bool, tmp_path: Path
+) -> None:
+    for name in ("make", "sh", "echo", "python3"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    if said is not None:
+        (tmp_path / "bicep").write_text(f"#!/bin/sh\necho '{said}'\nexit {code}\n")
+        (tmp_path / "bicep").chmod(0o755)
+    done = subprocess.run(
+        ["make", "lint-infra"], cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) == passes, done.stderr
+    assert (said or "") in done.stdout
+    assert ("not compiled" in done.stdout) == (said is None)
 
 
 def parameters_of_main() -> dict[str, dict[str, Any]]:
