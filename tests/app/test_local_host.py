@@ -203,7 +203,15 @@ ROUTES = routes(
     [
         ("GET", "/v1/things/7", ("a", {"name": "7"})),  # sorted by name, the first that matches wins
         ("GET", "/V1/THINGS/x/", ("a", {"name": "x"})),
-        ("GET", "/v1/things/a%2Fb", ("a", {"name": "a/b"})),
+        ("GET", "/v1/things/a%2Fb", ("a", {"name": "a%2Fb"})),  # the one that stays encoded
+        ("GET", "/v1/things/a%2fb%20c%252F", ("a", {"name": "a%2fb c%2F"})),
+        ("GET", "/%761/th%69ngs/x", ("a", {"name": "x"})),
+        ("GET", "//", None),
+        ("GET", "//v1/things/x", None),
+        ("GET", "/v1/things/x//", None),
+        ("GET", "/files//a", None),
+        ("GET", "/files/", ("z", {})),
+        ("GET", "/files/a%0Ab", ("z", {"path": "a\nb"})),
         ("POST", "/v1/things/7", None),
         ("GET", "/files/a/b.js", ("z", {"path": "a/b.js"})),
         ("GET", "/", ("root", {})),
