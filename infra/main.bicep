@@ -54,7 +54,7 @@ param reportRetentionDays int = 400
 @maxValue(1440)
 param pushGraceMinutes int = 20
 
-@description('Version of Python that the function app runs on.')
+@description('Version of Python that the function app runs on. No other: remote builds use 3.11 whatever is asked (azure-dev 8538).')
 @allowed(['3.11'])
 param pythonVersion string = '3.11'
 
