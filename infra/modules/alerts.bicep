@@ -168,7 +168,7 @@ resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
             | extend age = toint(extract(@"ageSeconds=(\d+)", 1, Message))
             | summarize newest = max(TimeGenerated), fresh = countif(TimeGenerated > ago(15m) and age <= 1200)
             | where isnotnull(newest) and newest > coalesce(capped, datetime(2000-01-01))
-            | project late = toint(fresh == 0)
+            | project late = iff(fresh == 0, 1, 0)
           '''
           metricMeasureColumn: 'late'
           timeAggregation: 'Total'
