@@ -9,7 +9,7 @@ export DATA ?= .local
 # Most tests wait for programs that they started: so twice as many workers as there are cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: run test peers check lint lint-page screenshots bench soak fuzz cost emulators lock clean help
+.PHONY: run test peers check lint lint-infra lint-page screenshots bench soak fuzz cost emulators lock clean help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,11 +36,16 @@ lint-page: tests/page/node_modules ## Types and lint of the page's scripts (Node
 	tests/page/node_modules/.bin/tsc --project tests/page
 	tests/page/node_modules/.bin/eslint --config tests/page/eslint.config.js web/js
 
-lint: $(VENV)/dev
+lint: $(VENV)/dev lint-infra
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Types of resources are only warned of, and no setting of Bicep makes these errors: so whatever it says is one.
+lint-infra: ## Compile and lint infra/, where Microsoft's bicep is on the PATH.
+	@command -v bicep >/dev/null || { echo "bicep is not on the PATH: infra/ is not compiled"; exit 0; }; \
+	said=$$(bicep lint infra/main.bicep 2>&1) && case "$$said" in *" : Warning "*) false;; esac || { echo "$$said"; exit 1; }
 
 screenshots: $(VENV)/dev ## Pictures of every view, in both themes and at three widths, into .local/screenshots.
 	$(BIN)/python -m tests.page.screenshots $(DATA)/screenshots
@@ -61,10 +66,15 @@ emulators: $(VENV)/local ## Start Microsoft's emulators of Cosmos DB, Service Bu
 	docker compose --file infra/emulators/compose.yaml up --detach
 	PYTHONPATH=. $(BIN)/python infra/emulators/create_tables.py
 
-lock: ## Renew requirements/lock.txt (wants uv on the PATH).
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+
+lock: ## Renew requirements/lock.txt, and requirements.txt, which is deployed (wants uv on the PATH).
 	(echo '# Exact versions for one install on Python 3.11 to 3.13 (`make lock`). pip reads it as a constraints file.'; \
-	 uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/dev.txt) > requirements/lock.new
+	 $(COMPILE) requirements/dev.txt) > requirements/lock.new
 	mv requirements/lock.new requirements/lock.txt
+	(echo '# What runs in Azure, exactly: requirements/app.txt as requirements/lock.txt has it (`make lock`). Not to be edited.'; \
+	 $(COMPILE) requirements/app.txt --constraint requirements/lock.txt) > requirements/lock.new
+	mv requirements/lock.new requirements.txt
 
 clean: ## Remove the environment and the local data.
 	rm -rf $(VENV) $(DATA)
@@ -76,7 +86,7 @@ $(VENV)/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
 	@touch $@
 
-$(VENV)/local: $(VENV)/python requirements.txt requirements/local.txt requirements/edge.txt requirements/worker.txt requirements/lock.txt
+$(VENV)/local: $(VENV)/python requirements/app.txt requirements/local.txt requirements/edge.txt requirements/worker.txt requirements/lock.txt
 	@echo "Installing what the local host needs ..."
 	@$(PIP) install -r requirements/local.txt -c requirements/lock.txt
 	@$(PIP) install --no-deps --ignore-requires-python -r requirements/worker.txt

@@ -99,8 +99,10 @@ def _month(
     executions = messages * windows + runs + charts
     busy = (volumes.ingest_seconds + volumes.averaging_seconds) * windows + volumes.query_seconds * charts
     busy += (volumes.requests + writes) * windows * assumed["seconds_a_request"]
-    # What an instance is billed for is the time in which any execution is active, however many are at once.
-    least = min(executions * assumed["least_seconds"], prices["hours_a_month"] * 3600)
+    # What an instance is billed for is the time in which any execution is active, however many are at once: so charts
+    # that are asked for together share it, as far as one instance is given several requests at a time.
+    active = messages * windows + runs + charts / min(assumed["charts_at_once"], assumed["http_concurrency"])
+    least = min(active * assumed["least_seconds"], prices["hours_a_month"] * 3600)
     stored = (samples_bytes + volumes.rollups_bytes) * (assumed["samples_days"] + 1)
     stored += volumes.report_bytes * assumed["report_days"]
     return Month(

@@ -175,8 +175,8 @@ LIMITS: Sequence[Limit] = (
         "only where Standard is not enough: there are up to 16 units",
     ),
     Limit(
-        "ingest: 10 instances of one core",
-        10,
+        "ingest: 40 instances of one core",
+        40,
         "cores",
         lambda fleet: PEAK * fleet.ingest_cores,
         "`maximumInstanceCount` (infra/main.bicep), up to 1,000",
@@ -186,14 +186,14 @@ LIMITS: Sequence[Limit] = (
         1_000 * GB,
         "bytes",
         lambda fleet: fleet.vms * WINDOWS_A_DAY * 31 * VM_WINDOW_BYTES,
-        "`cosmosMode = 'autoscale'` (infra/main.bicep): containers have no limit",
+        "the portal changes the account, then `cosmosMode = 'autoscale'` (docs/runbook.md): containers have no limit",
     ),
     Limit(
         "Cosmos DB serverless: request units of a container (samples)",
         5_000,
         "RU/s",
         lambda fleet: PEAK * fleet.samples_units / WINDOW,
-        "`cosmosMode = 'autoscale'`, and `cosmosMaxThroughput` by what all tables take",
+        "`cosmosMode = 'autoscale'`, and `cosmosMaxThroughput`, which is that of the samples",
     ),
     Limit(
         "samples: bytes of the largest tenant's day (a logical partition)",

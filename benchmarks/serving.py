@@ -1,7 +1,8 @@
-"""The local host under load: how many answers a second, and how late, while it ingests and averages.
+"""The local host under load: how many answers a second, how late, with how much memory, while it ingests and averages.
 
 The host has one core and the client another, where there are two. Meanwhile VMs push, as often as 2,000 of them would,
-and what they push is averaged each second.
+and what they push is averaged each second. What one process bears at a time decides how many requests an instance in
+Azure is given at a time (docs/azure.md). Azure's own host, and how long Cosmos DB takes, are not seen here.
 """
 
 import asyncio
@@ -11,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
-from benchmarks.fleet import keys, message
+from benchmarks.fleet import greatest_memory, keys, message, tenant_name, vm_name
+from blueprints.parameters import MOST_ROWS
 from domain.minutes import WINDOW
 
 ROOT = Path(__file__).parent.parent
@@ -25,12 +28,18 @@ PORT = 7198
 KEY = keys(1)[0]
 DAY = f"/v1/get-data?key={KEY}&minutes=1440"
 HOUR = f"/v1/get-data?key={KEY}&minutes=60"
+MINUTES = 1440
+COUNTERS = MOST_ROWS // MINUTES
+LARGEST = {"key": keys(COUNTERS), "minutes": MINUTES, "tenant": tenant_name(0), "vm": vm_name(0, 0)}
+"""The largest answer that may be asked for: as many minutes of as many counters, of a VM, its tenant and the fleet."""
+
 TENANTS, VMS = 20, 100
 PUSHES_A_SECOND = 3
 """Messages of one VM's window: 2,000 VMs push some two a second."""
 
 SECONDS = 10
 CLIENTS = 4
+AT_ONCE = (1, 4, 8, 16, 32, 64)
 
 
 def bench_serving() -> None:
@@ -41,7 +50,7 @@ def bench_serving() -> None:
         queue = Path(folder) / "queue"
         queue.mkdir()
         for back in range(97):
-            (queue / f"w{back}").write_bytes(message(0, 0, window - back * WINDOW))
+            (queue / f"w{back}").write_bytes(message(0, 0, window - back * WINDOW, counters=COUNTERS))
         settings = {"DATA": folder, "FLEET": "0", "PORT": str(PORT), "AVERAGING_SCHEDULE": "* * * * * *"}
         command = [sys.executable, "-m", "local"]
         with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL) as host:
@@ -49,28 +58,26 @@ def bench_serving() -> None:
                 if len(cores) > 1:
                     os.sched_setaffinity(host.pid, {cores[0]})
                     os.sched_setaffinity(0, {cores[1]})
-                asyncio.run(_ask(queue, window))
+                asyncio.run(_ask(queue, window, host.pid))
             finally:
                 host.terminate()
                 if len(cores) > 1:
                     os.sched_setaffinity(0, {cores[0]})
 
 
-async def _ask(queue: Path, window: int) -> None:
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{PORT}") as session:
+async def _ask(queue: Path, window: int, host: int) -> None:
+    connector = aiohttp.TCPConnector(limit=0)  # else the client itself would hold back what is too much at once
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{PORT}", connector=connector) as session:
 
-        async def seconds(path: str) -> float:
+        async def seconds(path: str, parameters: Mapping[str, Any] | None = None) -> float:
             start = time.perf_counter()
-            async with session.get(path) as response:
+            async with session.get(path, params=parameters) as response:
                 response.raise_for_status()
                 await response.read()
             return time.perf_counter() - start
 
-        while not await _settled(session, queue):  # noqa: ASYNC110  (it is another process that settles)
-            await asyncio.sleep(0.2)
-        day = sorted([await seconds(DAY) for _ in range(60)])
-        print(f"serving 24 hours    {day[30] * 1e3:>12.1f} ms (under 15), compressed; p90 {day[54] * 1e3:.1f} ms")
-        async with _pushing(queue, window):
+        async def of_so_many(clients: int) -> list[float]:
+            """Let so many ask for an hour, each one request after the other; return what each request took, sorted."""
             end = time.perf_counter() + SECONDS
 
             async def client() -> list[float]:
@@ -79,10 +86,30 @@ async def _ask(queue: Path, window: int) -> None:
                     spent.append(await seconds(HOUR))
                 return spent
 
-            hour = sorted(chain.from_iterable(await asyncio.gather(*(client() for _ in range(CLIENTS)))))
-    print(f"serving 60 minutes  {len(hour) / SECONDS:>12.0f} requests/s while it ingests and averages (at least 500)")
-    half, late = hour[len(hour) // 2] * 1e3, hour[len(hour) * 99 // 100] * 1e3
-    print(f"  p50 and p99       {half:>6.1f}{late:>6.1f} ms (p99 under 20), {CLIENTS} at a time")
+            return sorted(chain.from_iterable(await asyncio.gather(*(client() for _ in range(clients)))))
+
+        while not await _settled(session, queue):  # noqa: ASYNC110  (it is another process that settles)
+            await asyncio.sleep(0.2)
+        day = sorted([await seconds(DAY) for _ in range(60)])
+        print(f"serving 24 hours    {day[30] * 1e3:>12.1f} ms (under 15), compressed; p90 {day[54] * 1e3:.1f} ms")
+        async with _pushing(queue, window):
+            hours = {clients: await of_so_many(clients) for clients in sorted({CLIENTS, *AT_ONCE})}
+        hour = hours[CLIENTS]
+        print(
+            f"serving 60 minutes  {len(hour) / SECONDS:>12.0f} requests/s while it ingests and averages (at least 500)"
+        )
+        half, late = hour[len(hour) // 2] * 1e3, hour[len(hour) * 99 // 100] * 1e3
+        print(f"  p50 and p99       {half:>6.1f}{late:>6.1f} ms (p99 under 20), {CLIENTS} at a time")
+        print(f"  at once: requests/s and p99 of 60 minutes; so many answers of {MOST_ROWS:,} minutes: seconds, memory")
+        for clients in AT_ONCE:
+            hour = hours[clients]
+            # From here on the greatest memory is that of what follows.
+            Path(f"/proc/{host}/clear_refs").write_text("5")  # noqa: ASYNC240
+            largest = await asyncio.gather(*(seconds("/v1/get-tenant-data", LARGEST) for _ in range(clients)))
+            print(
+                f"    {clients:>3}{len(hour) / SECONDS:>10.0f}{hour[len(hour) * 99 // 100] * 1e3:>8.1f} ms"
+                f"{max(largest):>12.1f} s{greatest_memory(host):>8.0f} MB"
+            )
 
 
 async def _settled(session: aiohttp.ClientSession, queue: Path) -> bool:

@@ -11,16 +11,16 @@ param environmentName string
 @description('The region of all resources. It must offer Flex Consumption.')
 param location string = deployment().location
 
-@description('serverless: pay for each request, for small and middling fleets. autoscale: pay by the hour for throughput.')
+@description('serverless: pay for each request, for small and middling fleets. autoscale: pay by the hour for throughput. For a new system either; an account that is there is changed in the portal first, from serverless, once (docs/runbook.md), or the deployment is refused.')
 @allowed(['serverless', 'autoscale'])
 param cosmosMode string = 'serverless'
 
-@description('With autoscale: the greatest throughput of the database, in request units a second; a tenth of it is the least.')
+@description('With autoscale: the greatest throughput of the samples, in request units a second; rollups get a quarter of it, each other container 1,000. A tenth is the least. The service takes whole thousands, so it is rounded up.')
 @minValue(1000)
 @maxValue(100000)
 param cosmosMaxThroughput int = 4000
 
-@description('The queue that SPOCs send to.')
+@description('The queue that SPOCs send to. Another name makes a second queue: what lies in the first one stays there, and nobody ingests it.')
 @minLength(1)
 @maxLength(50)
 param queueName string = 'samples'
@@ -28,22 +28,38 @@ param queueName string = 'samples'
 @description('When marked windows are averaged: NCRONTAB, seconds first.')
 param averagingSchedule string = '0 * * * * *'
 
-@description('How long samples and rollups are kept, in days; older samples are refused.')
+@description('For how many seconds one run of averaging begins new windows, newest first; the next run goes on.')
+@minValue(1)
+@maxValue(500)
+param averagingBudgetSeconds int = 240
+
+@description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
+param reductions { *: string } = {}
+
+@description('Any other setting of the app, by name. What no parameter names is not kept: each deployment sets all settings anew.')
+param otherSettings { *: string } = {}
+
+@description('How long samples and rollups are kept, in days; older samples are refused. A shorter time removes what is older at once and for good.')
 @minValue(1)
 @maxValue(3650)
 param samplesRetentionDays int = 30
 
-@description('How long report rows are kept, in days.')
+@description('How long report rows are kept, in days. A shorter time removes what is older at once and for good.')
 @minValue(1)
 @maxValue(3650)
 param reportRetentionDays int = 400
 
-@description('After how many minutes a minute counts as final in any case.')
+@description('How many minutes after its end a window of 15 minutes closes and is final.')
 @minValue(0)
 @maxValue(1440)
 param allowedLatenessMinutes int = 20
 
-@description('Version of Python that the function app runs on.')
+@description('For how many seconds an ingest that fails goes on trying before it gives its messages back to the queue.')
+@minValue(0)
+@maxValue(240)
+param ingestPatienceSeconds int = 200
+
+@description('Version of Python that the function app runs on. No other: remote builds use 3.11 whatever is asked (azure-dev 8538).')
 @allowed(['3.11'])
 param pythonVersion string = '3.11'
 
@@ -51,10 +67,23 @@ param pythonVersion string = '3.11'
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('The most instances of the function app at a time: the bound of its cost.')
+@description('How many HTTP requests one instance is given at a time. By how many largest answers its memory holds: docs/azure.md.')
 @minValue(1)
 @maxValue(1000)
-param maximumInstanceCount int = 10
+param httpConcurrency int = instanceMemoryMB / 256
+
+@description('The most instances of each group of functions: HTTP, Durable, ingest, averaging. So it is no bound of cost (rest-api-specs 45083); monthlyBudget tells of that. Less than 40 is refused in many regions (azure-functions-host 10523).')
+@minValue(1)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('What a month may cost, in the currency of the subscription, before alertEmails and its owners are told; 0: no budget. It stops nothing.')
+@minValue(0)
+@maxValue(1000000)
+param monthlyBudget int = 0
+
+@description('With monthlyBudget: the first day of the month in which it is given for the first time, like 2026-12-01. Afterwards always the same: the service refuses another, and the deployment with it (azure-quickstart-templates 7095).')
+param budgetStart string = ''
 
 @description('How long logs are kept, in days. The first 31 are in the price of their ingestion.')
 @minValue(30)
@@ -66,16 +95,16 @@ param logRetentionDays int = 30
 @maxValue(100)
 param logDailyCapGB int = 1
 
-@description('Object ids of the identities of SPOCs: they may send to the queue and do nothing else.')
-param spocPrincipalIds array = []
+@description('Object ids of the identities of SPOCs: they may send to the queue and do nothing else. Whoever is left out later may send still, until the role assignment on the queue is removed by hand.')
+param spocPrincipalIds string[] = []
 
-@description('Object id of a developer who may read and write data (azd: whoever deploys); empty: nobody.')
+@description('Object id of a developer who may read and write data (azd: whoever deploys); empty: nobody. Whoever had it before keeps it, until the role assignments on the queue and the account are removed by hand.')
 param developerPrincipalId string = ''
 
 @description('Where alerts are sent; empty: alerts only show in the portal.')
-param alertEmails array = []
+param alertEmails string[] = []
 
-@description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone.')
+@description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone, and then whoever holds a key is an operator.')
 param authClientId string = ''
 
 @description('Who issues the tokens of those who sign in: the directory of the subscription, if nothing else is said.')
@@ -86,15 +115,20 @@ param authIssuer string = '${environment().authentication.loginEndpoint}${tenant
 param tenantClaim string = 'http://schemas.microsoft.com/identity/claims/tenantid'
 
 @description('By value of that claim, the tenant\'s masked name; empty: the value is the masked name itself.')
-param tenantIds object = {}
+param tenantIds { *: string } = {}
 
 @description('How many other tenants a fleet average shown to a tenant must be made of.')
 @minValue(1)
 param minTenants int = 5
 
 var tags = { 'azd-env-name': environmentName }
-// Names are unique in all of Azure: an abbreviation of the kind, and this.
-var suffix = uniqueString(subscription().id, environmentName, location)
+// Names are unique in all of Azure: an abbreviation of the kind, and this. However somebody spells the environment and the
+// region (West Europe, westeurope), it is the same system, and not a second, empty one.
+var suffix = uniqueString(
+  subscription().id,
+  toLower(replace(environmentName, ' ', '')),
+  toLower(replace(location, ' ', ''))
+)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -154,7 +188,7 @@ module cosmos 'modules/cosmos.bicep' = {
     location: location
     tags: tags
     mode: cosmosMode
-    maxThroughput: cosmosMaxThroughput
+    maxThroughput: (cosmosMaxThroughput + 999) / 1000 * 1000
     samplesRetentionDays: samplesRetentionDays
     reportRetentionDays: reportRetentionDays
     appPrincipalId: identity.outputs.principalId
@@ -177,25 +211,29 @@ module app 'modules/app.bicep' = {
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
+    httpConcurrency: httpConcurrency
     authClientId: authClientId
     authIssuer: authIssuer
-    settings: {
+    settings: union(otherSettings, {
       ServiceBusConnection__fullyQualifiedNamespace: servicebus.outputs.fullyQualifiedNamespace
       ServiceBusConnection__credential: 'managedidentity'
       ServiceBusConnection__clientId: identity.outputs.clientId
       QUEUE_NAME: queueName
       AVERAGING_SCHEDULE: averagingSchedule
+      AVERAGING_BUDGET_SECONDS: string(averagingBudgetSeconds)
+      REDUCTIONS: string(reductions)
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)
       REPORT_RETENTION_DAYS: string(reportRetentionDays)
       ALLOWED_LATENESS_MINUTES: string(allowedLatenessMinutes)
+      INGEST_PATIENCE_SECONDS: string(ingestPatienceSeconds)
       // Roles count only where this subscription's own administrators assign them.
       ROLE_DIRECTORY: tenant().tenantId
       TENANT_CLAIM: tenantClaim
       TENANT_IDS: empty(tenantIds) ? '' : string(tenantIds)
       MIN_TENANTS: string(minTenants)
-    }
+    })
   }
 }
 
@@ -210,6 +248,16 @@ module alerts 'modules/alerts.bicep' = {
     queueName: queueName
     cosmosName: cosmos.outputs.name
     insightsName: monitoring.outputs.insightsName
+    logsName: monitoring.outputs.logsName
+  }
+}
+
+module budget 'modules/budget.bicep' = if (monthlyBudget > 0) {
+  scope: group
+  params: {
+    amount: monthlyBudget
+    start: budgetStart
+    emails: alertEmails
   }
 }
 

@@ -1,7 +1,7 @@
 """A folder as a queue: a file that is moved into it is one message, its bytes are the body.
 
-A file is removed only when its message was completed. After a failure it is delivered again, up to ten times, then it
-is moved to ``dead/``. Files are taken in the order of their times. Folders, and files whose name begins with a dot or
+A file is removed only when its message was completed. After a failure it is delivered again, up to 60 times, then it is
+moved to ``dead/``. Files are taken in the order of their times. Folders, and files whose name begins with a dot or
 ends with ``.tmp``, are not looked at, so a file can be written beside and renamed.
 """
 
@@ -12,7 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_DELIVERIES = 10
+MOST_DELIVERIES = 60
+"""As the queue in Azure has it (infra/modules/servicebus.bicep, which says why)."""
+
 MOST_BATCH_BYTES = 16 * 1024 * 1024
 
 

@@ -1,7 +1,8 @@
 """Which HTTP function answers a path: the routing rules of the Functions host.
 
 As the host does it: the prefix of host.json, functions sorted by name, the first route that matches wins, case makes no
-difference, nor does a trailing slash, and a wrong method is as good as no route. Templates may hold ``{name}``,
+difference, nor does a trailing slash, and a wrong method is as good as no route. A path is decoded before it is looked
+at, but for ``%2F``, which stays as it is; one with an empty part (``//``) has no route. Templates may hold ``{name}``,
 ``{name?}``, ``{name:int}``, ``{name:maxlength(n)}`` and ``{*rest}``.
 """
 
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 from local.worker import Function
 
 _PARAMETER = re.compile(r"\{(\*?)(\w+)(?::(\w+)(?:\((\d+)\))?)?(\?)?\}")
+_PERCENT_OF_A_SLASH = re.compile(r"%(?=2[Ff])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,14 @@ def routes(functions: Iterable[Function], prefix: str) -> list[Route]:
 
 def match(candidates: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     """Return the route that answers a method and an encoded path, with its parameters decoded, or None."""
+    parts = path.removeprefix("/").removesuffix("/").split("/") if path != "/" else []
+    if "" in parts:
+        return None
+    decoded = unquote(_PERCENT_OF_A_SLASH.sub("%25", "/".join(parts)))
     for route in candidates:
-        found = route.pattern.fullmatch(path.strip("/"))
+        found = route.pattern.fullmatch(decoded)
         if found and (method in route.methods or not route.methods):
-            return route, {name: unquote(value) for name, value in found.groupdict().items() if value}
+            return route, {name: value for name, value in found.groupdict().items() if value}
     return None
 
 
@@ -64,4 +70,4 @@ def _pattern(template: str) -> re.Pattern[str]:
         value = {"int": r"-?\d+", "maxlength": rf"[^/]{{0,{argument}}}"}.get(constraint or "", r"[^/]+")
         one = f"{separator}(?P<{name}>{'.*' if rest else value})"
         segments.append(f"(?:{one})?" if optional or rest else one)
-    return re.compile("".join(segments), re.IGNORECASE)
+    return re.compile("".join(segments), re.IGNORECASE | re.DOTALL)

@@ -22,7 +22,7 @@ from domain.report import ReportRow
 from domain.rollups import FLEET, Node, Placed, Rollup, Series
 from domain.samples import Dimensions, VmWindow
 from storage.documents import Conflict, Damaged, Document, Documents
-from storage.schema import CATALOGUE, MARKS, OMISSIONS, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
+from storage.schema import CATALOGUE, MARKS, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES
 
 Value = TypeVar("Value")
 
@@ -299,17 +299,17 @@ class Tables:
         }
         await self._write(MARKS, _PROGRESS, _FLEET, body, etag)
 
-    # omissions --------------------------------------------------------------------------------------------------------
+    # omissions: in the quarantine, too ------------------------------------------------------------------------------
 
     async def omit(self, omission: Omission, now: int) -> None:
         """Write down, on the UTC day of a second, that something is left out. The same again overwrites itself."""
         body = asdict(omission)
         place = _digest({"what": omission.what, "whose": omission.whose, "window": omission.window})
-        await self.documents.upsert(OMISSIONS, utc_day(now), place, body)
+        await self.documents.upsert(QUARANTINE, _omissions_partition(utc_day(now)), place, body)
 
     async def omissions(self, day: str) -> list[Omission]:
         """Return what was left out on a UTC day."""
-        found = [document.body async for document in self.documents.scan(OMISSIONS, day)]
+        found = [document.body async for document in self.documents.scan(QUARANTINE, _omissions_partition(day))]
         return [msgspec.convert(body, Omission) for body in found if _is_omission(body)]
 
     # catalogue ---------------------------------------------------------------------------------------------------
@@ -642,6 +642,10 @@ def _operation(document: Document) -> OperationRecord:
         return OperationRecord(
             instance, "", {}, "", _LAST - before_last, None, "unknown", {}, "its record in the store is damaged"
         )
+
+
+def _omissions_partition(day: str) -> str:
+    return f"{day}_omissions"
 
 
 def _inputs_partition(message: QuarantinedMessage) -> str:

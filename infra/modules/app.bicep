@@ -2,7 +2,7 @@
 param planName string
 param name string
 param location string
-param tags object
+param tags { *: string }
 param identityId string
 param identityClientId string
 param storageName string
@@ -11,6 +11,7 @@ param insightsName string
 param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
+param httpConcurrency int
 
 @description('Client id of the app registration that people and machines sign in to; empty: nobody signs in.')
 param authClientId string
@@ -19,7 +20,7 @@ param authClientId string
 param authIssuer string
 
 @description('The app\'s own settings: blueprints/settings.py, and those that triggers name.')
-param settings object
+param settings { *: string }
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: storageName
@@ -42,11 +43,12 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
 }
 
 var hostSettings = {
+  // By the account's name and not by the addresses of its services: with these the host sometimes can't make its client
+  // when it starts, knows no keys then, and answers every call with 401 (azure-functions-host 11787). The name is enough
+  // for Durable Functions too.
+  AzureWebJobsStorage__accountName: storageName
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
-  AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
-  AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
-  AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
   // An address and no secret: ingestion takes nothing but Entra identities.
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
@@ -85,6 +87,9 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
+        // Said here, since a Python app is given one request at a time otherwise, and each further one an instance of
+        // its own (Microsoft, "Concurrency in Azure Functions", on HTTP triggers).
+        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
       }
       runtime: {
         name: 'python'
@@ -93,30 +98,32 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     }
   }
 
-  // Whoever is not signed in gets as far as the app, which lets them see the page and health and refuses the rest.
-  // Not removed by leaving the parameter empty again: the app then ignores the principals that it goes on to send.
-  resource authentication 'config' = if (signIn) {
+  // Whoever is not signed in gets as far as the app, which lets them see the page and health and refuses the rest. It is here
+  // in any case, so that an emptied authClientId takes it off again: left on, it would go on without its secret's setting.
+  resource authentication 'config' = {
     name: 'authsettingsV2'
     properties: {
-      platform: { enabled: true }
+      platform: { enabled: signIn }
       globalValidation: {
         requireAuthentication: false
         unauthenticatedClientAction: 'AllowAnonymous'
       }
       httpSettings: { requireHttps: true }
-      identityProviders: {
-        azureActiveDirectory: {
-          enabled: true
-          registration: {
-            clientId: authClientId
-            clientSecretSettingName: signInSecretSetting
-            openIdIssuer: authIssuer
+      identityProviders: signIn
+        ? {
+            azureActiveDirectory: {
+              enabled: true
+              registration: {
+                clientId: authClientId
+                clientSecretSettingName: signInSecretSetting
+                openIdIssuer: authIssuer
+              }
+              validation: {
+                allowedAudiences: [authClientId, 'api://${authClientId}']
+              }
+            }
           }
-          validation: {
-            allowedAudiences: [authClientId, 'api://${authClientId}']
-          }
-        }
-      }
+        : { azureActiveDirectory: { enabled: false } }
       login: {
         tokenStore: { enabled: false }
       }
@@ -125,11 +132,12 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
 
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, settings, signIn ? { '${signInSecretSetting}': identityClientId } : {}, {
+    properties: union(settings, hostSettings, signIn ? { '${signInSecretSetting}': identityClientId } : {}, {
       // Says that the platform is in front, so that the app believes what it says of callers.
       PLATFORM_AUTHENTICATION: string(signIn)
     })
-    dependsOn: [authentication] // first in front, then believed
+    // First in front, then believed. Taken off, it is believed a moment longer: then a key makes an operator in any case.
+    dependsOn: [authentication]
   }
 
   resource ftp 'basicPublishingCredentialsPolicies' = {

@@ -1,7 +1,7 @@
 // The function app's identity: by it the app reaches everything that it uses.
 param name string
 param location string
-param tags object
+param tags { *: string }
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: name

@@ -2,7 +2,7 @@
 param logsName string
 param insightsName string
 param location string
-param tags object
+param tags { *: string }
 param retentionDays int
 param dailyCapGB int
 param appPrincipalId string
@@ -43,4 +43,5 @@ resource appMayPublish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+output logsName string = logs.name
 output insightsName string = insights.name

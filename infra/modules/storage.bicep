@@ -1,7 +1,7 @@
 // What the Functions host keeps for itself: code packages, timers' leases, the history of durable functions.
 param name string
 param location string
-param tags object
+param tags { *: string }
 param appPrincipalId string
 
 // Durable functions need queues and tables besides blobs.

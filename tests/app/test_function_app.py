@@ -116,7 +116,7 @@ print([name for name in ("azure.cosmos", "azure.servicebus", "azure.identity", "
 def test_requirements_of_the_app_hold_nothing_of_local_test_or_benchmark_use() -> None:
     names = {
         line.split(">")[0].split("=")[0].strip()
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        for line in (ROOT / "requirements/app.txt").read_text().splitlines()
         if line and not line.startswith("#")
     }
     assert names == {

@@ -144,7 +144,7 @@ def deliver(queue: FolderQueue) -> list[str]:
     return [delivery.path.name for delivery in queue.take(64)[0]]
 
 
-def test_a_message_is_delivered_up_to_ten_times_and_then_moved_to_dead(tmp_path: Path) -> None:
+def test_a_message_is_delivered_so_many_times_and_then_moved_to_dead(tmp_path: Path) -> None:
     (tmp_path / "poison").write_bytes(b"x")
     for count in range(1, MOST_DELIVERIES + 1):
         queue = FolderQueue(tmp_path)  # counts survive a restart
@@ -203,7 +203,15 @@ ROUTES = routes(
     [
         ("GET", "/v1/things/7", ("a", {"name": "7"})),  # sorted by name, the first that matches wins
         ("GET", "/V1/THINGS/x/", ("a", {"name": "x"})),
-        ("GET", "/v1/things/a%2Fb", ("a", {"name": "a/b"})),
+        ("GET", "/v1/things/a%2Fb", ("a", {"name": "a%2Fb"})),  # the one that stays encoded
+        ("GET", "/v1/things/a%2fb%20c%252F", ("a", {"name": "a%2fb c%2F"})),
+        ("GET", "/%761/th%69ngs/x", ("a", {"name": "x"})),
+        ("GET", "//", None),
+        ("GET", "//v1/things/x", None),
+        ("GET", "/v1/things/x//", None),
+        ("GET", "/files//a", None),
+        ("GET", "/files/", ("z", {})),
+        ("GET", "/files/a%0Ab", ("z", {"path": "a\nb"})),
         ("POST", "/v1/things/7", None),
         ("GET", "/files/a/b.js", ("z", {"path": "a/b.js"})),
         ("GET", "/", ("root", {})),

@@ -30,6 +30,8 @@ ROUND: dict[str, Any] = {
     "logs": {"gb": 2, "free_gb": 5},
     "assumptions": {
         "instance_gb": 2,
+        "http_concurrency": 8,
+        "charts_at_once": 2,
         "least_seconds": 1,
         "seconds_a_request": 0.001,
         "autoscale_peak": 2,
@@ -90,6 +92,14 @@ def test_a_month_of_windows_worked_by_hand() -> None:
     assert month.gb_seconds == 10_000 * 1 * 2  # a second each is more than the 400 s of requests
     assert month.stored_gb == pytest.approx((1e6 * 96 * 10 + 1e4 * 96 * 100) / 1e9)
     assert month.log_gb == 10_000 * 1000 / 1e9
+
+
+def test_charts_that_are_asked_for_together_share_an_instance_that_is_given_several_at_a_time() -> None:
+    # 100 hours are 6,000 runs; 2,400 charts a day are 73,000 in 365 / 12 days.
+    for at_a_time, seconds in ((1, 6_000 + 73_000), (2, 6_000 + 36_500), (8, 6_000 + 36_500)):
+        assumptions = {**ROUND["assumptions"], "charts_a_day": 2_400, "http_concurrency": at_a_time}
+        month = this_design(a_volume(), {**ROUND, "assumptions": assumptions})
+        assert month.gb_seconds == seconds * 2
 
 
 def test_an_instance_is_billed_for_no_more_than_all_the_time_unless_it_is_busier() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from domain.counters import COUNTERS
 from edge import agent, spoc
 from tests.app.test_function_app import setting_names
+from tests.infra.test_infra import parameters_of_main
 
 ROOT = Path(__file__).parents[2]
 EDGE = (ROOT / "docs/edge.md").read_text()
@@ -29,6 +30,19 @@ def test_every_option_that_the_docs_name_exists() -> None:
 def test_every_setting_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     assert [name for name in setting_names() if f"`{name}`" not in readme] == []
+
+
+def test_parameters_that_the_docs_name_exist_with_the_defaults_that_they_say() -> None:
+    table = re.findall(r"^\| ((?:`[a-z]\w+`(?:, )?)+) \| (.*?) \|", (ROOT / "docs/azure.md").read_text(), re.MULTILINE)
+    parameters = parameters_of_main()
+    named = {name: default for names, default in table for name in re.findall(r"`(\w+)`", names)}
+    assert len(named) >= 8
+    assert named.keys() <= parameters.keys()
+    for names, default in table:
+        numbers = re.fullmatch(r"\d+(, \d+)*", default)
+        if numbers:
+            given = [parameters[name]["default"] for name in re.findall(r"`(\w+)`", names)]
+            assert default.split(", ") == given
 
 
 def test_links_and_pictures_of_the_docs_exist() -> None:
