@@ -1,0 +1,150 @@
+"""What outlives its sources is never derived anew from what is left of them: rows stay as they were."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.minutes import WINDOW, window_of
+from domain.samples import Horizon
+from pipeline import queries
+from pipeline.averaging import EXPIRED, average
+from pipeline.ingest import Message, ingest
+from pipeline.operations import Means
+from pipeline.rebuild import Rebuild
+from storage.dead_letters import NoDeadLetters
+from storage.schema import DAY, lifetime_of_samples, schema
+from storage.tables import Mark, Tables
+from tests.builders import KEY, NOW, TIMES, WINDOW_START, a_message, a_view, records_of
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.oracle import Samples, report_of, samples_of
+from tests.pipeline.steps import the_report
+
+
+class Store:
+    """A store whose clock is set by hand, and whose retention may be changed, as a deployment does."""
+
+    def __init__(self, days: int = 30) -> None:
+        self.now = NOW
+        self.days = days
+        self.memory = MemoryDocuments(schema(days, 400), lambda: self.now)
+        self.tables = Tables(self.memory)
+
+    def pass_time(self, seconds: int) -> None:
+        self.now += seconds
+        self.memory.sweep()
+
+    def keep(self, days: int) -> None:
+        self.days = days
+        self.memory._tables = dict(schema(days, 400))
+        self.memory.sweep()
+
+    async def horizon(self) -> Horizon:
+        stored = await self.tables.progress()
+        return Horizon.at(self.now, self.days * DAY, stored.value.whole_from if stored else 0)
+
+    async def push(self, tenant: str, vm: str, value: float, window: int = WINDOW_START) -> bytes:
+        body = a_message(records_of(tenant, vm, KEY, [value] * 15, window))
+        await ingest(self.tables, [Message(body, f"{tenant}{vm}", self.now)], await self.horizon())
+        return body
+
+    async def average(self) -> Any:
+        return await average(self.tables, replace(TIMES, now=self.now, kept=lifetime_of_samples(self.days)))
+
+    async def rebuild(self) -> None:
+        times = replace(TIMES, now=self.now, kept=lifetime_of_samples(self.days))
+        means = Means(self.tables, NoDeadLetters(), await self.horizon(), {}, self.now, times)
+        operation = Rebuild(0)
+        for step in await operation.plan(means):
+            await operation.do(step, means)
+
+
+async def test_a_mark_that_waited_for_longer_than_its_samples_lived_is_dropped_and_told() -> None:
+    store = Store()
+    for tenant in range(6):
+        await store.push(f"t{tenant}", "v", float(tenant))
+    await store.average()
+    before = await the_report(store.tables)
+    await store.tables.mark(Mark("t0", WINDOW_START))  # as where a damaged document held it up
+    store.pass_time(31 * DAY + 60)
+    done = await store.average()
+    assert await the_report(store.tables) == before
+    assert [(each.what, each.whose, each.window) for each in done.omitted] == [(EXPIRED, "t0", WINDOW_START)]
+    assert await store.tables.marks() == []
+    status = await queries.status(store.tables, a_view(store.now))
+    assert status.omissions == {EXPIRED: 1}
+
+
+async def test_a_raised_retention_brings_nothing_back_and_lets_nobody_replace_what_is_gone() -> None:
+    store = Store(days=7)
+    for tenant in range(6):
+        await store.push(f"t{tenant}", "v", float(tenant))
+    await store.average()
+    before = await the_report(store.tables)
+    store.pass_time(15 * DAY)
+    await store.average()
+    store.keep(30)
+    body = a_message(records_of("t5", "late", KEY, [99.0]))
+    accepted = Horizon.at(store.now, 30 * DAY)  # by an app that has not heard of it yet
+    await ingest(store.tables, [Message(body, "late", store.now)], accepted)
+    await store.average()
+    assert await the_report(store.tables) == before
+    await store.rebuild()
+    assert await the_report(store.tables) == before
+    done = await ingest(store.tables, [Message(body, "late", store.now)], await store.horizon())
+    assert list(done.reasons) == ["timestamp is older than samples are kept"]
+
+
+actions = st.one_of(
+    st.tuples(st.just("push"), st.integers(0, 2), st.integers(0, 12)),
+    st.tuples(st.just("average"), st.just(0), st.just(0)),
+    st.tuples(st.just("rebuild"), st.just(0), st.just(0)),
+    st.tuples(st.just("mark"), st.integers(0, 2), st.integers(0, 12)),
+    st.tuples(st.just("pass"), st.integers(1, 30), st.just(0)),
+    st.tuples(st.just("keep"), st.sampled_from([1, 2, 4]), st.just(0)),
+)
+
+
+@given(st.lists(actions, max_size=25))
+@settings(max_examples=150, deadline=None)
+def test_every_row_is_what_all_samples_of_some_moment_made(script: list[tuple[str, int, int]]) -> None:
+    asyncio.run(follow(script))
+
+
+async def follow(script: list[tuple[str, int, int]]) -> None:
+    """Time passes in steps of five hours; samples are of the last twelve such steps; retention is changed at times."""
+    store = Store(days=2)
+    accepted: Samples = {}
+    possible: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    """What a row may be: what the samples of any moment made."""
+    for number, (action, first, second) in enumerate(script):
+        match action:
+            case "push":
+                window = window_of(store.now - second * 5 * 3600) - WINDOW
+                horizon = await store.horizon()
+                body = await store.push(f"t{first}", f"v{number % 2}", float(number), window)
+                accepted |= {
+                    place: value for place, value in samples_of([body]).items() if horizon.problem(place[3]) is None
+                }
+                for place, row in report_of(accepted).items():
+                    possible.setdefault(place, []).append(row)
+            case "mark":
+                await store.tables.mark(Mark(f"t{first}", window_of(store.now - second * 5 * 3600) - WINDOW))
+            case "average":
+                await store.average()
+            case "rebuild":
+                await store.rebuild()
+            case "pass":
+                store.pass_time(first * 5 * 3600)
+            case "keep":
+                await store.average()  # the timer runs every minute, so it has seen the retention of before
+                store.keep(first)
+        report = await the_report(store.tables)
+        assert all(row in possible[place] for place, row in report.items())
+        if action == "average":
+            young = store.now - store.days * DAY
+            whole = max(young, (await store.horizon()).oldest) + WINDOW
+            expected = {place: row for place, row in report_of(accepted).items() if place[1] >= whole}
+            assert {place: row for place, row in report.items() if place[1] >= whole} == expected
