@@ -74,6 +74,7 @@ class Local:
             "DATA": str(self.data),
             "FLEET": "0",
             "AVERAGING_SCHEDULE": "* * * * * *",
+            "ALLOWED_LATENESS_MINUTES": "0",  # tests look at what is final
             **self.settings,
         }
         limits = (self.most_bytes, self.most_bytes) if self.most_bytes else None

@@ -103,14 +103,14 @@ def test_a_disk_that_is_full_is_said_so_and_what_waits_is_taken_when_there_is_ro
     local.start()
     for number, body in enumerate(bodies):
         local.put(f"m{number}", body)
-    wait_for(lambda: "ingest fails" in local.log, "the failure to be said")
+    wait_for(lambda: "ingest waits" in local.log, "the failure to be said")
     assert "the store" in local.log
     assert local.stop(signal.SIGKILL) == -signal.SIGKILL
     dead = local.data / "queue" / "dead"
     local.most_bytes = None
     local.start()
     with contextlib.suppress(FileNotFoundError):
-        for path in dead.iterdir():  # what failed ten times meanwhile
+        for path in dead.iterdir():  # what failed too often meanwhile
             path.replace(local.data / "queue" / path.name)
     local.settled()
     rows = local.get("/v1/get-data?key=win_x.p0&minutes=15")[1]["data"]

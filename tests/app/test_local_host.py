@@ -102,7 +102,7 @@ def test_while_the_store_is_down_messages_wait_and_queries_say_503(local: Local)
     assert int(headers["retry-after"]) > 0
     assert "store" in body["detail"]
     assert str(local.data) not in body["detail"]
-    wait_for(lambda: "ingest fails" in local.log, "the failure to be said")
+    wait_for(lambda: "ingest waits" in local.log, "the failure to be said")
     with sqlite3.connect(local.data / "store.db") as mended:
         mended.execute("ALTER TABLE elsewhere RENAME TO documents")
     mended.close()
