@@ -59,9 +59,10 @@ class Case:
     seconds: float
 
 
-def a_template(folder: Path, spoil: Callable[[Path], None]) -> Path:
-    """Make a data folder with a fleet of some hours in it."""
-    host = Local(folder / "template")
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a fleet of some hours in it."""
+    host = Local(tmp_path_factory.mktemp("kills") / "template")
     host.start()
     for tenant in range(TENANTS):
         records = [
@@ -73,13 +74,13 @@ def a_template(folder: Path, spoil: Callable[[Path], None]) -> Path:
         host.put(f"m{tenant}", a_message(records, zipped=True))
     host.settled()
     assert host.stop() == 0
-    spoil(host.data)
     return host.data
 
 
-def measured(folder: Path, path: str, spoil: Callable[[Path], None]) -> Case:
-    template = a_template(folder, spoil)
-    host = a_copy(template, folder / "undisturbed")
+def measured(template: Path, folder: Path, path: str, spoil: Callable[[Path], None]) -> Case:
+    spoilt = a_copy(template, folder / "spoilt").data
+    spoil(spoilt)
+    host = a_copy(spoilt, folder / "undisturbed")
     host.start()
     status_path = host.start_operation(path)
     planned(host)
@@ -88,8 +89,8 @@ def measured(folder: Path, path: str, spoil: Callable[[Path], None]) -> Case:
     seconds = time.monotonic() - began
     host.settled()
     host.stop()
-    assert documents(host.data) != documents(template)
-    return Case(template, path, documents(host.data), seconds)
+    assert documents(host.data) != documents(spoilt)
+    return Case(spoilt, path, documents(host.data), seconds)
 
 
 def a_copy(template: Path, data: Path) -> Local:
@@ -136,13 +137,9 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    path, spoil = CASES[request.param]
-    return measured(tmp_path_factory.mktemp(request.param), path, spoil)
-
-
-def test_an_operation_that_is_killed_goes_on_to_the_same_end(case: Case, tmp_path: Path) -> None:
+@pytest.mark.parametrize("operation", CASES)
+def test_an_operation_that_is_killed_goes_on_to_the_same_end(template: Path, operation: str, tmp_path: Path) -> None:
+    case = measured(template, tmp_path, *CASES[operation])
     chance = random.Random(7)  # noqa: S311
     kills = hits = in_between = 0
     beginning = documents(case.template)
