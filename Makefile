@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PORT ?= 7071
 export DATA ?= .local
 # Most tests wait for programs that they started: so twice as many workers as there are cores.
+# A module's tests run on one of them, so the host or browser that they share is started once.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .PHONY: run test peers check lint lint-infra lint-page screenshots bench soak fuzz cost emulators lock clean help
@@ -18,7 +19,7 @@ run: $(VENV)/local ## Start the app, its sample fleet and the page on this machi
 	@$(BIN)/python -m local
 
 test: $(VENV)/dev ## Run all tests.
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 peers: tests/peers/node_modules ## Install the servers that tests of Cosmos DB, Service Bus and Blob Storage talk to (Node.js 20).
 

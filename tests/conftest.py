@@ -1,4 +1,4 @@
-"""Peers that tests of several layers share, one a test process."""
+"""Peers that tests of several layers share, one a test process; and which modules are begun first."""
 
 import gc
 import uuid
@@ -7,6 +7,19 @@ from collections.abc import Iterator
 import pytest
 
 from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
+
+LONGEST = (
+    *("test_kills", "test_dead_letters", "test_page", "test_openapi", "test_crashes", "test_spoc", "test_model"),
+    *("test_admin", "test_access", "test_operations", "test_scale"),
+)
+"""Modules that take long, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: a module runs on one worker (see the Makefile), and none should be left alone."""
+    order = {name: position for position, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
+
 
 STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """Every storage emulator's, as published by Microsoft; no secret."""

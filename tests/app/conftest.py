@@ -22,13 +22,13 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, pause: float = 0.05) -> Any:
     """Return the condition's value as soon as it is true. Fails after a minute, saying for what it waited."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if value := condition():
             return value
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"waited {PATIENCE:.0f} s in vain for {what}")
 
 

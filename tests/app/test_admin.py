@@ -86,7 +86,7 @@ def test_a_rebuild_answers_with_where_to_ask_and_is_written_down(host: Local) ->
 
 def test_asking_again_while_it_runs_finds_the_one_that_runs(host: Local) -> None:
     before = len(ask(host, "operations")[1]["data"])
-    path = f"/v1/admin/rebuild?start={NOW - 29 * 86_400}&end={NOW - 86_400}"  # long enough to ask again meanwhile
+    path = f"/v1/admin/rebuild?start={NOW - 9 * 86_400}&end={NOW - 86_400}"  # long enough to ask again meanwhile
     first = host.start_operation(path)
     again = host.start_operation(path)
     assert again == first
@@ -117,25 +117,13 @@ def test_the_status_is_for_who_has_the_key(host: Local) -> None:
     assert host.get("/durabletask/x/instances/")[0] == 401
 
 
+# All others, and without HTTP: test_parameters.py.
 @pytest.mark.parametrize(
     ("path", "named"),
     [
-        ("rebuild", ["start"]),
-        ("rebuild?start=1000", ["start"]),
-        ("rebuild?start={now}&end={before}", ["start"]),
-        ("rebuild?start=now&tenent=t2", ["start", "tenent"]),
-        ("purge", ["tenant"]),
-        ("purge?tenant=t2", ["confirm"]),
+        ("rebuild?start=1000", ["start"]),  # which the work refuses, not the reading
         ("purge?tenant=t2&confirm=t3", ["confirm"]),
-        ("purge?tenant=t2&vm=v2&confirm=t2", ["confirm"]),
-        ("purge?vm=v2&confirm=v2", ["tenant", "vm"]),
-        ("purge?tenant=t2&before=2026-01-01&confirm=t2", ["tenant"]),
-        ("purge?before=2100-01-01&confirm=2100-01-01", ["before"]),
-        ("purge?before=2026-01-01&confirm=2026-01-02", ["confirm"]),
-        ("purge?tenant=t2&dryRun=yes&confirm=t2", ["dryRun"]),
-        ("quarantine/reingest", ["day"]),
         ("quarantine/drop?day=yesterday&message=1", ["day", "message"]),
-        ("dead-letters/resubmit?all=true", ["all"]),
     ],
 )
 def test_bad_parameters_are_all_named_and_nothing_is_started(host: Local, path: str, named: list[str]) -> None:
@@ -213,7 +201,7 @@ def test_the_timer_starts_a_catch_up_where_its_time_does_not_suffice(tmp_path_fa
         tmp_path_factory.mktemp("slow") / "data", {"AVERAGING_BUDGET_SECONDS": "1", "AVERAGING_SCHEDULE": "0 0 0 1 1 *"}
     )
     (host.data / "queue").mkdir(parents=True)
-    windows = range(WINDOW_START - 1000 * WINDOW, WINDOW_START, WINDOW)
+    windows = range(WINDOW_START - 300 * WINDOW, WINDOW_START, WINDOW)
     for number in range(4):
         records = [
             record

@@ -1,5 +1,6 @@
 """Reading parameters: whatever stands in a URL is read or refused by name, and nothing else happens."""
 
+import json
 import time
 from urllib.parse import quote, urlencode
 
@@ -11,6 +12,7 @@ import blueprints.admin  # noqa: F401  (which registers them)
 from blueprints.endpoints import ENDPOINTS, Endpoint
 from blueprints.paging import position_of, token_of
 from blueprints.parameters import MOST_MINUTES, MOST_ROWS, ChartParameters, SamplesParameters, read
+from blueprints.problems import problem_of
 from domain.errors import BadParameters
 from domain.minutes import WINDOW
 from pipeline.queries import Position
@@ -30,6 +32,78 @@ VALUES = st.one_of(
 )
 PAIRS = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), st.text(max_size=20)), VALUES), max_size=8)
 ANY_ENDPOINT = st.sampled_from(ENDPOINTS)
+
+CHART, TENANT_CHART = "v1/get-data", "v1/get-tenant-data"
+BAD: list[tuple[str, list[str]]] = [
+    (CHART, ["key", "minutes"]),
+    (f"{CHART}?key=&minutes=", ["key", "minutes"]),
+    (
+        f"{CHART}?key=nodot&minutes=-1&aggregationInterval=0&aggregationBy=median&final=maybe",
+        ["key", "minutes", "aggregationInterval", "aggregationBy", "final"],
+    ),
+    (f"{CHART}?key={KEY}&minutes=0", ["minutes"]),
+    (f"{CHART}?key={KEY}&minutes=1.5", ["minutes"]),
+    (f"{CHART}?key={KEY}&minutes=ten", ["minutes"]),
+    (f"{CHART}?key={KEY}&minutes=44641", ["minutes"]),
+    (f"{CHART}?key={KEY}&key=a.b&key=a.c&minutes=44640", ["minutes"]),
+    (f"{CHART}?key={KEY}&key=nodot&key=&minutes=5", ["key"]),
+    (f"{CHART}?" + "&".join(f"key=a.b{number}" for number in range(101)) + "&minutes=1", ["key"]),
+    (f"{CHART}?key={KEY}&minutes=5&format=xml", ["format"]),
+    (f"{CHART}?key={KEY}&start=0", ["start"]),
+    (f"{CHART}?key={KEY}&minutes={'9' * 5000}", ["minutes"]),
+    (f"{CHART}?key={KEY}&minutes=5&minutes=5", ["minutes"]),
+    (f"{CHART}?key={KEY}&minutes=5&minutes=6&aggregationInterval=99999999", ["minutes", "aggregationInterval"]),
+    (f"{CHART}?key={KEY}&minutes=5&aggregationinterval=2&x=1", ["aggregationinterval", "x"]),
+    (f"{CHART}?key={KEY}&minutes=5&start=1", ["minutes"]),
+    (f"{CHART}?key={KEY}&end=1", ["minutes", "start"]),
+    (f"{CHART}?key={KEY}&start=5&end=1", ["start"]),
+    (f"{CHART}?key={KEY}&start=0&end=9999999999", ["end"]),
+    (f"{CHART}?key={KEY}&start=1790000000000&end=yesterday", ["start", "end"]),
+    (f"{CHART}?key={KEY}&start=-1", ["start"]),
+    (f"{CHART}?key={'x.' + 'y' * 300}&minutes=%00", ["key", "minutes"]),
+    (f"{CHART}?key=%ff%fe.a%00&minutes=5", ["key"]),
+    (TENANT_CHART, ["key", "tenant", "vm", "minutes"]),
+    (f"{TENANT_CHART}?key={KEY}&minutes=1&tenant=a&tenant=b&vm=", ["tenant", "vm"]),
+    (f"{TENANT_CHART}?key={KEY}&minutes=10081&tenant=a&vm=b", ["minutes"]),
+    ("v1/vms", ["tenant"]),
+    ("v1/vms?tenant=" + "x" * 200, ["tenant"]),
+    ("v1/counters?x=1", ["x"]),
+    ("v1/samples", ["tenant", "start"]),
+    ("v1/samples?tenant=a&start=0&limit=0&key=x&page=%20", ["page", "key", "limit", "start"]),
+    ("v1/samples?tenant=a&start=100&end=99&vm=%07", ["vm", "start"]),
+    ("v1/health?verbose=1", ["verbose"]),
+    ("metrics?format=csv", ["format"]),
+    ("v1/openapi.json?x", ["x"]),
+    ("v1/admin/rebuild", ["start"]),
+    ("v1/admin/rebuild?start=1790000001&end=1790000000", ["start"]),
+    ("v1/admin/rebuild?start=now&tenent=t2", ["start", "tenent"]),
+    ("v1/admin/purge", ["tenant"]),
+    ("v1/admin/purge?tenant=t2", ["confirm"]),
+    ("v1/admin/purge?tenant=t2&confirm=t3", ["confirm"]),
+    ("v1/admin/purge?tenant=t2&vm=v2&confirm=t2", ["confirm"]),
+    ("v1/admin/purge?vm=v2&confirm=v2", ["tenant", "vm"]),
+    ("v1/admin/purge?tenant=t2&before=2026-01-01&confirm=t2", ["tenant"]),
+    ("v1/admin/purge?before=2100-01-01&confirm=2100-01-01", ["before"]),
+    ("v1/admin/purge?before=2026-01-01&confirm=2026-01-02", ["confirm"]),
+    ("v1/admin/purge?tenant=t2&dryRun=yes&confirm=t2", ["dryRun"]),
+    ("v1/admin/quarantine/reingest", ["day"]),
+    ("v1/admin/quarantine/drop?day=yesterday&message=1", ["day", "message"]),
+    ("v1/admin/dead-letters/resubmit?all=true", ["all"]),
+]
+"""A path with its query, and which parameters are bad."""
+
+
+@pytest.mark.parametrize(("path", "names"), BAD)
+def test_bad_parameters_are_named_all_at_once(path: str, names: list[str]) -> None:
+    (endpoint,) = (each for each in ENDPOINTS if each.route == path.partition("?")[0])
+    with pytest.raises(BadParameters) as refused:
+        read(endpoint.parameters, f"http://host/{path}", NOW)
+    answer = problem_of(refused.value, "the request", public=endpoint.public)
+    body = json.loads(answer.get_body())
+    assert [each["name"] for each in body["parameters"]] == names
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.status_code, body["status"], body["title"]) == (400, 400, "Bad Request")
+    assert all(each["problem"] and each["name"] in body["detail"] for each in body["parameters"])
 
 
 @given(ANY_ENDPOINT, PAIRS)
