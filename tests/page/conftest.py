@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from domain.minutes import WINDOW
 from tests.app.conftest import Local, local  # noqa: F401  (a fixture)
-from tests.page.fleet import messages
+from tests.page.fleet import fill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -21,11 +21,8 @@ AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """A host that holds the fleet. Its newest window waits for one tenant, for as long as the tests take."""
-    settings = {"ALLOWED_LATENESS_MINUTES": "600"}
-    host = Local(tmp_path_factory.mktemp("page") / "data", settings=settings).start()
-    for number, body in enumerate(messages(NEWEST)):
-        host.put(f"m{number}", body)
-    host.settled()
+    host = Local(tmp_path_factory.mktemp("page") / "data")
+    fill(host, NEWEST)
     yield host
     host.stop()
 

@@ -1,10 +1,11 @@
 """A deterministic fleet for the page: forty counters, two hours, eight tenants, one of them late."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from domain.counters import COUNTERS
 from domain.minutes import WINDOW
+from tests.app.conftest import Local
 from tests.builders import a_message, records_of
 
 TENANTS, VMS = 8, 2
@@ -25,9 +26,21 @@ def value_of(key: int, tenant: int, vm: int, minute: int) -> float:
     return round(40 + 15 * wave + 3 * tenant + 4 * vm + key % 5, 2)
 
 
-def messages(newest: int, windows: int = 8, keys: list[str] = KEYS) -> Iterator[bytes]:
-    """Every VM's windows, up to the one that begins at ``newest``, which the last tenant has not pushed yet."""
-    for back in range(windows):
+def fill(host: Local, newest: int, windows: int = 8, keys: list[str] = KEYS) -> None:
+    """Start a host that holds the fleet. Its windows are closed but for the newest, which waits for one tenant."""
+    for backs, lateness in ((range(1, windows), "0"), (range(1), "600")):
+        host.settings["ALLOWED_LATENESS_MINUTES"] = lateness
+        host.start()
+        for number, body in enumerate(messages(newest, backs, keys)):
+            host.put(f"m{lateness}-{number}", body)
+        host.settled()
+        if lateness == "0":
+            host.stop()
+
+
+def messages(newest: int, backs: Iterable[int], keys: list[str] = KEYS) -> Iterator[bytes]:
+    """Every VM's windows, so many before the one that begins at ``newest``; the last tenant has not pushed that."""
+    for back in backs:
         start = newest - back * WINDOW
         for tenant in range(TENANTS - (1 if back == 0 else 0)):
             for vm in range(VMS):

@@ -9,7 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.app.conftest import Local
 from tests.page.conftest import CHROMIUM, NEWEST, SWITCHES
-from tests.page.fleet import messages, tenant_name, vm_name
+from tests.page.fleet import fill, tenant_name, vm_name
 
 VIEWS = {
     "fleet": "/?minutes=60",
@@ -24,11 +24,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
-        host = Local(Path(data) / "data", settings={"ALLOWED_LATENESS_MINUTES": "600"}).start()
+        host = Local(Path(data) / "data")
         try:
-            for number, body in enumerate(messages(NEWEST)):
-                host.put(f"m{number}", body)
-            host.settled()
+            fill(host, NEWEST)
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
             for scheme in ("light", "dark"):
                 for width in WIDTHS:

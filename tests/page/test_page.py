@@ -20,7 +20,7 @@ from blueprints.parameters import MOST_KEYS, MOST_ROWS
 from tests.app.conftest import ROOT, Local
 from tests.builders import a_message, records_of
 from tests.page.conftest import AXE, CHROMIUM, NEWEST
-from tests.page.fleet import KEYS, TENANTS, VMS, messages, tenant_name, value_of, vm_name
+from tests.page.fleet import KEYS, TENANTS, VMS, fill, tenant_name, value_of, vm_name
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (on Debian: apt install chromium)"),
@@ -522,10 +522,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     people: dict[str, dict[str, str]] = {"olga": {"roles": "operator"}, "ted": {"tenant": tenant_name(0)}, "eve": {}}
     settings = {"KEYS": "sesame", "PRINCIPALS": json.dumps(people), "TENANT_CLAIM": "tenant", "LOG_LEVEL": "INFO"}
     operator = {"x-functions-key": "sesame", "Authorization": "Bearer olga"}
-    host = Local(tmp_path_factory.mktemp("guarded") / "data", settings=settings, operator=operator).start()
-    for number, body in enumerate(messages(NEWEST, windows=2, keys=KEYS[:5])):
-        host.put(f"m{number}", body)
-    host.settled()
+    host = Local(tmp_path_factory.mktemp("guarded") / "data", settings=settings, operator=operator)
+    fill(host, NEWEST, windows=2, keys=KEYS[:5])
     yield host
     host.stop()
 
