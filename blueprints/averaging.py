@@ -1,6 +1,7 @@
 """The timer trigger: works off what ingest marked. It may overlap with itself and with anything else.
 
-After an outage there is more to do than a run has time for: then a catch-up (pipeline.rebuild) begins at the other end.
+Where the timer stands still, ingest drives a run instead (blueprints.ingest). After an outage there is more to do than
+a run has time for: then a catch-up (pipeline.rebuild) begins at the other end.
 """
 
 import logging
@@ -12,9 +13,10 @@ import azure.functions as func
 from blueprints import telemetry
 from blueprints.operations import start
 from blueprints.services import services
+from domain.closing import Driver
 from domain.errors import Unavailable
 from domain.minutes import iso
-from pipeline.averaging import average
+from pipeline.averaging import Averaged, average
 from pipeline.queries import age, newest_minute
 from pipeline.rebuild import CatchUp
 from storage.charges import metered
@@ -33,9 +35,20 @@ async def average_marked(
 ) -> None:
     """Average every tenant's window that changed since it was last averaged; say how old the report is then."""
     shared = services()
-    end = time.monotonic() + shared.settings.averaging_budget_seconds
+    done = await run("timer", shared.settings.averaging_budget_seconds, context.invocation_id)
+    if done.left:
+        try:
+            await start(client, CatchUp(), "the averaging timer", shared.now)
+        except Unavailable as error:  # the next run goes on in any case
+            log.warning("%s", error)
+
+
+async def run(by: Driver, seconds: float, invocation: str) -> Averaged:
+    """Do one run of averaging, that begins new windows for so many seconds; say what it did. Raises Unavailable."""
+    shared = services()
+    end = time.monotonic() + seconds
     with metered() as meter:
-        done = await average(shared.tables, shared.times, lambda: time.monotonic() < end)
+        done = await average(shared.tables, shared.times, lambda: time.monotonic() < end, by)
         newest = await newest_minute(shared.tables)
     telemetry.ROWS.add(done.rows)
     telemetry.LEFT.set(done.left)
@@ -43,7 +56,8 @@ async def average_marked(
     if done.marks or done.left or done.closed:
         told = telemetry.line(
             "averaged",
-            invocation=context.invocation_id,
+            invocation=invocation,
+            by=by,
             marks=done.marks,
             left=done.left,
             tenants=done.tenants,
@@ -58,11 +72,8 @@ async def average_marked(
     for each in done.omitted:
         told = telemetry.line("left out", reason=each.what, whose=each.whose, window=iso(each.window), count=each.count)
         log.warning("%s", told)
-    if done.left:
-        try:
-            await start(client, CatchUp(), "the averaging timer", shared.now)
-        except Unavailable as error:  # the next run goes on in any case
-            log.warning("%s", error)
     if newest is not None:
         telemetry.AGE.set(age(newest, shared.now))
-        log.info("report ageSeconds=%d", age(newest, shared.now))  # an alert reads this (infra/modules/alerts.bicep)
+        # An alert reads this (infra/modules/alerts.bicep).
+        log.info("report ageSeconds=%d by=%s", age(newest, shared.now), by)
+    return done

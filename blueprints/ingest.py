@@ -2,6 +2,9 @@
 
 What is abandoned is delivered again at once, and after 60 deliveries lies among the dead letters. So an ingest that
 fails goes on trying for some minutes, within the lock that the queue gives it, before it gives its messages back.
+
+Timers of an app were seen to stop for good while its queue went on (azure-functions-host 11828). So an ingest that sees
+averaging stand still does a run of it, after its batch is stored.
 """
 
 import asyncio
@@ -12,16 +15,23 @@ import typing
 import azure.functions as func
 
 from blueprints import telemetry
+from blueprints.averaging import run
 from blueprints.services import services
 from blueprints.settings import Settings
 from domain.errors import Unavailable
 from domain.minutes import iso
+from pipeline.closing import Watch
 from pipeline.ingest import Ingested, Message, ingest
 from pipeline.patience import patiently
 from storage.charges import metered
 
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
+
+AVERAGING_SECONDS = 60
+"""How long an ingest may average: with the longest patience (240 s) its batch's lock, of five minutes, just lasts."""
+
+_watch = Watch()
 
 
 @blueprint.function_name("ingest")
@@ -57,6 +67,7 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
         charge=meter,
     )
     log.log(logging.WARNING if done.refused else logging.INFO, "%s", told)  # an alert reads refused (infra/)
+    await _average_if_nobody_does(context.invocation_id)
 
 
 async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:
@@ -69,6 +80,22 @@ async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:
     except Unavailable as error:
         log.warning("%s", telemetry.line("ingest waits", messages=len(batch), reason=str(error)))
         raise
+
+
+async def _average_if_nobody_does(invocation: str) -> None:
+    """Do a run of averaging where it stands still. Whatever comes of it, the batch is stored and stays so."""
+    shared = services()
+    try:
+        if await _watch.stands_still(shared.tables, shared.now):
+            log.warning("averaging stands still: ingest drives it")
+            async with asyncio.timeout(AVERAGING_SECONDS):
+                await run("ingest", AVERAGING_SECONDS, invocation)
+    except Unavailable as error:
+        log.warning("%s", telemetry.line("ingest does not average", reason=str(error)))
+    except TimeoutError:
+        log.warning("ingest averages no longer: what it has done stays done, the next run goes on")
+    except Exception:
+        log.exception("averaging fails, driven by ingest")
 
 
 def _patience() -> float:

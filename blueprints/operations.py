@@ -73,13 +73,25 @@ STATES = {
 ASK_SECONDS = 10
 """How long Durable Functions may take to say how an instance is."""
 
+SILENCE_SECONDS = 3600
+"""What has had no news for so long has hung, as was seen of instances that say Running for ever (durable-python 603).
+
+There is news at the end of each part. A part that does take longer is begun again beside itself, which changes nothing.
+"""
+
+END_SECONDS = 20
+"""How long an instance that is told to end may take for that."""
+
 
 async def start(client: df.DurableOrchestrationClient, operation: Operation, by: str, now: int) -> str:
-    """Start an operation, or find the same one that runs already; return its instance's id. Raises Unavailable."""
+    """Start an operation, or find the same one that runs already; return its instance's id. Raises Unavailable.
+
+    One that has hung is ended and begun anew: what it did stays done.
+    """
     order = record_of(operation, by, now)
     instance = order.instance
     try:
-        if not await _is_active(client, instance):
+        if not await _runs(client, instance, now):
             try:
                 await client.start_new("operation", instance, asdict(order))
             except Exception:  # (the package raises nothing narrower)
@@ -92,6 +104,27 @@ async def start(client: df.DurableOrchestrationClient, operation: Operation, by:
 
 async def _is_active(client: df.DurableOrchestrationClient, instance: str) -> bool:
     return (await client.get_status(instance)).runtime_status in ACTIVE
+
+
+async def _runs(client: df.DurableOrchestrationClient, instance: str, now: int) -> bool:
+    """Tell whether an instance runs; one that has hung is ended, and runs no more."""
+    status = await client.get_status(instance)
+    if status.runtime_status not in ACTIVE:
+        return False
+    silent = now - int(status.last_updated_time.timestamp())
+    if silent < SILENCE_SECONDS or status.runtime_status is df.OrchestrationRuntimeStatus.Suspended:
+        return True
+    log.warning("%s", line("an operation has hung, and is begun anew", instance=instance, silentSeconds=silent))
+    await client.terminate(instance, "it has hung")
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            while await _is_active(client, instance):  # noqa: ASYNC110  (it is another process that ends it)
+                await asyncio.sleep(1)
+    except TimeoutError:
+        # What has ended by its history and not by its status can't be told to end (durabletask 1252); by the source of
+        # the extension it can be forgotten, whatever its status. Not tried in Azure.
+        await client.purge_instance_history(instance)
+    return False
 
 
 async def run_of(client: df.DurableOrchestrationClient, instance: str) -> Run | None:

@@ -1,12 +1,13 @@
 """Closing: which windows are open, when they close, how far the fleet's data reach, and what may still be recomputed.
 
 A window closes once: at its end, or at its first arrival if that was later, plus the allowed lateness. Then it is
-final. Knows these rules and the little that has to be remembered for them; refuses to know where it is kept, and what
-is made at closing.
+final. Knows these rules and the little that has to be remembered for them, with it when averaging last ran; refuses to
+know where it is kept, and what is made at closing.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from domain.minutes import HOUR, MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of, window_of
 
@@ -18,6 +19,13 @@ ENOUGH = 0.5
 
 MARGIN = HOUR
 """Sources are taken for expired this many seconds before they are, so that none expires while it is read."""
+
+
+Driver = Literal["timer", "ingest", "catch-up"]
+"""What drives averaging: its timer; ingest, where that does not; a catch-up, which begins with the oldest windows."""
+
+STANDS_STILL = 3 * MINUTE
+"""After so many seconds without a run averaging stands still. Its timer fires each minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class Progress:
     ``opened``: the first arrival of each window that is not closed. ``closed``: the newest window that is.
     ``vms``: how many VMs each minute of the newest windows has. ``kept``: see Times, as it was in the last run.
     ``whole_from``: of windows before this second, samples may have expired under a shorter lifetime than today's.
+    ``runs``: when averaging was last begun (Unix seconds, of a minute the first time), by what drove it.
     """
 
     opened: Mapping[int, int] = field(default_factory=dict)
@@ -46,6 +55,7 @@ class Progress:
     vms: Mapping[int, Sequence[int]] = field(default_factory=dict)
     kept: int | None = None
     whole_from: int = 0
+    runs: Mapping[Driver, int] = field(default_factory=dict)
 
     def opening(self, window: int, now: int) -> "Progress":
         """Return this with a window opened, whose data begin to arrive now."""
@@ -97,6 +107,16 @@ class Progress:
         if self.kept is None or times.kept <= self.kept:
             return replace(self, kept=times.kept)
         return replace(self, kept=times.kept, whole_from=max(self.whole_from, times.now - self.kept + MARGIN))
+
+    def ran(self, by: Driver, now: int) -> "Progress":
+        """Return this with a run that begins now; the same where one of this minute is known, so it is written once."""
+        if now // MINUTE <= self.runs.get(by, 0) // MINUTE:
+            return self
+        return replace(self, runs={**self.runs, by: now})
+
+    def stands_still(self, now: int) -> bool:
+        """Tell whether averaging stands still. A catch-up does not count: the newest windows may wait for it long."""
+        return now - max(self.runs.get("timer", 0), self.runs.get("ingest", 0)) >= STANDS_STILL
 
     def recomputable(self, window: int, times: Times) -> bool:
         """Tell whether all samples that a window ever had are still there, so that it may be averaged from them."""

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from domain.closing import Progress, Times
+from domain.closing import Driver, Progress, Times
 from domain.minutes import MINUTES_PER_WINDOW, minutes_of
 from domain.report import ReportRow, report_rows
 from domain.rollups import FLEET, NO_SERIES, Node, Rollup, merge_rollups, roll_up, smaller, vms_of_minutes
 from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
-from pipeline.closing import change, close, open_if_new, times_kept
+from pipeline.closing import begin_run, change, close, open_if_new, times_kept
 from pipeline.concurrency import in_turns, together
 from storage.charges import metered
 from storage.documents import Changed, Conflict, Damaged, Gone, TooLarge
@@ -72,17 +72,19 @@ class WindowAveraged:
     omitted: Sequence[Omission] = ()
 
 
-async def average(tables: Tables, times: Times, time_left: Callable[[], bool] = lambda: True) -> Averaged:
+async def average(
+    tables: Tables, times: Times, time_left: Callable[[], bool] = lambda: True, by: Driver = "timer"
+) -> Averaged:
     """Work off dirty marks, then close windows. The newest come first: after an outage charts are current at once.
 
     Begins no other window when no time is left; what it leaves is for the next run, or for a catch-up
-    (pipeline.rebuild). Raises Unavailable; what is done by then stays done.
+    (pipeline.rebuild). ``by`` is what drives it. Raises Unavailable; what is done by then stays done.
     """
     left = 0
     done: dict[int, WindowAveraged] = {}
     closed: list[int] = []
     with metered() as meter:
-        await times_kept(tables, times)
+        await begin_run(tables, times, by)
         marked = Counter(mark.value.window for mark in await tables.marks())
         for window in sorted(marked, reverse=True):
             if not time_left():

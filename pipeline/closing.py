@@ -1,11 +1,13 @@
 """Opening and closing windows, in the one document that says how far averaging is (domain.closing has the rules).
 
-It is changed by reading it, deciding, and writing it with its etag, so any number of runs may overlap.
+It is changed by reading it, deciding, and writing it with its etag, so any number of runs may overlap. It also says
+when averaging last ran, and so whether somebody else than its timer has to drive it.
 """
 
 from collections.abc import Callable
 
-from domain.closing import Progress, Times
+from domain.closing import Driver, Progress, Times
+from domain.minutes import MINUTE
 from storage.documents import Conflict
 from storage.tables import Tables
 
@@ -53,3 +55,27 @@ async def close(tables: Tables, window: int) -> None:
 async def times_kept(tables: Tables, times: Times) -> Progress:
     """Take note of how long samples are kept now, and return what is remembered. Raises Unavailable."""
     return await change(tables, lambda progress: progress.kept_for(times))
+
+
+async def begin_run(tables: Tables, times: Times, by: Driver) -> Progress:
+    """Take note of a run of averaging, and of how long samples are kept now: at most one write a minute and driver.
+
+    Returns what is remembered. Raises Unavailable.
+    """
+    return await change(tables, lambda progress: progress.kept_for(times).ran(by, times.now))
+
+
+class Watch:
+    """Looks whether averaging stands still, at most once a minute. One a process."""
+
+    def __init__(self) -> None:
+        """Look at the first time."""
+        self._looked: int | None = None
+
+    async def stands_still(self, tables: Tables, now: int) -> bool:
+        """Tell whether averaging was looked at now and stands still. Raises Unavailable."""
+        if self._looked is not None and now - self._looked < MINUTE:
+            return False
+        self._looked = now
+        stored = await tables.progress()
+        return (stored.value if stored else Progress()).stands_still(now)

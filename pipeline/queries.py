@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.access import Caller
-from domain.closing import Progress
+from domain.closing import Driver, Progress
 from domain.counters import COUNTERS as KNOWN_COUNTERS
 from domain.counters import GROUPS, by_interest
 from domain.disclosure import NEVER_SHOWN, disclosed_items
@@ -222,6 +222,9 @@ class Status:
     """The commonest reasons for that, and how many there are of each."""
     omissions: Mapping[str, int]
     """What came and was left out of the averages on this UTC day, and how many there are of each."""
+    averagingRuns: Mapping[Driver, int]
+    """When averaging last ran, to the minute (Unix seconds), by what drove it: its timer, each minute; ingest, where
+    the timer stands still; a catch-up."""
 
 
 async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer:
@@ -370,6 +373,7 @@ async def status(tables: Tables, view: View) -> Status:
         reasons.total(),
         dict(reasons.most_common(MOST_REFUSALS)),
         dict(omissions),
+        progress.runs,
     )
 
 

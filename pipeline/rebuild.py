@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pipeline.averaging import WindowAveraged, average_window
+from pipeline.closing import begin_run
 from pipeline.concurrency import together
 from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
 from storage.tables import TENANTS, Mark
@@ -67,6 +68,7 @@ class CatchUp:
 
     async def do(self, step: Step, means: Means) -> Done:
         """See Operation."""
+        await begin_run(means.tables, means.times, "catch-up")
         figures: Figures = {"windows": 0, "rows": 0}
         for window in step["windows"]:
             marks = await means.tables.marks(window)

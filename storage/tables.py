@@ -14,7 +14,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeGuard, TypeVar
 
 import msgspec
 
-from domain.closing import Progress
+from domain.closing import Driver, Progress
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW, first_second, utc_day, window_of
 from domain.names import decode_name, encode_name
 from domain.partials import Partial
@@ -296,6 +296,7 @@ class Tables:
             "vms": {str(window): list(vms) for window, vms in progress.vms.items()},
             "kept": progress.kept,
             "wholeFrom": progress.whole_from,
+            "runs": dict(progress.runs),
         }
         await self._write(MARKS, _PROGRESS, _FLEET, body, etag)
 
@@ -549,6 +550,7 @@ class _ProgressBody(msgspec.Struct):
     closed: int | None = None
     kept: int | None = None
     wholeFrom: int = 0
+    runs: dict[Driver, int] = {}
 
 
 def _progress(document: Document) -> Progress:
@@ -557,7 +559,7 @@ def _progress(document: Document) -> Progress:
     except msgspec.ValidationError:
         return Progress()
     return Progress(
-        body.opened, body.closed, {at: tuple(vms) for at, vms in body.vms.items()}, body.kept, body.wholeFrom
+        body.opened, body.closed, {at: tuple(vms) for at, vms in body.vms.items()}, body.kept, body.wholeFrom, body.runs
     )
 
 

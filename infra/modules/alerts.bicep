@@ -136,8 +136,8 @@ resource failures 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-// The averaging function logs the report's age at each run, once there is a report; when it is not running, there is no
-// line, and that counts too. Not where there never was one in two days (a new system has no report to be old), nor where the
+// Each run of averaging logs the report's age, once there is a report, and what drove the run: timer, or ingest where the timer
+// stands still; so the alert names the one that was last at work. When averaging is not running, there is no line, and that counts too. Not where there never was one in two days (a new system has no report to be old), nor where the
 // daily cap came after the last one: then it is the cap that somebody is told of, below.
 resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'alert-${prefix}-old-report'
@@ -146,7 +146,7 @@ resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   kind: 'LogAlert'
   properties: {
     displayName: 'Report older than 20 minutes'
-    description: 'The newest minute of the report is older than 20 minutes, or averaging does not run.'
+    description: 'The newest minute of the report is older than 20 minutes, or averaging does not run. drivenBy: what drove its last run.'
     enabled: true
     severity: 1
     scopes: [logs.id]
@@ -165,13 +165,14 @@ resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
               | summarize max(TimeGenerated));
             AppTraces
             | where Message startswith "report ageSeconds="
-            | extend age = toint(extract(@"ageSeconds=(\d+)", 1, Message))
-            | summarize newest = max(TimeGenerated), fresh = countif(TimeGenerated > ago(15m) and age <= 1200)
+            | extend age = toint(extract(@"ageSeconds=(\d+)", 1, Message)), by = extract(@" by=(\w+)", 1, Message)
+            | summarize (newest, drivenBy) = arg_max(TimeGenerated, by), fresh = countif(TimeGenerated > ago(15m) and age <= 1200)
             | where isnotnull(newest) and newest > coalesce(capped, datetime(2000-01-01))
-            | project late = iff(fresh == 0, 1, 0)
+            | project late = iff(fresh == 0, 1, 0), drivenBy
           '''
           metricMeasureColumn: 'late'
           timeAggregation: 'Total'
+          dimensions: [{ name: 'drivenBy', operator: 'Include', values: ['*'] }]
           operator: 'GreaterThan'
           threshold: 0
           failingPeriods: { minFailingPeriodsToAlert: 1, numberOfEvaluationPeriods: 1 }

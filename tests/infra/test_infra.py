@@ -373,10 +373,11 @@ def test_alerts_by_query_are_deployed_before_there_are_tables() -> None:
 
 def test_the_alert_on_an_old_report_reads_what_the_app_logs() -> None:
     alert = body_of("modules/alerts.bicep", "oldReport")
-    (pattern,) = re.findall(r'extract\(@"(.*?)", 1, Message\)', alert)
-    said = re.search(r'"(report ageSeconds=%d)"', (ROOT / "blueprints/averaging.py").read_text())
+    patterns = re.findall(r'extract\(@"(.*?)", 1, Message\)', alert)
+    said = re.search(r'"(report ageSeconds=%d by=%s)"', (ROOT / "blueprints/averaging.py").read_text())
     assert said
-    assert re.search(pattern, said[1] % 1234)[1] == "1234"  # type: ignore[index]
+    read = [re.search(pattern, said[1] % (1234, "ingest"))[1] for pattern in patterns]  # type: ignore[index]
+    assert read == ["1234", "ingest"]
     (start,) = re.findall(r'Message startswith "(.*?)"', alert)
     assert said[1].startswith(start)
 
