@@ -41,6 +41,7 @@ async def average_marked(
             await start(client, CatchUp(), "the averaging timer", shared.now)
         except Unavailable as error:  # the next run goes on in any case
             log.warning("%s", error)
+    await telemetry.flush()
 
 
 async def run(by: Driver, seconds: float, invocation: str) -> Averaged:

@@ -16,7 +16,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from blueprints.services import Services, services
-from blueprints.telemetry import CHARGE, ROWS, line
+from blueprints.telemetry import CHARGE, ROWS, flush, line
 from domain.errors import Unavailable
 from pipeline.operations import Figures, Means, Operation, Run, added, note, record_of
 from pipeline.purge import Purge
@@ -228,6 +228,7 @@ async def do_step(asked: typing.Dict[str, Any]) -> dict[str, Any]:  # noqa: UP00
     ROWS.add(done.figures.get("rows", 0))
     CHARGE.add(meter.units, {"function": record.kind})
     log.info("%s", line("operation step", instance=record.instance, step=asked["step"], **done.figures, charge=meter))
+    await flush()
     return asdict(done)
 
 
