@@ -11,7 +11,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from blueprints import telemetry
-from blueprints.operations import start
+from blueprints.operations import make_hub, start
 from blueprints.services import services
 from domain.closing import Driver
 from domain.errors import Unavailable
@@ -41,6 +41,8 @@ async def average_marked(
             await start(client, CatchUp(), "the averaging timer", shared.now)
         except Unavailable as error:  # the next run goes on in any case
             log.warning("%s", error)
+    await make_hub(client)
+    await telemetry.flush()
 
 
 async def run(by: Driver, seconds: float, invocation: str) -> Averaged:

@@ -29,7 +29,7 @@ blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
 
 AVERAGING_SECONDS = 60
-"""How long an ingest may average: with the longest patience (240 s) its batch's lock, of five minutes, just lasts."""
+"""How long an ingest may average: after the default patience (200 s) its batch's lock, of five minutes, lasts still."""
 
 _watch = Watch()
 
@@ -68,6 +68,7 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
     )
     log.log(logging.WARNING if done.refused else logging.INFO, "%s", told)  # an alert reads refused (infra/)
     await _average_if_nobody_does(context.invocation_id)
+    await telemetry.flush()
 
 
 async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:

@@ -16,9 +16,9 @@ from typing import Any
 import azure.durable_functions as df
 
 from blueprints.services import Services, services
-from blueprints.telemetry import CHARGE, ROWS, line
+from blueprints.telemetry import CHARGE, ROWS, flush, line
 from domain.errors import Unavailable
-from pipeline.operations import Figures, Means, Operation, Run, added, note, record_of
+from pipeline.operations import Figures, Means, Operation, Run, added, instance_of, note, record_of
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
@@ -127,6 +127,25 @@ async def _runs(client: df.DurableOrchestrationClient, instance: str, now: int) 
     return False
 
 
+_hub_is_there = False
+
+
+async def make_hub(client: df.DurableOrchestrationClient) -> None:
+    """Have the task hub made where there is none, by asking for an instance, whatever the answer; once a process.
+
+    As long as there is none, the platform, which looks for orchestrations to run, asks storage for it without end
+    (azure-functions-durable-extension 3114: seen with 3.1.0, and open). Asking makes it, by the source of durabletask:
+    so an orchestration that does nothing is not wanted. Not tried in Azure.
+    """
+    global _hub_is_there  # noqa: PLW0603  (once a process)
+    if not _hub_is_there:
+        try:
+            await run_of(client, instance_of(CatchUp()))
+            _hub_is_there = True
+        except Unavailable:  # which is logged; the next time asks again
+            pass
+
+
 async def run_of(client: df.DurableOrchestrationClient, instance: str) -> Run | None:
     """Return how an instance is; None: Durable Functions does not know it. Raises Unavailable.
 
@@ -228,6 +247,7 @@ async def do_step(asked: typing.Dict[str, Any]) -> dict[str, Any]:  # noqa: UP00
     ROWS.add(done.figures.get("rows", 0))
     CHARGE.add(meter.units, {"function": record.kind})
     log.info("%s", line("operation step", instance=record.instance, step=asked["step"], **done.figures, charge=meter))
+    await flush()
     return asdict(done)
 
 

@@ -1,12 +1,16 @@
 """What the app says of itself while it runs: the form of log lines, and figures by OpenTelemetry.
 
 A log line is words, then ``name=value`` (logfmt), so that a query can take it apart. Figures go to Application Insights
-where a setting names it, as customMetrics; without it they cost nothing.
+where a setting names it, as customMetrics; without it they cost nothing. They are sent each minute, and after work: an
+instance is ended after some 30 s without any, and nothing tells Python of it (azure-functions-python-worker 1521).
 """
 
+import asyncio
 import json
 import logging
 import re
+import threading
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -18,6 +22,12 @@ log = logging.getLogger(__name__)
 
 MOST_NAMED = 10
 """Of a list, a line names so many and says how many more there are: logs are paid for by size."""
+
+FLUSH_AFTER = 30
+"""Seconds: what was added since figures were last sent may be lost where it is no older than this."""
+
+FLUSH_SECONDS = 5
+"""How long work waits for its figures to be sent; it goes on without them after that."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 _meter = metrics.get_meter("spot-pc-insights")
@@ -46,6 +56,36 @@ def _value(value: Any) -> str:
     return text if _PLAIN.fullmatch(text) and text.isprintable() else json.dumps(text)
 
 
+class _Sending:
+    """Whether figures are sent, and when they last were (by the monotonic clock)."""
+
+    provider: Any = None
+    last = float("-inf")
+    lock = threading.Lock()
+
+
+async def flush() -> None:
+    """Send figures that would otherwise wait, after work: at most every FLUSH_AFTER, for FLUSH_SECONDS at most."""
+    if _Sending.provider is None or time.monotonic() - _Sending.last < FLUSH_AFTER:
+        return
+    _Sending.last = time.monotonic()
+    try:
+        await asyncio.wait_for(asyncio.to_thread(_flush), FLUSH_SECONDS)
+    except TimeoutError:
+        log.warning("figures can't be sent in %s s; work goes on", FLUSH_SECONDS)
+
+
+def _flush() -> None:
+    if not _Sending.lock.acquire(blocking=False):  # the last time is not over
+        return
+    try:
+        _Sending.provider.force_flush()
+    except Exception as error:  # noqa: BLE001  (the package raises nothing narrower)
+        log.warning("figures can't be sent: %s", error)
+    finally:
+        _Sending.lock.release()
+
+
 def export(settings: Settings) -> None:
     """Send figures to Application Insights from now on, if the settings name it."""
     if settings.insights_connection is None:
@@ -60,11 +100,12 @@ def export(settings: Settings) -> None:
     )
 
     class Later(MetricExporter):
-        """Loads the exporter when it is first needed, a minute later and in the reader's thread: it takes time."""
+        """Loads the exporter when it is first needed, after work and in another thread: it takes time."""
 
         real: MetricExporter | None = None
 
         def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **more: Any) -> MetricExportResult:
+            _Sending.last = time.monotonic()
             try:
                 self.real = self.real or _exporter(settings)
             except ValueError as error:
@@ -81,7 +122,8 @@ def export(settings: Settings) -> None:
 
     # As Application Insights wants it: what was added since the last time.
     later = Later(preferred_temporality={Counter: AggregationTemporality.DELTA})
-    metrics.set_meter_provider(MeterProvider([PeriodicExportingMetricReader(later)]))
+    _Sending.provider = MeterProvider([PeriodicExportingMetricReader(later)])
+    metrics.set_meter_provider(_Sending.provider)
 
 
 def _exporter(settings: Settings) -> Any:

@@ -104,6 +104,24 @@ async def test_the_extension_starts_one_that_had_hung(monkeypatch: pytest.Monkey
     assert extension.started == LAST_NEWS + SILENCE_SECONDS
 
 
+async def test_the_task_hub_is_asked_for_until_it_answers_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_hub_is_there", False)
+    answers = [500, 500, 200]  # of the list; that there is no such instance is all the same
+    asked = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal asked
+        if "instanceIdPrefix" not in request.query:
+            return web.Response(status=404)
+        asked += 1
+        return web.json_response([], status=answers[asked - 1])
+
+    async with a_client(answer) as client:
+        for expected in (1, 2, 3, 3, 3):
+            await operations.make_hub(client)
+            assert asked == expected
+
+
 async def test_one_that_somebody_has_suspended_is_left_alone() -> None:
     extension = Extension("Suspended")
     async with a_client(extension.answer) as client:

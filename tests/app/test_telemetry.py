@@ -1,6 +1,11 @@
 """What the app says of itself: log lines that can be taken apart, and figures that arrive at Application Insights."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +16,7 @@ from typing import Any
 import pytest
 
 from blueprints.telemetry import MOST_NAMED, line
-from tests.app.conftest import Local, wait_for
+from tests.app.conftest import PATIENCE, ROOT, Local, wait_for
 from tests.app.test_local_host import WINDOW_START
 from tests.builders import KEY, a_message, a_record, records_of
 
@@ -102,3 +107,61 @@ def test_a_connection_string_that_is_none_costs_figures_and_nothing_else(tmp_pat
         assert host.get("/v1/health")[0] == 200
     finally:
         host.stop()
+
+
+INGEST_AND_DIE = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from blueprints import telemetry
+from local.worker import Worker
+
+async def ingest():
+    worker = await Worker.load(Path.cwd())
+    for number in range(2):
+        await worker.queue_batch(worker.functions["ingest"], [("m", Path(sys.argv[1]).read_bytes(), 1)])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+exec(sys.argv[2])
+asyncio.run(ingest())
+"""
+
+
+def ingest_twice_and_die(folder: Path, connection: str, before: str) -> None:
+    """Ingest two batches of 15 samples in a process that is killed right after, and sends nothing by the minute."""
+    message = folder / "message"
+    message.write_bytes(a_message(records_of("tenant-1", "v", KEY, [1.0] * 15, WINDOW_START)))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "SQLITE_PATH": str(folder / "store.db"),
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": connection,
+        "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+        "OTEL_METRIC_EXPORT_INTERVAL": "3600000",
+    }
+    command = [sys.executable, "-c", INGEST_AND_DIE, str(message), before]
+    died = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "samples"),
+    [("", 15), ("telemetry.FLUSH_AFTER = 0", 30)],
+    ids=["the last seconds' are lost", "the last time is long ago"],
+)
+def test_figures_of_work_are_sent_before_a_process_is_killed_and_never_twice(
+    tmp_path: Path, insights: tuple[str, list[Any]], before: str, samples: int
+) -> None:
+    connection, got = insights
+    ingest_twice_and_die(tmp_path, connection, before)
+    assert figures(got)["spot.samples"] == samples
+    ingest_twice_and_die(tmp_path, connection, before)
+    assert figures(got)["spot.samples"] == 2 * samples
+
+
+def test_work_waits_for_its_figures_no_longer_than_it_may(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes a connection, and never answers
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        connection = f"InstrumentationKey=00000000-0000-0000-0000-000000000001;IngestionEndpoint={address}"
+        ingest_twice_and_die(tmp_path, connection, "telemetry.FLUSH_AFTER, telemetry.FLUSH_SECONDS = 0, 0.1")
