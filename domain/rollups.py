@@ -6,7 +6,8 @@ branches are merged anew: what that costs depends on the tree's width and hardly
 **Where a rollup has no room for all counters,** each counter has a *place*: how many bytes of other counters come
 before it in the list of the tenant that has it foremost (each tenant's commonest counters come first). Those with the
 smallest places stay. So every tenant keeps the same number of bytes of its own list before anybody keeps more, and a
-tenant that floods the system, with names or with numbers, displaces its own counters.
+tenant that floods the system, with names or with numbers, displaces its own counters. A minute counts whether it has
+samples or not: room is bounded by the number of counters, too, and else the emptiest would take all of it.
 """
 
 import hashlib
@@ -84,7 +85,8 @@ def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Iterator[tup
     for key in sorted(by_key, key=lambda key: (-len(by_key[key]), key))[:MOST_COUNTERS]:
         rolled = [_column(column) for column in zip(*by_key[key], strict=True)]
         yield key, Placed(place, rolled)
-        place += len(key.encode()) + sum(A_PARTIAL + A_TERM * len(partial.total) for partial in rolled if partial)
+        terms = sum(len(partial.total) for partial in rolled if partial)
+        place += len(key.encode()) + A_PARTIAL * MINUTES_PER_WINDOW + A_TERM * terms
 
 
 def _column(column: Sequence[float | None]) -> Partial | None:

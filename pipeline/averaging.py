@@ -150,12 +150,13 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
     if not whole:
         return WindowAveraged(damaged=damaged)
     branches: set[Node] = {Node.of(mark.value.tenant).parent for mark in whole}
+    keys = set().union(*whole.values())
     try:
         while branches != {FLEET}:
             merging = (_merge_branch(tables, branch, window, omitted) for branch in sorted(branches))
-            await together(merging, ROLLUPS_AT_ONCE)
+            keys.update(*await together(merging, ROLLUPS_AT_ONCE))
             branches = {branch.parent for branch in branches}
-        written = await _write_report(tables, window, sorted(set().union(*whole.values())))
+        written = await _write_report(tables, window, keys, omitted)
         await together(tables.omit(omission, times.now) for omission in omitted)
     except Damaged as error:
         return WindowAveraged(damaged=[*damaged, str(error)])
@@ -195,18 +196,21 @@ async def _roll_up(tables: Tables, tenant: str, window: int, times: Times, omitt
             await open_if_new(tables, window, times.now)
         return rollup
 
-    keys, now = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
+    before, now = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
     if missing := len(came - now):
         omitted.append(Omission(NO_ROOM, f"the tenant {tenant}", window, missing))
     newest = max((vm.newest for vm in vms), default=0)
     await enter(tables, vms_of(tenant), vms, SEEN_EVERY)
-    keys |= await enter_counters(tables, tenant, counters, newest)
+    listed = await enter_counters(tables, tenant, counters, newest)
     await enter(tables, TENANTS, [Entry(tenant, newest)] if vms else [])
-    return keys
+    return before | now | listed
 
 
-async def _merge_branch(tables: Tables, branch: Node, window: int, omitted: list[Omission]) -> None:
-    """Bring a branch's rollup up to date."""
+async def _merge_branch(tables: Tables, branch: Node, window: int, omitted: list[Omission]) -> set[str]:
+    """Bring a branch's rollup up to date; return the counters that it had not before or has no more.
+
+    Where room is scarce, these may be others than those of the tenants that changed.
+    """
     came: set[str] = set()
 
     async def derive() -> Rollup:
@@ -215,9 +219,10 @@ async def _merge_branch(tables: Tables, branch: Node, window: int, omitted: list
         came.update(*below)
         return dict(await in_turns(merge_rollups(below)))
 
-    _, now = await _bring_up_to_date(tables, branch, window, derive)
+    before, now = await _bring_up_to_date(tables, branch, window, derive)
     if missing := len(came - now):
         omitted.append(Omission(NO_ROOM, f"the branch {branch.branch} of tenants", window, missing))
+    return before ^ now
 
 
 async def _bring_up_to_date(
@@ -225,7 +230,7 @@ async def _bring_up_to_date(
 ) -> tuple[set[str], set[str]]:
     """Write a node's rollup, derived from what is below it, if it changed.
 
-    Returns its counters of before and now together, and those of now. Where nothing is below it any more, it goes.
+    Returns its counters of before, and those of now. Where nothing is below it any more, it goes.
     """
     while True:
         stored = await _unless_damaged(tables.rollup(node, window), {})
@@ -241,7 +246,7 @@ async def _bring_up_to_date(
                     rollup = smaller(rollup)
         except Conflict:
             continue
-        return {*(stored.value if stored else ()), *rollup}, set(rollup)
+        return set(stored.value if stored else ()), set(rollup)
 
 
 async def _unless_damaged(reading: Awaitable[Stored[Value] | None], nothing: Value) -> Stored[Value] | None:
@@ -255,12 +260,18 @@ async def _unless_damaged(reading: Awaitable[Stored[Value] | None], nothing: Val
         return Stored(nothing, damaged.etag, current=False)
 
 
-async def _write_report(tables: Tables, window: int, keys: Sequence[str]) -> int:
-    """Bring these counters' report rows of a window, and the catalogue of counters, up to date; count the rows."""
+async def _write_report(tables: Tables, window: int, counters: set[str], omitted: list[Omission]) -> int:
+    """Bring these counters' report rows of a window, and the catalogue of counters, up to date; count the rows.
+
+    Those for which the fleet has no room lose theirs, too.
+    """
     written = 0
+    left_out: set[str] = set()
+    keys = sorted(counters)
     while keys:
         stored = await together(_unless_damaged(tables.report_window(key, window), []) for key in keys)
-        fleet = dict(await in_turns(merge_rollups(await tables.rollups_below(FLEET, window))))
+        below = await tables.rollups_below(FLEET, window)
+        fleet = dict(await in_turns(merge_rollups(below)))
         rows = [report_rows(key, window, fleet[key].series if key in fleet else NO_SERIES) for key in keys]
         results = await together(
             _write_counter(tables, key, window, now, before)
@@ -270,7 +281,14 @@ async def _write_report(tables: Tables, window: int, keys: Sequence[str]) -> int
         await enter(tables, COUNTERS, newest)
         await change(tables, partial(Progress.counting, window=window, vms=vms_of_minutes(fleet)))
         written += sum(result for result in results if result is not None)
-        keys = [key for key, result in zip(keys, results, strict=True) if result is None]
+        came = set().union(*below)
+        keys = sorted(
+            {key for key, result in zip(keys, results, strict=True) if result is None}
+            | (came - fleet.keys() - counters - left_out)
+        )
+        left_out = came - fleet.keys()
+    if left_out:
+        omitted.append(Omission(NO_ROOM, "the fleet", window, len(left_out)))
     return written
 
 

@@ -402,7 +402,8 @@ def _points(
 async def _charts(tables: Tables, question: Question, view: View) -> tuple[Span, dict[str, list[Minute]]]:
     """Resolve what was asked to a span, and return it with each counter's minutes in it, oldest first.
 
-    What windows are open is read before their rows: what is called final then is not older than its window's closing.
+    What windows are open is read before their rows and once more after them: what is called final is not older than its
+    window's closing, and not of a window that was opened meanwhile.
     """
     keys, progress = await _counters(tables, question.keys, view), await _progress(tables)
     seen = max(keys.values())
@@ -439,7 +440,12 @@ def _open_minutes(progress: Progress, newest: int) -> int:
 async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: Progress) -> dict[str, list[Minute]]:
     wanted = lookback(span)
     rows = await together((tables.report_rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
-    return {key: judge(each, span, progress.is_final) for key, each in zip(keys, rows, strict=True)}
+    later = await _progress(tables)
+
+    def is_final(timestamp: int) -> bool:
+        return progress.is_final(timestamp) and later.is_final(timestamp)
+
+    return {key: judge(each, span, is_final) for key, each in zip(keys, rows, strict=True)}
 
 
 def _windows_of(charts: Mapping[str, Sequence[Minute]]) -> Sequence[int]:

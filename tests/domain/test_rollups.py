@@ -83,6 +83,13 @@ def test_a_tenants_flood_of_counters_displaces_no_other_tenants() -> None:
     assert set(tame) <= set(merged)
 
 
+def test_nor_does_a_flood_of_counters_that_are_nearly_empty() -> None:
+    """There is room for so many counters, whatever their bytes."""
+    flood = {f"a.{number}": [1.0] + [None] * 14 for number in range(MOST_COUNTERS)}
+    tame = {f"t.{number}": [0.1] * MINUTES for number in range(300)}
+    assert set(tame) <= set(merge_rollups([roll_up([flood]), roll_up([tame])]))
+
+
 def weight(rollup: Rollup, keys: Iterable[str]) -> int:
     return sum(len(msgspec.json.encode(rollup[key])) + len(key) for key in keys)
 

@@ -6,11 +6,17 @@ from domain.errors import NeverSeen
 from domain.minutes import WINDOW
 from pipeline import queries
 from pipeline.queries import Question
+from storage.schema import MARKS
 from storage.tables import Tables
 from tests.builders import KEY, LATENESS, NOW, TENANT, VM, WINDOW_START, a_message, a_view, records_of
+from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import close_windows, deliver, work_off
 
 FIRST = WINDOW_START + 30
+
+
+async def _passing(call: str, table: str, document: str) -> None:
+    """A hook that does nothing."""
 
 
 async def three_vms(tables: Tables) -> None:
@@ -55,6 +61,23 @@ async def test_a_window_is_final_when_it_closes_however_many_vms_are_missing(
     assert {item.final for item in answer.data} == {final}
     status = await queries.status(tables, a_view())
     assert status.openWindows == (0 if final else 1)
+
+
+async def test_a_window_that_opens_while_a_query_reads_is_not_final(memory: MemoryDocuments) -> None:
+    """As in a backlog, which is averaged from its newest window to its oldest."""
+    tables = Tables(memory)
+    await three_vms(tables)
+    older = WINDOW_START - 8 * WINDOW
+    await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [10.0] * 15, older))])
+
+    async def average_once(call: str, table: str, document: str) -> None:
+        if (call, table, document) == ("after read", MARKS, "fleet"):
+            memory.hook = _passing
+            await close_windows(tables, NOW)
+
+    memory.hook = average_once
+    answer = await queries.get_data(tables, Question([KEY], start=older, end=older + WINDOW), a_view())
+    assert [item.final for item in answer.data] == [False] * 15
 
 
 async def test_a_ramp_up_is_not_final_while_half_of_the_fleet_is_missing(tables: Tables) -> None:

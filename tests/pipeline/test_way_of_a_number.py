@@ -15,13 +15,14 @@ from domain import wire
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import MOST_COUNTERS, MOST_KEPT
+from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.quarantine import reingest
 from pipeline.refusals import KEPT_WHOLE, whole_of
 from storage.schema import REPORT, ROLLUPS
 from storage.tables import COUNTERS, TENANTS, Mark, Tables, vms_of
-from tests.builders import HORIZON, KEY, NOW, TENANT, TIMES, VM, WINDOW_START, a_message, a_record, records_of
+from tests.builders import HORIZON, KEY, NOW, TENANT, TIMES, VM, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import report_of, samples_of
 from tests.pipeline.steps import deliver, the_report, work_off
@@ -524,3 +525,22 @@ async def test_ingesting_one_new_vm_window_is_one_write(memory: MemoryDocuments)
     messages = [Message(a_message(records_of(TENANT, VM, KEY, [1.0] * 15)), "m", NOW)]
     await ingest(Tables(memory), messages, HORIZON)
     assert calls == [("before create", "samples"), ("before upsert", "marks")]
+
+
+async def test_counters_for_which_the_fleet_has_no_room_are_told_and_have_no_rows_whoever_came_first(
+    memory: MemoryDocuments,
+) -> None:
+    def brought_by(tenant: str) -> bytes:
+        return a_message(record for n in range(700) for record in records_of(tenant, "v", f"{tenant}.{n:03}", [1.0]))
+
+    other = MemoryDocuments()
+    for documents, tenants in ((memory, ("t0", "t1")), (other, ("t1", "t0"))):
+        tables = Tables(documents)
+        for tenant in tenants:
+            await deliver(tables, [brought_by(tenant)])
+            done = await average(tables, TIMES)
+        assert sum(each.count for each in done.omitted) == 2 * 700 - MOST_COUNTERS
+        assert sum((await queries.status(tables, a_view())).omissions.values()) == 2 * 700 - MOST_COUNTERS
+    report = await the_report(Tables(memory))
+    assert len(report) == MOST_COUNTERS
+    assert report == await the_report(Tables(other))
