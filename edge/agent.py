@@ -1,125 +1,41 @@
 """``python -m edge.agent``: measures this machine, or takes what Telegraf measured; writes a file of samples a period.
 
-Puts together inputs (edge.inputs), what gathers (edge.gathering) and files (edge.files), by the clock. What an
+Puts together options, an input (edge.inputs) and what makes files of it (edge.program), by the clock. What an
 administrator sees is said here.
 """
 
 import argparse
 import os
 import platform
+import re
 import signal
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import msgspec
 
 from domain.counters import REDUCTIONS, Reduction
 from domain.masking import mask_tenant, mask_vm
 from domain.minutes import MINUTE, WINDOW
 from domain.names import name_problem
-from domain.samples import Dimensions, Sample
-from edge.files import path_of, save_part, saved_parts, write_file
-from edge.gathering import Agent, Identity
+from domain.samples import Dimensions
+from edge.gathering import Identity
 from edge.inputs import FilesSource, MachineSource, Source, StreamSource
 from edge.options import read_options
-
-LATE_SECONDS = 15
-"""How long after a period's end its file is written: what is read late in its last minute still counts."""
+from edge.program import Identify, Program
+from edge.telegraf import Folding
+from edge.telegraf_json import strptime_of
 
 MASKING_KEY = "SPOT_MASKING_KEY"
 LEAST_KEY = 16
 
+PATIENCE = 10
+"""Seconds for which it is tried to write what a stream held that has ended; then it is lost, and said to be."""
 
-class Program:
-    """An agent for each VM that the source tells of (one, but for Telegraf's of several hosts), and their files."""
-
-    def __init__(
-        self,
-        source: Source,
-        folder: Path,
-        identify: "Identify",
-        period: int = WINDOW,
-        reductions: Mapping[str, Reduction] | None = None,
-        *,
-        dry_run: bool = False,
-    ) -> None:
-        """Gather into periods of so many seconds."""
-        self._source = source
-        self._folder = folder
-        self._identify = identify
-        self._period = period
-        self._reductions = reductions or {}
-        self.dry_run = dry_run
-        self._agents: dict[str | None, Agent] = {}
-        self._saved = 0
-        self._shown: dict[str, int] = {}
-
-    def _agent(self, host: str | None) -> Agent:
-        if host not in self._agents:
-            agent = Agent(self._identify(host), self._period, self._reductions)
-            if not self.dry_run:
-                for samples in saved_parts(self._folder, agent.identity):
-                    agent.restore(samples)
-            self._agents[host] = agent
-        return self._agents[host]
-
-    def tick(self, now: int, *, last: bool = False) -> list[Path]:
-        """Read, and write what is due; return its files. ``last``: write all that there is. Raises OSError."""
-        written: list[Path] = []
-        for piece in self._source.read():
-            for moment in piece:
-                self._agent(moment.host).add(moment.timestamp, moment.values)
-            written += self._write(now, last=last)
-        if now - now % MINUTE != self._saved and not last:
-            self._save(now)
-            self._saved = now - now % MINUTE
-        return written
-
-    def _write(self, now: int, *, last: bool) -> list[Path]:
-        """Write the periods that are over, each VM a little later than others so that not all write at once."""
-        written = []
-        for agent in self._agents.values():
-            spread = zlib.crc32(agent.identity.vm.encode()) % max(1, self._period // 15)
-            for period in agent.open() if last else agent.changed(now - LATE_SECONDS - spread):
-                samples = agent.samples(period, period + self._period)
-                if self.dry_run:
-                    self._show(samples)
-                else:
-                    write_file(self._folder, agent.identity, period, samples)
-                agent.written(period)
-                written.append(path_of(self._folder, agent.identity, period))
-        return written
-
-    def _save(self, now: int) -> None:
-        """Keep the minutes that are over of periods that are not, and how far was read."""
-        for agent in self._agents.values():
-            for period in agent.open():
-                samples = agent.samples(period, now)
-                if self.dry_run:
-                    self._show(samples)
-                elif samples:
-                    save_part(self._folder, agent.identity, period, samples)
-        if not self.dry_run:
-            self._source.save()
-
-    def _show(self, samples: Sequence[Sample]) -> None:
-        """Print samples that were not printed yet, each as a line of JSON."""
-        for sample in samples:
-            if sample.timestamp > self._shown.get(sample.MaskedVMName, 0):
-                print(msgspec.json.encode(sample).decode(), flush=True)
-        self._shown.update({sample.MaskedVMName: sample.timestamp for sample in samples})
-
-
-class Identify(Protocol):
-    """Gives the masked identity of a host; None: this machine."""
-
-    def __call__(self, host: str | None) -> Identity:
-        """See Identify."""
+SAY_AGAIN = 900
+"""Seconds after which the same trouble is said again, of which only numbers have changed."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"The masking key comes from the environment variable {MASKING_KEY} or from --key-file.",
     )
     parser.add_argument("--tenant", help="the tenant's name; it is masked, unless it is a masked one already")
-    parser.add_argument("--vm", help="this VM's name, masked too (default: the machine's, or Telegraf's host tag)")
+    parser.add_argument("--vm", help="this VM's name, masked too (default: the machine's, or Telegraf's)")
     parser.add_argument("--folder", type=Path, help="where the SPOC looks for files")
     parser.add_argument("--key-file", type=Path, help="a file that holds the masking key")
     for name in ("site", "pool", "region", "size"):
@@ -141,6 +57,14 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="source", choices=("machine", "telegraf"), default="machine", help="what to read"
     )
     parser.add_argument("--input", default="-", help="with --from telegraf: a file, a folder, or - for standard input")
+    parser.add_argument(
+        "--host-tag",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="a tag that names the VM, before source and host; may be repeated",
+    )
+    parser.add_argument("--timestamp-format", metavar="LAYOUT", help="Telegraf's json_timestamp_format")
     parser.add_argument("--once", action="store_true", help="end after one period")
     parser.add_argument("--dry-run", action="store_true", help="print samples instead of writing files")
     return parser
@@ -191,12 +115,24 @@ def _reductions(options: argparse.Namespace, parser: argparse.ArgumentParser) ->
     return reductions
 
 
-def _source(options: argparse.Namespace) -> Source:
+def _source(options: argparse.Namespace, parser: argparse.ArgumentParser, reductions: dict[str, Reduction]) -> Source:
     if options.source == "machine":
         return MachineSource(options.service)
+    try:
+        layout = strptime_of(options.timestamp_format) if options.timestamp_format else None
+    except ValueError as error:
+        parser.error(f"--timestamp-format {error}")
+    folding = Folding(options.host_tag, reductions, layout)
     if options.input == "-":
-        return StreamSource(sys.stdin)
-    return FilesSource(Path(options.input), (options.folder or Path()) / ".telegraf.json")
+        try:
+            # Bytes, and no buffer that a thread could hold when the program ends.
+            return StreamSource(open(sys.stdin.fileno(), "rb", buffering=0, closefd=False), folding)
+        except (OSError, AttributeError) as error:
+            parser.error(f"--input -: there is no standard input: {error}")
+    path = Path(options.input)
+    # The folder may be shared with agents of other VMs.
+    who = zlib.crc32(f"{platform.node()} {path.absolute()}".encode())
+    return FilesSource(path, (options.folder or Path()) / f".telegraf-{who:08x}.json", folding)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -208,42 +144,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.push_every <= 0 or options.push_every % MINUTE or WINDOW % options.push_every:
         parser.error(f"--push-every is a number of whole minutes that divides {WINDOW} seconds")
     identify = _identify(options, parser)
-    source = _source(options)
+    reductions = _reductions(options, parser)
+    source = _source(options, parser, reductions)
     program = Program(
         source,
         options.folder or Path(),
         identify,
         options.push_every,
-        _reductions(options, parser),
+        reductions,
         dry_run=options.dry_run,
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     _say(f"reads {options.source}; writes to {options.folder if not options.dry_run else 'standard output'}")
-    _run(program, source, stop, once=options.once)
-    return 0
+    return _run(program, source, stop, once=options.once)
 
 
-def _run(program: Program, source: Source, stop: threading.Event, *, once: bool) -> None:
-    """Tick until told to stop, or the source ends, or, with ``once``, a file is written."""
-    said = ""
+def _run(program: Program, source: Source, stop: threading.Event, *, once: bool) -> int:
+    """Tick until told to stop, or the source ends, or, with ``once``, a file is written; 1 where something is lost."""
+    said = Said()
+    ended_at = None
+    now = int(time.time())
     for now in _ticks(stop, source.every):
-        ended = source.ended
-        try:
-            for path in program.tick(now, last=ended):
-                if not program.dry_run:
-                    _say(f"wrote {path.name}")
-                if once:
-                    return
-            trouble = source.trouble
-        except OSError as error:
-            trouble = f"{error}; tries again"
-        if trouble and trouble != said:
+        ended_at = (ended_at or now) if source.ended else None
+        written = program.tick(now, last=source.ended)
+        if not program.dry_run:
+            for path in written:
+                _say(f"wrote {path.name}")
+        said.say(program.trouble, now)
+        if once and written:
+            return 0
+        if ended_at and (not program.unwritten or now - ended_at >= PATIENCE):
+            break
+    return _end(program, source, now)
+
+
+def _end(program: Program, source: Source, now: int) -> int:
+    """Save what there is; say what is lost."""
+    if not program.unwritten or program.dry_run or (program.save(now) and not source.ended):
+        return 1 if program.lost else 0
+    if source.again:
+        _say(f"ends; {program.unwritten}, could not be saved: it is read again at the next start")
+        return 0
+    _say(f"ends, and loses {program.unwritten}: {program.trouble}")
+    return 1
+
+
+class Said:
+    """What was said of trouble, so that the same is not said at each tick."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._said, self._words, self._at = "", "", 0
+
+    def say(self, trouble: str, now: int) -> None:
+        """Say what is new, and once in a while numbers that have changed."""
+        words = re.sub(r"\d+", "", trouble)
+        if trouble and (words != self._words or (trouble != self._said and now - self._at >= SAY_AGAIN)):
             _say(trouble)
-        said = trouble
-        if ended:
-            return
+            self._said, self._at = trouble, now
+        self._words = words
 
 
 def _ticks(stop: threading.Event, every: int) -> Iterator[int]:

@@ -62,6 +62,11 @@ class Agent:
         """Return all periods that hold something not written yet, oldest first."""
         return sorted(self._changed)
 
+    def minutes(self) -> set[int]:
+        """Return the minutes of these periods."""
+        gathered = self._readings.keys() | self._restored.keys()
+        return {minute for minute in gathered if minute - minute % self.period in self._changed}
+
     def samples(self, period: int, before: int) -> list[Sample]:
         """Return the samples of a period's minutes that end at or before a moment, oldest first."""
         stamps = range(identifier(period), period + self.period, MINUTE)

@@ -5,14 +5,20 @@ None knows what becomes of them.
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from edge.telegraf import Files, Folding, Moment, Parser
+from edge.following import Files
+from edge.telegraf import Folding, Moment
+from edge.telegraf_json import Parser
 
 READ_EVERY = 10
 """How many seconds pass from one raw reading to the next."""
+
+CHUNK = 1 << 20
+MOST_PIECES = 16
+"""How much of a stream is kept that nobody has taken yet, in chunks; then the writer has to wait."""
 
 
 class Source(Protocol):
@@ -21,15 +27,21 @@ class Source(Protocol):
     every: int
     """How many seconds to let pass between readings."""
 
+    waits: bool
+    """Whether what is not read yet stays where it is, so that one may stop reading."""
+
+    again: bool
+    """Whether what was read after the last :meth:`save` comes again at the next start."""
+
     def read(self) -> Iterable[Sequence[Moment]]:
         """Return what has come since the last call, in pieces. Raises OSError."""
 
     def save(self) -> None:
-        """Keep how far was read; called when all of it is saved."""
+        """Keep how far was read; called when all of it is saved. Raises OSError."""
 
     @property
     def trouble(self) -> str:
-        """What can't be read now, in words; empty if all can."""
+        """What can't be read, in words; empty if all can."""
 
     @property
     def ended(self) -> bool:
@@ -37,9 +49,11 @@ class Source(Protocol):
 
 
 class MachineSource:
-    """The machine that this runs on, by psutil."""
+    """The machine that this runs on."""
 
     every = READ_EVERY
+    waits = False
+    again = False
     ended = False
 
     def __init__(self, services: Sequence[str]) -> None:
@@ -65,10 +79,12 @@ class FilesSource:
     """A file or a folder that Telegraf writes."""
 
     every = READ_EVERY
+    waits = True
+    again = True
     ended = False
 
-    def __init__(self, path: Path, state: Path) -> None:
-        self._files = Files(path, state)
+    def __init__(self, path: Path, state: Path, folding: Folding | None = None) -> None:
+        self._files = Files(path, state, folding or Folding())
 
     def read(self) -> Iterable[Sequence[Moment]]:
         """See Source."""
@@ -81,37 +97,60 @@ class FilesSource:
     @property
     def trouble(self) -> str:
         """See Source."""
-        return f"{self._files.bad} lines were no Telegraf metrics" if self._files.bad else ""
+        return "; ".join([*_counted(self._files.folding), *self._files.troubles.values()])
 
 
 class StreamSource:
-    """Telegraf's output on a stream, such as standard input (Telegraf: ``outputs.execd``, or a pipe)."""
+    """Telegraf's output on a stream, such as standard input (Telegraf: ``outputs.execd``, or a pipe).
+
+    The stream is one of bytes, without a buffer of its own: a read gives what there is.
+    """
 
     every = 1
+    waits = True
+    again = False
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._parser = Parser()
-        self._folding = Folding()
-        self._lines: list[str] = []
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
+    def __init__(self, stream: IO[bytes], folding: Folding | None = None) -> None:
+        self._folding = folding or Folding()
+        self._parser = Parser(self._folding.unread)
+        self._pieces: list[bytes] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._failure = ""
         self._drained = False
         threading.Thread(target=self._follow, args=(stream,), daemon=True).start()
 
-    def _follow(self, stream: IO[str]) -> None:
-        for line in stream:
-            with self._lock:
-                self._lines.append(line)
-        self._closed.set()
+    def _follow(self, stream: IO[bytes]) -> None:
+        try:
+            while piece := stream.read(CHUNK):
+                with self._changed:
+                    self._changed.wait_for(lambda: len(self._pieces) < MOST_PIECES)
+                    self._pieces.append(piece)
+        except (OSError, ValueError) as error:
+            self._failure = f"the stream can't be read any more: {error}"
+        finally:
+            self._closed = True
 
-    def read(self) -> Iterable[Sequence[Moment]]:
+    def _taken(self) -> Iterator[bytes]:
+        """Yield what waits. A piece is gone from the queue when it is given."""
+        for _ in range(MOST_PIECES):
+            with self._changed:
+                if not self._pieces:
+                    return
+                piece = self._pieces.pop(0)
+                self._changed.notify()
+            yield piece
+
+    def read(self) -> Iterator[Sequence[Moment]]:
         """See Source."""
-        closed = self._closed.is_set()
-        with self._lock:
-            lines, self._lines = self._lines, []
-        found = self._folding.add(self._parser.feed("".join(lines), last=closed)) if lines or closed else []
-        self._drained = closed
-        yield [*found, *(self._folding.flush() if closed or not lines else [])]
+        closed = self._closed  # looked at first: what comes before the end is then taken
+        for piece in self._taken():
+            yield self._folding.add(self._parser.feed(piece))
+        if closed and not self._pieces:
+            yield [*self._folding.add(self._parser.feed(b"", last=True)), *self._folding.flush()]
+            self._drained = True
+        else:
+            yield self._folding.settle()
 
     def save(self) -> None:
         """See Source: a stream can't be read again."""
@@ -119,9 +158,13 @@ class StreamSource:
     @property
     def trouble(self) -> str:
         """See Source."""
-        return f"{self._parser.bad} lines were no Telegraf metrics" if self._parser.bad else ""
+        return "; ".join([*_counted(self._folding), *([self._failure] if self._failure else [])])
 
     @property
     def ended(self) -> bool:
         """See Source."""
         return self._drained
+
+
+def _counted(folding: Folding) -> list[str]:
+    return [f"{count} {what}" for what, count in sorted(folding.unread.items())]

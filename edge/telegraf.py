@@ -1,37 +1,69 @@
-"""Telegraf's JSON as a source of raw readings, so that a fleet that has Telegraf needs no second collector.
+"""What Telegraf's metrics mean, so that a fleet that has Telegraf needs no second collector.
 
-Takes what its ``json`` data format documents: a metric (``name``, ``fields``, ``tags``, ``timestamp``) or a batch of
-them (``{"metrics": [...]}``), one after the other, on one line each or on many. How it becomes readings:
+* Counter = measurement.field, the field in lower case, dots of the measurement as ``_`` (``Percent_Idle_Time`` of
+  ``win_disk`` is ``win_disk.percent_idle_time``); RENAMED has what Telegraf calls otherwise than our table.
+* ``win_services`` tells a state by service: its ``state`` 4 (running) is ``win_service.NAME`` 1, any other 0. What
+  Windows starts for each user (``NAME_3f2a1``) is NAME; the template of that name never runs and is left out.
+* Several instances of a moment (tags such as ``instance``, ``cpu``, ``device``) become one. Bytes a second and counts
+  are added; of a least or longest (by the table: free space, queues) the instances alone are looked at; of all else
+  the total where there is one (``_Total``, ``cpu-total``), or what the counter's reduction, or ``--reduce``, says.
+* ``Max``, ``Average`` and ``_Total`` of ``User Input Delay`` are no sessions: they count where nothing else is there.
+* Errors of adapters are counted since boot (GROWING, where the tag ``objectname`` tells that Windows counted): a
+  reading is how many came since the one before it.
+* The VM is named by the tag that ``--host-tag`` names, else ``source`` (a computer that Telegraf reads from afar),
+  else ``host``. Fields that are no numbers are passed over.
 
-* counter = measurement.field, the field in lower case (``Percent_Idle_Time`` of ``win_disk`` is
-  ``win_disk.percent_idle_time``);
-* ``win_services`` tells a state by service: its ``state`` 4 (running) is ``win_service.NAME`` 1, any other 0;
-* several instances of a moment (tags such as ``instance``, ``cpu``, ``device``) are folded into one: the total alone
-  where there is one (``_Total``, ``cpu-total``); else bytes a second are added, and all others follow the counter's
-  reduction: a mean of shares, the least free space, the longest queue, the sum of errors;
-* the tag ``host`` names the VM; fields that are no numbers are passed over.
-
-Knows Telegraf's format and how files grow; refuses to know what becomes of readings.
+Knows Telegraf's names; refuses to know files, streams and what becomes of readings.
 """
 
-import json
 import math
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from domain.counters import COUNTERS, reduce_readings, reduction_of
-from domain.names import key_of, key_problem
+from domain.counters import COUNTERS, Reduction, reduce_readings, reduction_of
+from domain.names import key_of, key_problem, name_problem
+from edge.increases import LONGEST_GAP, increases
+from edge.telegraf_json import NO_TIME, seconds_of
+
+NO_NAME = "metrics have a host or a name that can't be taken"
+
+RENAMED: Mapping[str, str] = {
+    f"{measurement}.{theirs}": ours
+    for measurement in ("win_disk", "win_diskio")
+    for theirs, ours in {
+        "disk_read_bytes_persec": "win_disk.read_bytes_persec",
+        "disk_write_bytes_persec": "win_disk.write_bytes_persec",
+        "avg._disk_sec/read": "win_disk.latency_read_seconds",
+        "avg._disk_sec/write": "win_disk.latency_write_seconds",
+    }.items()
+}
+"""Windows' counters of logical disks (Telegraf's ``win_disk``) and physical ones (``win_diskio``) by our names. Where
+both measure, the logical disks count."""
+
+GROWING: Mapping[str, Reduction] = {
+    f"win_net.packets_{what}": "sum"
+    for what in ("received_errors", "outbound_errors", "received_discarded", "outbound_discarded", "received_unknown")
+}
+"""What ``Network Interface`` counts since boot, and how its differences within a minute become one."""
 
 TOTALS = frozenset({"_Total", "_total", "cpu-total"})
+OVER_SESSIONS = ("Max", "Average", *TOTALS)
+INPUT_DELAY = "input_delay"
+FREE_SPACE = "win_disk.percent_free_space"
+NO_DRIVE = "HarddiskVolume"
+"""How Windows calls volumes without a letter, such as that of recovery."""
+
 SERVICES = "win_services"
 RUNNING = 4
 """SERVICE_RUNNING, as Windows numbers states."""
+PER_USER = re.compile(r"(.+)_[0-9a-f]{4,16}")
+"""A service of one user: the template's name and the log-on's number."""
 
 INSTANCE_TAGS = ("instance", "cpu", "device", "disk", "path", "interface", "name")
-NAMES_OF_SERVICE = "service_name"
-CHUNK = 1 << 20
+HERE = frozenset({"localhost", ".", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,195 +75,167 @@ class Moment:
     values: Mapping[str, float]
 
 
-@dataclass(slots=True)
-class Parser:
-    """Takes text as it comes, in pieces, and gives the metrics that are complete."""
+class _Place(NamedTuple):
+    """Where a value was measured. ``windows``: by Windows' performance counters."""
 
-    bad: int = 0
-    """How many lines were no JSON, or no metric."""
-    _rest: str = ""
-
-    def feed(self, text: str, *, last: bool = False) -> Iterator[Mapping[str, Any]]:
-        """Yield the metrics in what has come so far; ``last``: nothing will follow."""
-        text = self._rest + text
-        decoder = json.JSONDecoder()
-        at = 0
-        while True:
-            at += len(text[at:]) - len(text[at:].lstrip())
-            if at >= len(text):
-                break
-            try:
-                value, end = decoder.raw_decode(text, at)
-            except json.JSONDecodeError as error:
-                line_end = text.find("\n", at)
-                # What breaks off at the end of the text may go on in the next piece, also over lines.
-                if not last and (line_end < 0 or _may_go_on(text, error)):
-                    break
-                self.bad += 1
-                at = len(text) if line_end < 0 else line_end + 1
-                continue
-            at = end
-            yield from self._metrics(value)
-        self._rest = text[at:]
-
-    def _metrics(self, value: object) -> Iterator[Mapping[str, Any]]:
-        batch = value.get("metrics") if isinstance(value, dict) and "fields" not in value else [value]
-        for metric in batch if isinstance(batch, list) else [None]:
-            if (
-                isinstance(metric, dict)
-                and isinstance(metric.get("fields"), dict)
-                and isinstance(metric.get("timestamp"), int | float)
-            ):
-                yield metric
-            else:
-                self.bad += 1
+    measurement: str
+    instance: str
+    windows: bool
 
 
-def _may_go_on(text: str, error: json.JSONDecodeError) -> bool:
-    """Tell whether what is wrong may only be that the text breaks off: in a string, or in a word near its end."""
-    return error.pos >= len(text.rstrip()) - len(r"\u00fc") or error.msg.startswith("Unterminated string")
-
-
-def seconds_of(timestamp: float) -> int:
-    """Return Unix seconds of a timestamp in seconds, milli-, micro- or nanoseconds (Telegraf: json_timestamp_units)."""
-    for digits in (1e17, 1e14, 1e11):
-        if abs(timestamp) >= digits:
-            return int(timestamp // (digits / 1e8))
-    return int(timestamp)
-
-
-def moments(metrics: Iterable[Mapping[str, Any]]) -> list[Moment]:
-    """Fold metrics into readings by host and second, in the order of time."""
-    gathered: dict[tuple[int, str | None], dict[str, dict[str, float]]] = {}
-    for metric in metrics:
-        tags = metric.get("tags")
-        tags = tags if isinstance(tags, dict) else {}
-        host = tags.get("host")
-        where = (seconds_of(metric["timestamp"]), str(host) if host else None)
-        of_moment = gathered.setdefault(where, {})
-        for key, instance, value in _readings(str(metric.get("name")), metric["fields"], tags):
-            of_moment.setdefault(key, {})[instance] = value
-    return [
-        Moment(host, timestamp, {key: _fold(key, instances) for key, instances in of_moment.items()})
-        for (timestamp, host), of_moment in sorted(gathered.items(), key=lambda each: (each[0][0], each[0][1] or ""))
-        if of_moment
-    ]
+_Values = dict[str, dict[_Place, float]]
+"""Of one host and second, by counter."""
 
 
 @dataclass(slots=True)
 class Folding:
-    """Folds metrics as they come.
+    """Makes readings of metrics as they come.
 
-    The newest second is held back until a newer one comes, or nothing more does: its instances may come in two pieces.
+    The newest second of each host is held back until a newer one comes, or nothing more does: its instances may come
+    in two pieces.
     """
 
-    _held: list[Mapping[str, Any]] = field(default_factory=list)
+    host_tags: Sequence[str] = ()
+    reductions: Mapping[str, Reduction] = field(default_factory=dict)
+    layout: str | None = None
+    """How texts of time are written, for strptime."""
+    unread: Counter[str] = field(default_factory=Counter)
+    """How many of what could not be taken."""
+    _held: dict[str | None, dict[int, _Values]] = field(default_factory=dict)
+    _fresh: set[str | None] = field(default_factory=set)
+    _grown: dict[tuple[str | None, str], tuple[int, dict[str, float]]] = field(default_factory=dict)
 
     def add(self, metrics: Iterable[Mapping[str, Any]]) -> list[Moment]:
-        """Take metrics; return the readings that are complete."""
-        known = [*self._held, *metrics]
-        newest = max((seconds_of(metric["timestamp"]) for metric in known), default=0)
-        self._held = [metric for metric in known if seconds_of(metric["timestamp"]) == newest]
-        return moments(metric for metric in known if seconds_of(metric["timestamp"]) != newest)
+        """Take metrics; return the readings that are complete, in the order of time."""
+        for metric in metrics:
+            self._take(metric)
+        return self._given({host: sorted(held)[:-1] for host, held in self._held.items()})
+
+    def settle(self) -> list[Moment]:
+        """Return what was held back of hosts of which nothing came since this was last called."""
+        quiet = {host: sorted(held) for host, held in self._held.items() if host not in self._fresh}
+        self._fresh.clear()
+        return self._given(quiet)
 
     def flush(self) -> list[Moment]:
-        """Return what was held back."""
-        held, self._held = self._held, []
-        return moments(held)
+        """Return all that was held back."""
+        return self._given({host: sorted(held) for host, held in self._held.items()})
 
-
-def _readings(name: str, fields: Mapping[str, Any], tags: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
-    """Yield key, instance and value of each field that is a number."""
-    if name == SERVICES:
-        service, state = tags.get(NAMES_OF_SERVICE), fields.get("state")
-        if service and _is_number(state) and not key_problem("win_service", str(service)):
-            yield key_of("win_service", str(service)), "", 1.0 if state == RUNNING else 0.0
-        return
-    instance = "/".join(str(tags[tag]) for tag in INSTANCE_TAGS if tag in tags)
-    for field_name, value in fields.items():
-        if _is_number(value) and not key_problem(name, field_name):
-            yield key_of(name, field_name.lower()), instance, float(value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
-
-
-def _fold(key: str, instances: Mapping[str, float]) -> float:
-    for instance, value in instances.items():
-        if instance in TOTALS:
-            return value
-    known = COUNTERS.get(key)
-    added = known is not None and known.unit == "B/s"
-    return reduce_readings("sum" if added else reduction_of(key), list(instances.values()))
-
-
-@dataclass(slots=True)
-class Files:
-    """A file that Telegraf writes, or a folder of them, followed as they grow. Remembers how far each was read.
-
-    A file is told by its name and inode, so one that was rotated is read from its beginning.
-    """
-
-    path: Path
-    state: Path
-    """Where :meth:`save` keeps how far files were read."""
-    _offsets: dict[str, list[int]] = field(default_factory=dict)
-    _parsers: dict[str, Parser] = field(default_factory=dict)
-    _folding: dict[str, Folding] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Go on where an earlier run had saved."""
-        try:
-            offsets = json.loads(self.state.read_text())
-            self._offsets = {str(name): [int(inode), int(at)] for name, (inode, at) in offsets.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            self._offsets = {}
-
-    @property
-    def bad(self) -> int:
-        """How many lines were passed over."""
-        return sum(parser.bad for parser in self._parsers.values())
-
-    def read(self) -> Iterator[Sequence[Moment]]:
-        """Yield what was added since the last call, a piece at a time. Raises OSError where there is no such path."""
-        if not self.path.is_dir():
-            yield from self._read(self.path)
+    def _take(self, metric: Mapping[str, Any]) -> None:
+        second = seconds_of(metric["timestamp"], self.layout)
+        if second is None:
+            self.unread[NO_TIME] += 1
             return
-        for path in sorted(self.path.iterdir()):
-            if path.is_file() and not path.name.startswith("."):
-                yield from self._read(path)
+        tags = metric.get("tags")
+        tags = tags if isinstance(tags, dict) else {}
+        host = self._host(tags)
+        if host is not None and name_problem(host):
+            self.unread[NO_NAME] += 1
+            return
+        values = self._held.setdefault(host, {}).setdefault(second, defaultdict(dict))
+        self._fresh.add(host)
+        for key, place, value in self._readings(str(metric.get("name")), metric["fields"], tags):
+            values[key][place] = value
 
-    def _read(self, path: Path) -> Iterator[Sequence[Moment]]:
-        folding = self._folding.setdefault(path.name, Folding())
-        grown = False
-        with path.open("rb") as file:
-            found = path.stat()
-            inode, at = self._offsets.get(path.name, [found.st_ino, 0])
-            if inode != found.st_ino or found.st_size < at:
-                at = 0
-                self._parsers[path.name] = Parser(self._parsers[path.name].bad if path.name in self._parsers else 0)
-            parser = self._parsers.setdefault(path.name, Parser())
-            file.seek(at)
-            while piece := _whole_lines(file.read(CHUNK)):
-                at += len(piece)
-                file.seek(at)
-                grown = True
-                yield folding.add(parser.feed(piece.decode(errors="replace")))
-                self._offsets[path.name] = [found.st_ino, at]
-        if not grown:
-            yield folding.flush()
+    def _host(self, tags: Mapping[str, Any]) -> str | None:
+        for tag in (*self.host_tags, "source", "host"):
+            name = str(tags.get(tag) or "").strip()
+            if name and not (tag == "source" and name.casefold() in HERE):
+                return name
+        return None
 
-    def save(self) -> None:
-        """Keep how far files were read."""
-        self.state.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.state.with_name(f"{self.state.name}.tmp")
-        temporary.write_text(json.dumps(self._offsets))
-        temporary.replace(self.state)
+    def _readings(
+        self, name: str, fields: Mapping[str, Any], tags: Mapping[str, Any]
+    ) -> Iterator[tuple[str, _Place, float]]:
+        """Yield key, place and value of each field that is a number."""
+        if name == SERVICES:
+            service, state = str(tags.get("service_name") or ""), fields.get("state")
+            user = PER_USER.fullmatch(service)
+            if _number(state) is not None and self._may_be("win_service", user[1] if user else service):
+                key = key_of("win_service", user[1] if user else service)
+                yield key, _Place(name, service if user else "", windows=False), 1.0 if state == RUNNING else 0.0
+            return
+        measurement = name.replace(".", "_")
+        place = _Place(name, "/".join(str(tags[tag]) for tag in INSTANCE_TAGS if tag in tags), "objectname" in tags)
+        for field_name, given in fields.items():
+            value = _number(given)
+            if value is not None and self._may_be(measurement, field_name):
+                key = key_of(measurement, field_name.lower())
+                yield RENAMED.get(key, key), place, value
+
+    def _may_be(self, perf_type: str, perf_name: str) -> bool:
+        if problem := key_problem(perf_type, perf_name):
+            self.unread[NO_NAME] += 1
+        return not problem
+
+    def _given(self, seconds: Mapping[str | None, Sequence[int]]) -> list[Moment]:
+        """Return what is held of these seconds, and hold it no longer."""
+        moments = []
+        for host, given in seconds.items():
+            for second in given:
+                values = self._held[host].pop(second)
+                readings = dict(self._folded(host, second, values))
+                if readings:
+                    moments.append(Moment(host, second, readings))
+            if not self._held[host]:
+                del self._held[host]
+        return sorted(moments, key=lambda moment: (moment.timestamp, moment.host or ""))
+
+    def _folded(self, host: str | None, second: int, values: _Values) -> Iterator[tuple[str, float]]:
+        for key, places in values.items():
+            measurement = min(place.measurement for place in places)
+            instances = {place.instance: value for place, value in places.items() if place.measurement == measurement}
+            if key in GROWING and any(place.windows for place in places):
+                instances = self._growth(host, second, key, instances)
+            if instances:
+                yield fold(key, instances, self.reductions)
+
+    def _growth(self, host: str | None, second: int, key: str, counts: dict[str, float]) -> dict[str, float]:
+        """Return by instance how many came since the last reading; nothing where that is too long ago, or none."""
+        then, before = self._grown.get((host, key), (second, {}))
+        if second < then:
+            return {}
+        self._grown[host, key] = (second, counts)
+        return increases(before, counts) if second - then <= LONGEST_GAP else {}
 
 
-def _whole_lines(piece: bytes) -> bytes:
-    """Cut off a line that is being written: it is left for the next time."""
-    if len(piece) < CHUNK and piece.rstrip().endswith(b"}"):
-        return piece  # whole, but for the end of its line
-    return piece[: piece.rfind(b"\n") + 1] or (piece if len(piece) == CHUNK else b"")
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def fold(key: str, instances: Mapping[str, float], reductions: Mapping[str, Reduction]) -> tuple[str, float]:
+    """Make one reading of a counter's instances (at least one); return it with its key.
+
+    The total of a counter that is a least or longest is something else (free space of all disks together): where it
+    alone is there, its key ends with ``_total``.
+    """
+    known = COUNTERS.get(key)
+    if known and known.reduction in ("min", "max") and INPUT_DELAY not in key and instances.keys() <= TOTALS:
+        return f"{key}_total", next(iter(instances.values()))
+    instances = _alone(key, instances, extreme=known is not None and known.reduction in ("min", "max"))
+    if total := next((instance for instance in instances if instance in TOTALS), None):
+        return key, instances[total]
+    added = key in GROWING or (known is not None and (known.unit == "B/s" or known.reduction == "sum"))
+    return key, reduce_readings("sum" if added else reduction_of(key, reductions), list(instances.values()))
+
+
+def _alone(key: str, instances: Mapping[str, float], *, extreme: bool) -> Mapping[str, float]:
+    """Leave out what is no instance of its own, where something is left then."""
+    if INPUT_DELAY in key:
+        left = {name: value for name, value in instances.items() if name not in OVER_SESSIONS}
+        over = next((name for name in OVER_SESSIONS if name in instances), None)
+        return left or {name: instances[name] for name in (over,) if name is not None}
+    if key.startswith("win_service."):
+        left = {name: value for name, value in instances.items() if name}
+    elif extreme:
+        left = {name: value for name, value in instances.items() if name not in TOTALS}
+        if key == FREE_SPACE:
+            left = {name: value for name, value in left.items() if not name.startswith(NO_DRIVE)} or left
+    else:
+        return instances
+    return left or instances

@@ -62,6 +62,45 @@ def test_telegrafs_output_on_standard_input_becomes_files_under_masked_names(tmp
     assert "Contoso" not in "".join(path.name + path.read_text() for path in tmp_path.glob("*.json"))
 
 
+def test_a_stream_that_ends_while_the_folder_is_away_says_what_is_lost_and_fails(tmp_path: Path) -> None:
+    (tmp_path / "share").write_text("")
+    given = a_line("pc1", 90) + a_line("pc2", 90)
+    done = run("--tenant", "t", "--folder", str(tmp_path / "share"), "--from", "telegraf", given=given)
+    assert done.returncode == 1
+    assert "loses 2 minutes of 2 VMs, 2 files" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "ascii"])
+def test_standard_input_is_utf_8_whatever_the_console_says(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    given = "".join(
+        json.dumps({"name": "a", "fields": {"b": 1}, "tags": {"host": host}, "timestamp": AT}, ensure_ascii=False)
+        for host in ("ÁRON-01", "BÜRO-01")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.agent", "--tenant", "t", "--dry-run", "--from", "telegraf"],
+        cwd=ROOT,
+        env={**os.environ, "SPOT_MASKING_KEY": KEY},
+        input=given.encode(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    tenant = mask_tenant("t", KEY.encode())
+    assert {json.loads(line)["MaskedVMName"] for line in done.stdout.splitlines()} == {
+        mask_vm(tenant, host, KEY.encode()) for host in ("ÁRON-01", "BÜRO-01")
+    }
+
+
+def test_tags_and_layouts_of_ones_own_are_taken() -> None:
+    metric = {"name": "a", "fields": {"b": 1}, "tags": {"host": "no", "vm": "pc9"}, "timestamp": "21/09/2026 14:13"}
+    how = ("--host-tag", "vm", "--timestamp-format", "02/01/2006 15:04")
+    done = run("--tenant", "t", "--dry-run", "--from", "telegraf", *how, given=json.dumps(metric))
+    (line,) = map(json.loads, done.stdout.splitlines())
+    tenant = mask_tenant("t", KEY.encode())
+    assert (line["MaskedVMName"], line["timestamp"]) == (mask_vm(tenant, "pc9", KEY.encode()), 1_790_000_010)
+
+
 def test_a_dry_run_prints_samples(tmp_path: Path) -> None:
     done = run("--tenant", "t", "--vm", "v", "--dry-run", "--from", "telegraf", given=a_line("pc1", 90))
     assert done.returncode == 0, done.stderr
@@ -93,6 +132,7 @@ BAD: list[tuple[list[str], str]] = [
     (["--folder", "x", "--tenant", "t", "--key-file", "missing"], "missing"),
     (["--folder", "x", "--tenant", "t", "--from", "nowhere"], "--from"),
     (["--config", "missing.toml"], "missing.toml"),
+    (["--folder", "x", "--tenant", "t", "--from", "telegraf", "--timestamp-format", "x"], "--timestamp-format"),
 ]
 
 

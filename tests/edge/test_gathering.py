@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from domain import wire
 from domain.minutes import WINDOW
 from domain.samples import Dimensions, Sample
-from edge.agent import LATE_SECONDS, Program
 from edge.files import path_of, write_file
 from edge.gathering import Agent, Identity
+from edge.program import LATE_SECONDS, MOST_UNREAD, MOST_WAITING, Program
 from edge.telegraf import Moment
 from tests.builders import TENANT, VM, WINDOW_START, a_record, a_sample
 
 IDENTITY = Identity(TENANT, VM, Dimensions(Region="eastus"))
 CPU = "win_cpu.percent_processor_time"
+ERRORS = "win_net.packets_received_errors"
 LATE = LATE_SECONDS + WINDOW // 15
 """From when on a period's file is there, whatever the VM's name."""
 
@@ -113,6 +114,8 @@ class Scripted:
     """A source that gives what it is told to, once."""
 
     every = 10
+    waits = False
+    again = False
     ended = False
     trouble = ""
 
@@ -241,3 +244,103 @@ def test_how_far_a_source_was_read_is_kept_once_a_minute_after_what_was_read(tmp
     source = Scripted()
     run(a_program(tmp_path, source), source, every_ten_seconds(0, 300))
     assert source.saves == 5
+
+
+def of(host: str) -> Identity:
+    return Identity(TENANT, host, Dimensions())
+
+
+def locked(folder: Path, host: str, period: int = WINDOW_START) -> Path:
+    """Keep a file from being written: what is written first stands in the way."""
+    path = path_of(folder, of(host), period)
+    (in_the_way := path.with_name(f".{path.name}.tmp")).mkdir()
+    return in_the_way
+
+
+def test_one_vms_file_that_can_not_be_written_holds_up_no_other_and_is_written_whole_later(tmp_path: Path) -> None:
+    source = Scripted()
+    program = a_program(tmp_path, source)
+    in_the_way = locked(tmp_path, "pc1")
+    source.next = [Moment(host, WINDOW_START + 10 * n, {ERRORS: 1.0}) for n in range(6) for host in ("pc1", "pc2")]
+    for number in range(5):
+        written = program.tick(WINDOW_START + WINDOW + LATE + 60 * number)
+        assert [path.name for path in written] == [path_of(tmp_path, of("pc2"), WINDOW_START).name][number:]
+        assert "files of 1 VMs can't be written" in program.trouble
+    assert source.saves == 0  # a crash now would find pc1's lines again
+    in_the_way.rmdir()
+    (path,) = program.tick(WINDOW_START + WINDOW + LATE + 300)
+    assert values_of(path) == values_of(path_of(tmp_path, of("pc2"), WINDOW_START)) == {30: 6.0}
+    assert (program.trouble, source.saves) == ("", 1)
+
+
+def away(tmp_path: Path) -> Path:
+    """A folder that can't be reached until this file is removed."""
+    (tmp_path / "share").write_text("")
+    return tmp_path / "share"
+
+
+def test_what_was_measured_while_the_folder_was_away_is_written_when_it_is_back(tmp_path: Path) -> None:
+    source = Scripted()
+    program = a_program(away(tmp_path) / "in", source)
+    assert run(program, source, every_ten_seconds(0, 3 * WINDOW)) == []
+    assert program.trouble
+    (tmp_path / "share").unlink()
+    written = run(program, source, [WINDOW_START + 3 * WINDOW + LATE])
+    assert [values_of(path) for path in written] == [
+        {minute + at: 1.0 for minute in ALL_MINUTES} for at in (0, WINDOW, 2 * WINDOW)
+    ]
+
+
+def test_an_earlier_runs_minutes_are_kept_also_when_the_folder_is_away_at_the_start(tmp_path: Path) -> None:
+    share, source = tmp_path / "share", Scripted()
+    run(a_program(share, source), source, every_ten_seconds(0, 310))
+    share.rename(tmp_path / "elsewhere")
+    share.write_text("")
+    program = a_program(share, source)
+    run(program, source, every_ten_seconds(310, 400))
+    share.unlink()
+    (tmp_path / "elsewhere").rename(share)
+    (written,) = run(program, source, every_ten_seconds(400, WINDOW + LATE))
+    assert values_of(written) == ALL_MINUTES
+
+
+def test_a_source_that_waits_is_not_read_while_too_much_waits_to_be_written(tmp_path: Path) -> None:
+    source = Scripted()
+    source.waits = True
+    program = a_program(away(tmp_path), source)
+    pieces = 0
+    for period in range(50):
+        now = WINDOW_START + period * WINDOW
+        pieces += not source.next
+        source.next = source.next or [Moment(None, now, {CPU: 1.0})]
+        program.tick(now + WINDOW + LATE)
+    assert pieces == MOST_UNREAD + 1  # one of which still waits in the source
+    assert (program.lost, len(source.next)) == (0, 1)
+
+
+def test_of_a_source_that_can_not_wait_the_oldest_is_lost_in_the_end_and_said_to_be(tmp_path: Path) -> None:
+    source = Scripted()
+    program = a_program(away(tmp_path), source)
+    for period in range(MOST_WAITING + 10):
+        source.next = [Moment(None, WINDOW_START + period * WINDOW, {CPU: 1.0})]
+        program.tick(WINDOW_START + (period + 1) * WINDOW + LATE)
+    assert program.lost == 10
+    assert "10 files are lost" in program.trouble
+    (tmp_path / "share").unlink()
+    assert len(program.tick(WINDOW_START + (MOST_WAITING + 10) * WINDOW + LATE)) == MOST_WAITING
+
+
+def test_two_spellings_of_a_host_are_one_vm(tmp_path: Path) -> None:
+    source = Scripted()
+    program = Program(source, tmp_path, lambda host: of(str(host).casefold()))
+    source.next = [Moment("PC1", WINDOW_START, {CPU: 1.0}), Moment("pc1", WINDOW_START + 10, {CPU: 3.0})]
+    (written,) = program.tick(WINDOW_START + WINDOW + LATE)
+    assert values_of(written) == {30: 2.0}
+
+
+def test_a_reading_of_a_time_to_come_is_told(tmp_path: Path) -> None:
+    source = Scripted()
+    program = a_program(tmp_path, source)
+    source.next = [Moment(None, WINDOW_START + 3600, {CPU: 1.0})]
+    program.tick(WINDOW_START)
+    assert "1 readings were of a time to come" in program.trouble
