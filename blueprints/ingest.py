@@ -23,6 +23,10 @@ from storage.charges import metered
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
 
+LONGEST_TRY = 40
+"""How many seconds a try may go on after the patience is over. At the most that patience may be set to (240 s), what is
+left of the queue's lock of five minutes is for giving the messages back."""
+
 
 @blueprint.function_name("ingest")
 @blueprint.service_bus_queue_trigger(
@@ -38,7 +42,9 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
     received = int(time.time())
     batch = [Message(message.get_body(), message.message_id or "", received) for message in messages]
     with metered() as meter:
-        done = await patiently(lambda: _ingest(batch, began), began + _patience(), time.monotonic, asyncio.sleep)
+        done = await patiently(
+            lambda: _ingest(batch, began), began + _patience(), time.monotonic, asyncio.sleep, LONGEST_TRY
+        )
     telemetry.SAMPLES.add(done.samples)
     telemetry.REFUSED.add(done.refused)
     telemetry.CHARGE.add(meter.units, {"function": "ingest"})
@@ -60,9 +66,9 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
 
 
 async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:
-    shared = services()
-    end = began + shared.settings.ingest_patience_seconds
     try:
+        shared = services()
+        end = began + shared.settings.ingest_patience_seconds
         return await ingest(
             shared.tables, batch, await shared.horizon(), shared.settings.reductions, lambda: time.monotonic() < end
         )
