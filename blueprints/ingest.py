@@ -29,9 +29,13 @@ blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
 
 AVERAGING_SECONDS = 60
-"""How long an ingest may average: after the default patience (200 s) its batch's lock, of five minutes, lasts still."""
+"""How long an ingest may average."""
 
 _watch = Watch()
+
+LONGEST_TRY = 20
+"""How many seconds a try may go on after the patience (200 s at most) is over. With the time for averaging that stays
+within the queue's lock of five minutes."""
 
 
 @blueprint.function_name("ingest")
@@ -48,7 +52,9 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
     received = int(time.time())
     batch = [Message(message.get_body(), message.message_id or "", received) for message in messages]
     with metered() as meter:
-        done = await patiently(lambda: _ingest(batch, began), began + _patience(), time.monotonic, asyncio.sleep)
+        done = await patiently(
+            lambda: _ingest(batch, began), began + _patience(), time.monotonic, asyncio.sleep, LONGEST_TRY
+        )
     telemetry.SAMPLES.add(done.samples)
     telemetry.REFUSED.add(done.refused)
     telemetry.CHARGE.add(meter.units, {"function": "ingest"})
@@ -72,9 +78,9 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
 
 
 async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:
-    shared = services()
-    end = began + shared.settings.ingest_patience_seconds
     try:
+        shared = services()
+        end = began + shared.settings.ingest_patience_seconds
         return await ingest(
             shared.tables, batch, await shared.horizon(), shared.settings.reductions, lambda: time.monotonic() < end
         )

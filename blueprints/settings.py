@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         int,
         Field(
             ge=0,
-            le=240,
+            le=200,
             description="How long an ingest that fails goes on trying before it gives its messages back to the queue.",
         ),
     ] = 200

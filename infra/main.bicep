@@ -56,7 +56,7 @@ param allowedLatenessMinutes int = 20
 
 @description('For how many seconds an ingest that fails goes on trying before it gives its messages back to the queue.')
 @minValue(0)
-@maxValue(240)
+@maxValue(200)
 param ingestPatienceSeconds int = 200
 
 @description('Version of Python that the function app runs on. No other: remote builds use 3.11 whatever is asked (azure-dev 8538).')

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blueprints import settings
+from blueprints import ingest, services, settings
 from domain.errors import Misconfigured
 
 ROOT = Path(__file__).parents[2]
@@ -189,6 +189,17 @@ def test_settings_that_make_no_sense_are_named(
         monkeypatch.setenv(name, value)
     with pytest.raises(Misconfigured, match=named):
         settings.load()
+
+
+async def test_an_ingest_that_waits_for_a_setting_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clear(monkeypatch)
+    monkeypatch.setattr(services, "_services", None)
+    with pytest.raises(Misconfigured):
+        await ingest._ingest([], 0)
+    assert "ingest waits" in caplog.text
+    assert "SQLITE_PATH" in caplog.text
 
 
 def test_the_key_is_not_shown_where_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """A store that is down for an hour: no message reaches the dead letters, and no loop burns."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -29,7 +30,7 @@ async def deliver(work: Callable[[], Awaitable[str]], clock: Clock) -> tuple[str
     """As the queue does: what is given back is delivered again at once. Returns what came of it, after how many."""
     for delivery in range(1, MOST_DELIVERIES + 1):
         try:
-            return await patiently(work, clock.now + PATIENCE, clock.time, clock.sleep), delivery
+            return await patiently(work, clock.now + PATIENCE, clock.time, clock.sleep, 40), delivery
         except Exception:  # noqa: BLE001, S112
             continue
     return None, MOST_DELIVERIES
@@ -62,7 +63,7 @@ async def test_what_works_is_done_once_and_at_once() -> None:
     async def work() -> int:
         return 7
 
-    assert await patiently(work, clock.now + PATIENCE, clock.time, clock.sleep) == 7
+    assert await patiently(work, clock.now + PATIENCE, clock.time, clock.sleep, 40) == 7
     assert clock.now == 1000
 
 
@@ -73,5 +74,31 @@ async def test_it_is_given_up_when_the_time_is_over_and_not_before() -> None:
         raise Unavailable("down")
 
     with pytest.raises(Unavailable):
-        await patiently(work, clock.now + PATIENCE, clock.time, clock.sleep)
+        await patiently(work, clock.now + PATIENCE, clock.time, clock.sleep, 40)
     assert clock.now == 1000 + PATIENCE
+
+
+async def test_a_try_that_hangs_is_broken_off() -> None:
+    clock = Clock()
+    broken_off = False
+
+    async def work() -> None:
+        nonlocal broken_off
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken_off = True
+
+    with pytest.raises(Unavailable, match="broken off"):
+        await patiently(work, clock.now, clock.time, clock.sleep, 0.01)
+    assert broken_off
+
+
+async def test_a_timeout_of_the_work_itself_is_no_hanging_try() -> None:
+    clock = Clock()
+
+    async def work() -> None:
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"):
+        await patiently(work, clock.now, clock.time, clock.sleep, 40)
