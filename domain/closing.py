@@ -9,10 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from domain.minutes import HOUR, MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of, window_of
+from domain.minutes import DAY, HOUR, MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of, window_of
 
 REMEMBERED = 9
 """Of how many windows, the newest, it is remembered how many VMs they have: of two hours and what has begun since."""
+
+MOST_OPEN = 20_000
+"""The most windows that are open at a time, 200 days of them: so they still fit into a document. What comes of more is
+final at once."""
+
+SHORTEST_KEPT = 2 * DAY
+"""Samples are kept for at least so long (one day, and one more). What had expired under a shorter lifetime is at least
+so old: whatever says otherwise was said by a clock that was ahead."""
 
 ENOUGH = 0.5
 """Which part of the hour's VMs must have reached a minute for it to be the newest. So no VM's clock makes it."""
@@ -58,7 +66,9 @@ class Progress:
     runs: Mapping[Driver, int] = field(default_factory=dict)
 
     def opening(self, window: int, now: int) -> "Progress":
-        """Return this with a window opened, whose data begin to arrive now."""
+        """Return this with a window opened, whose data begin to arrive now; the same where too many are open."""
+        if len(self.opened) >= MOST_OPEN:
+            return self
         return replace(self, opened={**self.opened, window: now})
 
     def closing(self, window: int) -> "Progress":
@@ -104,9 +114,10 @@ class Progress:
         Where that was raised, what had expired by then stays gone: only windows whose samples the shorter lifetime
         still held are whole. Where it was lowered, ``recomputable`` goes by the shorter one at once.
         """
-        if self.kept is None or times.kept <= self.kept:
-            return replace(self, kept=times.kept)
-        return replace(self, kept=times.kept, whole_from=max(self.whole_from, times.now - self.kept + MARGIN))
+        whole_from = self.whole_from
+        if self.kept is not None and times.kept > self.kept:
+            whole_from = max(whole_from, times.now - self.kept + MARGIN)
+        return replace(self, kept=times.kept, whole_from=min(whole_from, max(0, times.now - SHORTEST_KEPT + MARGIN)))
 
     def ran(self, by: Driver, now: int) -> "Progress":
         """Return this with a run that begins now; the same where one of this minute is known, so it is written once."""

@@ -1,7 +1,8 @@
 """Packing the samples of many VMs into as few messages as the queue's size limit allows.
 
-A message is filled with one batch (a VM's samples) after the other for as long as it stays below the limit. Whether the
-next batch still fits is known exactly, also with gzip: the compressor is copied, the copy tried.
+A message is filled with one batch (a VM's samples) after the other for as long as it stays below the limit, and within
+what ingest takes of one message (domain.wire, domain.samples). Whether the next batch still fits is known exactly, also
+with gzip: the compressor is copied, the copy tried.
 """
 
 import hashlib
@@ -11,8 +12,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from domain.minutes import identifier
-from domain.samples import Sample
+from domain.minutes import WINDOW, identifier
+from domain.samples import FEW_VM_WINDOWS, Sample
+from domain.wire import MAX_BYTES
+
+MOST_TEXT = MAX_BYTES // 2
+"""The most text of a message: half of what ingest unpacks, so that nothing is lost where samples compress very well."""
 
 _HEAD = b'{"metrics":['
 _TAIL = b"]}"
@@ -47,11 +52,17 @@ class _Message:
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31) if gzip else None
         self._chunks: list[bytes] = []
         self._size = 0
+        self._text = 0
+        self._places: set[tuple[str, int]] = set()
         self.samples = 0
         self.batches: list[int] = []
 
-    def add(self, index: int, text: bytes, samples: int, limit: int) -> bool:
-        """Take a batch's samples (JSON, separated by commas) if the message then still fits the limit."""
+    def add(self, index: int, part: Sequence[Sample], limit: int) -> bool:
+        """Take a batch's samples if the message then still fits the limit."""
+        text = _text(part)
+        places = self._places | {(sample.MaskedVMName, sample.timestamp // WINDOW) for sample in part}
+        if self._text + len(text) > MOST_TEXT or len(places) > FEW_VM_WINDOWS:
+            return False
         chunk = (b"," if self.samples else _HEAD) + text
         compressor = None
         if self._compressor is not None:
@@ -63,7 +74,9 @@ class _Message:
         self._compressor = compressor
         self._chunks.append(chunk)
         self._size += len(chunk)
-        self.samples += samples
+        self._text += len(text) + 1
+        self._places = places
+        self.samples += len(part)
         if index not in self.batches[-1:]:
             self.batches.append(index)
         return True
@@ -84,7 +97,7 @@ def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) 
         parts = [batch] if batch else []
         while parts:
             part = parts.pop()
-            if message.add(index, _text(part), len(part), limit):
+            if message.add(index, part, limit):
                 continue
             if message.samples:
                 yield message.close()

@@ -20,12 +20,18 @@ FUTURE_TOLERANCE = 300
 MOST_COUNTERS = 1000
 """The most counters that a VM window or a rollup holds: so many still fit into a document of the store (2 MB)."""
 
-MOST_VM_WINDOWS = 5_000
-"""The most VM windows that one message may belong to. Each is a write, so else a few bytes could ask for any number. A
-message as a SPOC packs it, full, belongs to some 35."""
+MOST_VM_WINDOWS = 1_000
+FEW_VM_WINDOWS = 200
+BYTES_A_VM_WINDOW = 100
+"""How many VM windows one message may belong to: FEW, and one more for each so many bytes that were sent, at the most
+MOST. Each is a write, so else a few bytes could ask for any number. A message as a SPOC packs it, full, belongs to some
+35, and never to more than FEW (domain.packing)."""
+
+MOST_TENANTS = 100
+"""Of how many tenants the samples of one message may be. Those of a SPOC are of one."""
 
 NO_ROOM = f"the VM has more than {MOST_COUNTERS:,} counters in this window"
-TOO_SCATTERED = f"the message belongs to more than {MOST_VM_WINDOWS:,} windows of VMs; send it in parts"
+TOO_SCATTERED = "the message belongs to too many VMs, windows or tenants for its size; send it in parts"
 
 MOST_KEPT = 1_000
 """How many of a message's refused inputs are kept one by one. All of them are counted."""
@@ -237,16 +243,25 @@ class _Building:
         return sum(len(readings) - 1 for readings in self.again.values())
 
 
+def vm_windows_of(sent: int) -> int:
+    """Return how many VM windows a message of so many bytes may belong to."""
+    return min(MOST_VM_WINDOWS, FEW_VM_WINDOWS + sent // BYTES_A_VM_WINDOW)
+
+
 def collect(
-    readings: Sequence[Sample], horizon: Horizon, overrides: Mapping[str, Reduction] | None = None
+    readings: Sequence[Sample],
+    horizon: Horizon,
+    overrides: Mapping[str, Reduction] | None = None,
+    most: int = MOST_VM_WINDOWS,
 ) -> Collected:
-    """Sort the readings of one message into VM windows, refusing those that break a rule.
+    """Sort the readings of one message, of at ``most`` so many VM windows, into these, refusing what breaks a rule.
 
     Several readings of one counter and VM in one minute are reduced by the counter's rule. The order of the readings
     matters only for dimensions that contradict each other: the last one named wins.
     """
     building: dict[tuple[str, str, int], _Building] = {}
     refused = Refusals()
+    tenants: set[str] = set()
     # This loop is the cost of ingest. One VM's readings usually stand together, so what was found for the last one is
     # kept; a reading goes the long way only where it differs. ``first`` and ``last`` bound the seconds of the window
     # that are within the horizon; none are at the beginning.
@@ -270,9 +285,12 @@ def collect(
                 refused.add(position, problem, reading)
                 continue
             identity = (reading.MaskedTenantId, reading.MaskedVMName, window_of(reading.timestamp))
-            if len(building) >= MOST_VM_WINDOWS and identity not in building:
-                refused.add(position, TOO_SCATTERED, reading)
-                continue
+            if identity not in building:
+                full = len(tenants) >= MOST_TENANTS and reading.MaskedTenantId not in tenants
+                if full or len(building) >= most:
+                    refused.add(position, TOO_SCATTERED, reading)
+                    continue
+                tenants.add(reading.MaskedTenantId)
             tenant, vm, window = identity
             first, last = max(0, horizon.oldest - window), min(WINDOW - 1, horizon.newest - window)
             second = reading.timestamp - window

@@ -51,7 +51,7 @@ class Averaged:
     windows: Sequence[int]
     """Which windows, the newest first."""
     closed: Sequence[int]
-    """Windows that it closed, the oldest first."""
+    """Windows that it closed, the newest first."""
     rows: int
     """Report rows that it wrote; those that did not change are not written."""
     damaged: Sequence[str]
@@ -75,7 +75,7 @@ class WindowAveraged:
 async def average(
     tables: Tables, times: Times, time_left: Callable[[], bool] = lambda: True, by: Driver = "timer"
 ) -> Averaged:
-    """Work off dirty marks, then close windows. The newest come first: after an outage charts are current at once.
+    """Work off dirty marks and close windows, the newest first: after an outage charts are current at once.
 
     Begins no other window when no time is left; what it leaves is for the next run, or for a catch-up
     (pipeline.rebuild). ``by`` is what drives it. Raises Unavailable; what is done by then stays done.
@@ -86,18 +86,15 @@ async def average(
     with metered() as meter:
         await begin_run(tables, times, by)
         marked = Counter(mark.value.window for mark in await tables.marks())
-        for window in sorted(marked, reverse=True):
+        stored = await tables.progress()
+        due = set(stored.value.due(times)) if stored else set()
+        for window in sorted({*marked, *due}, reverse=True):
             if not time_left():
                 left += marked[window]
                 continue
-            # As they are now: another run may have worked them off since.
+            # Marks as they are now: another run may have worked them off since, and what came by now is not late.
             done[window] = await average_window(tables, window, await tables.marks(window), times)
-        stored = await tables.progress()
-        for window in stored.value.due(times) if stored else ():
-            if time_left():
-                # What came since then is in; what comes later is late.
-                last = await average_window(tables, window, await tables.marks(window), times)
-                done[window] = added(done.get(window, WindowAveraged()), last)
+            if window in due:
                 await close(tables, window)
                 closed.append(window)
     worked = [window for window in sorted(done, reverse=True) if done[window].tenants]
@@ -111,16 +108,6 @@ async def average(
         [damaged for each in done.values() for damaged in each.damaged],
         [omission for each in done.values() for omission in each.omitted],
         meter.units,
-    )
-
-
-def added(one: WindowAveraged, more: WindowAveraged) -> WindowAveraged:
-    """Return what was done for a window in two goes."""
-    return WindowAveraged(
-        [*one.tenants, *more.tenants],
-        one.rows + more.rows,
-        list(dict.fromkeys([*one.damaged, *more.damaged])),
-        list(dict.fromkeys([*one.omitted, *more.omitted])),
     )
 
 
@@ -198,7 +185,7 @@ async def _roll_up(tables: Tables, tenant: str, window: int, times: Times, omitt
 
     before, now = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
     if missing := len(came - now):
-        omitted.append(Omission(NO_ROOM, f"the tenant {tenant}", window, missing))
+        omitted.append(Omission(NO_ROOM, tenant, window, missing))
     newest = max((vm.newest for vm in vms), default=0)
     await enter(tables, vms_of(tenant), vms, SEEN_EVERY)
     listed = await enter_counters(tables, tenant, counters, newest)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from domain import wire
 from domain.counters import Reduction
 from domain.errors import BadMessage, Unavailable
-from domain.samples import NO_ROOM, Collected, Horizon, Refusals, VmWindow, collect
+from domain.samples import NO_ROOM, Collected, Horizon, Refusals, VmWindow, collect, vm_windows_of
 from pipeline.concurrency import TURN, together
 from pipeline.refusals import keep, refused_whole
 from storage.charges import metered
@@ -79,13 +79,15 @@ class Group:
     rows: int = 0
     samples: int = 0
     refused: list[tuple[Message, Refusals]] = field(default_factory=list)
+    again: bool = False
+    """Whether they are tried again from the quarantine: then they do not replace what came in the meantime."""
 
     def read(self, message: Message) -> None:
         """Take in what a message holds."""
         self.messages.append(message)
         try:
             decoded = wire.decode(message.body)
-            collected = collect(decoded.samples, self.horizon, self.overrides)
+            collected = collect(decoded.samples, self.horizon, self.overrides, vm_windows_of(len(message.body)))
         except BadMessage as error:
             self.refused.append((message, refused_whole(str(error))))
             return
@@ -112,7 +114,7 @@ class Group:
         what is stored by then is marked all the same, as far as the store allows it.
         """
         try:
-            stored = await together(_store(tables, window) for window in self.windows.values())
+            stored = await together(_store(tables, window, again=self.again) for window in self.windows.values())
         except Exception:
             with suppress(Unavailable):
                 await self._mark(tables)
@@ -259,20 +261,20 @@ class _Rest:
     reason: str
 
 
-async def _store(tables: Tables, window: VmWindow) -> tuple[bool, _Rest | None]:
+async def _store(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool, _Rest | None]:
     """Merge a VM window into the store; tell whether that changed anything, and what of it could not be stored.
 
     Most windows are new, so the first try creates: one write and no read.
     """
     try:
-        return await _create_or_merge(tables, window)
+        return await _create_or_merge(tables, window, again=again)
     except Damaged:  # averaging says which document it is
         return False, _Rest(window, DAMAGED)
     except TooLarge:
         return False, _Rest(window, NO_PLACE)
 
 
-async def _create_or_merge(tables: Tables, window: VmWindow) -> tuple[bool, _Rest | None]:
+async def _create_or_merge(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool, _Rest | None]:
     new, rest = _fitting(window)
     try:
         await tables.write_vm_window(new, None)
@@ -283,7 +285,9 @@ async def _create_or_merge(tables: Tables, window: VmWindow) -> tuple[bool, _Res
     while True:
         stored = await tables.vm_window(window.tenant, window.vm, window.window)
         new, rest = _fitting(window, stored.value.series if stored else ())
-        merged = stored.value.merged(new) if stored else new
+        merged = new
+        if stored:
+            merged = new.merged(stored.value) if again else stored.value.merged(new)
         if stored and merged == stored.value:
             return False, rest
         try:

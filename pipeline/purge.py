@@ -47,9 +47,7 @@ class Purge:
     async def plan(self, means: Means) -> Sequence[Step]:
         """See Operation."""
         last = means.now + FUTURE_TOLERANCE if self.before is None else window_of(self.before) - 1
-        # Twice the retention: what is rewritten in the quarantine lives that much longer.
-        first = means.now - 2 * (means.now - means.horizon.oldest)
-        days = sorted({utc_day(second) for second in (*range(first, means.now, DAY), means.now)})
+        days = _days(means)
         # Samples and rollups live a day longer than samples are accepted (storage.schema). That day is forgotten too,
         # but for its first hour, of which others' rollups may just expire: that goes by itself within the hour.
         windows = windows_until(means, earliest_window(means) - DAY + HOUR, last)
@@ -172,6 +170,9 @@ class Purge:
             removed += await self._forget(tables, tenant)
         if self.before is not None:
             removed += await self._settle(tables, await tables.entries(COUNTERS))
+        if self.tenant and not self.vm and not self.dry_run:
+            for day in _days(means):
+                await tables.forget_omissions(day, self.tenant)
         return {"catalogueEntries": removed}
 
     async def _forget(self, tables: Tables, tenant: str) -> int:
@@ -212,6 +213,12 @@ class Purge:
             with suppress(Conflict):  # seen again meanwhile
                 await tables.delete_entry(kind, entry.value.name, entry.etag)
         return 1
+
+
+def _days(means: Means) -> list[str]:
+    """The UTC days of which something may be in quarantine: what is rewritten there lives as long again."""
+    first = means.now - 2 * (means.now - means.horizon.oldest)
+    return sorted({utc_day(second) for second in (*range(first, means.now, DAY), means.now)})
 
 
 async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:

@@ -93,7 +93,7 @@ async def reingest(
             return max(0, refused - left), left
     remaining: list[RefusedInput] = []
     for some in _chunks(inputs, remaining):
-        group = Group(horizon, overrides)
+        group = Group(horizon, overrides, again=True)
         group.read(Message(_body_of(some), message.message_id, message.received))
         still = [replace(some[each.position], reason=each.reason) for _, of in group.refused for each in of.kept]
         _, rests = await group.write(tables)
@@ -115,7 +115,7 @@ async def _reingest_whole(
     overrides: Mapping[str, Reduction] | None,
 ) -> int:
     """Try a message again that is kept whole; return how many of its inputs are still refused."""
-    group = Group(horizon, overrides)
+    group = Group(horizon, overrides, again=True)
     group.read(Message(body, message.message_id, message.received))
     _, rests = await group.write(tables)
     still = Refusals()

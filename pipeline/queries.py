@@ -14,7 +14,7 @@ from domain.counters import COUNTERS as KNOWN_COUNTERS
 from domain.counters import GROUPS, by_interest
 from domain.disclosure import NEVER_SHOWN, disclosed_items
 from domain.errors import NeverSeen
-from domain.minutes import HOUR, MINUTE, WINDOW, minutes_of, utc_day, window_of, windows_between
+from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, utc_day, window_of, windows_between
 from domain.names import split_key
 from domain.partials import Partial
 from domain.queries import (
@@ -429,12 +429,12 @@ async def _charts(tables: Tables, question: Question, view: View) -> tuple[Span,
 
 
 def _open_minutes(progress: Progress, newest: int) -> int:
-    """How many minutes, counted back from the newest, may have to be passed over until one is final."""
-    window = window_of(newest)
-    while window in progress.opened:
+    """How many minutes, counted back from the newest, are looked at for one that is final: a day of open windows."""
+    window = oldest = window_of(newest)
+    while window in progress.opened and oldest - window < DAY:
         window -= WINDOW
-    # In the newest window that is closed, some minutes may have no row.
-    return (newest - window) // MINUTE + 1
+    # In the newest window that is closed, and in the hour before it, some minutes may have no row.
+    return (newest - window + HOUR) // MINUTE
 
 
 async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: Progress) -> dict[str, list[Minute]]:

@@ -308,6 +308,14 @@ class Tables:
         place = _digest({"what": omission.what, "whose": omission.whose, "window": omission.window})
         await self.documents.upsert(QUARANTINE, _omissions_partition(utc_day(now)), place, body)
 
+    async def forget_omissions(self, day: str, whose: str) -> None:
+        """Forget what was left out of somebody on a UTC day."""
+        partition = _omissions_partition(day)
+        async for document in self.documents.scan(QUARANTINE, partition):
+            if document.body.get("whose") == whose:
+                with suppress(Conflict):
+                    await self.documents.delete(QUARANTINE, partition, document.id, document.etag)
+
     async def omissions(self, day: str) -> list[Omission]:
         """Return what was left out on a UTC day."""
         found = [document.body async for document in self.documents.scan(QUARANTINE, _omissions_partition(day))]

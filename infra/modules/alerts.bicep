@@ -136,17 +136,19 @@ resource failures 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-// Each run of averaging logs the report's age, once there is a report, and what drove the run: timer, or ingest where the timer
-// stands still; so the alert names the one that was last at work. When averaging is not running, there is no line, and that counts too. Not where there never was one in two days (a new system has no report to be old), nor where the
-// daily cap came after the last one: then it is the cap that somebody is told of, below.
+// Each run of averaging logs the report's age, once there is a report, and what drove the run: timer, or ingest where the
+// timer stands still; so the alert names the one that was last at work. When averaging is not running, there is no line, and
+// that counts too. Not where there never was one in two days (a new system has no report to be old), nor where the daily cap
+// came after the last one: then it is the cap that somebody is told of, below. 45 minutes: where more than half of the VMs
+// are shut down at once, the newest minute stays until its window closes, 15 minutes and the allowed lateness later.
 resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'alert-${prefix}-old-report'
   location: location
   tags: tags
   kind: 'LogAlert'
   properties: {
-    displayName: 'Report older than 20 minutes'
-    description: 'The newest minute of the report is older than 20 minutes, or averaging does not run. drivenBy: what drove its last run.'
+    displayName: 'Report older than 45 minutes'
+    description: 'The newest minute of the report is older than 45 minutes, or averaging does not run. drivenBy: what drove its last run.'
     enabled: true
     severity: 1
     scopes: [logs.id]
@@ -166,7 +168,7 @@ resource oldReport 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
             AppTraces
             | where Message startswith "report ageSeconds="
             | extend age = toint(extract(@"ageSeconds=(\d+)", 1, Message)), by = extract(@" by=(\w+)", 1, Message)
-            | summarize (newest, drivenBy) = arg_max(TimeGenerated, by), fresh = countif(TimeGenerated > ago(15m) and age <= 1200)
+            | summarize (newest, drivenBy) = arg_max(TimeGenerated, by), fresh = countif(TimeGenerated > ago(15m) and age <= 2700)
             | where isnotnull(newest) and newest > coalesce(capped, datetime(2000-01-01))
             | project late = iff(fresh == 0, 1, 0), drivenBy
           '''

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.closing import ENOUGH, MARGIN, REMEMBERED, Progress, Times
+from domain.closing import ENOUGH, MARGIN, MOST_OPEN, REMEMBERED, Progress, Times
 from domain.minutes import HOUR, MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of
 from tests.builders import LATENESS, NOW, TIMES, WINDOW_START
 
@@ -91,3 +91,16 @@ def test_what_is_recomputable_has_lived_under_every_lifetime_that_there_was(
 
 def test_lateness_of_the_tests_is_that_of_the_settings() -> None:
     assert LATENESS == 20 * MINUTE
+
+
+def test_no_more_windows_are_open_than_fit_into_a_document() -> None:
+    full = Progress(opened={window * WINDOW: NOW for window in range(MOST_OPEN)})
+    assert full.opening(NOW, NOW) == full
+    assert full.is_final(NOW + 30)
+
+
+def test_a_clock_that_was_ahead_once_keeps_no_data_out_for_ever() -> None:
+    ahead = replace(TIMES, now=NOW + 5000 * DAY, kept=8 * DAY)
+    progress = Progress().kept_for(ahead).kept_for(replace(ahead, kept=31 * DAY))
+    assert progress.whole_from > NOW
+    assert progress.kept_for(TIMES).whole_from <= NOW - DAY

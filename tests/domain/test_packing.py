@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import wire
 from domain.packing import TooLarge, pack
-from domain.samples import Sample
+from domain.samples import FEW_VM_WINDOWS, Sample
 from tests.builders import WINDOW_START, a_sample
 
 LIMIT = 2000
@@ -75,3 +75,14 @@ def test_a_vm_too_large_for_one_message_is_split_by_time() -> None:
 def test_a_sample_too_large_for_any_message_is_said_so() -> None:
     with pytest.raises(TooLarge, match="one sample"):
         list(pack([[a_sample(PerfName="x" * 200)]], 150, gzip=False))
+
+
+def test_a_message_holds_no_more_than_ingest_takes_of_one() -> None:
+    """Many VMs of a sample each; and samples that compress so well that a message would unzip to more than is read."""
+    scattered = [[a_sample(MaskedVMName=f"v{number}")] for number in range(1000)]
+    packed = list(pack(scattered, 250_000))
+    assert [message.samples for message in packed] == [FEW_VM_WINDOWS] * 5
+    alike = [[a_sample(SiteName="s" * 128, PerfName="p" * 255)] * 3_000 for _ in range(8)]
+    bodies = [message.body for message in pack(alike, 250_000)]
+    assert len(bodies) > 1
+    assert sum(len(wire.decode(body).samples) for body in bodies) == 24_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.counters import REDUCTIONS, reduce_readings, reduction_of
-from domain.samples import MOST_COUNTERS, Dimensions, VmWindow, collect
+from domain.samples import MOST_COUNTERS, MOST_TENANTS, TOO_SCATTERED, Dimensions, VmWindow, collect, vm_windows_of
 from tests.builders import HORIZON, KEY, NOW, TENANT, VM, WINDOW_START, a_sample, a_vm_window
 
 MINUTES = 15
@@ -173,3 +173,19 @@ def test_what_does_not_fit_beside_known_counters_is_split_off() -> None:
     assert list(fits.series) == ["a.00000", "a.00001", "a.00002", "a.00009"]
     assert len(rest.series) == 6
     assert window.fitting() == (window, None)
+
+
+@pytest.mark.parametrize(("sent", "most"), [(0, 200), (14_000, 340), (173_000, 1_000), (16_000_000, 1_000)])
+def test_a_message_belongs_to_no_more_vm_windows_than_its_bytes_are_worth(sent: int, most: int) -> None:
+    assert vm_windows_of(sent) == most
+    readings = [a_sample(MaskedVMName=f"v{number}") for number in range(most + 7)]
+    collected = collect([*readings, a_sample(MaskedVMName="v0", PerfName="more")], HORIZON, None, most)
+    assert (len(collected.windows), collected.samples) == (most, most + 1)
+    assert collected.refused.reasons == {TOO_SCATTERED: 7}
+
+
+def test_a_message_is_of_no_more_than_a_hundred_tenants() -> None:
+    readings = [a_sample(MaskedTenantId=f"t{number % 130}", PerfName=f"p{number // 130}") for number in range(260)]
+    collected = collect(readings, HORIZON)
+    assert {window.tenant for window in collected.windows} == {f"t{number}" for number in range(MOST_TENANTS)}
+    assert collected.refused.reasons == {TOO_SCATTERED: 60}

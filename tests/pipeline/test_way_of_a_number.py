@@ -226,6 +226,17 @@ async def test_where_our_code_fails_on_a_message_it_alone_goes_into_quarantine(
     assert (await the_report(tables))[KEY, WINDOW_START + 30]["count"] == 3
 
 
+async def test_what_is_tried_again_does_not_replace_what_came_in_the_meantime(tables: Tables) -> None:
+    first = [a_record(PerfValue=1.0), *[a_record(timestamp=NOW + 9999, PerfName="p" * n) for n in range(1, 250)] * 6]
+    await deliver(tables, [a_message(first)])
+    await deliver(tables, [a_message([a_record(PerfValue=2.0)])])
+    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    await reingest(tables, message, HORIZON)
+    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    assert stored
+    assert stored.value.series[KEY][0] == 2.0
+
+
 async def test_a_store_that_refuses_one_messages_tenant_lets_the_others_be_done(memory: MemoryDocuments) -> None:
     bodies = [a_message(records_of(f"t{number}", VM, KEY, [1.0])) for number in range(5)]
 

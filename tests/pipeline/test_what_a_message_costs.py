@@ -15,7 +15,7 @@ import pytest
 
 from domain import wire
 from domain.errors import BadMessage
-from domain.samples import MOST_KEPT, MOST_VM_WINDOWS
+from domain.samples import MOST_KEPT, MOST_TENANTS, vm_windows_of
 from pipeline.ingest import Ingested, Message, ingest
 from pipeline.refusals import KEPT_BYTES, MOST_WHOLE
 from storage.schema import QUARANTINE
@@ -118,7 +118,8 @@ def test_the_worst_message_costs_a_fixed_multiple_of_its_text_and_nothing_of_its
     tracemalloc.stop()
     stored = sum(len(text) for text, *_ in memory._documents.values())
     assert peak - stored <= max(MEMORY_A_BYTE * text_of(body), MEMORY_AT_LEAST)
-    assert done.windows <= MOST_VM_WINDOWS + 1
+    assert done.windows <= vm_windows_of(len(body)) + 1
+    assert len(done.tenants) <= MOST_TENANTS + 1
     assert calls <= CALLS_A_VM_WINDOW * (done.windows + 5)
     kept = [text for (table, *_), (text, *_) in memory._documents.items() if table == QUARANTINE]
     assert sum(map(len, kept)) <= 2 * KEPT_BYTES + 1.5 * min(len(body), MOST_WHOLE) + 100 * MOST_KEPT
