@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.volumes import Volumes, measure
 from domain.minutes import WINDOW
+from storage.schema import REPORT, ROLLUPS, SAMPLES, schema
 
 PRICES = Path(__file__).parent / "prices.toml"
 Prices = Mapping[str, Any]
@@ -23,17 +24,50 @@ MILLION = 1e6
 GB = 1e9
 DAYS_A_MONTH = 365 / 12
 
+OWN_AGENTS_SECONDS = 120
+"""In how many seconds a window's messages come where agents write in the first minute after a quarter of an hour
+(edge.agent) and SPOCs look every minute (edge.spoc). So it is averaged in OWN_AGENTS_RUNS parts."""
+
+OWN_AGENTS_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of Cosmos DB: its request units in a month, and the GB that it holds.
+
+    ``expiry_units``: of documents that expire, charged where the account is serverless.
+    """
+
+    request_units: float
+    stored_gb: float
+    expiry_units: float = 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """What is billed in a month."""
+    """What is billed in a month.
+
+    ``runs``: how often averaging runs; 0: there is no app, and so no account for it.
+    ``peak``: the greatest throughput of an hour, over the mean.
+    """
 
     operations: float
-    request_units: float
-    stored_gb: float
+    containers: Mapping[str, Container]
     executions: float
     gb_seconds: float
     log_gb: float
+    runs: float = 0.0
+    peak: float = 1.0
+
+    @property
+    def stored_gb(self) -> float:
+        """What all containers hold."""
+        return sum(each.stored_gb for each in self.containers.values())
+
+    @property
+    def request_units(self) -> float:
+        """What all containers are asked for, and what expires in them."""
+        return sum(each.request_units + each.expiry_units for each in self.containers.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +78,14 @@ class Bill:
     requests: float
     storage: float
     functions: float
+    host: float
     logs: float
     throughput: str
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.service_bus + self.requests + self.storage + self.functions + self.logs
+        return self.service_bus + self.requests + self.storage + self.functions + self.host + self.logs
 
 
 def operations_price(operations: float, tiers: list[list[float]]) -> float:
@@ -62,21 +97,56 @@ def operations_price(operations: float, tiers: list[list[float]]) -> float:
     return price
 
 
-def bill(month: Month, prices: Prices) -> Bill:
-    """Return what a month costs."""
+def autoscaled(month: Month, prices: Prices) -> tuple[float, float]:
+    """Return what autoscale costs in a month, and the greatest throughput that it is set to, all containers together.
+
+    Each container has its own (infra/modules/cosmos.bicep): the more it holds, the greater at least.
+    """
+    cosmos = prices["cosmos"]
+    billed = greatest = 0.0
+    for each in month.containers.values():
+        used = each.request_units / (prices["hours_a_month"] * 3600) * month.peak
+        least = max(cosmos["least_autoscale"], each.stored_gb * cosmos["autoscale_a_gb"], used)
+        most = math.ceil(least / 1000) * 1000
+        billed += math.ceil(max(used, most * cosmos["least_billed"]) / 100)
+        greatest += most
+    return billed * cosmos["hundred_units_hour"] * prices["hours_a_month"], greatest
+
+
+def host(month: Month, prices: Prices) -> float:
+    """Return what the host's storage account and the alert rules cost, whatever the fleet."""
+    if not month.runs:
+        return 0.0
+    storage, alerts, assumed = (prices[name] for name in ("storage", "alerts", "assumptions"))
+    minutes = prices["hours_a_month"] * 60
+    operations = (
+        minutes * assumed["queue_polls_a_minute"] * storage["queue"]
+        + minutes * assumed["lease_calls_a_minute"] * storage["blob_other"]
+        + month.runs * assumed["blob_writes_a_run"] * storage["blob_write"]
+    )
+    rules = (
+        assumed["metric_alerts"] * alerts["metric"]
+        + assumed["log_alerts_5_minutes"] * alerts["log_5_minutes"]
+        + assumed["log_alerts_15_minutes"] * alerts["log_15_minutes"]
+    )
+    return float(operations / 10_000 + rules)
+
+
+def bill(month: Month, prices: Prices, *, serverless: bool = False) -> Bill:
+    """Return what a month costs: serverless, if told so; else Cosmos DB is paid in the cheaper way."""
     bus, cosmos, functions, logs = (prices[name] for name in ("service_bus", "cosmos", "functions", "logs"))
-    serverless = month.request_units / MILLION * cosmos["million_request_units"]
-    mean = month.request_units / (prices["hours_a_month"] * 3600)
-    greatest = max(cosmos["least_autoscale"], math.ceil(mean * prices["assumptions"]["autoscale_peak"] / 1000) * 1000)
-    autoscale = greatest / 100 * cosmos["hundred_units_hour"] * prices["hours_a_month"]
+    by_request = month.request_units / MILLION * cosmos["million_request_units"]
+    autoscale, greatest = autoscaled(month, prices)
+    by_request_it_is = serverless or by_request <= autoscale
     return Bill(
         bus["base"] + operations_price(month.operations, bus["tiers"]),
-        min(serverless, autoscale),
+        by_request if by_request_it_is else autoscale,
         month.stored_gb * cosmos["gb_month"],
         max(0.0, month.gb_seconds - functions["free_gb_seconds"]) * functions["gb_second"]
         + max(0.0, month.executions - functions["free_executions"]) / MILLION * functions["million_executions"],
+        host(month, prices),
         max(0.0, month.log_gb - logs["free_gb"]) * logs["gb"],
-        "serverless" if serverless <= autoscale else f"autoscale to {greatest:,} RU/s",
+        "serverless" if by_request_it_is else f"autoscale to {greatest:,.0f} RU/s",
     )
 
 
@@ -86,11 +156,18 @@ def _windows(prices: Prices) -> float:
 
 
 def _month(
-    volumes: Volumes, prices: Prices, messages: float, operations: float, writes: float, samples_bytes: float
+    volumes: Volumes,
+    prices: Prices,
+    messages: float,
+    operations: float,
+    writes: float,
+    samples_bytes: float,
+    within: float = WINDOW,
 ) -> Month:
     """Return a month with so many messages and operations of the queue and samples' bytes a window.
 
-    ``writes``: requests to the store a window besides those that were measured.
+    ``writes``: requests to the store a window besides those that were measured. ``within``: in how many seconds the
+    messages come, in each of which one instance is active, however many come in it.
     """
     assumed = prices["assumptions"]
     windows = _windows(prices)
@@ -101,29 +178,47 @@ def _month(
     busy += (volumes.requests + writes) * windows * assumed["seconds_a_request"]
     # What an instance is billed for is the time in which any execution is active, however many are at once: so charts
     # that are asked for together share it, as far as one instance is given several requests at a time.
-    active = messages * windows + runs + charts / min(assumed["charts_at_once"], assumed["http_concurrency"])
-    least = min(active * assumed["least_seconds"], prices["hours_a_month"] * 3600)
-    stored = (samples_bytes + volumes.rollups_bytes) * (assumed["samples_days"] + 1)
-    stored += volumes.report_bytes * assumed["report_days"]
+    ingesting = min(messages * assumed["least_seconds"], max(within, assumed["least_seconds"]))
+    others = runs + charts / min(assumed["charts_at_once"], assumed["http_concurrency"])
+    least = min(ingesting * windows + others * assumed["least_seconds"], prices["hours_a_month"] * 3600)
+    a_day = 86_400 / WINDOW / GB
+    stored = {
+        SAMPLES: samples_bytes * (assumed["samples_days"] + 1) * a_day,
+        ROLLUPS: volumes.rollups_bytes * (assumed["samples_days"] + 1) * a_day,
+        REPORT: volumes.report_bytes * assumed["report_days"] * a_day,
+    }
+    asked = {REPORT: volumes.query_units * charts}  # what charts read besides is a small part of it
+    containers = {
+        table: Container(
+            volumes.units_of(table) * windows + asked.get(table, 0.0),
+            stored.get(table, 0.0),
+            volumes.expiry.get(table, 0.0) * windows,
+        )
+        for table in schema(assumed["samples_days"], assumed["report_days"])
+    }
     return Month(
         operations * windows,
-        volumes.request_units * windows + volumes.query_units * charts,
-        stored * 86_400 / WINDOW / GB,
+        containers,
         executions,
         max(busy, least) * assumed["instance_gb"],
         executions * assumed["log_bytes_an_execution"] / GB,
+        runs,
+        max(assumed["autoscale_peak"], WINDOW / within),
     )
 
 
-def this_design(volumes: Volumes, prices: Prices) -> Month:
-    """Return a month of this design."""
-    return _month(volumes, prices, volumes.messages, volumes.operations, 0, volumes.samples_bytes)
+def this_design(volumes: Volumes, prices: Prices, within: float = WINDOW) -> Month:
+    """Return a month of this design. ``within``: in how many seconds a window's messages come."""
+    return _month(volumes, prices, volumes.messages, volumes.operations, 0, volumes.samples_bytes, within)
 
 
 def one_document_a_sample(volumes: Volumes, prices: Prices) -> Month:
     """Return a month in which every sample is written as a document of its own, besides all else that is done now."""
     month = _month(volumes, prices, volumes.messages, volumes.operations, volumes.samples, volumes.single_bytes)
-    return replace(month, request_units=month.request_units + volumes.single_units * _windows(prices))
+    single = volumes.single_units * _windows(prices)
+    before = month.containers[SAMPLES]
+    samples = Container(before.request_units + single, before.stored_gb, before.expiry_units + single)
+    return replace(month, containers={**month.containers, SAMPLES: samples})
 
 
 def plain_messages(volumes: Volumes, prices: Prices) -> Month:
@@ -134,18 +229,17 @@ def plain_messages(volumes: Volumes, prices: Prices) -> Month:
 def log_analytics(volumes: Volumes, prices: Prices) -> Month:
     """Return a month in which the samples go to Log Analytics and nowhere else."""
     billed = volumes.plain_bytes * prices["assumptions"]["billed_share_of_json"]
-    return Month(0, 0, 0, 0, 0, billed * _windows(prices) / GB)
+    return Month(0, {}, 0, 0, billed * _windows(prices) / GB)
 
 
 def compare(volumes: Volumes, prices: Prices) -> dict[str, Bill]:
     """Return the bills, side by side."""
     no_bus: Prices = {**prices, "service_bus": {**prices["service_bus"], "base": 0}}
-    no_store: Prices = {**no_bus, "cosmos": {**prices["cosmos"], "least_autoscale": 0}}
     return {
         "this design": bill(this_design(volumes, prices), prices),
         "a document a sample": bill(one_document_a_sample(volumes, prices), prices),
         "plain messages": bill(plain_messages(volumes, prices), prices),
-        "Log Analytics": bill(log_analytics(volumes, prices), no_store),
+        "Log Analytics": bill(log_analytics(volumes, prices), no_bus),
     }
 
 
@@ -157,6 +251,7 @@ def table(bills: Mapping[str, Bill], currency: str) -> str:
         "Cosmos DB, requests": "requests",
         "Cosmos DB, storage": "storage",
         "Functions": "functions",
+        "Host storage, alerts": "host",
         "Logs": "logs",
         "total": "total",
     }
@@ -179,16 +274,27 @@ def main() -> None:
     prices = tomllib.loads(PRICES.read_text())
     print(f"running the code on a part of a fleet of {vms:,} VMs with {counters} counters ...", flush=True)
     volumes = asyncio.run(measure(vms, counters))
+    together = asyncio.run(measure(vms, counters, runs=OWN_AGENTS_RUNS))
     print(
         f"\n{volumes.samples:,.0f} samples in 15 minutes: {volumes.messages:,.0f} messages of "
         f"{volumes.message_bytes / volumes.messages / 1024:.0f} KB (plain: {volumes.plain_messages:,.0f} of "
         f"{volumes.plain_bytes / volumes.plain_messages / 1024:.0f} KB); "
-        f"{volumes.request_units / volumes.samples:.4f} RU a sample by the published charges, of it:"
+        f"{volumes.request_units / volumes.samples:.4f} RU a sample by the published charges (and "
+        f"{sum(volumes.expiry.values()) / volumes.samples:.4f} when they expire, if serverless), of it:"
     )
     for operation, units in volumes.by_operation[:6]:
         print(f"  {operation:24}{units / volumes.samples:.4f}")
     print(f"  {'all else':24}{sum(units for _, units in volumes.by_operation[6:]) / volumes.samples:.4f}\n")
     print(table(compare(volumes, prices), prices["currency"]))
+    print(f"\n{'This design in all, by when pushes come':48}{'serverless':>12}{'cheaper':>12}{'RU a sample':>14}")
+    for when, of, seconds in (
+        ("at any minute", volumes, WINDOW),
+        ("within two minutes of a quarter (edge.agent)", together, OWN_AGENTS_SECONDS),
+    ):
+        month = this_design(of, prices, seconds)
+        totals = (bill(month, prices, serverless=only).total for only in (True, False))
+        print(f"  {when:46}" + "".join(f"{total:>12,.0f}" for total in totals), end="")
+        print(f"{of.request_units / of.samples:>14.4f}")
     print(
         f"\nPrices of {prices['date']}, {prices['region']}, from {PRICES.name}, "
         "which also names what is assumed and not measured."

@@ -1,10 +1,16 @@
 """A store that charges as Microsoft publishes it, so that what the pipeline would cost can be seen without an account.
 
-The rule ("Optimize request cost in Azure Cosmos DB"): a point read of 1 KB is 1 RU and of 100 KB 10 RU, a write of 1 KB
-5 RU and of 100 KB 50 RU; in between, linearly. A scan is charged as a read of all that it gives. Only the service's own
-header tells the truth (storage.cosmos adds that up); queries have a base charge that this rule does not name.
+The rule ("Optimize request cost in Azure Cosmos DB"): a point read of 1 KB is 1 RU and of 100 KB 10 RU, a write or a
+delete of 1 KB 5 RU and of 100 KB 50 RU; in between, linearly. By the same page every read costs double at strong
+consistency, which the account has (infra/modules/cosmos.bicep). A scan is charged as a read of all that it gives, and
+each of its pages with what a query costs besides.
+
+Two things are not published and not reckoned: what the indexed partition key adds to a write, and what it costs to look
+up a range of ids in an index that other partitions share. Only the service's own header tells the truth (storage.cosmos
+adds that up).
 """
 
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -16,14 +22,33 @@ from storage.schema import CATALOGUE
 
 KB = 1000
 
+READS_COST = 2
+"""At strong consistency two replicas answer a read, and both are charged."""
+
+QUERY_UNITS = 1.3
+"""Assumed of each page of a query, besides the read: a query of one item of 1 KB is "at least 2.3 RU" where its point
+read is 1 (Microsoft's blog of Azure Cosmos DB, "Understanding the difference between point reads and queries")."""
+
+PAGE_ITEMS = 200
+"""Items of a page of a scan (storage.cosmos)."""
+
+PAGE_BYTES = 4_000_000
+"""The most bytes of an answer ("Azure Cosmos DB service quotas")."""
+
 
 def read_units(size: float) -> float:
-    """Return the charge of reading so many bytes."""
-    return 1 + 9 * max(0.0, size / KB - 1) / 99
+    """Return the charge of a point read of so many bytes, in request units."""
+    return READS_COST * (1 + 9 * max(0.0, size / KB - 1) / 99)
+
+
+def scan_units(items: float, size: float) -> float:
+    """Return the charge of a scan that gives so many items of so many bytes together, in request units."""
+    pages = max(1, math.ceil(items / PAGE_ITEMS), math.ceil(size / PAGE_BYTES))
+    return read_units(size) + READS_COST * QUERY_UNITS * pages
 
 
 def write_units(size: float) -> float:
-    """Return the charge of writing so many bytes."""
+    """Return the charge of writing or deleting an item of so many bytes, in request units."""
     return 5 + 45 * max(0.0, size / KB - 1) / 99
 
 
@@ -37,6 +62,10 @@ class PricedDocuments:
     def bytes_of(self, table: str) -> int:
         """Return the bytes of all documents that were written to a table and not removed."""
         return sum(self.sizes.get(table, {}).values())
+
+    def expiry_of(self, table: str) -> float:
+        """Return what a serverless account is charged when all these documents expire: as much as for deletes."""
+        return sum(map(write_units, self.sizes.get(table, {}).values()))
 
     async def read(self, table: str, partition: str, document_id: str) -> Document | None:
         """See Documents."""
@@ -70,11 +99,12 @@ class PricedDocuments:
 
     async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
         """See Documents."""
-        size = 0
+        items = size = 0
         async for document in self.inner.scan(table, partition, from_id, to_id):
+            items += 1
             size += _size(partition, document.id, document.body)
             yield document
-        charge(f"scan {_kind(table, partition)}", read_units(size))
+        charge(f"scan {_kind(table, partition)}", scan_units(items, size))
 
     async def close(self) -> None:
         """See Documents."""

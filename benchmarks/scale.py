@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.priced import read_units, write_units
+from benchmarks.priced import PAGE_ITEMS, read_units, scan_units, write_units
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
 from domain.rollups import DEPTH
 
@@ -45,14 +45,36 @@ BYTES_A_VALUE = 32
 BYTES_A_PARTIAL = 400
 """Memory of a partial: eight fields in a tuple, the terms of its sum in a list. Eight branches are merged at a time."""
 
-SCAN_PAGE = 200
-"""Items of a page of a scan (storage.cosmos)."""
-
 MOST = 100_000_000
 """VMs: beyond them nothing is worked out."""
 
 PEAK = 3
-"""Greatest over mean, where a limit is one of a second (prices.toml, autoscale_peak). Agents push at any minute."""
+"""Greatest over mean of what averaging does, where a limit is one of a second (prices.toml, autoscale_peak)."""
+
+SURGE = WINDOW / 120
+"""Greatest over mean of what ingest does: agents write in the first minute after a quarter of an hour (edge.agent), and
+SPOCs look every minute (edge.spoc), so a window's messages come within two minutes."""
+
+LEAST_THROUGHPUT = 1_000
+THROUGHPUT_A_GB = 10
+"""RU/s: the least that autoscale can be set to, of a container, and for each GB in it (prices.toml)."""
+
+PARTITION_THROUGHPUT = 10_000
+PARTITION_BYTES = 50 * GB
+"""The most of a physical partition. A container's throughput is divided evenly among those that it has."""
+
+LIFETIME = 31 * WINDOWS_A_DAY
+"""Windows that samples and rollups live."""
+
+
+def partition_share(wanted: float, stored: float) -> float:
+    """Return the RU/s that one physical partition of a container has, and so a logical one at most.
+
+    ``wanted``: what autoscale is set to, in RU/s, or the least that so many bytes ask for, if that is more.
+    """
+    throughput = max(LEAST_THROUGHPUT, wanted, stored / GB * THROUGHPUT_A_GB)
+    return throughput / max(1.0, throughput / PARTITION_THROUGHPUT, stored / PARTITION_BYTES)
+
 
 WIDTH = 8
 """Branches of a branch (domain.rollups)."""
@@ -106,7 +128,7 @@ class Fleet:
         """Of one run of averaging, on one core."""
         windows = self.vms / self.runs
         read, written = self.rollups()
-        requests = (windows + read) / SCAN_PAGE + 4 * self.tenants / self.runs + written + 2 * COUNTERS
+        requests = (windows + read) / PAGE_ITEMS + 4 * self.tenants / self.runs + written + 2 * COUNTERS
         return windows * SECONDS_A_VM_WINDOW + read * SECONDS_A_ROLLUP + requests * SECONDS_A_REQUEST
 
     @property
@@ -118,8 +140,27 @@ class Fleet:
     def rollups_units(self) -> float:
         """Request units a window for rollups: each tenant's is written once; branches' with each run."""
         read, written = self.rollups()
-        of_runs = read * read_units(ROLLUP_BYTES) + written * write_units(ROLLUP_BYTES)
+        scans = written + 1
+        of_runs = scans * scan_units(read / scans, read / scans * ROLLUP_BYTES)
+        of_runs += written * (read_units(ROLLUP_BYTES) + write_units(ROLLUP_BYTES))
         return self.tenants * write_units(ROLLUP_BYTES) + self.runs * of_runs
+
+    @property
+    def samples_bytes(self) -> float:
+        """What the samples' container holds."""
+        return self.vms * LIFETIME * VM_WINDOW_BYTES
+
+    @property
+    def samples_share(self) -> float:
+        """RU/s of one physical partition of the samples, with the throughput that their surge takes."""
+        return partition_share(SURGE * self.samples_units / WINDOW, self.samples_bytes)
+
+    @property
+    def rollups_share(self) -> float:
+        """RU/s of one physical partition of the rollups, which get a quarter (infra/modules/cosmos.bicep)."""
+        branches = sum(occupied(WIDTH**level, self.tenants) for level in range(1, DEPTH + 1))
+        stored = (self.tenants + branches) * LIFETIME * ROLLUP_BYTES
+        return partition_share(SURGE * self.samples_units / WINDOW / 4, stored)
 
     @property
     def report_units(self) -> float:
@@ -132,23 +173,27 @@ class Fleet:
         return self.vms / WINDOW * (COUNTERS * MINUTES_PER_WINDOW * SECONDS_A_SAMPLE + SECONDS_A_REQUEST)
 
 
-_WINDOW_UNITS = write_units(VM_WINDOW_BYTES) + read_units(VM_WINDOW_BYTES)
+_WINDOW_UNITS = write_units(VM_WINDOW_BYTES) + scan_units(100, 100 * VM_WINDOW_BYTES) / 100
 _REPORT_UNITS = write_units(REPORT_BYTES) + read_units(REPORT_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit: what it is of, how much there is, how much of it a fleet takes, and what to change where it breaks."""
+    """A limit: what it is of, how much there is, how much of it a fleet takes, and what to change where it breaks.
+
+    ``there_is`` is a function of the fleet where a larger one divides what there is.
+    """
 
     name: str
-    there_is: float
+    there_is: float | Callable[[Fleet], float]
     unit: str
     taken: Callable[[Fleet], float]
     change: str
 
     def share(self, fleet: Fleet) -> float:
         """Which part of the limit a fleet takes; beyond 1 it breaks."""
-        return self.taken(fleet) / self.there_is
+        there_is = self.there_is(fleet) if callable(self.there_is) else self.there_is
+        return self.taken(fleet) / there_is
 
 
 LIMITS: Sequence[Limit] = (
@@ -164,35 +209,35 @@ LIMITS: Sequence[Limit] = (
         "Service Bus Standard: operations (credits)",
         1_000,
         "/s",
-        lambda fleet: 2 * fleet.messages * PEAK,
+        lambda fleet: 2 * fleet.messages * SURGE,
         "Premium, or a second namespace: half of the tenants' SPOCs send there, a second function app ingests it",
     ),
     Limit(
         "Service Bus Premium: one messaging unit, in and out",
         4 * MB,
         "/s",
-        lambda fleet: 2 * fleet.messages * MESSAGE_BYTES * PEAK,
+        lambda fleet: 2 * fleet.messages * MESSAGE_BYTES * SURGE,
         "only where Standard is not enough: there are up to 16 units",
     ),
     Limit(
         "ingest: 40 instances of one core",
         40,
         "cores",
-        lambda fleet: PEAK * fleet.ingest_cores,
+        lambda fleet: SURGE * fleet.ingest_cores,
         "`maximumInstanceCount` (infra/main.bicep), up to 1,000",
     ),
     Limit(
         "Cosmos DB serverless: bytes of a container (samples of 31 days)",
         1_000 * GB,
         "bytes",
-        lambda fleet: fleet.vms * WINDOWS_A_DAY * 31 * VM_WINDOW_BYTES,
+        lambda fleet: fleet.samples_bytes,
         "the portal changes the account, then `cosmosMode = 'autoscale'` (docs/runbook.md): containers have no limit",
     ),
     Limit(
         "Cosmos DB serverless: request units of a container (samples)",
         5_000,
         "RU/s",
-        lambda fleet: PEAK * fleet.samples_units / WINDOW,
+        lambda fleet: SURGE * fleet.samples_units / WINDOW,
         "`cosmosMode = 'autoscale'`, and `cosmosMaxThroughput`, which is that of the samples",
     ),
     Limit(
@@ -204,38 +249,39 @@ LIMITS: Sequence[Limit] = (
         "reads its buckets one after the other",
     ),
     Limit(
-        "samples: request units of the largest tenant's day (a logical partition)",
-        10_000,
-        "RU/s",
-        lambda fleet: PEAK * fleet.largest * _WINDOW_UNITS / WINDOW,
-        "the same buckets",
+        "samples: request units of the largest tenant's day (its physical partition's share)",
+        lambda fleet: fleet.samples_share,
+        "share",
+        lambda fleet: SURGE * fleet.largest * _WINDOW_UNITS / WINDOW,
+        "nothing is lost: refused requests (429) are tried again, so that tenant's minutes come later. A greater "
+        "`cosmosMaxThroughput`, of which each partition gets its share; then the same buckets",
     ),
     Limit(
         "all tables: request units of a database",
         1_000_000,
         "RU/s",
-        lambda fleet: PEAK * (fleet.samples_units + fleet.rollups_units + fleet.report_units) / WINDOW,
+        lambda fleet: (SURGE * fleet.samples_units + PEAK * (fleet.rollups_units + fleet.report_units)) / WINDOW,
         "a ticket to Microsoft",
     ),
     Limit(
-        "rollups: request units of one window (a logical partition)",
-        10_000,
-        "RU/s",
+        "rollups: request units of one window (its physical partition's share)",
+        lambda fleet: fleet.rollups_share,
+        "share",
         lambda fleet: PEAK * fleet.rollups_units / WINDOW,
         "the first digit of the branch in the partition; `DEPTH = 3` (domain/rollups.py), and a rebuild",
     ),
     Limit(
-        "report: request units of one counter's writes (a logical partition)",
-        10_000,
+        "report: request units of one counter's writes",
+        LEAST_THROUGHPUT,
         "RU/s",
         lambda _: PEAK * _REPORT_UNITS / 60,
         "does not grow with the fleet",
     ),
     Limit(
         "report: 1,000 people who look at the same counter, asked anew every 30 s",
-        10_000,
+        LEAST_THROUGHPUT,
         "RU/s",
-        lambda _: 1_000 / 30 * read_units(9 * REPORT_BYTES),
+        lambda _: 1_000 / 30 * scan_units(9, 9 * REPORT_BYTES),
         "does not grow with the fleet; answers may be kept for 30 s (`Cache-Control`), so a cache in front serves more",
     ),
     Limit(
@@ -264,7 +310,7 @@ LIMITS: Sequence[Limit] = (
         "catalogue: seconds to read the largest tenant's VMs, of a minute",
         60,
         "s",
-        lambda fleet: fleet.largest * (SECONDS_AN_ENTRY + SECONDS_A_REQUEST / SCAN_PAGE),
+        lambda fleet: fleet.largest * (SECONDS_AN_ENTRY + SECONDS_A_REQUEST / PAGE_ITEMS),
         "the same buckets",
     ),
 )
@@ -289,6 +335,8 @@ def _percent(share: float) -> str:
 
 
 def _amount(limit: Limit) -> str:
+    if callable(limit.there_is):
+        return " to ".join(f"{limit.there_is(Fleet(size)):,.0f}" for size in (SIZES[-1], SIZES[0])) + " RU/s"
     for factor, prefix in ((GB, "GB"), (MB, "MB")):
         if limit.there_is >= factor and limit.unit in ("bytes", "/s"):
             return f"{limit.there_is / factor:g} {prefix}{'/s' if limit.unit == '/s' else ''}"

@@ -1,12 +1,24 @@
 """The arithmetic of what a fleet costs, on cases worked by hand; and that volumes come from the code."""
 
+import re
 import tomllib
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from benchmarks.cost import PRICES, Month, bill, compare, operations_price, table, this_design
-from benchmarks.priced import PricedDocuments, read_units, write_units
+from benchmarks.cost import (
+    PRICES,
+    Container,
+    Month,
+    autoscaled,
+    bill,
+    compare,
+    operations_price,
+    table,
+    this_design,
+)
+from benchmarks.priced import PricedDocuments, read_units, scan_units, write_units
 from benchmarks.volumes import Volumes, measure
 from storage.charges import metered
 from tests.pipeline.memory import MemoryDocuments
@@ -20,6 +32,8 @@ ROUND: dict[str, Any] = {
         "hundred_units_hour": 0.01,
         "gb_month": 0.5,
         "least_autoscale": 1000,
+        "autoscale_a_gb": 10,
+        "least_billed": 0.1,
     },
     "functions": {
         "gb_second": 0.001,
@@ -27,6 +41,8 @@ ROUND: dict[str, Any] = {
         "free_gb_seconds": 1000,
         "free_executions": 1_000_000,
     },
+    "storage": {"queue": 0.1, "blob_write": 1, "blob_other": 0.2},
+    "alerts": {"metric": 0.1, "log_5_minutes": 2, "log_15_minutes": 0.5},
     "logs": {"gb": 2, "free_gb": 5},
     "assumptions": {
         "instance_gb": 2,
@@ -35,6 +51,12 @@ ROUND: dict[str, Any] = {
         "least_seconds": 1,
         "seconds_a_request": 0.001,
         "autoscale_peak": 2,
+        "queue_polls_a_minute": 10,
+        "lease_calls_a_minute": 5,
+        "blob_writes_a_run": 1,
+        "metric_alerts": 5,
+        "log_alerts_5_minutes": 1,
+        "log_alerts_15_minutes": 3,
         "log_bytes_an_execution": 1000,
         "billed_share_of_json": 0.5,
         "samples_days": 9,
@@ -55,31 +77,76 @@ def test_operations_are_priced_tier_by_tier(millions: int, price: float) -> None
 def test_a_bill_worked_by_hand() -> None:
     month = Month(
         operations=12e6,  # 10 + 2 * 1
-        request_units=40e6,  # serverless 40 * 0.25 = 10; autoscale 1,000 RU/s: 10 * 0.01 * 100 = 10
-        stored_gb=6,  # 3
+        containers={"a": Container(30e6, 4, expiry_units=6e6), "b": Container(4e6, 2)},  # 40 * 0.25 = 10; 6 * 0.5 = 3
         executions=3e6,  # (3 - 1) * 2 = 4
         gb_seconds=2000,  # (2000 - 1000) * 0.001 = 1
         log_gb=7,  # (7 - 5) * 2 = 4
+        runs=20_000,  # 6,000 minutes: 6 * 0.1 + 3 * 0.2 + 2 * 1 = 3.2; rules: 0.5 + 2 + 1.5 = 4
     )
-    found = bill(month, ROUND)
+    found = bill(month, ROUND, serverless=True)
     assert (found.service_bus, found.requests, found.storage, found.functions, found.logs) == (12, 10, 3, 5, 4)
-    assert found.total == 34
+    assert found.host == pytest.approx(7.2)
+    assert found.total == pytest.approx(41.2)
     assert found.throughput == "serverless"
 
 
+def a_month(*containers: Container, peak: float = 1) -> Month:
+    return Month(0, {str(number): each for number, each in enumerate(containers)}, 0, 0, 0, peak=peak)
+
+
+@pytest.mark.parametrize(
+    ("container", "peak", "price", "greatest"),
+    [
+        # 1 RU/s for 100 hours are 0.36 M RU; 100 RU/s cost 0.01 an hour, so 1 in these 100.
+        (Container(36e6, 0), 1, 1, 1000),  # 100 RU/s: a tenth of the least that can be set
+        (Container(36e6, 0), 9, 9, 1000),  # of an hour, the greatest is billed
+        (Container(36e6, 0), 11, 11, 2000),
+        (Container(36e6, 500), 1, 5, 5000),  # 10 RU/s a GB, of which a tenth is billed
+        (Container(36e6, 500), 7, 7, 5000),
+        (Container(36e6, 0, expiry_units=360e6), 1, 1, 1000),  # expiry takes what is left over
+    ],
+)
+def test_autoscale_worked_by_hand(container: Container, peak: float, price: float, greatest: float) -> None:
+    assert autoscaled(a_month(container, peak=peak), ROUND) == pytest.approx((price, greatest))
+    # Each container has its own.
+    assert autoscaled(a_month(container, container, peak=peak), ROUND) == pytest.approx((2 * price, 2 * greatest))
+
+
 def test_what_is_cheaper_pays_for_requests() -> None:
-    # 1,440 M RU in 100 h: 4,000 RU/s on average, sized for 8,000: 80 * 0.01 * 100 = 80; serverless: 360.
-    found = bill(Month(0, 1440e6, 0, 0, 0, 0), ROUND)
-    assert (found.requests, found.throughput) == (80, "autoscale to 8,000 RU/s")
+    # 144 M RU in 100 hours: 400 RU/s, at most 800: autoscale 8; serverless 36, and 18 for what expires.
+    month = a_month(Container(144e6, 0, expiry_units=72e6), peak=2)
+    assert (bill(month, ROUND).requests, bill(month, ROUND).throughput) == (8, "autoscale to 1,000 RU/s")
+    assert bill(month, ROUND, serverless=True).requests == 54
+    assert bill(a_month(Container(3e6, 0)), ROUND).throughput == "serverless"
 
 
 def test_nothing_used_costs_the_base_charge() -> None:
-    assert bill(Month(0, 0, 0, 0, 0, 0), ROUND).total == 10
+    assert bill(a_month(), ROUND).total == 10
+
+
+def test_alert_rules_are_those_of_the_templates() -> None:
+    template = (PRICES.parents[1] / "infra" / "modules" / "alerts.bicep").read_text()
+    rules = Counter(
+        (kind, minutes)
+        for kind, minutes in re.findall(
+            r"resource \w+ 'Microsoft\.Insights/(metricAlerts|scheduledQueryRules)@.*?evaluationFrequency: 'PT(\d+)M'",
+            template,
+            re.DOTALL,
+        )
+    )
+    assumed = tomllib.loads(PRICES.read_text())["assumptions"]
+    assert rules == {
+        ("metricAlerts", "5"): assumed["metric_alerts"],
+        ("scheduledQueryRules", "5"): assumed["log_alerts_5_minutes"],
+        ("scheduledQueryRules", "15"): assumed["log_alerts_15_minutes"],
+    }
 
 
 def a_volume(**overrides: float) -> Volumes:
-    names = [name for name in Volumes.__dataclass_fields__ if name != "by_operation"]
-    return Volumes(**{**dict.fromkeys(names, 0.0), **overrides}, by_operation=())
+    names = [name for name in Volumes.__dataclass_fields__ if name not in ("by_operation", "expiry")]
+    of_samples = overrides.get("request_units", 0.0)
+    by_operation = (("create samples", of_samples - 1), ("scan catalogue:vms", 1.0)) if of_samples else ()
+    return Volumes(**{**dict.fromkeys(names, 0.0), **overrides}, by_operation=by_operation, expiry={"samples": 3.0})
 
 
 def test_a_month_of_windows_worked_by_hand() -> None:
@@ -87,7 +154,8 @@ def test_a_month_of_windows_worked_by_hand() -> None:
     volumes = a_volume(messages=10, operations=20, request_units=5, requests=1000, samples_bytes=1e6, report_bytes=1e4)
     month = this_design(volumes, ROUND)
     assert month.operations == 8000
-    assert month.request_units == 2000
+    assert month.request_units == (5 + 3) * 400  # what is asked, and what expires
+    assert month.containers["catalogue"] == Container(400, 0)
     assert month.executions == 10 * 400 + 6000
     assert month.gb_seconds == 10_000 * 1 * 2  # a second each is more than the 400 s of requests
     assert month.stored_gb == pytest.approx((1e6 * 96 * 10 + 1e4 * 96 * 100) / 1e9)
@@ -102,6 +170,16 @@ def test_charts_that_are_asked_for_together_share_an_instance_that_is_given_seve
         assert month.gb_seconds == seconds * 2
 
 
+def test_messages_that_come_together_share_an_instance() -> None:
+    # 400 windows, 6,000 runs. A second a message at least, but no more than the time in which they come.
+    for within, seconds in ((900, 300), (120, 120), (300, 300)):
+        assert this_design(a_volume(messages=300), ROUND, within).gb_seconds == (400 * seconds + 6_000) * 2
+    assert (
+        this_design(a_volume(messages=300, ingest_seconds=200), ROUND, 120).gb_seconds == 80_000 * 2
+    )  # but for its work
+    assert [this_design(a_volume(), ROUND, within).peak for within in (900, 120)] == [2, 7.5]
+
+
 def test_an_instance_is_billed_for_no_more_than_all_the_time_unless_it_is_busier() -> None:
     assert this_design(a_volume(messages=1e6), ROUND).gb_seconds == 360_000 * 2
     assert this_design(a_volume(messages=1e6, ingest_seconds=1000), ROUND).gb_seconds == 400_000 * 2
@@ -109,7 +187,15 @@ def test_an_instance_is_billed_for_no_more_than_all_the_time_unless_it_is_busier
 
 @pytest.mark.parametrize(("size", "read", "write"), [(0, 1, 5), (1000, 1, 5), (100_000, 10, 50), (50_500, 5.5, 27.5)])
 def test_charges_are_those_that_microsoft_publishes(size: int, read: float, write: float) -> None:
-    assert (read_units(size), write_units(size)) == (read, write)
+    assert (read_units(size), write_units(size)) == (2 * read, write)  # at Strong, reads cost double
+
+
+def test_each_page_of_a_scan_has_its_charge() -> None:
+    # At Session, a query of one item of 1 KB is 2.3 RU. 201 items are two pages, and so are 4,000,001 bytes.
+    assert scan_units(1, 1000) == pytest.approx(2 * 2.3)
+    assert scan_units(0, 0) == pytest.approx(2 * 2.3)
+    assert scan_units(201, 100_000) == pytest.approx(2 * (10 + 2.6))
+    assert scan_units(2, 4_000_001) == pytest.approx(read_units(4_000_001) + 2 * 2.6)
 
 
 async def test_a_priced_store_charges_each_call() -> None:
@@ -119,8 +205,9 @@ async def test_a_priced_store_charges_each_call() -> None:
         await store.read("samples", "p", "i")
         await store.read("samples", "p", "none")
         assert [document.id async for document in store.scan("samples", "p")] == ["i"]
+    assert store.expiry_of("samples") == pytest.approx(50, rel=0.001)
     charges = {name: round(tally.units, 1) for name, tally in meter.operations.items()}
-    assert charges == {"create samples": 50.0, "read samples": 11.0, "scan samples": 10.0}
+    assert charges == {"create samples": 50.0, "read samples": 22.0, "scan samples": 22.6}
 
 
 async def test_a_fleets_samples_cost_little_by_the_published_charges_and_all_bills_are_shown() -> None:

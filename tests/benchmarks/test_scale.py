@@ -8,7 +8,7 @@ import pytest
 from benchmarks import scale
 from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, TIMES, VIEW, keys, messages, tenant_name
 from benchmarks.priced import PricedDocuments
-from benchmarks.scale import LIMITS, Fleet, Limit, breaks_at, occupied, order_of_breaking, table
+from benchmarks.scale import GB, LIMITS, Fleet, Limit, breaks_at, occupied, order_of_breaking, partition_share, table
 from benchmarks.volumes import Volumes, measure
 from domain.rollups import DEPTH, Node
 from pipeline import queries
@@ -84,6 +84,14 @@ def test_cases_worked_by_hand() -> None:
     assert written == pytest.approx(64 + 8, rel=0.001)
     alone = Fleet(100)
     assert (alone.tenants, alone.runs, alone.rollups()) == (1, 1, (3, 2))
+
+
+def test_a_physical_partition_has_its_share_and_no_more() -> None:
+    assert partition_share(0, 0) == 1_000  # the least that a container has
+    assert partition_share(4_000, 50 * GB) == 4_000
+    assert partition_share(4_000, 200 * GB) == 1_000  # four partitions
+    assert partition_share(0, 1_000 * GB) == 500  # 10 RU/s a GB, in 20 partitions
+    assert partition_share(30_000, 50 * GB) == 10_000  # three, since none has more than that
 
 
 def test_balls_in_boxes() -> None:
