@@ -86,15 +86,13 @@ async def average(
     with metered() as meter:
         await begin_run(tables, times, by)
         marked = Counter(mark.value.window for mark in await tables.marks())
-        stored = await tables.progress()
-        due = set(stored.value.due(times)) if stored else set()
-        for window in sorted({*marked, *due}, reverse=True):
+        for window in sorted({*marked, *await _due(tables, times)}, reverse=True):
             if not time_left():
                 left += marked[window]
                 continue
             # Marks as they are now: another run may have worked them off since, and what came by now is not late.
             done[window] = await average_window(tables, window, await tables.marks(window), times)
-            if window in due:
+            if window in await _due(tables, times):
                 await close(tables, window)
                 closed.append(window)
     worked = [window for window in sorted(done, reverse=True) if done[window].tenants]
@@ -109,6 +107,12 @@ async def average(
         [omission for each in done.values() for omission in each.omitted],
         meter.units,
     )
+
+
+async def _due(tables: Tables, times: Times) -> Collection[int]:
+    """Return the windows that are to be closed now."""
+    stored = await tables.progress()
+    return stored.value.due(times) if stored else ()
 
 
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:

@@ -407,7 +407,8 @@ async def _charts(tables: Tables, question: Question, view: View) -> tuple[Span,
     """
     keys, progress = await _counters(tables, question.keys, view), await _progress(tables)
     seen = max(keys.values())
-    newest = seen if progress.newest is None else min(seen, progress.newest)
+    reached = progress.newest
+    newest = seen if reached is None else min(seen, reached)
     if question.start is not None:
         asked = Span.fixed(question.start, newest if question.end is None else question.end)
         span = Span(asked.first, min(asked.last, seen))

@@ -35,7 +35,7 @@ OLDEST = NEWEST - (WINDOWS - 1) * WINDOW
 
 
 def documents(data: Path) -> dict[tuple[str, str, str], Any]:
-    """Everything that is stored but the records of operations, which tell times."""
+    """Everything that is stored but what tells times: the records of operations, and when averaging last ran."""
     with sqlite3.connect(f"file:{data / 'store.db'}?mode=ro", uri=True) as store:
         rows = store.execute('SELECT "table", partition, id, body FROM documents WHERE "table" != \'operations\'')
         found = {
@@ -43,6 +43,7 @@ def documents(data: Path) -> dict[tuple[str, str, str], Any]:
             for table, partition, name, body in rows
         }
     store.close()
+    found["marks", "progress", "fleet"].pop("runs", None)
     return found
 
 
