@@ -1,0 +1,44 @@
+"""``python -m benchmarks.messages``: how long the worst messages take, beside one as a SPOC packs it.
+
+The messages are those of tests/pipeline/test_what_a_message_costs.py, which holds their memory and calls to fixed
+multiples. Here is their time, by byte of text, as a multiple of what a full message of samples takes.
+"""
+
+import asyncio
+import time
+
+from benchmarks.fleet import HORIZON, NOW, message
+from domain import wire
+from domain.packing import pack
+from pipeline.ingest import Message, ingest
+from storage.tables import Tables
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.test_what_a_message_costs import WORST, text_of
+
+SENT = 256 * 1024
+
+
+def seconds(body: bytes) -> float:
+    """Return the processor time of ingesting a message into a store in memory: the best of three."""
+    found = []
+    for _ in range(3):
+        tables = Tables(MemoryDocuments())
+        began = time.process_time()
+        asyncio.run(ingest(tables, [Message(body, "m", NOW)], HORIZON))
+        found.append(time.process_time() - began)
+    return min(found)
+
+
+def main() -> None:
+    batches = [wire.decode(message(0, vm)).samples for vm in range(60)]
+    full = next(pack(batches, SENT)).body
+    usual = seconds(full) / text_of(full)
+    print(f"{'a full message of samples':45}{text_of(full):>12,} bytes of text{usual * 1e9:9.0f} ns a byte")
+    for name, make in WORST.items():
+        body = make()
+        each = seconds(body) / text_of(body)
+        print(f"{name:45}{text_of(body):>12,} bytes of text{each * 1e9:9.0f} ns a byte{each / usual:8.1f} times")
+
+
+if __name__ == "__main__":
+    main()
