@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
-from blueprints import admin, api, averaging, ingest, operations, page
+from blueprints import averaging, ingest, operations
+from blueprints.features import FEATURES
 
 app = func.FunctionApp()
-for family in (ingest, averaging, operations, api, admin, page):
+for family in (ingest, averaging, operations, *FEATURES):
     app.register_functions(family.blueprint)

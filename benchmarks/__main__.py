@@ -47,10 +47,10 @@ from domain import wire
 from domain.minutes import WINDOW
 from domain.packing import pack
 from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
-from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question
+from pipeline.queries import charts
+from pipeline.queries.charts import Question
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
@@ -128,12 +128,12 @@ async def bench_queries() -> None:
             fleet = Question([key], minutes=60)
 
             async def get_data(tables: Tables = tables, fleet: Question = fleet) -> None:
-                answer = await queries.get_data(tables, fleet, VIEW)
+                answer = await charts.get_data(tables, fleet, VIEW)
                 assert len(answer.data) == 60  # noqa: S101
 
             async def get_tenant_data(tables: Tables = tables, fleet: Question = fleet) -> None:
                 names = tenant_name(3), vm_name(3, 7)
-                answer = await queries.get_tenant_data(tables, fleet, *names, VIEW)
+                answer = await charts.get_tenant_data(tables, fleet, *names, VIEW)
                 assert answer.data[0].PerfValue is not None  # noqa: S101
 
             medians[vms] = (await measure(get_data, 200), await measure(get_tenant_data, 100))

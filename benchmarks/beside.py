@@ -42,10 +42,10 @@ from benchmarks.fleet import (
     vm_name,
 )
 from domain.minutes import WINDOW, minutes_of
-from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question
+from pipeline.queries import charts
+from pipeline.queries.charts import Question
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
@@ -123,10 +123,10 @@ class Ours(Contender):
         await average(self.tables, TIMES)
 
     async def fleet(self, windows: int) -> int:
-        return len((await queries.get_data(self.tables, Question([KEY], minutes=windows * 15), VIEW)).data)
+        return len((await charts.get_data(self.tables, Question([KEY], minutes=windows * 15), VIEW)).data)
 
     async def vm(self, tenant: str, vm: str) -> int:
-        return len((await queries.get_tenant_data(self.tables, Question([KEY], minutes=60), tenant, vm, VIEW)).data)
+        return len((await charts.get_tenant_data(self.tables, Question([KEY], minutes=60), tenant, vm, VIEW)).data)
 
     async def close(self) -> None:
         await self.tables.documents.close()

@@ -14,7 +14,7 @@ from domain.access import OPERATOR
 from domain.closing import Times
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import Horizon
-from pipeline.queries import View
+from pipeline.queries.view import View
 
 NOW = 1_790_000_000 // WINDOW * WINDOW + WINDOW
 LAST_WINDOW = NOW - WINDOW

@@ -21,7 +21,8 @@ from domain.samples import Horizon, collect
 from pipeline.concurrency import together
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
-from storage.tables import Mark, Tables
+from storage.tables import Tables
+from storage.tables.marks import Mark
 
 ROOT = Path(__file__).parent.parent
 PORT = 7197
@@ -58,8 +59,8 @@ async def _fill(path: Path, newest: int) -> None:
                 type(window)(window.tenant, window.vm, newest - back * WINDOW, window.dimensions, window.series)
                 for back in range(WINDOWS)
             )
-            await together(tables.write_vm_window(each, None) for each in shifted)
-        await together(tables.mark(Mark(window.tenant, newest - back * WINDOW)) for back in range(WINDOWS))
+            await together(tables.samples.write(each, None) for each in shifted)
+        await together(tables.marks.set(Mark(window.tenant, newest - back * WINDOW)) for back in range(WINDOWS))
     await documents.close()
 
 

@@ -245,7 +245,7 @@ LIMITS: Sequence[Limit] = (
         20 * GB,
         "bytes",
         lambda fleet: fleet.largest * WINDOWS_A_DAY * VM_WINDOW_BYTES,
-        "a bucket of the VM in the partition (`_samples_partition` in storage/tables.py); who reads a tenant's window "
+        "a bucket of the VM in the partition (`_samples_partition` in storage/tables); who reads a tenant's window "
         "reads its buckets one after the other",
     ),
     Limit(

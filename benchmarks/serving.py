@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks.fleet import greatest_memory, keys, message, tenant_name, vm_name
-from blueprints.parameters import MOST_ROWS
+from blueprints.http.charts import MOST_ROWS
 from domain.minutes import WINDOW
 
 ROOT = Path(__file__).parent.parent

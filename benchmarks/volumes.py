@@ -18,11 +18,11 @@ from domain import wire
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
 from domain.packing import pack
 from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
-from pipeline import queries
 from pipeline.averaging import average
 from pipeline.catalogue import SEEN_EVERY
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question
+from pipeline.queries import charts
+from pipeline.queries.charts import Question
 from storage.charges import Meter, Tally, metered
 from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
@@ -207,8 +207,8 @@ async def _tree(tenants: int, counters: int, runs: int) -> _Tree:
             await average(tables, replace(TIMES, now=NOW + TIMES.lateness))  # closes the window
         start = time.process_time()
         with metered() as query:
-            await queries.get_data(tables, Question(keys(1), minutes=60), VIEW)
-            await queries.get_tenant_data(tables, Question(keys(1), minutes=60), tenant_name(0), vm_name(0, 0), VIEW)
+            await charts.get_data(tables, Question(keys(1), minutes=60), VIEW)
+            await charts.get_tenant_data(tables, Question(keys(1), minutes=60), tenant_name(0), vm_name(0, 0), VIEW)
         query_seconds = (time.process_time() - start) / 2
         return _Tree(meter, store, seconds, query.units / 2, query_seconds)
 

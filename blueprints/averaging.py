@@ -17,7 +17,7 @@ from domain.closing import Driver
 from domain.errors import Unavailable
 from domain.minutes import iso
 from pipeline.averaging import Averaged, average
-from pipeline.queries import age, newest_minute
+from pipeline.queries.view import age, newest_minute
 from pipeline.rebuild import CatchUp
 from storage.charges import metered
 

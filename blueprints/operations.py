@@ -24,7 +24,7 @@ from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
 from pipeline.resubmit import Resubmit
 from storage.charges import metered
-from storage.tables import OperationRecord
+from storage.tables.operations import OperationRecord
 
 blueprint = df.Blueprint()
 log = logging.getLogger(__name__)

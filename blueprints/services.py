@@ -10,9 +10,9 @@ from blueprints.settings import Settings, load
 from domain.access import Caller
 from domain.closing import Times
 from domain.samples import Horizon
+from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
 from pipeline.operations import Means
-from pipeline.queries import View
-from storage.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
+from pipeline.queries.view import View
 from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
 
@@ -42,7 +42,7 @@ class Services:
 
     async def horizon(self) -> Horizon:
         """Return the timestamps that are accepted now. Raises Unavailable."""
-        stored = await self.tables.progress()
+        stored = await self.tables.progress.read()
         whole_from = stored.value.whole_from if stored else 0
         return Horizon.at(self.now, self.settings.samples_retention_days * DAY, whole_from)
 

@@ -8,8 +8,8 @@ caller who knows the part of their own tenant and takes it off.
 
 from collections.abc import Mapping, Sequence
 
+from domain.charts import Aggregation, FleetItem, Minute, Span, fleet_items, grouped
 from domain.partials import Partial
-from domain.queries import Aggregation, FleetItem, Minute, Span, fleet_items, grouped
 from domain.report import ReportRow
 
 NEVER_SHOWN = ("count", "tenants", "min", "max", "stddev", "sampleMean", "coverage")

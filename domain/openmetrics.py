@@ -5,7 +5,7 @@ Every point carries the identifier timestamp of its minute, so it does not matte
 
 from collections.abc import Callable, Iterable
 
-from domain.queries import FleetItem
+from domain.charts import FleetItem
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 

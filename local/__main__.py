@@ -15,7 +15,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from blueprints.endpoints import ENDPOINTS
+from blueprints.http.endpoints import ENDPOINTS
 from blueprints.services import close
 from local.edge import this_machine
 from local.host import Host, resolve

@@ -22,7 +22,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from croniter import croniter
 
-from blueprints.problems import problem
+from blueprints.http.problems import problem
 from local import webhooks
 from local.durable import MOST_ACTIVITIES, TaskHub
 from local.platform import SESSION, SIGN_IN, SIGN_OUT, Platform

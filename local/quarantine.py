@@ -23,7 +23,7 @@ from pipeline.quarantine import Drop, Reingest
 async def show(services: Services, day: str, message: str | None) -> None:
     """Print the messages of a day of which something was refused; of one of them, every input."""
     if message is None:
-        found = [each async for each in services.tables.quarantined(day)]
+        found = [each async for each in services.tables.quarantine.messages(day)]
         for each in found:
             print(f"{each.message}  {iso(each.received)}  id {each.message_id or '-'}")
             for reason, count in each.reasons.items():
@@ -32,10 +32,10 @@ async def show(services: Services, day: str, message: str | None) -> None:
             f"{len(found)} messages of {day}" + ("" if not found else "; --message NAME shows what of it was refused")
         )
         return
-    quarantined = await services.tables.quarantined_message(day, message)
+    quarantined = await services.tables.quarantine.message(day, message)
     if quarantined is None:
         sys.exit(f"no message {message} of {day} is in the quarantine")
-    for refused in await services.tables.quarantined_inputs(quarantined):
+    for refused in await services.tables.quarantine.inputs(quarantined):
         print(f"at {refused.position}: {refused.reason}\n    {refused.input}")
 
 

@@ -27,7 +27,11 @@ from pipeline.closing import begin_run, change, close, open_if_new, times_kept
 from pipeline.concurrency import in_turns, together
 from storage.charges import metered
 from storage.documents import Changed, Conflict, Damaged, Gone, TooLarge
-from storage.tables import COUNTERS, TENANTS, Entry, Mark, Omission, Stored, Tables, vms_of
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
+from storage.tables.marks import Mark
+from storage.tables.omissions import Omission
+from storage.tables.table import Stored
 
 ROLLUPS_AT_ONCE = 8
 """How many rollups are made side by side: enough to hide the store's latency, few enough for memory."""
@@ -85,13 +89,13 @@ async def average(
     closed: list[int] = []
     with metered() as meter:
         await begin_run(tables, times, by)
-        marked = Counter(mark.value.window for mark in await tables.marks())
+        marked = Counter(mark.value.window for mark in await tables.marks.read())
         for window in sorted({*marked, *await _due(tables, times)}, reverse=True):
             if not time_left():
                 left += marked[window]
                 continue
             # Marks as they are now: another run may have worked them off since, and what came by now is not late.
-            done[window] = await average_window(tables, window, await tables.marks(window), times)
+            done[window] = await average_window(tables, window, await tables.marks.read(window), times)
             if window in await _due(tables, times):
                 await close(tables, window)
                 closed.append(window)
@@ -111,7 +115,7 @@ async def average(
 
 async def _due(tables: Tables, times: Times) -> Collection[int]:
     """Return the windows that are to be closed now."""
-    stored = await tables.progress()
+    stored = await tables.progress.read()
     return stored.value.due(times) if stored else ()
 
 
@@ -148,7 +152,7 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
             keys.update(*await together(merging, ROLLUPS_AT_ONCE))
             branches = {branch.parent for branch in branches}
         written = await _write_report(tables, window, keys, omitted)
-        await together(tables.omit(omission, times.now) for omission in omitted)
+        await together(tables.omissions.write(omission, times.now) for omission in omitted)
     except Damaged as error:
         return WindowAveraged(damaged=[*damaged, str(error)])
     await together(_clear(tables, mark) for mark in whole)
@@ -158,7 +162,7 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
 async def _drop(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:
     """Drop the marks of a window that must not be derived anew; write down that they were."""
     omitted = [Omission(EXPIRED, mark.value.tenant, window, 1) for mark in marks]
-    await together(tables.omit(omission, times.now) for omission in omitted)
+    await together(tables.omissions.write(omission, times.now) for omission in omitted)
     await together(_clear(tables, mark) for mark in marks)
     return WindowAveraged(omitted=omitted)
 
@@ -174,7 +178,7 @@ async def _roll_up(tables: Tables, tenant: str, window: int, times: Times, omitt
         counters.clear()
         came.clear()
         series: list[Mapping[str, Sequence[float | None]]] = []
-        async for vm_window in tables.vm_windows(tenant, window):
+        async for vm_window in tables.samples.of_window(tenant, window):
             if not vm_window.series:  # emptied, and about to be removed (pipeline.purge)
                 continue
             series.append(vm_window.series)
@@ -205,7 +209,7 @@ async def _merge_branch(tables: Tables, branch: Node, window: int, omitted: list
     came: set[str] = set()
 
     async def derive() -> Rollup:
-        below = await tables.rollups_below(branch, window)
+        below = await tables.rollups.below(branch, window)
         came.clear()
         came.update(*below)
         return dict(await in_turns(merge_rollups(below)))
@@ -224,14 +228,14 @@ async def _bring_up_to_date(
     Returns its counters of before, and those of now. Where nothing is below it any more, it goes.
     """
     while True:
-        stored = await _unless_damaged(tables.rollup(node, window), {})
+        stored = await _unless_damaged(tables.rollups.read(node, window), {})
         rollup = await derive()
         try:
             if stored and not rollup:
-                await tables.delete_rollup(node, window, stored.etag)
+                await tables.rollups.delete(node, window, stored.etag)
             while rollup and (stored is None or not stored.current or stored.value != rollup):
                 try:
-                    await tables.write_rollup(node, window, rollup, stored.etag if stored else None)
+                    await tables.rollups.write(node, window, rollup, stored.etag if stored else None)
                     break
                 except TooLarge:
                     rollup = smaller(rollup)
@@ -260,8 +264,8 @@ async def _write_report(tables: Tables, window: int, counters: set[str], omitted
     left_out: set[str] = set()
     keys = sorted(counters)
     while keys:
-        stored = await together(_unless_damaged(tables.report_window(key, window), []) for key in keys)
-        below = await tables.rollups_below(FLEET, window)
+        stored = await together(_unless_damaged(tables.report.read(key, window), []) for key in keys)
+        below = await tables.rollups.below(FLEET, window)
         fleet = dict(await in_turns(merge_rollups(below)))
         rows = [report_rows(key, window, fleet[key].series if key in fleet else NO_SERIES) for key in keys]
         results = await together(
@@ -292,9 +296,9 @@ async def _write_counter(
         return 0
     try:
         if rows:
-            await tables.write_report_window(key, window, rows, before.etag if before else None)
+            await tables.report.write(key, window, rows, before.etag if before else None)
         elif before:
-            await tables.delete_report_window(key, window, before.etag)
+            await tables.report.delete(key, window, before.etag)
     except Conflict:
         return None
     return len({row.timestamp for row in {*rows} ^ {*old}})
@@ -313,8 +317,8 @@ async def _clear(tables: Tables, mark: Stored[Mark]) -> None:
     what the other read: averaging once more settles it.
     """
     try:
-        await tables.clear_mark(mark)
+        await tables.marks.clear(mark)
     except Gone:
-        await tables.mark(mark.value)
+        await tables.marks.set(mark.value)
     except Changed:
         pass

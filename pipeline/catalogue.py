@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterable
 from domain.samples import MOST_COUNTERS
 from pipeline.concurrency import together
 from storage.documents import Conflict
-from storage.tables import Entry, Stored, Tables
+from storage.tables import Tables
+from storage.tables.catalogue import Entry
+from storage.tables.table import Stored
 
 SEEN_EVERY = 6 * 3600
 """A VM's entry in the catalogue is renewed when its newest minute is this many seconds ahead of it.
@@ -23,7 +25,7 @@ async def enter(tables: Tables, kind: str, entries: Iterable[Entry], renew_after
     """Enter names into the catalogue; renew an entry that is older by more than ``renew_after`` or says otherwise."""
     entries = list(entries)
     while entries:
-        known = await tables.entries(kind, [entry.name for entry in entries])
+        known = await tables.catalogue.entries(kind, [entry.name for entry in entries])
         results = await together(
             _enter_one(tables, kind, entry, known.get(entry.name), renew_after) for entry in entries
         )
@@ -38,7 +40,7 @@ async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entr
         if late or (same and entry.newest <= known.value.newest + renew_after):
             return True
     try:
-        await tables.write_entry(kind, entry, known.etag if known else None)
+        await tables.catalogue.write_entry(kind, entry, known.etag if known else None)
     except Conflict:
         return False
     return True
@@ -50,14 +52,16 @@ async def enter_counters(tables: Tables, tenant: str, counters: Collection[str],
     All of them share a document, so that a tenant's push costs one read and only now and then a write.
     """
     while True:
-        stored = await tables.counters_of(tenant)
+        stored = await tables.catalogue.counters_of(tenant)
         known = stored.value if stored else {}
         if all(newest <= known.get(key, -SEEN_EVERY) + SEEN_EVERY for key in counters):
             return set(known)
         known.update((key, max(newest, known.get(key, 0))) for key in counters)
         kept = sorted(known, key=lambda key: (-known[key], key))[:MOST_LISTED]
         try:
-            await tables.write_counters_of(tenant, {key: known[key] for key in kept}, stored.etag if stored else None)
+            await tables.catalogue.write_counters_of(
+                tenant, {key: known[key] for key in kept}, stored.etag if stored else None
+            )
         except Conflict:
             continue
         return set(known)

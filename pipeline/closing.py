@@ -15,13 +15,13 @@ from storage.tables import Tables
 async def change(tables: Tables, to: Callable[[Progress], Progress]) -> Progress:
     """Change what is remembered, whatever others do meanwhile, and return what it is now. Raises Unavailable."""
     while True:
-        stored = await tables.progress()
+        stored = await tables.progress.read()
         before = stored.value if stored else Progress()
         after = to(before)
         if after == before:
             return after
         try:
-            await tables.write_progress(after, stored.etag if stored else None)
+            await tables.progress.write(after, stored.etag if stored else None)
         except Conflict:
             continue
         return after
@@ -33,18 +33,18 @@ async def open_if_new(tables: Tables, window: int, now: int) -> None:
     A window that was closed stays so: it has begun, and is not open. Raises Unavailable.
     """
     while True:
-        stored = await tables.progress()
+        stored = await tables.progress.read()
         progress = stored.value if stored else Progress()
-        if window in progress.opened or await tables.has_begun(window):
+        if window in progress.opened or await tables.rollups.has_begun(window):
             break
         try:
             # With the etag of before it was looked for: whoever opened and closed it meanwhile has changed that.
-            await tables.write_progress(progress.opening(window, now), stored.etag if stored else None)
+            await tables.progress.write(progress.opening(window, now), stored.etag if stored else None)
         except Conflict:
             continue
         break
-    if not await tables.has_begun(window):
-        await tables.begin(window)
+    if not await tables.rollups.has_begun(window):
+        await tables.rollups.begin(window)
 
 
 async def close(tables: Tables, window: int) -> None:
@@ -77,5 +77,5 @@ class Watch:
         if self._looked is not None and now - self._looked < MINUTE:
             return False
         self._looked = now
-        stored = await tables.progress()
+        stored = await tables.progress.read()
         return (stored.value if stored else Progress()).stands_still(now)

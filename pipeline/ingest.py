@@ -25,7 +25,8 @@ from pipeline.concurrency import TURN, together
 from pipeline.refusals import keep, refused_whole
 from storage.charges import metered
 from storage.documents import Conflict, Damaged, TooLarge
-from storage.tables import Mark, Tables
+from storage.tables import Tables
+from storage.tables.marks import Mark
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class Group:
 
     async def _mark(self, tables: Tables) -> None:
         marks = dict.fromkeys(Mark(window.tenant, window.window) for window in self.windows.values())
-        await together(tables.mark(mark) for mark in marks)
+        await together(tables.marks.set(mark) for mark in marks)
 
     async def store_alone(self, tables: Tables) -> int:
         """Store the group's one message; where that fails for a reason of its own, put it into quarantine.
@@ -277,13 +278,13 @@ async def _store(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool
 async def _create_or_merge(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool, _Rest | None]:
     new, rest = _fitting(window)
     try:
-        await tables.write_vm_window(new, None)
+        await tables.samples.write(new, None)
     except Conflict:
         pass
     else:
         return True, rest
     while True:
-        stored = await tables.vm_window(window.tenant, window.vm, window.window)
+        stored = await tables.samples.read(window.tenant, window.vm, window.window)
         new, rest = _fitting(window, stored.value.series if stored else ())
         merged = new
         if stored:
@@ -291,7 +292,7 @@ async def _create_or_merge(tables: Tables, window: VmWindow, *, again: bool) -> 
         if stored and merged == stored.value:
             return False, rest
         try:
-            await tables.write_vm_window(merged, stored.etag if stored else None)
+            await tables.samples.write(merged, stored.etag if stored else None)
         except Conflict:
             continue
         return True, rest

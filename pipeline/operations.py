@@ -11,15 +11,17 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
+from domain.charts import Span
 from domain.closing import Times
 from domain.counters import Reduction
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
-from domain.queries import Span
 from domain.samples import FUTURE_TOLERANCE, Horizon
-from storage.dead_letters import DeadLetters
+from messaging.dead_letters import DeadLetters
 from storage.documents import Conflict
-from storage.tables import OperationRecord, Stored, Tables
+from storage.tables import Tables
+from storage.tables.operations import OperationRecord
+from storage.tables.table import Stored
 
 Step = Mapping[str, Any]
 """What one step is to do, as a JSON object; each kind knows its own."""
@@ -134,7 +136,7 @@ async def note(
     if figures is not None or error is not None:
         state = "failed" if error else "done"
         record = replace(record, ended=now, state=state, figures=figures or {}, error=error)
-    await tables.write_operation(record)
+    await tables.operations.write(record)
 
 
 async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[OperationRecord]:
@@ -144,7 +146,7 @@ async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[Operatio
     """
     records: list[OperationRecord] = []
     can_be_asked = True
-    for stored in await tables.operations(most):
+    for stored in await tables.operations.newest(most):
         record = stored.value
         if record.state == "running" and can_be_asked:
             try:
@@ -166,7 +168,7 @@ async def _settled(tables: Tables, stored: Stored[OperationRecord], run: Run | N
     else:
         settled = replace(record, state=run.state, ended=run.ended, figures=run.figures, error=run.error)
     try:
-        await tables.settle_operation(settled, stored.etag)
+        await tables.operations.settle(settled, stored.etag)
     except Conflict:  # it has just written down its end itself, or somebody else has looked
-        return await tables.operation(record) or settled
+        return await tables.operations.read(record) or settled
     return settled

@@ -25,7 +25,11 @@ from pipeline.operations import Done, Figures, Means, Step, added, earliest_wind
 from pipeline.refusals import reasons_left, whole_of
 from storage.documents import Conflict
 from storage.schema import DAY
-from storage.tables import COUNTERS, TENANTS, Entry, Mark, RefusedInput, Stored, Tables, vms_of
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
+from storage.tables.marks import Mark
+from storage.tables.quarantine import RefusedInput
+from storage.tables.table import Stored
 
 AT_ONCE = 16
 
@@ -56,7 +60,7 @@ class Purge:
         steps = by_day if self.tenant else steps_of(windows)
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
         if self.before is not None:
-            steps += [{"counter": key} for key in await means.tables.entries(COUNTERS)]
+            steps += [{"counter": key} for key in await means.tables.catalogue.entries(COUNTERS)]
         return steps
 
     async def do(self, step: Step, means: Means) -> Done:
@@ -72,7 +76,7 @@ class Purge:
 
     async def _windows(self, means: Means, windows: Sequence[int]) -> Done:
         if self.tenant and not self.vm:
-            found = means.tables.vm_windows_between(self.tenant, windows[0], windows[-1])
+            found = means.tables.samples.between(self.tenant, windows[0], windows[-1])
             windows = sorted({each.value.window async for each in found})
         figures: Figures = {"vmWindows": 0, "samples": 0}
         for window in windows:
@@ -83,7 +87,7 @@ class Purge:
 
     async def _window(self, means: Means, window: int) -> Figures:
         tables = means.tables
-        tenants = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
+        tenants = [self.tenant] if self.tenant else list(await tables.catalogue.entries(TENANTS))
         found = [vm_window for tenant in tenants async for vm_window in self._vm_windows(tables, tenant, window)]
         samples = sum(len(row) - row.count(None) for each in found for row in each.value.series.values())
         figures = {"vmWindows": len(found), "samples": samples}
@@ -91,8 +95,8 @@ class Purge:
             return figures
         await together((_empty(tables, each) for each in found), AT_ONCE)
         of = {each.value.tenant for each in found}
-        await together(tables.mark(Mark(tenant, window)) for tenant in of)
-        rows = (await average_window(tables, window, await tables.marks(window), means.times)).rows
+        await together(tables.marks.set(Mark(tenant, window)) for tenant in of)
+        rows = (await average_window(tables, window, await tables.marks.read(window), means.times)).rows
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
             await together((_remove(tables, each) for each in emptied), AT_ONCE)
@@ -101,32 +105,32 @@ class Purge:
 
     async def _remove_rollup(self, tables: Tables, tenant: str, window: int) -> None:
         """Remove what is left of a tenant's window that was not averaged anew, since samples may have expired."""
-        if self.vm is None and (rollup := await tables.rollup(Node.of(tenant), window)):
-            async for _ in tables.vm_windows_between(tenant, window, window):
+        if self.vm is None and (rollup := await tables.rollups.read(Node.of(tenant), window)):
+            async for _ in tables.samples.between(tenant, window, window):
                 return
             with suppress(Conflict):  # it has new samples
-                await tables.delete_rollup(Node.of(tenant), window, rollup.etag)
+                await tables.rollups.delete(Node.of(tenant), window, rollup.etag)
 
     async def _vm_windows(self, tables: Tables, tenant: str, window: int) -> AsyncIterator[Stored[VmWindow]]:
         if self.vm is None:
-            async for each in tables.vm_windows_between(tenant, window, window):
+            async for each in tables.samples.between(tenant, window, window):
                 yield each
-        elif stored := await tables.vm_window(tenant, self.vm, window):
+        elif stored := await tables.samples.read(tenant, self.vm, window):
             yield stored
 
     async def _quarantined(self, tables: Tables, day: str) -> Figures:
         removed = 0
-        async for message in tables.quarantined(day):
-            inputs = await tables.quarantined_inputs(message)
+        async for message in tables.quarantine.messages(day):
+            inputs = await tables.quarantine.inputs(message)
             kept = [each for each in inputs if not self._concerns(each)]
             reasons = reasons_left(message, inputs, kept)
             removed += sum(message.reasons.values()) - reasons.total()
             if self.dry_run or (kept and len(kept) == len(inputs)):
                 continue
             if reasons:
-                await tables.quarantine(replace(message, reasons=reasons), kept)
+                await tables.quarantine.keep(replace(message, reasons=reasons), kept)
             else:
-                await tables.drop_quarantined(message)
+                await tables.quarantine.drop(message)
         return {"quarantined": removed}
 
     def _concerns(self, refused: RefusedInput) -> bool:
@@ -152,43 +156,43 @@ class Purge:
     async def _report(self, means: Means, key: str) -> Done:
         """Remove a counter's report rows before the date, also those that no samples stand behind any more."""
         removed = 0
-        async for stored in means.tables.report_windows(key, window_of(self.before or 0)):
+        async for stored in means.tables.report.windows_before(key, window_of(self.before or 0)):
             if not self.dry_run and not means.time_left():
                 return Done({"reportWindows": removed}, again=True)
             removed += 1
             if not self.dry_run:
                 with suppress(Conflict):  # averaged anew meanwhile, and gone by that or new
-                    await means.tables.delete_report_window(key, stored.value, stored.etag)
+                    await means.tables.report.delete(key, stored.value, stored.etag)
         return Done({"reportWindows": removed})
 
     async def conclude(self, means: Means) -> Figures:
         """See Operation. The catalogue: who is forgotten, and the counters' newest minutes as they are now."""
         tables = means.tables
-        names = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
+        names = [self.tenant] if self.tenant else list(await tables.catalogue.entries(TENANTS))
         removed = 0
         for tenant in names:
             removed += await self._forget(tables, tenant)
         if self.before is not None:
-            removed += await self._settle(tables, await tables.entries(COUNTERS))
+            removed += await self._settle(tables, await tables.catalogue.entries(COUNTERS))
         if self.tenant and not self.vm and not self.dry_run:
             for day in _days(means):
-                await tables.forget_omissions(day, self.tenant)
+                await tables.omissions.forget(day, self.tenant)
         return {"catalogueEntries": removed}
 
     async def _forget(self, tables: Tables, tenant: str) -> int:
         """Remove a tenant's VMs that are to be forgotten and, if it has no others, the tenant; count them."""
-        vms = await tables.entries(vms_of(tenant))
+        vms = await tables.catalogue.entries(vms_of(tenant))
         leaving = [entry for entry in vms.values() if self._leaves(entry.value)]
         removed = sum([await self._remove_entry(tables, vms_of(tenant), entry) for entry in leaving])
-        entry = await tables.entry(TENANTS, tenant)
-        counters = await tables.counters_of(tenant)
+        entry = await tables.catalogue.entry(TENANTS, tenant)
+        counters = await tables.catalogue.counters_of(tenant)
         if self.tenant and counters:
-            removed += await self._settle(tables, await tables.entries(COUNTERS, counters.value))
+            removed += await self._settle(tables, await tables.catalogue.entries(COUNTERS, counters.value))
         if len(leaving) < len(vms):
             return removed
         if counters and not self.dry_run:
             with suppress(Conflict):
-                await tables.delete_counters_of(tenant, counters.etag)
+                await tables.catalogue.delete_counters_of(tenant, counters.etag)
         return removed + (await self._remove_entry(tables, TENANTS, entry) if entry else 0)
 
     def _leaves(self, vm: Entry) -> bool:
@@ -200,18 +204,18 @@ class Purge:
         """Set right which minute is each counter's newest; remove those of which no row is left, and count these."""
         removed = 0
         for key, entry in counters.items():
-            newest = await tables.newest_row(key, entry.value.newest)
+            newest = await tables.report.newest(key, entry.value.newest)
             if newest is None:
                 removed += await self._remove_entry(tables, COUNTERS, entry)
             elif newest != entry.value.newest and not self.dry_run:
                 with suppress(Conflict):  # averaged anew meanwhile
-                    await tables.write_entry(COUNTERS, Entry(key, newest), entry.etag)
+                    await tables.catalogue.write_entry(COUNTERS, Entry(key, newest), entry.etag)
         return removed
 
     async def _remove_entry(self, tables: Tables, kind: str, entry: Stored[Entry]) -> int:
         if not self.dry_run:
             with suppress(Conflict):  # seen again meanwhile
-                await tables.delete_entry(kind, entry.value.name, entry.etag)
+                await tables.catalogue.delete_entry(kind, entry.value.name, entry.etag)
         return 1
 
 
@@ -226,9 +230,9 @@ async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:
     window, etag = found.value, found.etag
     while True:
         try:
-            await tables.write_vm_window(replace(window, series={}), etag)
+            await tables.samples.write(replace(window, series={}), etag)
         except Conflict:
-            stored = await tables.vm_window(window.tenant, window.vm, window.window)
+            stored = await tables.samples.read(window.tenant, window.vm, window.window)
             if stored is None:
                 return
             etag = stored.etag
@@ -238,4 +242,4 @@ async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:
 
 async def _remove(tables: Tables, emptied: Stored[VmWindow]) -> None:
     with suppress(Conflict):  # it has new samples, or is gone
-        await tables.delete_vm_window(emptied.value, emptied.etag)
+        await tables.samples.delete(emptied.value, emptied.etag)

@@ -13,7 +13,8 @@ from domain.wire import as_text
 from pipeline.ingest import Group, Message
 from pipeline.operations import Done, Figures, Means, Step, added
 from pipeline.refusals import keep_as, reasons_left, whole_of
-from storage.tables import QuarantinedMessage, RefusedInput, Tables
+from storage.tables import Tables
+from storage.tables.quarantine import QuarantinedMessage, RefusedInput
 
 DIGITS = "0123456789abcdef"
 CHARACTERS_AT_ONCE = 4_000_000
@@ -36,7 +37,7 @@ class Selection:
         """See Operation."""
         prefix = step["prefix"]
         figures: Figures = {}
-        messages = [each async for each in means.tables.quarantined(self.day, prefix, prefix + "~")]
+        messages = [each async for each in means.tables.quarantine.messages(self.day, prefix, prefix + "~")]
         for message in messages:
             if self.reason is None or self.reason in message.reasons:
                 figures = added(figures, await self.handle(message, means))
@@ -85,7 +86,7 @@ async def reingest(
     What is accepted leaves the quarantine when it is stored and marked; the rest stays, with its reason of now.
     Raises Unavailable.
     """
-    inputs = await tables.quarantined_inputs(message)
+    inputs = await tables.quarantine.inputs(message)
     refused = sum(message.reasons.values())
     for each in inputs:
         if (body := _readable(each)) is not None:
@@ -101,9 +102,9 @@ async def reingest(
         remaining += still
     reasons = reasons_left(message, inputs, remaining)
     if not reasons:
-        await tables.drop_quarantined(message)
+        await tables.quarantine.drop(message)
     elif remaining != inputs or reasons != message.reasons:
-        await tables.quarantine(replace(message, reasons=reasons), remaining)
+        await tables.quarantine.keep(replace(message, reasons=reasons), remaining)
     return max(0, refused - reasons.total()), reasons.total()
 
 
@@ -124,7 +125,7 @@ async def _reingest_whole(
     if still.count:
         await keep_as(tables, replace(message, reasons=still.reasons), body, still)
     else:
-        await tables.drop_quarantined(message)
+        await tables.quarantine.drop(message)
     return still.count
 
 
@@ -160,12 +161,12 @@ def _body_of(elements: Sequence[RefusedInput]) -> bytes:
 
 
 async def _drop(tables: Tables, message: QuarantinedMessage, reason: str | None) -> int:
-    inputs = await tables.quarantined_inputs(message)
+    inputs = await tables.quarantine.inputs(message)
     kept = [each for each in inputs if reason not in (None, each.reason)]
     reasons = reasons_left(message, inputs, kept)
     reasons.pop(reason or "", None)
     if reasons:
-        await tables.quarantine(replace(message, reasons=reasons), kept)
+        await tables.quarantine.keep(replace(message, reasons=reasons), kept)
     else:
-        await tables.drop_quarantined(message)
+        await tables.quarantine.drop(message)
     return sum(message.reasons.values()) - reasons.total()

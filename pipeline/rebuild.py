@@ -13,7 +13,8 @@ from pipeline.averaging import WindowAveraged, average_window
 from pipeline.closing import begin_run
 from pipeline.concurrency import together
 from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
-from storage.tables import TENANTS, Mark
+from storage.tables.catalogue import TENANTS
+from storage.tables.marks import Mark
 
 
 def figures_of(worked: WindowAveraged) -> Figures:
@@ -42,12 +43,12 @@ class Rebuild:
     async def do(self, step: Step, means: Means) -> Done:
         """See Operation."""
         tables = means.tables
-        tenants = [self.tenant] if self.tenant else list(await tables.entries(TENANTS))
+        tenants = [self.tenant] if self.tenant else list(await tables.catalogue.entries(TENANTS))
         figures: Figures = {"windows": len(step["windows"]), "rows": 0}
         for window in step["windows"]:
-            await together(tables.mark(Mark(tenant, window)) for tenant in tenants)
+            await together(tables.marks.set(Mark(tenant, window)) for tenant in tenants)
             figures = added(
-                figures, figures_of(await average_window(tables, window, await tables.marks(window), means.times))
+                figures, figures_of(await average_window(tables, window, await tables.marks.read(window), means.times))
             )
         return Done(figures)
 
@@ -64,14 +65,14 @@ class CatchUp:
 
     async def plan(self, means: Means) -> Sequence[Step]:
         """See Operation."""
-        return steps_of(sorted({mark.value.window for mark in await means.tables.marks()}))
+        return steps_of(sorted({mark.value.window for mark in await means.tables.marks.read()}))
 
     async def do(self, step: Step, means: Means) -> Done:
         """See Operation."""
         await begin_run(means.tables, means.times, "catch-up")
         figures: Figures = {"windows": 0, "rows": 0}
         for window in step["windows"]:
-            marks = await means.tables.marks(window)
+            marks = await means.tables.marks.read(window)
             figures = added(figures, figures_of(await average_window(means.tables, window, marks, means.times)))
             figures = added(figures, {"windows": bool(marks)})
         return Done(figures)

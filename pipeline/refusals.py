@@ -16,7 +16,8 @@ import msgspec
 
 from domain import wire
 from domain.samples import Refusals
-from storage.tables import QuarantinedMessage, RefusedInput, Tables
+from storage.tables import Tables
+from storage.tables.quarantine import QuarantinedMessage, RefusedInput
 
 KEPT_BYTES = 256 * 1024
 """How many bytes of a message's refused inputs are kept one by one."""
@@ -59,7 +60,7 @@ async def keep_as(tables: Tables, message: QuarantinedMessage, body: bytes, refu
         inputs.append(RefusedInput(each.position, each.reason, text))
     if len(inputs) < refused.count:
         inputs.append(RefusedInput(0, KEPT_WHOLE, _whole(body)))
-    await tables.quarantine(message, inputs)
+    await tables.quarantine.keep(message, inputs)
 
 
 def reasons_of(inputs: Iterable[RefusedInput]) -> Counter[str]:

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from domain import wire
 from domain.errors import BadMessage
+from messaging.dead_letters import DeadLetter, DeadLetters
 from pipeline.operations import Done, Figures, Means, Step
-from storage.dead_letters import DeadLetter, DeadLetters
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from domain.access import OPERATOR, Caller
 from domain.closing import Times
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import Dimensions, Horizon, Sample, VmWindow
-from pipeline.queries import View
+from pipeline.queries.view import View
 
 NOW = 1_790_000_000 // WINDOW * WINDOW + WINDOW
 """The clock of most tests: the end of WINDOW_START's window."""

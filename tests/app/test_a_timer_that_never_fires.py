@@ -11,7 +11,7 @@ import pytest
 
 from domain.closing import Progress
 from domain.minutes import WINDOW
-from pipeline.queries import Status, status
+from pipeline.queries.status import Status, status
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
@@ -54,7 +54,7 @@ def ingested(folder: Path, runs: Progress | None, before: str = "") -> tuple[Sta
     async def prepare() -> None:
         documents = SqliteDocuments(store, schema(30, 400))
         if runs:
-            await Tables(documents).write_progress(runs, None)
+            await Tables(documents).progress.write(runs, None)
         await documents.close()
 
     async def look() -> Status:

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-import blueprints.admin  # noqa: F401  (which registers them)
-from blueprints.endpoints import ENDPOINTS, Endpoint
+import blueprints.features  # noqa: F401  (which registers them)
+from blueprints.http.endpoints import ENDPOINTS, Endpoint
 from domain.disclosure import NEVER_SHOWN
 from domain.minutes import WINDOW
 from local.platform import Platform, principal

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from blueprints.admin import MOST_LISTED
+from blueprints.http.quarantine import MOST_LISTED
 from domain.minutes import WINDOW, utc_day
 from tests.app.conftest import ROOT, Local, wait_for
 from tests.builders import KEY, a_message, a_record, records_of

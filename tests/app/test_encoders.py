@@ -20,20 +20,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blueprints.access import LONGEST_NAME, NAMES, PRINCIPAL, caller_behind
-from blueprints.formats import MEDIA_TYPES, chosen_format, respond, written
-from blueprints.paging import position_of, token_of
-from blueprints.parameters import NoParameters, SamplesParameters, read
+from blueprints.http.access import LONGEST_NAME, NAMES, PRINCIPAL, caller_behind
+from blueprints.http.formats import MEDIA_TYPES, chosen_format, respond, written
+from blueprints.http.reading import NoParameters, read
+from blueprints.http.samples import SamplesParameters, position_of, token_of
 from blueprints.settings import Settings
 from blueprints.telemetry import line
 from domain.access import Caller
 from domain.errors import BadParameters, Invalid, NotAllowed, NotSignedIn
 from domain.minutes import WINDOW
 from domain.names import decode_name, encode_name
-from pipeline.queries import Position, get_samples
+from pipeline.queries.samples import Position, get_samples
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
-from storage.tables import TENANTS, Entry, Tables
+from storage.tables import Tables
+from storage.tables.catalogue import TENANTS, Entry
 from tests.app.conftest import PATIENCE, Local
 from tests.builders import KEY, NOW, VM, WINDOW_START, a_view, a_vm_window
 
@@ -107,9 +108,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
     tables = Tables(SqliteDocuments(tmp_path_factory.mktemp("store") / "store.db", schema(30, 400), lambda: NOW))
 
     async def fill() -> None:
-        await tables.write_entry(TENANTS, Entry("t", NOW), None)
+        await tables.catalogue.write_entry(TENANTS, Entry("t", NOW), None)
         for vm in VMS:
-            await tables.write_vm_window(a_vm_window({KEY: [1.0] * 15}, tenant="t", vm=vm), None)
+            await tables.samples.write(a_vm_window({KEY: [1.0] * 15}, tenant="t", vm=vm), None)
 
     asyncio.run(fill())
     yield tables

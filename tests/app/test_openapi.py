@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-import blueprints.admin  # noqa: F401  (which registers them, with blueprints.api)
-from blueprints.endpoints import ENDPOINTS
+import blueprints.features  # noqa: F401  (which registers them)
+from blueprints.http.endpoints import ENDPOINTS
 from domain.minutes import WINDOW
 from tests.app.conftest import ROOT, Local
 from tests.builders import KEY, TENANT, VM, a_message, records_of

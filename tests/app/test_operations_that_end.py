@@ -20,7 +20,8 @@ from local import webhooks
 from local.durable import TaskHub
 from pipeline.operations import NOT_KNOWN, Ask, Run, listed, note, record_of
 from pipeline.rebuild import Rebuild
-from storage.tables import OperationRecord, Tables
+from storage.tables import Tables
+from storage.tables.operations import OperationRecord
 from tests.app.conftest import Local, wait_for
 from tests.app.test_orchestrations import Activities, ended
 from tests.builders import NOW
@@ -55,7 +56,7 @@ async def must_not_be_asked(instance: str) -> Run | None:
 async def store_of(*records: OperationRecord) -> Tables:
     tables = Tables(MemoryDocuments())
     for record in records:
-        await tables.write_operation(record)
+        await tables.operations.write(record)
     return tables
 
 
@@ -93,9 +94,9 @@ async def test_what_runs_no_more_is_settled_once(run: Run | None, expected: Oper
 @pytest.mark.parametrize("run", [Run(NOW, "running"), Run(None, "running")])
 async def test_what_runs_says_so_and_nothing_is_written(run: Run) -> None:
     tables = await store_of(RECORD)
-    before = await tables.operations(10)
+    before = await tables.operations.newest(10)
     assert await listed(tables, 10, says(run), LATER) == [RECORD]
-    assert await tables.operations(10) == before
+    assert await tables.operations.newest(10) == before
 
 
 async def test_of_several_runs_of_one_instance_only_the_last_runs() -> None:
@@ -133,7 +134,7 @@ async def test_an_end_that_is_written_meanwhile_stays(run: Run | None) -> None:
         return run
 
     assert await listed(tables, 10, ask, LATER) == [own_end]
-    assert [each.value for each in await tables.operations(10)] == [own_end]
+    assert [each.value for each in await tables.operations.newest(10)] == [own_end]
 
 
 async def test_two_lists_at_once_agree() -> None:

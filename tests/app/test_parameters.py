@@ -8,14 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import blueprints.admin  # noqa: F401  (which registers them)
-from blueprints.endpoints import ENDPOINTS, Endpoint
-from blueprints.paging import position_of, token_of
-from blueprints.parameters import MOST_MINUTES, MOST_ROWS, ChartParameters, SamplesParameters, read
-from blueprints.problems import problem_of
+import blueprints.features  # noqa: F401  (which registers them)
+from blueprints.http.charts import MOST_ROWS, ChartParameters
+from blueprints.http.endpoints import ENDPOINTS, Endpoint
+from blueprints.http.fields import MOST_MINUTES
+from blueprints.http.problems import problem_of
+from blueprints.http.reading import read
+from blueprints.http.samples import SamplesParameters, position_of, token_of
 from domain.errors import BadParameters
 from domain.minutes import WINDOW
-from pipeline.queries import Position
+from pipeline.queries.samples import Position
 from tests.app.conftest import Local
 from tests.builders import KEY, TENANT, VM
 

@@ -11,10 +11,9 @@ from benchmarks.priced import PricedDocuments
 from benchmarks.scale import GB, LIMITS, Fleet, Limit, breaks_at, occupied, order_of_breaking, partition_share, table
 from benchmarks.volumes import Volumes, measure
 from domain.rollups import DEPTH, Node
-from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from pipeline.queries import Question
+from pipeline.queries.charts import Question, get_data
 from storage.charges import metered
 from storage.schema import REPORT, ROLLUPS, SAMPLES
 from storage.tables import Tables
@@ -63,7 +62,7 @@ async def test_what_does_not_grow_with_the_fleet_does_not() -> None:
             await ingest(tables, batch, HORIZON)
         await average(tables, TIMES)
         with metered() as meter:
-            await queries.get_data(tables, Question(keys(1), minutes=30), VIEW)
+            await get_data(tables, Question(keys(1), minutes=30), VIEW)
         charges.append(meter.units)
     assert charges[1] == pytest.approx(charges[0], rel=0.1)
 

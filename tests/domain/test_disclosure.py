@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from domain.charts import Aggregation, FleetItem, Minute, Span
 from domain.disclosure import NEVER_SHOWN, disclosed_items, reason_to_withhold
 from domain.partials import merge, partial_of
-from domain.queries import Aggregation, FleetItem, Minute, Span
 from domain.report import ReportRow, report_rows
 from tests.builders import WINDOW_START
 

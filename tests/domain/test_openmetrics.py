@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from domain.charts import FleetItem
 from domain.openmetrics import exposition
-from domain.queries import FleetItem
 from tests.builders import WINDOW_START
 
 

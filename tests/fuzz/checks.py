@@ -13,7 +13,8 @@ from domain.names import key_of, key_problem, name_problem, split_key
 from domain.samples import Refused, Sample, VmWindow, collect
 from pipeline.ingest import Message, ingest
 from pipeline.refusals import whole_of
-from storage.tables import RefusedInput, Tables
+from storage.tables import Tables
+from storage.tables.quarantine import RefusedInput
 from tests.builders import HORIZON, NOW
 from tests.pipeline.memory import MemoryDocuments
 
@@ -54,8 +55,8 @@ def quarantined(body: bytes) -> list[RefusedInput]:
         await ingest(tables, [Message(body, "m", NOW)], HORIZON)
         return [
             kept
-            async for message in tables.quarantined(utc_day(NOW))
-            for kept in await tables.quarantined_inputs(message)
+            async for message in tables.quarantine.messages(utc_day(NOW))
+            for kept in await tables.quarantine.inputs(message)
         ]
 
     return asyncio.run(run())

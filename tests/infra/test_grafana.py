@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-import blueprints.api  # noqa: F401  (which registers them)
-from blueprints.endpoints import ENDPOINTS
-from blueprints.formats import row_type
+import blueprints.features  # noqa: F401  (which registers them)
+from blueprints.http.endpoints import ENDPOINTS
+from blueprints.http.formats import row_type
 from domain.openmetrics import exposition
 
 FOLDER = Path(__file__).parents[2] / "docs/grafana"

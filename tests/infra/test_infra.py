@@ -451,7 +451,17 @@ def test_what_is_deployed_is_pinned_as_it_was_tested() -> None:
     assert not names & {"pytest", "croniter", "azure-storage-blob"}  # of tests, of the local host, of the SPOC
 
 
-SHIPPED = {"function_app.py", "host.json", "requirements.txt", "blueprints", "domain", "pipeline", "storage", "web"}
+SHIPPED = {
+    "function_app.py",
+    "host.json",
+    "requirements.txt",
+    "blueprints",
+    "domain",
+    "messaging",
+    "pipeline",
+    "storage",
+    "web",
+}
 
 
 def files_of_the_project() -> list[str]:

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-import blueprints.admin  # noqa: F401  (which registers them, with blueprints.api)
-from blueprints.endpoints import ENDPOINTS
-from blueprints.parameters import MOST_KEYS, MOST_ROWS
+import blueprints.features  # noqa: F401  (which registers them)
+from blueprints.http.charts import MOST_ROWS
+from blueprints.http.endpoints import ENDPOINTS
+from blueprints.http.fields import MOST_KEYS
 from tests.app.conftest import ROOT, Local
 from tests.builders import a_message, records_of
 from tests.page.conftest import AXE, CHROMIUM, NEWEST

@@ -6,7 +6,8 @@ from typing import Any
 
 from pipeline.averaging import average
 from pipeline.ingest import Ingested, Message, ingest
-from storage.tables import COUNTERS, Tables
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS
 from tests.builders import HORIZON, LATENESS, NOW, TIMES
 
 
@@ -18,7 +19,7 @@ async def deliver(tables: Tables, bodies: Iterable[bytes]) -> Ingested:
 
 async def work_off(tables: Tables) -> None:
     """Average until no mark is left."""
-    while await tables.marks():
+    while await tables.marks.read():
         await average(tables, TIMES)
 
 
@@ -30,8 +31,8 @@ async def close_windows(tables: Tables, now: int = NOW + LATENESS) -> None:
 async def the_report(tables: Tables) -> dict[tuple[str, int], dict[str, Any]]:
     """All report rows, in the oracle's form."""
     found = {}
-    for key in await tables.entries(COUNTERS):
-        for row in await tables.report_rows(key, 0, 9_999_999_998):
+    for key in await tables.catalogue.entries(COUNTERS):
+        for row in await tables.report.rows(key, 0, 9_999_999_998):
             found[key, row.timestamp] = {
                 name: getattr(row, name) for name in ("average", "count", "tenants", "min", "max")
             }

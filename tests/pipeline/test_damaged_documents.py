@@ -10,16 +10,19 @@ import pytest
 from domain.minutes import utc_day
 from domain.names import encode_name
 from domain.rollups import Node
-from pipeline import queries
 from pipeline.averaging import Averaged, average
 from pipeline.ingest import DAMAGED
 from pipeline.quarantine import Drop, Reingest, reingest
-from pipeline.queries import Question
+from pipeline.queries.charts import Question, get_data, get_tenant_data
+from pipeline.queries.status import status as status_of
 from pipeline.rebuild import Rebuild
 from storage.documents import Damaged
 from storage.schema import CATALOGUE, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
-from storage.tables import DAMAGED_INPUTS, Mark, OperationRecord, QuarantinedMessage, Tables
+from storage.tables import Tables
+from storage.tables.marks import Mark
+from storage.tables.operations import OperationRecord
+from storage.tables.quarantine import DAMAGED_INPUTS, QuarantinedMessage
 from tests.builders import HORIZON, KEY, NOW, TIMES, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.oracle import report_of, samples_of
 from tests.pipeline.steps import deliver, the_report, work_off
@@ -54,7 +57,7 @@ async def test_a_damaged_vm_window_holds_up_its_tenant_only(tables: Tables, body
     done = await averaged(tables)
     (said,) = done.damaged
     assert all(part in said for part in (SAMPLES, *SAMPLES_OF_A, "damaged"))
-    assert [mark.value for mark in await tables.marks()] == [Mark("a", WINDOW_START)]
+    assert [mark.value for mark in await tables.marks.read()] == [Mark("a", WINDOW_START)]
     assert await the_report(tables) == report_of(samples_of([BODIES["b"], BODIES["c"]]))
 
 
@@ -71,7 +74,7 @@ async def test_what_comes_for_a_damaged_vm_window_waits_in_quarantine(tables: Ta
     document = await tables.documents.read(SAMPLES, *SAMPLES_OF_A)
     assert document
     await tables.documents.delete(SAMPLES, *SAMPLES_OF_A, document.etag)  # as the runbook says
-    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    (message,) = [each async for each in tables.quarantine.messages("2026-09-21")]
     assert await reingest(tables, message, HORIZON) == (15, 0)
     await work_off(tables)
     assert await the_report(tables) == report_of(samples_of([BODIES["b"], BODIES["c"], late]))
@@ -88,10 +91,10 @@ async def test_a_damaged_rollup_is_made_anew_from_the_samples(tables: Tables, se
     await tables.documents.upsert(*place, {"series": series})
     question = Question([KEY], minutes=15)
     with pytest.raises(Damaged, match=ROLLUPS):
-        await queries.get_tenant_data(tables, question, "b", "v", a_view())
-    assert len((await queries.get_data(tables, question, a_view())).data) == 15
+        await get_tenant_data(tables, question, "b", "v", a_view())
+    assert len((await get_data(tables, question, a_view())).data) == 15
     assert (await carry_out(tables, Rebuild(WINDOW_START)))["windows"] == 1
-    assert (await queries.get_tenant_data(tables, question, "b", "v", a_view())).data[3].tenantAverage == 4
+    assert (await get_tenant_data(tables, question, "b", "v", a_view())).data[3].tenantAverage == 4
     assert await the_report(tables) == expected
 
 
@@ -107,9 +110,9 @@ async def test_a_damaged_rollup_of_another_tenant_holds_up_its_window_only(table
     done = await averaged(tables)
     assert len(done.damaged) == 1
     assert done.windows == [WINDOW_START - 900]
-    assert [mark.value.window for mark in await tables.marks()] == [WINDOW_START]
+    assert [mark.value.window for mark in await tables.marks.read()] == [WINDOW_START]
     assert "damagedDocuments" not in await carry_out(tables, Rebuild(WINDOW_START))
-    assert await tables.marks() == []
+    assert await tables.marks.read() == []
     assert await the_report(tables) == report_of(samples_of([*BODIES.values(), older, newer]))
 
 
@@ -120,8 +123,8 @@ async def test_a_damaged_report_is_made_anew(tables: Tables, body: dict[str, Any
     expected = await the_report(tables)
     await tables.documents.upsert(REPORT, KEY, str(WINDOW_START), body)
     with pytest.raises(Damaged, match=REPORT):
-        await queries.get_data(tables, Question([KEY], minutes=15), a_view())
-    await tables.mark(Mark("c", WINDOW_START))
+        await get_data(tables, Question([KEY], minutes=15), a_view())
+    await tables.marks.set(Mark("c", WINDOW_START))
     assert (await averaged(tables)).damaged == []
     assert await the_report(tables) == expected
 
@@ -141,7 +144,7 @@ async def test_a_damaged_entry_of_the_catalogue_is_made_anew(
     assert before
     await tables.documents.upsert(*place, body)
     for tenant in TENANTS:
-        await tables.mark(Mark(tenant, WINDOW_START))
+        await tables.marks.set(Mark(tenant, WINDOW_START))
     await work_off(tables)
     after = await tables.documents.read(*place)
     assert after
@@ -183,7 +186,7 @@ async def test_a_document_that_was_edited_by_hand_is_read_though_it_is_text_now(
         other.execute("UPDATE documents SET body = ? WHERE partition = ? AND id = ?", (mended, *SAMPLES_OF_A))
     other.close()
     await averaged(tables)
-    found = await tables.vm_window("a", "v", WINDOW_START)
+    found = await tables.samples.read("a", "v", WINDOW_START)
     assert found
     assert found.value.series == {KEY: [9.0] * 15}
     await documents.close()
@@ -196,7 +199,7 @@ REFUSED = a_message([a_record(PerfType="a.b", PerfValue=1), a_record(PerfName=""
 
 
 async def the_quarantined(tables: Tables) -> QuarantinedMessage:
-    (message,) = [each async for each in tables.quarantined(DAY)]
+    (message,) = [each async for each in tables.quarantine.messages(DAY)]
     return message
 
 
@@ -218,10 +221,10 @@ async def test_a_damaged_summary_of_a_quarantined_message_is_made_of_its_inputs(
     await tables.documents.upsert(QUARANTINE, DAY, before.message, body)
     found = await the_quarantined(tables)
     assert (found.message, found.day, found.reasons) == (before.message, DAY, before.reasons)
-    assert (await queries.status(tables, a_view())).quarantinedToday == 2
-    assert await tables.quarantined_inputs(found) == await tables.quarantined_inputs(before)
+    assert (await status_of(tables, a_view())).quarantinedToday == 2
+    assert await tables.quarantine.inputs(found) == await tables.quarantine.inputs(before)
     assert await carry_out(tables, Drop(DAY)) == {"dropped": 2}
-    assert [each async for each in tables.quarantined(DAY)] == []
+    assert [each async for each in tables.quarantine.messages(DAY)] == []
 
 
 @pytest.mark.parametrize(
@@ -233,24 +236,24 @@ async def test_damaged_inputs_are_told_and_stay_until_they_are_dropped(tables: T
     (other,) = {*(await the_quarantined(tables)).reasons} - {gone}
     for _ in range(2):
         assert await carry_out(tables, Reingest(DAY)) == {"accepted": 0, "stillRefused": 2}
-        inputs = await tables.quarantined_inputs(await the_quarantined(tables))
+        inputs = await tables.quarantine.inputs(await the_quarantined(tables))
         assert sorted(each.reason for each in inputs) == sorted([DAMAGED_INPUTS, other])
     assert await carry_out(tables, Drop(DAY, reason=other)) == {"dropped": 1}
     assert (await the_quarantined(tables)).reasons == {DAMAGED_INPUTS: 1}
     assert await carry_out(tables, Drop(DAY, reason=DAMAGED_INPUTS)) == {"dropped": 1}
-    assert [each async for each in tables.quarantined(DAY)] == []
+    assert [each async for each in tables.quarantine.messages(DAY)] == []
 
 
 async def test_damaged_inputs_alone_are_dropped_and_a_message_that_comes_again_heals_them(tables: Tables) -> None:
     await deliver(tables, [REFUSED])
-    before = await tables.quarantined_inputs(await the_quarantined(tables))
+    before = await tables.quarantine.inputs(await the_quarantined(tables))
     await damage_inputs(tables, {})
     await deliver(tables, [REFUSED])
-    assert await tables.quarantined_inputs(await the_quarantined(tables)) == before
+    assert await tables.quarantine.inputs(await the_quarantined(tables)) == before
     await damage_inputs(tables, {})
     await carry_out(tables, Reingest(DAY))  # which writes down that something of it is damaged
     assert await carry_out(tables, Drop(DAY, reason=DAMAGED_INPUTS)) == {"dropped": 1}
-    (left,) = await tables.quarantined_inputs(await the_quarantined(tables))
+    (left,) = await tables.quarantine.inputs(await the_quarantined(tables))
     assert left in before
 
 
@@ -259,11 +262,11 @@ async def test_a_damaged_record_of_an_operation_is_told_among_the_others(tables:
     first, second = (
         OperationRecord(each, "purge", {}, "ann", NOW + n, None, "running", {}) for n, each in enumerate("12")
     )
-    await tables.write_operation(first)
-    await tables.write_operation(second)
+    await tables.operations.write(first)
+    await tables.operations.write(second)
     (document, _) = [each async for each in tables.documents.scan(OPERATIONS, "operations")]
     await tables.documents.upsert(OPERATIONS, "operations", document.id, body)
-    damaged, good = (each.value for each in await tables.operations(5))
+    damaged, good = (each.value for each in await tables.operations.newest(5))
     assert (damaged.instance, damaged.started, damaged.state) == ("2", NOW + 1, "unknown")
     assert damaged.error
     assert good == first

@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from domain.minutes import WINDOW
-from pipeline import queries
-from pipeline.queries import Question
+from pipeline.queries.charts import Question, get_data, get_tenant_data
+from pipeline.queries.lists import list_counters, list_tenants, list_vms
+from pipeline.queries.status import status as status_of
 from storage.tables import Tables
 from tests.builders import KEY, NOW, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
@@ -47,10 +48,10 @@ async def the_answers(tables: Tables) -> list[Any]:
     """Everything that the API answers, as JSON."""
     answers: list[Any] = []
     for question in QUESTIONS:
-        answers.append(await queries.get_data(tables, question, a_view()))
-        answers.append(await queries.get_tenant_data(tables, question, "t /3==1", "v/1", a_view()))
-    answers += [await queries.list_counters(tables, a_view()), await queries.list_tenants(tables, a_view())]
-    answers += [await queries.list_vms(tables, "t+/3==1", a_view()), await queries.status(tables, a_view())]
+        answers.append(await get_data(tables, question, a_view()))
+        answers.append(await get_tenant_data(tables, question, "t /3==1", "v/1", a_view()))
+    answers += [await list_counters(tables, a_view()), await list_tenants(tables, a_view())]
+    answers += [await list_vms(tables, "t+/3==1", a_view()), await status_of(tables, a_view())]
     return [TypeAdapter(type(answer)).dump_json(answer) for answer in answers]
 
 

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from domain.minutes import WINDOW, window_of
 from domain.samples import Horizon
-from pipeline import queries
+from messaging.dead_letters import NoDeadLetters
 from pipeline.averaging import EXPIRED, average
 from pipeline.ingest import Message, ingest
 from pipeline.operations import Means
+from pipeline.queries.status import status as status_of
 from pipeline.rebuild import Rebuild
-from storage.dead_letters import NoDeadLetters
 from storage.schema import DAY, lifetime_of_samples, schema
-from storage.tables import Mark, Tables
+from storage.tables import Tables
+from storage.tables.marks import Mark
 from tests.builders import KEY, NOW, TIMES, WINDOW_START, a_message, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import Samples, report_of, samples_of
@@ -42,7 +43,7 @@ class Store:
         self.memory.sweep()
 
     async def horizon(self) -> Horizon:
-        stored = await self.tables.progress()
+        stored = await self.tables.progress.read()
         return Horizon.at(self.now, self.days * DAY, stored.value.whole_from if stored else 0)
 
     async def push(self, tenant: str, vm: str, value: float, window: int = WINDOW_START) -> bytes:
@@ -67,13 +68,13 @@ async def test_a_mark_that_waited_for_longer_than_its_samples_lived_is_dropped_a
         await store.push(f"t{tenant}", "v", float(tenant))
     await store.average()
     before = await the_report(store.tables)
-    await store.tables.mark(Mark("t0", WINDOW_START))  # as where a damaged document held it up
+    await store.tables.marks.set(Mark("t0", WINDOW_START))  # as where a damaged document held it up
     store.pass_time(31 * DAY + 60)
     done = await store.average()
     assert await the_report(store.tables) == before
     assert [(each.what, each.whose, each.window) for each in done.omitted] == [(EXPIRED, "t0", WINDOW_START)]
-    assert await store.tables.marks() == []
-    status = await queries.status(store.tables, a_view(store.now))
+    assert await store.tables.marks.read() == []
+    status = await status_of(store.tables, a_view(store.now))
     assert status.omissions == {EXPIRED: 1}
 
 
@@ -131,7 +132,7 @@ async def follow(script: list[tuple[str, int, int]]) -> None:
                 for place, row in report_of(accepted).items():
                     possible.setdefault(place, []).append(row)
             case "mark":
-                await store.tables.mark(Mark(f"t{first}", window_of(store.now - second * 5 * 3600) - WINDOW))
+                await store.tables.marks.set(Mark(f"t{first}", window_of(store.now - second * 5 * 3600) - WINDOW))
             case "average":
                 await store.average()
             case "rebuild":

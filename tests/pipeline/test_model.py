@@ -22,18 +22,19 @@ from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of, window_of
 from domain.rollups import Node
 from domain.samples import MOST_KEPT
-from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.operations import Operation
-from pipeline.queries import Question
+from pipeline.queries.charts import Question, get_data, get_tenant_data
+from pipeline.queries.lists import list_vms
 from pipeline.rebuild import CatchUp, Rebuild
 from pipeline.refusals import KEPT_WHOLE
 from storage.cosmos import Account, CosmosDocuments
 from storage.documents import Conflict, Documents
 from storage.schema import MARKS
 from storage.sqlite import SqliteDocuments
-from storage.tables import Tables, vms_of
+from storage.tables import Tables
+from storage.tables.catalogue import vms_of
 from tests.builders import HORIZON, NOW, TIMES, WINDOW_START, a_message, a_record, a_view
 from tests.peers import needs_node
 from tests.pipeline.faults import Fault, FaultyDocuments
@@ -250,7 +251,7 @@ class Pipeline(RuleBasedStateMachine):
         for tenant in {tenant for tenant, *_ in samples}:
             own = report_of({where: value for where, value in samples.items() if where[0] == tenant})
             for window in {window_of(minute) for _, minute in own}:
-                rollup = await self.tables.rollup(Node.of(tenant), window)
+                rollup = await self.tables.rollups.read(Node.of(tenant), window)
                 assert rollup
                 found = {
                     (key, minute): (partial.count, partial.mean, partial.least, partial.greatest)
@@ -270,21 +271,21 @@ class Pipeline(RuleBasedStateMachine):
         for key in {key for _, _, key, _ in samples}:
             minutes = sorted(minute for of, minute in report if of == key)
             question = Question([key], start=minutes[0], end=minutes[-1])
-            answer = await queries.get_data(self.tables, question, view)
+            answer = await get_data(self.tables, question, view)
             assert [(item.timestamp, item.average, item.count) for item in answer.data] == [
                 (minute, report[key, minute]["average"], report[key, minute]["count"]) for minute in minutes
             ]
             tenant, vm = min((tenant, vm) for tenant, vm, of, _ in samples if of == key)
-            beside = await queries.get_tenant_data(self.tables, question, tenant, vm, view)
+            beside = await get_tenant_data(self.tables, question, tenant, vm, view)
             assert {item.timestamp: item.PerfValue for item in beside.data if item.PerfValue is not None} == {
                 minute: value
                 for (of, name, counter, minute), value in samples.items()
                 if (of, name, counter) == (tenant, vm, key)
             }
             assert (
-                {each.vm for each in await queries.list_vms(self.tables, tenant, view)}
+                {each.vm for each in await list_vms(self.tables, tenant, view)}
                 == {name for of, name, *_ in samples if of == tenant}
-                == set(await self.tables.entries(vms_of(tenant)))
+                == set(await self.tables.catalogue.entries(vms_of(tenant)))
             )
 
     async def compare_quarantine(self) -> None:
@@ -292,8 +293,8 @@ class Pipeline(RuleBasedStateMachine):
         expected = {a_message(each): sum(map(is_bad, each)) for each in self.delivered}
         expected |= {body: AWKWARD[body] for body in self.awkward}
         found = []
-        async for message in self.tables.quarantined("2026-09-21"):
-            inputs = [each for each in await self.tables.quarantined_inputs(message) if each.reason != KEPT_WHOLE]
+        async for message in self.tables.quarantine.messages("2026-09-21"):
+            inputs = [each for each in await self.tables.quarantine.inputs(message) if each.reason != KEPT_WHOLE]
             refused = sum(message.reasons.values())
             assert len(inputs) == refused or (refused > len(inputs) and refused > MOST_KEPT)
             found.append(refused)
@@ -421,6 +422,6 @@ async def test_a_replica_that_lags_is_why_the_account_is_strong(consistency: str
             await average(tables, TIMES)
             faulty.plan()
         await work_off(tables)
-        (row,) = await tables.report_rows("win_cpu.percent_processor_time", WINDOW_START, NOW)
+        (row,) = await tables.report.rows("win_cpu.percent_processor_time", WINDOW_START, NOW)
         counts.add(row.count)
     assert counts == ({2} if consistency == "Strong" else {1, 2})

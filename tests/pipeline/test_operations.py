@@ -12,6 +12,7 @@ from domain.errors import Misconfigured, Unavailable
 from domain.minutes import WINDOW, minutes_of, utc_day
 from domain.rollups import Node
 from domain.samples import Horizon
+from messaging.dead_letters import FolderDeadLetters, NoDeadLetters
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.operations import Figures, Means, Operation, added, instance_of
@@ -19,9 +20,11 @@ from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
 from pipeline.resubmit import Resubmit
-from storage.dead_letters import FolderDeadLetters, NoDeadLetters
 from storage.schema import CATALOGUE, QUARANTINE, REPORT, ROLLUPS, SAMPLES
-from storage.tables import COUNTERS, TENANTS, Mark, QuarantinedMessage, RefusedInput, Tables, vms_of
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
+from storage.tables.marks import Mark
+from storage.tables.quarantine import QuarantinedMessage, RefusedInput
 from tests.builders import HORIZON, KEY, NOW, TIMES, WINDOW_START, a_message, a_record, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import report_of, samples_of
@@ -131,17 +134,17 @@ async def spoil(tables: Tables) -> None:
     """Make rollups and report rows of all windows wrong, as an error in the code would have."""
     for back in range(3):
         window = WINDOW_START - back * WINDOW
-        rows = await tables.report_window(KEY, window)
+        rows = await tables.report.read(KEY, window)
         assert rows
         wrong = [
             type(row)(**{name: getattr(row, name) for name in row.__struct_fields__} | {"average": -1.0})
             for row in rows.value
         ]
-        await tables.write_report_window(KEY, window, wrong, rows.etag)
+        await tables.report.write(KEY, window, wrong, rows.etag)
         for node in (Node.of("t1"), Node.of("t2").parent):
-            rollup = await tables.rollup(node, window)
+            rollup = await tables.rollups.read(node, window)
             assert rollup
-            await tables.write_rollup(node, window, {"a.b": rollup.value[KEY]}, rollup.etag)
+            await tables.rollups.write(node, window, {"a.b": rollup.value[KEY]}, rollup.etag)
 
 
 async def test_a_rebuild_mends_rollups_and_rows_from_the_samples(tables: Tables) -> None:
@@ -152,7 +155,7 @@ async def test_a_rebuild_mends_rollups_and_rows_from_the_samples(tables: Tables)
     figures = await carry_out(tables, Rebuild(WINDOW_START - 2 * WINDOW, NOW))
     assert figures == {"windows": 3, "rows": 45}
     assert await the_report(tables) == report_of(samples_of(bodies))
-    assert await tables.marks() == []
+    assert await tables.marks.read() == []
     assert (await carry_out(tables, Rebuild(WINDOW_START - 2 * WINDOW, NOW)))["rows"] == 0
 
 
@@ -234,7 +237,7 @@ async def test_a_catch_up_works_off_all_marks(tables: Tables) -> None:
     await deliver(tables, bodies)
     figures = await carry_out(tables, CatchUp())
     assert figures == {"windows": 3, "rows": 48}
-    assert await tables.marks() == []
+    assert await tables.marks.read() == []
     assert await the_report(tables) == report_of(samples_of(bodies))
     assert await carry_out(tables, CatchUp()) == {}
 
@@ -305,22 +308,22 @@ async def test_a_purge_on_every_store(tables: Tables) -> None:
     await carry_out(tables, Purge("t0"))
     rest = [body for body in bodies if b"t0-v" not in body]
     assert await the_report(tables) == report_of(samples_of(rest))
-    assert list(await tables.entries(TENANTS)) == ["t1", "t2"]
-    assert list(await tables.entries(COUNTERS)) == [KEY]
-    assert await tables.entries(vms_of("t0")) == {}
-    assert await tables.counters_of("t0") is None
-    assert [each async for each in tables.vm_windows("t0", WINDOW_START)] == []
-    assert [each async for each in tables.quarantined(DAY)] == []
-    assert await tables.marks() == []
+    assert list(await tables.catalogue.entries(TENANTS)) == ["t1", "t2"]
+    assert list(await tables.catalogue.entries(COUNTERS)) == [KEY]
+    assert await tables.catalogue.entries(vms_of("t0")) == {}
+    assert await tables.catalogue.counters_of("t0") is None
+    assert [each async for each in tables.samples.of_window("t0", WINDOW_START)] == []
+    assert [each async for each in tables.quarantine.messages(DAY)] == []
+    assert await tables.marks.read() == []
 
 
 async def test_a_purge_before_a_time_removes_all_that_is_older_and_nothing_else() -> None:
     memory = await a_store([*a_fleet(), bad_of("t1", "x")])
     tables = Tables(memory)
-    stored = await tables.report_window(KEY, WINDOW_START)
+    stored = await tables.report.read(KEY, WINDOW_START)
     assert stored
     old = WINDOW_START - 100 * 86_400  # of which no sample is left
-    await tables.write_report_window(KEY, old, stored.value, None)
+    await tables.report.write(KEY, old, stored.value, None)
     figures = await carry_out(tables, Purge(before=WINDOW_START + 500))
     assert figures["reportWindows"] == 1
     assert everything(memory) == everything(await a_store([*a_fleet(windows=1), bad_of("t1", "x")]))
@@ -397,7 +400,7 @@ async def test_averaging_between_any_two_calls_of_a_purge_leaves_nothing_of_the_
     for at in range(1, 300, 3):
         memory = await a_store(bodies)
         tables = Tables(memory)
-        await tables.mark(Mark("t0", WINDOW_START))
+        await tables.marks.set(Mark("t0", WINDOW_START))
         calls = 0
 
         async def meanwhile(call: str, table: str, document_id: str, at: int = at) -> None:  # noqa: ARG001
@@ -440,7 +443,7 @@ async def test_of_unreadable_messages_a_purge_forgets_those_that_name_the_tenant
     memory = await a_store([b'{"metrics": [{"MaskedTenantId": "t0", ', b'{"metrics": [{"MaskedTenantId": "t1", '])
     figures = await carry_out(Tables(memory), Purge("t0"))
     assert figures["quarantined"] == 1
-    assert len([each async for each in Tables(memory).quarantined(DAY)]) == 1
+    assert len([each async for each in Tables(memory).quarantine.messages(DAY)]) == 1
 
 
 # quarantine ------------------------------------------------------------------------------------------------------
@@ -457,7 +460,7 @@ def mixed() -> bytes:
 
 
 async def quarantined(tables: Tables) -> list[tuple[QuarantinedMessage, list[RefusedInput]]]:
-    return [(each, await tables.quarantined_inputs(each)) async for each in tables.quarantined(DAY)]
+    return [(each, await tables.quarantine.inputs(each)) async for each in tables.quarantine.messages(DAY)]
 
 
 async def test_what_was_refused_is_accepted_after_a_fix_and_the_rest_stays(tables: Tables) -> None:
@@ -469,7 +472,7 @@ async def test_what_was_refused_is_accepted_after_a_fix_and_the_rest_stays(table
     ((after, left),) = await quarantined(tables)
     assert (after.message, after.message_id, sum(after.reasons.values())) == (message.message, "m", 2)
     assert left == inputs[2:]  # as they came, to the last character
-    assert {mark.value.tenant for mark in await tables.marks()} == {"t1"}
+    assert {mark.value.tenant for mark in await tables.marks.read()} == {"t1"}
     await work_off(tables)
     assert {at for _, at in await the_report(tables)} == {WINDOW_START + 30, NOW + 9990, NOW + 10_050}
     assert await carry_out(tables, Reingest(DAY), means(tables, LATER)) == {"accepted": 0, "stillRefused": 2}
@@ -486,7 +489,7 @@ async def test_a_message_that_was_unreadable_as_a_whole_is_tried_as_it_came() ->
     import base64  # noqa: PLC0415
 
     now_good = json.dumps({"bytes": len(good), "base64": base64.b64encode(good).decode()})
-    await tables.quarantine(message, [replace(inputs[0], input=now_good)])
+    await tables.quarantine.keep(message, [replace(inputs[0], input=now_good)])
     assert await carry_out(tables, Reingest(DAY)) == {"accepted": 1, "stillRefused": 0}
     assert await quarantined(tables) == []
     await work_off(tables)

@@ -6,12 +6,12 @@ import pytest
 
 from domain.closing import STANDS_STILL, Driver, Progress
 from domain.minutes import MINUTE
+from messaging.dead_letters import NoDeadLetters
 from pipeline.averaging import average
 from pipeline.closing import Watch
 from pipeline.operations import Means
-from pipeline.queries import status
+from pipeline.queries.status import status
 from pipeline.rebuild import CatchUp
-from storage.dead_letters import NoDeadLetters
 from storage.tables import Tables
 from tests.builders import HORIZON, KEY, NOW, TIMES, WINDOW_START, a_message, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
@@ -25,7 +25,7 @@ async def run_at(tables: Tables, now: int, by: Driver = "timer") -> None:
 
 
 async def etag_of(tables: Tables) -> str:
-    stored = await tables.progress()
+    stored = await tables.progress.read()
     assert stored
     return stored.etag
 
@@ -65,7 +65,7 @@ async def test_a_catch_up_is_told_of_as_well() -> None:
     for step in await CatchUp().plan(means):
         await CatchUp().do(step, means)
     assert (await status(tables, a_view())).averagingRuns == {"catch-up": NOW}
-    assert not await tables.marks()
+    assert not await tables.marks.read()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ async def test_it_stands_still_when_neither_timer_nor_ingest_drove_it_for_three_
 ) -> None:
     assert STANDS_STILL == 180
     tables = Tables(MemoryDocuments())
-    await tables.write_progress(Progress(runs=runs), None)
+    await tables.progress.write(Progress(runs=runs), None)
     assert await Watch().stands_still(tables, NOW) == still
 
 
@@ -108,11 +108,11 @@ async def test_what_was_remembered_before_runs_were_is_read_as_it_was() -> None:
     memory = MemoryDocuments()
     tables = Tables(memory)
     remembered = Progress({WINDOW_START: NOW}, WINDOW_START - 900, {}, 5, 7)
-    await tables.write_progress(remembered, None)
+    await tables.progress.write(remembered, None)
     (place,) = memory._documents
     document = await memory.read(*place)
     assert document
     await memory.upsert(*place, {name: value for name, value in document.body.items() if name != "runs"})
-    stored = await tables.progress()
+    stored = await tables.progress.read()
     assert stored
     assert stored.value == remembered

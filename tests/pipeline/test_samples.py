@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from domain.access import Caller
 from domain.errors import NeverSeen
 from domain.minutes import WINDOW
-from pipeline import queries
-from pipeline.queries import WINDOWS_A_PAGE, Position, SampleRecord, SamplesQuestion, View, get_samples
+from pipeline.queries.samples import WINDOWS_A_PAGE, Position, SampleRecord, SamplesQuestion, get_samples
+from pipeline.queries.view import View
 from storage.tables import Tables
 from tests.builders import KEY, NOW, TENANT, VM, WINDOW_START, a_message, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
@@ -143,7 +143,7 @@ async def test_any_position_leads_to_samples_of_the_question_only(window: int, v
 async def test_a_page_reads_no_more_than_so_many_documents_for_a_counter_that_none_has(
     memory: MemoryDocuments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "VM_WINDOWS_A_PAGE", 4)
+    monkeypatch.setattr("pipeline.queries.samples.VM_WINDOWS_A_PAGE", 4)
     tables = Tables(memory)
     await three_windows(tables)
     await deliver(tables, [a_message(records_of("other", "secret", "a.rare", [1.0]))])

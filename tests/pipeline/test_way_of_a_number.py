@@ -15,13 +15,15 @@ from domain import wire
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import MOST_COUNTERS, MOST_KEPT
-from pipeline import queries
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.quarantine import reingest
+from pipeline.queries.status import status as status_of
 from pipeline.refusals import KEPT_WHOLE, whole_of
 from storage.schema import REPORT, ROLLUPS
-from storage.tables import COUNTERS, TENANTS, Mark, Tables, vms_of
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
+from storage.tables.marks import Mark
 from tests.builders import HORIZON, KEY, NOW, TENANT, TIMES, VM, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import report_of, samples_of
@@ -74,8 +76,8 @@ async def test_order_grouping_and_duplicates_make_no_difference_not_even_of_a_bi
     await deliver(straight, bodies)
     await work_off(straight)
 
-    for key in await straight.entries(COUNTERS):
-        assert await tables.report_rows(key, 0, NOW) == await straight.report_rows(key, 0, NOW)
+    for key in await straight.catalogue.entries(COUNTERS):
+        assert await tables.report.rows(key, 0, NOW) == await straight.report.rows(key, 0, NOW)
     assert await the_report(tables) == report_of(samples_of(plain(bodies)))
 
 
@@ -121,7 +123,7 @@ async def test_two_halves_of_a_vms_window_make_one(tables: Tables, apart: bool) 
     halves = [a_message(records_of(TENANT, VM, KEY, half)) for half in (late, early)]
     for batch in [[half] for half in halves] if apart else [halves]:
         await deliver(tables, batch)
-    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    stored = await tables.samples.read(TENANT, VM, WINDOW_START)
     assert stored
     assert stored.value.series[KEY] == [float(index) for index in range(15)]
 
@@ -140,7 +142,7 @@ async def test_two_halves_of_a_vms_window_at_the_same_moment_make_one(memory: Me
     memory.hook = meanwhile
     await deliver(tables, [halves[0]])
     assert not second
-    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    stored = await tables.samples.read(TENANT, VM, WINDOW_START)
     assert stored
     assert stored.value.series[KEY] == [1.0] * 15
 
@@ -159,9 +161,9 @@ async def test_a_bad_sample_is_quarantined_and_its_neighbours_are_stored(tables:
     good = records_of(TENANT, VM, KEY, [1.0] * 15)
     done = await deliver(tables, [a_message([*good[:7], bad, *good[7:]])])
     assert (done.samples, done.refused) == (15, 1)
-    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    (message,) = [each async for each in tables.quarantine.messages("2026-09-21")]
     assert (message.message_id, list(message.reasons.values())) == ("m0", [1])
-    (kept,) = await tables.quarantined_inputs(message)
+    (kept,) = await tables.quarantine.inputs(message)
     assert kept.reason in message.reasons
     value = bad["PerfValue"] if isinstance(bad["PerfValue"], str) else float(bad["PerfValue"])
     assert (kept.position, json.loads(kept.input)) == (7, {**bad, "PerfValue": value})
@@ -175,7 +177,7 @@ async def test_an_unreadable_message_is_quarantined_whole_and_the_others_are_sto
 ) -> None:
     done = await deliver(tables, [body, a_message(records_of(TENANT, VM, KEY, [1.0]))])
     assert (done.messages, done.samples, done.refused) == (2, 1, 1)
-    assert len([each async for each in tables.quarantined("2026-09-21")]) == 1
+    assert len([each async for each in tables.quarantine.messages("2026-09-21")]) == 1
 
 
 async def test_of_many_refusals_of_one_message_all_are_counted_and_the_first_are_kept_beside_the_message(
@@ -186,9 +188,9 @@ async def test_of_many_refusals_of_one_message_all_are_counted_and_the_first_are
     for _ in range(2):
         done = await deliver(tables, [body])
         assert done.refused == 3001
-        (message,) = [each async for each in tables.quarantined("2026-09-21")]
+        (message,) = [each async for each in tables.quarantine.messages("2026-09-21")]
         assert sorted(message.reasons.values()) == [1, 3000]
-        whole, *kept = await tables.quarantined_inputs(message)
+        whole, *kept = await tables.quarantine.inputs(message)
         assert whole.reason == KEPT_WHOLE
         assert wire.unpack(whole_of(whole) or b"") == body
         assert [each.position for each in kept] == list(range(len(kept)))
@@ -220,7 +222,7 @@ async def test_where_our_code_fails_on_a_message_it_alone_goes_into_quarantine(
     assert (done.messages, done.samples, done.refused) == (3, 2, 1)
     assert list(done.reasons) == ["ingest fails on it: ValueError (the log says where)"]
     assert "a fault of ours" in caplog.text
-    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    (message,) = [each async for each in tables.quarantine.messages("2026-09-21")]
     assert await reingest(tables, message, HORIZON) == (1, 0)
     await work_off(tables)
     assert (await the_report(tables))[KEY, WINDOW_START + 30]["count"] == 3
@@ -230,9 +232,9 @@ async def test_what_is_tried_again_does_not_replace_what_came_in_the_meantime(ta
     first = [a_record(PerfValue=1.0), *[a_record(timestamp=NOW + 9999, PerfName="p" * n) for n in range(1, 250)] * 6]
     await deliver(tables, [a_message(first)])
     await deliver(tables, [a_message([a_record(PerfValue=2.0)])])
-    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    (message,) = [each async for each in tables.quarantine.messages("2026-09-21")]
     await reingest(tables, message, HORIZON)
-    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    stored = await tables.samples.read(TENANT, VM, WINDOW_START)
     assert stored
     assert stored.value.series[KEY][0] == 2.0
 
@@ -247,7 +249,7 @@ async def test_a_store_that_refuses_one_messages_tenant_lets_the_others_be_done(
     memory.hook = refuse
     with pytest.raises(Unavailable):
         await deliver(Tables(memory), bodies)
-    assert [mark.value.tenant for mark in await Tables(memory).marks()] == ["t0", "t2", "t3", "t4"]
+    assert [mark.value.tenant for mark in await Tables(memory).marks.read()] == ["t0", "t2", "t3", "t4"]
 
 
 @pytest.mark.parametrize("size", [249_000, 256_000, 262_144, 999_000, 3_000_000])
@@ -258,8 +260,8 @@ async def test_an_unreadable_message_of_any_size_is_kept_whole_and_can_be_tried_
     good = a_message([record] * (size // 250))
     body = good[:-2] + b"!" * 3
     await deliver(tables, [body])
-    (message,) = [each async for each in tables.quarantined("2026-09-21")]
-    (kept,) = await tables.quarantined_inputs(message)
+    (message,) = [each async for each in tables.quarantine.messages("2026-09-21")]
+    (kept,) = await tables.quarantine.inputs(message)
     assert wire.unpack(whole_of(kept) or b"") == body
     assert await reingest(tables, message, HORIZON) == (0, 1)
 
@@ -267,7 +269,7 @@ async def test_an_unreadable_message_of_any_size_is_kept_whole_and_can_be_tried_
 async def test_a_redelivered_bad_message_is_quarantined_once(tables: Tables) -> None:
     for _ in range(3):
         await deliver(tables, [b"{"])
-    assert len([each async for each in tables.quarantined("2026-09-21")]) == 1
+    assert len([each async for each in tables.quarantine.messages("2026-09-21")]) == 1
 
 
 async def test_a_vm_with_too_many_counters_keeps_those_that_fit_and_harms_nobody(memory: MemoryDocuments) -> None:
@@ -281,10 +283,10 @@ async def test_a_vm_with_too_many_counters_keeps_those_that_fit_and_harms_nobody
     others = [a_message(records_of("t", vm, KEY, [1.0])) for vm in ("v", "w")]
     done = await deliver(tables, [counters(10), *others])
     assert (done.written, done.refused) == (2, 10)
-    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    stored = await tables.samples.read(TENANT, VM, WINDOW_START)
     assert stored
     assert set(stored.value.series) == {f"win_cpu.p{number}" for number in range(MOST_COUNTERS)}
-    (message,) = [each async for each in tables.quarantined("2026-09-21")]
+    (message,) = [each async for each in tables.quarantine.messages("2026-09-21")]
     assert list(message.reasons) == ["the VM has more than 1,000 counters in this window"]
     await work_off(tables)
     assert (KEY, WINDOW_START + 30) in await the_report(tables)
@@ -311,7 +313,7 @@ async def test_sums_that_outgrow_a_document_cost_only_the_rarest_counters(memory
     kept = {key for key, _ in report} - {KEY}
     assert MOST_COUNTERS / 4 <= len(kept) < MOST_COUNTERS
     assert {row["count"] for (key, _), row in report.items() if key in kept} == {10}
-    await tables.mark(Mark("wild", WINDOW_START))
+    await tables.marks.set(Mark("wild", WINDOW_START))
     assert (await average(tables, TIMES)).rows == 0  # and it is settled
 
 
@@ -368,10 +370,10 @@ async def test_the_rows_of_samples_that_are_gone_go_too(memory: MemoryDocuments)
     tables = Tables(memory)
     await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [1.0])), a_message(records_of("t", VM, "a.b", [2.0]))])
     await work_off(tables)
-    stored = await tables.vm_window(TENANT, VM, WINDOW_START)
+    stored = await tables.samples.read(TENANT, VM, WINDOW_START)
     assert stored
-    await tables.write_vm_window(dataclasses.replace(stored.value, series={"a.c": [3.0] * 15}), stored.etag)
-    await tables.mark(Mark(TENANT, WINDOW_START))
+    await tables.samples.write(dataclasses.replace(stored.value, series={"a.c": [3.0] * 15}), stored.etag)
+    await tables.marks.set(Mark(TENANT, WINDOW_START))
     await work_off(tables)
     assert {key for key, _ in await the_report(tables)} == {"a.b", "a.c"}
 
@@ -419,7 +421,7 @@ async def test_a_mark_that_is_set_while_averaging_survives_it(memory: MemoryDocu
     await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
     memory.hook = meanwhile
     await average(tables, TIMES)
-    assert len(await tables.marks()) == 1
+    assert len(await tables.marks.read()) == 1
     await work_off(tables)
     assert (await the_report(tables))[KEY, WINDOW_START + 30]["average"] == 50
 
@@ -455,7 +457,7 @@ async def test_a_run_that_finds_its_mark_gone_sets_it_again(memory: MemoryDocume
     await deliver(tables, [a_message(records_of(TENANT, VM, KEY, [0.0]))])
     memory.hook = meanwhile
     await average(tables, TIMES)
-    assert len(await tables.marks()) == 1
+    assert len(await tables.marks.read()) == 1
 
 
 async def _interrupted(memory: MemoryDocuments, at: int, work: Any) -> bool:
@@ -496,8 +498,8 @@ async def test_a_failure_at_any_call_loses_nothing_and_counts_nothing_twice() ->
         await deliver(tables, bodies)
         await work_off(tables)
         assert await the_report(tables) == expected, f"after a failure at call {position}"
-        assert len([each async for each in tables.quarantined("2026-09-21")]) == 1
-        assert len(await tables.entries(TENANTS)) == 2
+        assert len([each async for each in tables.quarantine.messages("2026-09-21")]) == 1
+        assert len(await tables.catalogue.entries(TENANTS)) == 2
     assert position > 50
 
 
@@ -521,7 +523,7 @@ async def test_the_catalogue_lists_counters_tenants_and_vms_with_their_newest_mi
     await work_off(tables)
     newest = WINDOW_START + 30 + 120
     for kind, name in ((COUNTERS, KEY), (TENANTS, TENANT), (vms_of(TENANT), VM)):
-        entries = await tables.entries(kind)
+        entries = await tables.catalogue.entries(kind)
         assert {found: entry.value.newest for found, entry in entries.items()} == {name: newest}
 
 
@@ -551,7 +553,7 @@ async def test_counters_for_which_the_fleet_has_no_room_are_told_and_have_no_row
             await deliver(tables, [brought_by(tenant)])
             done = await average(tables, TIMES)
         assert sum(each.count for each in done.omitted) == 2 * 700 - MOST_COUNTERS
-        assert sum((await queries.status(tables, a_view())).omissions.values()) == 2 * 700 - MOST_COUNTERS
+        assert sum((await status_of(tables, a_view())).omissions.values()) == 2 * 700 - MOST_COUNTERS
     report = await the_report(Tables(memory))
     assert len(report) == MOST_COUNTERS
     assert report == await the_report(Tables(other))

@@ -123,7 +123,7 @@ def test_the_worst_message_costs_a_fixed_multiple_of_its_text_and_nothing_of_its
     assert calls <= CALLS_A_VM_WINDOW * (done.windows + 5)
     kept = [text for (table, *_), (text, *_) in memory._documents.items() if table == QUARANTINE]
     assert sum(map(len, kept)) <= 2 * KEPT_BYTES + 1.5 * min(len(body), MOST_WHOLE) + 100 * MOST_KEPT
-    own = asyncio.run(Tables(memory).vm_window(TENANT, VM, WINDOW_START))
+    own = asyncio.run(Tables(memory).samples.read(TENANT, VM, WINDOW_START))
     assert own
     assert own.value.series[KEY] == [8.0] * 15
 

@@ -11,9 +11,8 @@ import pytest
 from gnocchi.carbonara import TimeSerie
 from gnocchi.rest.aggregates import operations
 
-from domain.queries import AGGREGATIONS
-from pipeline import queries
-from pipeline.queries import Question
+from domain.charts import AGGREGATIONS
+from pipeline.queries.charts import Question, get_data
 from tests.builders import KEY, a_view
 from tests.references.grids import MINUTES, Grid, a_grid, a_store
 
@@ -46,7 +45,7 @@ def grouped(how: str, series: dict[int, float], minutes: int) -> list[float]:
 @pytest.mark.parametrize("seed", range(5))
 async def test_aggregates_over_vms_with_gaps(seed: int, how: str) -> None:
     grid = a_grid(seed)
-    answer = await queries.get_data(await a_store(grid), Question([KEY], start=MINUTES[0], end=MINUTES[-1]), a_view())
+    answer = await get_data(await a_store(grid), Question([KEY], start=MINUTES[0], end=MINUTES[-1]), a_view())
     expected = aggregated(how, grid)
     assert len(expected) > len(MINUTES) // 2
     found = {item.timestamp: getattr(item, OVER_VMS[how]) for item in answer.data}
@@ -61,7 +60,7 @@ async def test_minutes_grouped_by_an_interval(seed: int, by: Any, minutes: int) 
     """A group is the mean, least or greatest of its minutes' averages; its min and max are over all of its samples."""
     grid = a_grid(seed)
     question = Question([KEY], start=MINUTES[0], end=MINUTES[-1], interval=minutes, by=by)
-    items = (await queries.get_data(await a_store(grid), question, a_view())).data
+    items = (await get_data(await a_store(grid), question, a_view())).data
     averages = aggregated("mean", grid)
     assert [item.average for item in items] == pytest.approx(grouped(IN_A_GROUP[by], averages, minutes), rel=1e-15)
     assert [item.min for item in items] == grouped("min", aggregated("min", grid), minutes)

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from domain.queries import AGGREGATIONS
-from pipeline import queries
-from pipeline.queries import Question
+from domain.charts import AGGREGATIONS
+from pipeline.queries.charts import Question, get_data
 from tests.builders import KEY, a_view
 from tests.references.grids import MINUTES, Grid, a_grid, a_store
 
@@ -53,7 +52,7 @@ def agreed(folder: Path, grid: Grid, expected: Iterable[tuple[str, int, float | 
 async def test_averages_over_vms_with_gaps(tmp_path: Path, seed: int) -> None:
     grid = a_grid(seed)
     tables = await a_store(grid)
-    answer = await queries.get_data(tables, Question([KEY], start=MINUTES[0], end=MINUTES[-1]), a_view())
+    answer = await get_data(tables, Question([KEY], start=MINUTES[0], end=MINUTES[-1]), a_view())
     found: dict[int, Any] = {item.timestamp: item for item in answer.data}
     assert len(found) > len(MINUTES) // 2
     agreed(
@@ -73,7 +72,7 @@ async def test_groups_of_minutes(tmp_path: Path, by: Any) -> None:
     grid = a_grid(7)
     tables = await a_store(grid)
     question = Question([KEY], start=MINUTES[0], end=MINUTES[-1], interval=GROUP, by=by)
-    found: dict[int, Any] = {item.timestamp: item for item in (await queries.get_data(tables, question, a_view())).data}
+    found: dict[int, Any] = {item.timestamp: item for item in (await get_data(tables, question, a_view())).data}
     over = f"[{GROUP - 1}m:1m]"  # both ends are in it
     expected: list[tuple[str, int, float | None]] = []
     for minute in range(GROUP - 1, len(MINUTES), GROUP):

@@ -11,7 +11,7 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
 from domain.errors import Unavailable
-from storage.dead_letters import MOST_AT_ONCE, DeadLetters, FolderDeadLetters, ServiceBusDeadLetters
+from messaging.dead_letters import MOST_AT_ONCE, DeadLetters, FolderDeadLetters, ServiceBusDeadLetters
 from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
 from tests.peers import Broker, needs_node
 

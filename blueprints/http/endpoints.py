@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 
-from blueprints.access import caller_behind
-from blueprints.formats import chosen_format, respond, written
+from blueprints.http.access import caller_behind
+from blueprints.http.formats import chosen_format, respond, written
+from blueprints.http.problems import problem, problem_of
+from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
 from blueprints.operations import start
-from blueprints.parameters import KEY_PARAMETERS, ListParameters, NoParameters, read
-from blueprints.problems import problem, problem_of
 from blueprints.services import Services, services
 from blueprints.telemetry import line
 from domain.access import OPERATOR, Caller, Role
@@ -33,6 +33,12 @@ Work = Callable[..., Awaitable[Any]]
 
 READING = ("GET", "HEAD")
 STARTING = ("POST",)
+ANYBODY: tuple[Role, ...] = ()
+EVERY_CALLER: tuple[Role, ...] = ("operator", "tenant", "machine")
+PEOPLE: tuple[Role, ...] = ("operator", "tenant")
+OPERATORS: tuple[Role, ...] = ("operator",)
+FLEET_WIDE: tuple[Role, ...] = ("operator", "machine")
+
 LIVE = 30
 """Seconds that an answer from the report may be kept: half of the time in which it changes."""
 

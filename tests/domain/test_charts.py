@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.charts import Aggregation, Span, fleet_items, judge, lookback, tenant_items
 from domain.partials import partial_of
-from domain.queries import Aggregation, Span, fleet_items, judge, lookback, tenant_items
 from domain.report import ReportRow, coverages
 from tests.builders import WINDOW_START
 

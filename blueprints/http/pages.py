@@ -7,10 +7,10 @@ from pathlib import Path
 
 import azure.functions as func
 
-from blueprints.formats import respond
-from blueprints.problems import problem
+from blueprints.http.formats import respond
+from blueprints.http.problems import problem
 
-WEB = Path(__file__).parent.parent / "web"
+WEB = Path(__file__).parents[2] / "web"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

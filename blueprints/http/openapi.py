@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from blueprints.endpoints import Endpoint, Text
-from blueprints.formats import MEDIA_TYPES
-from blueprints.parameters import ListParameters, NoParameters
-from blueprints.problems import MEDIA_TYPE, Problem
+from blueprints.http.endpoints import Endpoint, Text
+from blueprints.http.formats import MEDIA_TYPES
+from blueprints.http.problems import MEDIA_TYPE, Problem
+from blueprints.http.reading import ListParameters, NoParameters
 
 REFERENCE = "#/components/schemas/{model}"
 HEADERS = {

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from blueprints.formats import adapter
+from blueprints.http.formats import adapter
 from blueprints.telemetry import line
 from domain.errors import Invalid, Misconfigured, NeverSeen, NotAllowed, NotSignedIn, Unavailable
 from storage.documents import Damaged

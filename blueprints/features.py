@@ -1,0 +1,31 @@
+"""The features of the API over HTTP, in one list. A new one is a file in blueprints/http, and a name here."""
+
+from blueprints.http import (
+    charts,
+    dead_letters,
+    document,
+    lists,
+    metrics,
+    operations,
+    pages,
+    purge,
+    quarantine,
+    rebuild,
+    samples,
+    status,
+)
+
+FEATURES = (
+    charts,
+    samples,
+    lists,
+    status,
+    metrics,
+    document,
+    rebuild,
+    purge,
+    quarantine,
+    dead_letters,
+    operations,
+    pages,
+)

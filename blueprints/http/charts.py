@@ -1,0 +1,124 @@
+"""Charts: counters over the fleet, and a VM's beside its tenant's and the fleet's."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
+
+import azure.durable_functions as df
+from pydantic import Field
+
+from blueprints.http.endpoints import EVERY_CALLER, PEOPLE, endpoint
+from blueprints.http.fields import (
+    MOST_KEYS,
+    MOST_MINUTES,
+    MOST_TENANT_MINUTES,
+    AggregationBy,
+    Flag,
+    Key,
+    Minutes,
+    Moment,
+    Name,
+    known,
+    minutes_between,
+    whole_number,
+)
+from blueprints.http.reading import ListParameters
+from blueprints.services import Services
+from domain.errors import BadParameters
+from pipeline.queries import charts
+from pipeline.queries.charts import FleetAnswer, Question, TenantAnswer
+from pipeline.queries.view import View
+
+blueprint = df.Blueprint()
+
+MOST_ROWS = 100_800
+"""The most minutes of all counters of one answer together: ten counters for 7 days, seventy for 24 hours."""
+
+
+class ChartParameters(ListParameters):
+    """What charts ask of the fleet."""
+
+    most_minutes: ClassVar[int] = MOST_MINUTES
+
+    key: Annotated[
+        tuple[Key, ...],
+        Field(min_length=1, max_length=MOST_KEYS, description="The counter, PerfType.PerfName; may be repeated."),
+    ]
+    minutes: Annotated[
+        Minutes | None,
+        Field(description="The latest so many minutes, counted back from the newest minute that the report has."),
+    ] = None
+    start: Annotated[
+        Moment | None,
+        Field(description="Instead of minutes: the beginning of a fixed range, ISO 8601 or Unix seconds."),
+    ] = None
+    end: Annotated[Moment | None, Field(description="The end of the fixed range; default: the newest minute.")] = None
+    aggregationInterval: Annotated[Minutes, Field(description="How many minutes make one point.")] = 1
+    aggregationBy: Annotated[
+        AggregationBy, Field(description="How minutes make a point: avg, min or max, in any case, also in quotes.")
+    ] = "avg"
+    final: Annotated[Flag, Field(description="Leave out minutes that are not final yet.")] = False
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+        """A range is given by ``minutes``, or by ``start`` and perhaps ``end``; and it has its limits."""
+        problems = {}
+        if "minutes" not in given and "start" not in given:
+            problems["minutes"] = "is missing (or give start and end)"
+        if "minutes" in given and ("start" in given or "end" in given):
+            problems["minutes"] = "can't be given together with start or end"
+        elif "end" in given and "start" not in given:
+            problems["start"] = "is missing: end is given"
+        name, minutes = "minutes", known(whole_number(MOST_MINUTES), given, "minutes")
+        if minutes is None:
+            minutes, problem = minutes_between(given, now)
+            if problem:
+                problems["start"] = problem
+            name = "end" if "end" in given else "start"
+        keys = len(set(given.get("key", ())))
+        if minutes is not None and minutes > cls.most_minutes:
+            problems.setdefault(name, f"makes a range of more than {cls.most_minutes} minutes")
+        elif minutes is not None and minutes * keys > MOST_ROWS:
+            problems[name] = f"makes, times {keys} keys, more than {MOST_ROWS} minutes: ask for less at a time"
+        return problems
+
+    @property
+    def question(self) -> Question:
+        """The same as the pipeline's question."""
+        return Question(
+            tuple(dict.fromkeys(self.key)),
+            self.minutes,
+            self.start,
+            self.end,
+            self.aggregationInterval,
+            self.aggregationBy,
+            self.final,
+        )
+
+    def within(self, most: int, now: int) -> None:
+        """Raise BadParameters where the range is longer than so many minutes."""
+        if (self.minutes or ((self.end or now) - (self.start or 0)) // 60) > most:
+            name = "minutes" if self.minutes else "start"
+            raise BadParameters({name: f"makes a range of more than {most} minutes, the most for a tenant"})
+
+
+class TenantChartParameters(ChartParameters):
+    """What charts ask of a VM, its tenant and the fleet."""
+
+    most_minutes: ClassVar[int] = MOST_TENANT_MINUTES
+
+    tenant: Annotated[Name, Field(description="The tenant's masked name.")]
+    vm: Annotated[Name, Field(description="The VM's masked name.")]
+
+
+@endpoint(blueprint, "v1/get-data", EVERY_CALLER)
+async def get_data(shared: Services, view: View, asked: ChartParameters) -> FleetAnswer:
+    """Counters over the whole fleet."""
+    if view.caller.tenant:
+        asked.within(MOST_TENANT_MINUTES, view.now)
+    return await charts.get_data(shared.tables, asked.question, view)
+
+
+@endpoint(blueprint, "v1/get-tenant-data", PEOPLE)
+async def get_tenant_data(shared: Services, view: View, asked: TenantChartParameters) -> TenantAnswer:
+    """Counters of a VM beside its tenant and the fleet."""
+    return await charts.get_tenant_data(shared.tables, asked.question, asked.tenant, asked.vm, view)

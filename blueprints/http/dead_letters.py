@@ -1,0 +1,35 @@
+"""Dead letters: messages that the queue gave up, for the operator."""
+
+from dataclasses import dataclass
+
+import azure.durable_functions as df
+
+from blueprints.http.endpoints import OPERATORS, endpoint
+from blueprints.http.reading import NoParameters
+from blueprints.services import Services
+from pipeline.operations import Operation
+from pipeline.queries.view import View
+from pipeline.resubmit import DeadLetterItem, Resubmit, list_dead_letters
+
+blueprint = df.Blueprint()
+
+MOST_DEAD_LETTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterList:
+    """The oldest messages that the queue gave up."""
+
+    data: list[DeadLetterItem]
+
+
+@endpoint(blueprint, "v1/admin/dead-letters", OPERATORS, max_age=0)
+async def dead_letters(shared: Services, view: View, asked: NoParameters) -> DeadLetterList:  # noqa: ARG001
+    """The oldest messages that the queue gave up, and what they hold."""
+    return DeadLetterList(await list_dead_letters(shared.dead_letters, MOST_DEAD_LETTERS))
+
+
+@endpoint(blueprint, "v1/admin/dead-letters/resubmit", OPERATORS, starts=True)
+async def resubmit(shared: Services, view: View, asked: NoParameters) -> Operation:  # noqa: ARG001
+    """Put the messages that the queue gave up back into it, after what failed has been mended."""
+    return Resubmit()

@@ -1,0 +1,180 @@
+"""Fields of parameters: what a value of each kind looks like, in words for people and as a JSON schema."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from domain.charts import AGGREGATIONS, Aggregation
+from domain.names import MAX_NAME, key_problem, name_problem, split_key
+from domain.samples import MILLISECONDS
+
+MOST_MINUTES = 44_640
+"""The longest range that one answer covers: 31 days."""
+
+MOST_TENANT_MINUTES = 10_080
+"""The longest where a tenant's own documents are read, two a window: 7 days."""
+
+MOST_KEYS = 100
+MOST_TOKEN = 2_000
+
+PRINTABLE = r"^[ -~]*[!-~][ -~]*$"
+"""What names are made of. Others are printable too, but a JSON schema can't say which."""
+
+
+def _key(text: str) -> str:
+    problem = None
+    try:
+        problem = key_problem(*split_key(text))
+    except ValueError:
+        problem = "must be PerfType.PerfName, for example win_cpu.percent_processor_time"
+    if problem:
+        raise ValueError(problem)
+    return text
+
+
+def _name(text: str) -> str:
+    if problem := name_problem(text):
+        raise ValueError(problem)
+    return text
+
+
+def whole_number(most: int) -> Callable[[str], int]:
+    """Return what reads a whole number from 1 to ``most``. It raises ValueError."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+            raise ValueError(f"must be a whole number from 1 to {most}")
+        return int(text)
+
+    return parse
+
+
+def _aggregation(text: str) -> str:
+    word = text.strip().strip("\"'").lower()
+    if word not in AGGREGATIONS:
+        raise ValueError("must be avg, min or max")
+    return word
+
+
+def moment(text: str) -> int:
+    """Return the Unix second that a text names. Raises ValueError."""
+    message = "must be Unix seconds or ISO 8601, for example 2026-11-24T09:30:00Z"
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        if int(text) >= MILLISECONDS:
+            raise ValueError("seems to be in milliseconds; Unix seconds are expected")
+        seconds = int(text)
+    else:
+        try:
+            # A plus sign before an offset may have been decoded to a blank.
+            moment = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text.strip()))
+            seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError) as error:
+            raise ValueError(message) from error
+    if not 0 <= seconds < 10_000_000_000:  # noqa: PLR2004  (ten digits, as in the store's ids)
+        raise ValueError("is out of range")
+    return seconds
+
+
+def _flag(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return word == "true"
+
+
+def _token(text: str) -> str:
+    if len(text) > MOST_TOKEN:
+        raise ValueError("is not the nextPage of an answer")
+    return text
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text.strip()).isoformat()
+    except ValueError as error:
+        raise ValueError("must be a UTC day, for example 2026-11-24") from error
+
+
+def _message(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        raise ValueError("must be a message's name as the quarantine lists it, 32 hexadecimal digits")
+    return text
+
+
+_DATE = r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+
+Key = Annotated[
+    str,
+    BeforeValidator(_key),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[!-\-/-~]{1,100}\.[!-~]{1,100}$",
+            "examples": ["win_cpu.percent_processor_time"],
+        }
+    ),
+]
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "pattern": PRINTABLE, "minLength": 1, "maxLength": MAX_NAME}),
+]
+Moment = Annotated[
+    int,
+    BeforeValidator(moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 9_999_999_999},
+                {
+                    "type": "string",
+                    "pattern": rf"^{_DATE}T{_TIME}(Z|\+\d\d:00)?$",
+                },
+            ]
+        }
+    ),
+]
+Day = Annotated[
+    str,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_DATE}$"}),
+]
+MessageName = Annotated[
+    str,
+    BeforeValidator(_message),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+]
+Minutes = Annotated[
+    int,
+    BeforeValidator(whole_number(MOST_MINUTES)),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_MINUTES}),
+]
+AggregationBy = Annotated[
+    Aggregation,
+    BeforeValidator(_aggregation),
+    WithJsonSchema({"type": "string", "pattern": r"^[\"']?([aA][vV][gG]|[mM][iI][nN]|[mM][aA][xX])[\"']?$"}),
+]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+PageToken = Annotated[str, BeforeValidator(_token)]
+
+
+def known(parse: Callable[[str], int], given: Mapping[str, Sequence[str]], name: str) -> int | None:
+    """Return what a parameter says, or None where it is not given or malformed, which is told elsewhere."""
+    try:
+        return parse(given[name][-1])
+    except (KeyError, ValueError):
+        return None
+
+
+def minutes_between(given: Mapping[str, Sequence[str]], now: int) -> tuple[int | None, str | None]:
+    """Return how many minutes lie between start and end (now, if not given), and what is wrong with that."""
+    start, end = known(moment, given, "start"), known(moment, given, "end")
+    if start is None or (end is None and "end" in given):
+        return None, None
+    if end is not None and start > end:
+        return None, "is later than end"
+    return max(0, (now if end is None else end) - start) // 60, None

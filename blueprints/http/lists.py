@@ -1,0 +1,63 @@
+"""Lists of what has been seen, for drop-downs: counters, tenants, VMs."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import azure.durable_functions as df
+from pydantic import Field
+
+from blueprints.http.endpoints import EVERY_CALLER, PEOPLE, endpoint
+from blueprints.http.fields import (
+    Name,
+)
+from blueprints.http.reading import ListParameters
+from blueprints.services import Services
+from pipeline.queries.lists import CounterItem, TenantListItem, VmItem, list_counters, list_tenants, list_vms
+from pipeline.queries.view import View
+
+blueprint = df.Blueprint()
+
+
+class TenantParameters(ListParameters):
+    """A tenant."""
+
+    tenant: Annotated[Name, Field(description="The tenant's masked name.")]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterList:
+    """The counters that have been seen, those first that people look at first."""
+
+    data: list[CounterItem]
+
+
+@dataclass(frozen=True, slots=True)
+class TenantList:
+    """The tenants that have been seen, by name."""
+
+    data: list[TenantListItem]
+
+
+@dataclass(frozen=True, slots=True)
+class VmList:
+    """A tenant's VMs that have been seen, by name."""
+
+    data: list[VmItem]
+
+
+@endpoint(blueprint, "v1/counters", EVERY_CALLER)
+async def counters(shared: Services, view: View, asked: ListParameters) -> CounterList:  # noqa: ARG001
+    """The counters that have been seen; for a tenant's caller, those of that tenant."""
+    return CounterList(await list_counters(shared.tables, view))
+
+
+@endpoint(blueprint, "v1/tenants", PEOPLE)
+async def tenants(shared: Services, view: View, asked: ListParameters) -> TenantList:  # noqa: ARG001
+    """The tenants that have been seen; for a tenant's caller, that one."""
+    return TenantList(await list_tenants(shared.tables, view))
+
+
+@endpoint(blueprint, "v1/vms", PEOPLE)
+async def vms(shared: Services, view: View, asked: TenantParameters) -> VmList:
+    """A tenant's VMs that have been seen."""
+    return VmList(await list_vms(shared.tables, asked.tenant, view))

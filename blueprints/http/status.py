@@ -1,0 +1,35 @@
+"""How the system is, for the operator; whether it lives, for anybody."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import azure.durable_functions as df
+
+from blueprints.http.endpoints import ANYBODY, OPERATORS, endpoint
+from blueprints.http.reading import NoParameters
+from blueprints.services import Services
+from pipeline.queries.status import Status, alive
+from pipeline.queries.status import status as status_of
+from pipeline.queries.view import View
+
+blueprint = df.Blueprint()
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The app runs and its store answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+@endpoint(blueprint, "v1/status", OPERATORS, max_age=0)
+async def status(shared: Services, view: View, asked: NoParameters) -> Status:  # noqa: ARG001
+    """How old the report is, what waits for averaging, and what was refused today and why."""
+    return await status_of(shared.tables, view)
+
+
+@endpoint(blueprint, "v1/health", ANYBODY, max_age=0)
+async def health(shared: Services, view: View, asked: NoParameters) -> Alive:  # noqa: ARG001
+    """Whether the app runs and its store answers."""
+    await alive(shared.tables)
+    return Alive()

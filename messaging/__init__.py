@@ -1,0 +1,1 @@
+"""What speaks to queues: ports, their adapters. Knows no table and no pipeline."""

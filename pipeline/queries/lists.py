@@ -1,0 +1,90 @@
+"""Lists of what has been seen: counters, tenants, VMs."""
+
+from dataclasses import dataclass
+
+from domain.counters import COUNTERS as KNOWN_COUNTERS
+from domain.counters import GROUPS, by_interest
+from domain.names import split_key
+from domain.samples import Dimensions
+from pipeline.queries.names import sorted_entries, tenant_named
+from pipeline.queries.view import View, progress_of
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
+
+
+@dataclass(frozen=True, slots=True)
+class CounterItem:
+    """A counter that has been seen, and what people call it where we know it."""
+
+    key: str
+    newest: int
+    """Its newest minute. For a tenant's caller: in that tenant, and up to six hours behind."""
+    title: str
+    unit: str
+    """Empty for plain numbers."""
+    group: str
+    """What people call its PerfType."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantListItem:
+    """A tenant that has been seen."""
+
+    tenant: str
+    newest: int
+    """Its newest minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmItem:
+    """A VM that has been seen, and what is known of it."""
+
+    vm: str
+    newest: int
+    """About its newest minute: up to six hours behind."""
+    SiteName: str | None
+    ResourcePoolName: str | None
+    Region: str | None
+    MachineSize: str | None
+
+
+async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
+    """Return all counters that the caller may know of, those first that people look at first."""
+    if view.caller.tenant:
+        stored = await tables.catalogue.counters_of(view.caller.tenant)
+        newest = stored.value if stored else {}
+    else:
+        reached = (await progress_of(tables)).newest
+        newest = {
+            entry.name: entry.newest if reached is None else min(entry.newest, reached)
+            for entry in await sorted_entries(tables, COUNTERS)
+        }
+    items = []
+    for key in sorted(newest, key=by_interest):
+        perf_type, perf_name = split_key(key)
+        known = KNOWN_COUNTERS.get(key)
+        title, unit = (known.title, known.unit) if known else (perf_name, "")
+        items.append(CounterItem(key, newest[key], title, unit, GROUPS.get(perf_type, perf_type)))
+    return items
+
+
+async def list_tenants(tables: Tables, view: View) -> list[TenantListItem]:
+    """Return all tenants that the caller may see, by name."""
+    if view.caller.tenant:
+        stored = await tables.catalogue.entry(TENANTS, view.caller.tenant)
+        entries = [stored.value] if stored else []
+    else:
+        entries = await sorted_entries(tables, TENANTS)
+    return [TenantListItem(entry.name, entry.newest) for entry in entries if view.caller.sees(entry.name)]
+
+
+async def list_vms(tables: Tables, tenant: str, view: View) -> list[VmItem]:
+    """Return the VMs of a tenant, by name. Raises NeverSeen."""
+    name = await tenant_named(tables, tenant, view)
+    items = []
+    for entry in await sorted_entries(tables, vms_of(name)):
+        known = entry.dimensions or Dimensions()
+        items.append(
+            VmItem(entry.name, entry.newest, known.SiteName, known.ResourcePoolName, known.Region, known.MachineSize)
+        )
+    return items

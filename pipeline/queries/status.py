@@ -1,0 +1,64 @@
+"""How the system is, and whether its store answers."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.closing import Driver
+from domain.minutes import utc_day
+from pipeline.queries.view import View, age, progress_of
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS
+
+MOST_REFUSALS = 10
+"""How many reasons of refusals are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the system is."""
+
+    newestMinute: int | None
+    """The newest minute of the report that the fleet has reached; null: there is none yet."""
+    ageSeconds: int | None
+    """From its end to now."""
+    dirtyMarks: int
+    """Tenants' windows that wait for averaging."""
+    openWindows: int
+    """Windows that are not final yet."""
+    quarantinedToday: int
+    """Inputs that were refused on this UTC day."""
+    refusals: Mapping[str, int]
+    """The commonest reasons for that, and how many there are of each."""
+    omissions: Mapping[str, int]
+    """What came and was left out of the averages on this UTC day, and how many there are of each."""
+    averagingRuns: Mapping[Driver, int]
+    """When averaging last ran, to the minute (Unix seconds), by what drove it: its timer, each minute; ingest, where
+    the timer stands still; a catch-up."""
+
+
+async def alive(tables: Tables) -> None:
+    """Ask the store for one document. Raises Unavailable where it does not answer."""
+    await tables.catalogue.entry(COUNTERS, "-")
+
+
+async def status(tables: Tables, view: View) -> Status:
+    """Return how the system is. Raises Unavailable where the store can't be reached."""
+    progress = await progress_of(tables)
+    marks = await tables.marks.read()
+    reasons: Counter[str] = Counter()
+    async for message in tables.quarantine.messages(utc_day(view.now)):
+        reasons.update(message.reasons)
+    omissions: Counter[str] = Counter()
+    for each in await tables.omissions.of_day(utc_day(view.now)):
+        omissions[each.what] += each.count
+    return Status(
+        progress.newest,
+        None if progress.newest is None else age(progress.newest, view.now),
+        len(marks),
+        len(progress.opened),
+        reasons.total(),
+        dict(reasons.most_common(MOST_REFUSALS)),
+        dict(omissions),
+        progress.runs,
+    )

@@ -1,0 +1,40 @@
+"""What every answer depends on besides its question: who asks, when, and how far averaging is."""
+
+from dataclasses import dataclass
+
+from domain.access import Caller
+from domain.closing import Progress
+from domain.minutes import MINUTE
+from storage.tables import Tables
+
+AT_ONCE = 16
+"""How many documents or ranges a query reads side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an answer depends on besides the question and the store.
+
+    ``caller``: who asks. ``now``: the time, in Unix seconds.
+    ``min_tenants``: how many other tenants must have taken part for a tenant's caller to see the fleet's average.
+    """
+
+    caller: Caller
+    now: int
+    min_tenants: int
+
+
+async def newest_minute(tables: Tables) -> int | None:
+    """Return the newest minute of the report that the fleet has reached; None: there is none yet."""
+    return (await progress_of(tables)).newest
+
+
+async def progress_of(tables: Tables) -> Progress:
+    """Return what averaging remembers of windows."""
+    stored = await tables.progress.read()
+    return stored.value if stored else Progress()
+
+
+def age(minute: int, now: int) -> int:
+    """Return how many seconds have passed since the end of a minute."""
+    return max(0, now - minute - MINUTE // 2)

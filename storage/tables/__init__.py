@@ -1,0 +1,31 @@
+"""The tables: the domain's values as documents, and back. One table a file: its ids, partitions and bodies.
+
+They decide nothing. A new table is a file, and a line below.
+"""
+
+from storage.documents import Documents
+from storage.tables.catalogue import Catalogue
+from storage.tables.marks import Marks
+from storage.tables.omissions import Omissions
+from storage.tables.operations import Operations
+from storage.tables.progress import ProgressTable
+from storage.tables.quarantine import Quarantine
+from storage.tables.report import Report
+from storage.tables.rollups import Rollups
+from storage.tables.samples import Samples
+
+
+class Tables:
+    """All tables, over one store of documents."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+        self.samples = Samples(documents)
+        self.rollups = Rollups(documents)
+        self.report = Report(documents)
+        self.marks = Marks(documents)
+        self.progress = ProgressTable(documents)
+        self.catalogue = Catalogue(documents)
+        self.quarantine = Quarantine(documents)
+        self.omissions = Omissions(documents)
+        self.operations = Operations(documents)

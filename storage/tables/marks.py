@@ -1,0 +1,39 @@
+"""Dirty marks: which tenants' windows changed since they were last averaged."""
+
+from dataclasses import dataclass
+
+from storage.schema import MARKS
+from storage.tables.ids import number, numbered, split_number
+from storage.tables.table import Stored, Table
+
+_DIRTY = "dirty"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Says that this tenant's window changed since it was last averaged."""
+
+    tenant: str
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marks(Table):
+    """The dirty marks."""
+
+    async def read(self, window: int | None = None) -> list[Stored[Mark]]:
+        """Return all dirty marks, or those of a window: oldest window first."""
+        marks = []
+        ids = () if window is None else (number(window), number(window + 1))
+        async for document in self.documents.scan(MARKS, _DIRTY, *ids):
+            window, tenant = split_number(document.id)
+            marks.append(Stored(Mark(tenant, window), document.etag))
+        return marks
+
+    async def set(self, mark: Mark) -> None:
+        """Set a mark. A mark that is set already gets a new etag, so that who has read it can't clear it."""
+        await self.documents.upsert(MARKS, _DIRTY, numbered(mark.window, mark.tenant), {})
+
+    async def clear(self, mark: Stored[Mark]) -> None:
+        """Remove a mark if it has not been set anew. Raises Changed or Gone."""
+        await self.documents.delete(MARKS, _DIRTY, numbered(mark.value.window, mark.value.tenant), mark.etag)
