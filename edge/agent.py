@@ -192,19 +192,23 @@ def _end(program: Program, source: Source, now: int) -> int:
 
 
 class Said:
-    """What was said of trouble, so that the same is not said at each tick."""
+    """What was said of trouble: each is said once, and again, after long, where its numbers have changed."""
 
     def __init__(self) -> None:
         """Nothing yet."""
-        self._said, self._words, self._at = "", "", 0
+        self._said: dict[str, tuple[str, int]] = {}
 
     def say(self, trouble: str, now: int) -> None:
-        """Say what is new, and once in a while numbers that have changed."""
-        words = re.sub(r"\d+", "", trouble)
-        if trouble and (words != self._words or (trouble != self._said and now - self._at >= SAY_AGAIN)):
-            _say(trouble)
-            self._said, self._at = trouble, now
-        self._words = words
+        """Say what is new of it."""
+        new = []
+        for part in filter(None, trouble.split("; ")):
+            words = re.sub(r"\d+", "", part)
+            before, at = self._said.get(words, ("", -SAY_AGAIN))
+            if not before or (part != before and now - at >= SAY_AGAIN):
+                new.append(part)
+                self._said[words] = (part, now)
+        if new:
+            _say("; ".join(new))
 
 
 def _ticks(stop: threading.Event, every: int) -> Iterator[int]:
