@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import psutil
@@ -83,10 +84,10 @@ class Machine:
         for name, part in self._parts.items():
             if part.keys and part.keys <= readings.keys():
                 continue
-            found = self._read(name, lambda part=part: part.read(now))  # type: ignore[misc]
+            found = self._read(name, partial(part.read, now))
             readings = {**found, **readings}
         for name in self._services:
-            readings |= self._read(f"service {name}", lambda name=name: _service(name))  # type: ignore[misc]
+            readings |= self._read(f"service {name}", partial(_service, name))
         readings = {key: right for key, value in readings.items() if (right := plausible(key, value)) is not None}
         self._tell_missing(readings)
         return readings
@@ -119,17 +120,16 @@ def plausible(key: str, value: float) -> float | None:
 
 
 def _service(name: str) -> Readings:
-    """Return 1 for a Windows service that runs, 0 for one that does not; one that is not installed is left out.
+    """Return 1 for a Windows service that runs, 0 for one that does not. Raises psutil.Error, of one that is not there.
 
     Of a service that each user has (``NAME_3f2a1``), NAME is a template, which never runs.
     """
-    if sys.platform != "win32":
-        return {}
-    try:
-        running = [psutil.win_service_get(name).status() == "running"]
-    except psutil.NoSuchProcess:
-        return {}
-    if not running[0]:
-        of_users = (each for each in psutil.win_service_iter() if _PER_USER.fullmatch(each.name().removeprefix(name)))
-        running = [each.status() == "running" for each in of_users] or running
+    get, each = (getattr(psutil, f"win_service_{what}", None) for what in ("get", "iter"))  # on Windows only
+    running = [_runs(get(name))] if get else []
+    if each and not all(running):
+        running = [_runs(one) for one in each() if _PER_USER.fullmatch(one.name().removeprefix(name))] or running
     return {f"win_service.{name}": float(all(running))}
+
+
+def _runs(service: Any) -> bool:
+    return bool(service.status() == "running")

@@ -375,7 +375,7 @@ def services(monkeypatch: pytest.MonkeyPatch, *names: str, **installed: str) -> 
 
 def test_of_three_services_one_that_refuses_costs_itself_only(monkeypatch: pytest.MonkeyPatch) -> None:
     found = services(monkeypatch, "A", "B", "C", "D", A="running", B="refused", C="stopped")
-    assert found == ({"win_service.A": 1, "win_service.C": 0}, ["service B"])
+    assert found == ({"win_service.A": 1, "win_service.C": 0}, ["service B", "service D"])  # D is not installed
 
 
 def test_a_service_that_each_user_has_runs_where_all_of_its_instances_do(monkeypatch: pytest.MonkeyPatch) -> None:
