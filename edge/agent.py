@@ -8,7 +8,6 @@ import argparse
 import os
 import platform
 import re
-import signal
 import sys
 import threading
 import time
@@ -23,8 +22,9 @@ from domain.names import name_problem
 from domain.samples import Dimensions
 from edge.gathering import Identity
 from edge.inputs import FilesSource, MachineSource, Source, StreamSource
-from edge.options import read_options
+from edge.options import folder, read_options
 from edge.program import Identify, Program
+from edge.stopping import stop_event, wait
 from edge.telegraf import Folding
 from edge.telegraf_json import strptime_of
 
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tenant", help="the tenant's name; it is masked, unless it is a masked one already")
     parser.add_argument("--vm", help="this VM's name, masked too (default: the machine's, or Telegraf's)")
-    parser.add_argument("--folder", type=Path, help="where the SPOC looks for files")
+    parser.add_argument("--folder", type=folder, help="where the SPOC looks for files")
     parser.add_argument("--key-file", type=Path, help="a file that holds the masking key")
     for name in ("site", "pool", "region", "size"):
         parser.add_argument(f"--{name}", help=f"the VM's {name}, as it is to be shown")
@@ -129,7 +129,7 @@ def _source(options: argparse.Namespace, parser: argparse.ArgumentParser, reduct
             return StreamSource(open(sys.stdin.fileno(), "rb", buffering=0, closefd=False), folding)
         except (OSError, AttributeError) as error:
             parser.error(f"--input -: there is no standard input: {error}")
-    path = Path(options.input)
+    path = folder(options.input)
     # The folder may be shared with agents of other VMs.
     who = zlib.crc32(f"{platform.node()} {path.absolute()}".encode())
     return FilesSource(path, (options.folder or Path()) / f".telegraf-{who:08x}.json", folding)
@@ -154,9 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reductions,
         dry_run=options.dry_run,
     )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     _say(f"reads {options.source}; writes to {options.folder if not options.dry_run else 'standard output'}")
     return _run(program, source, stop, once=options.once)
 
@@ -192,24 +190,28 @@ def _end(program: Program, source: Source, now: int) -> int:
 
 
 class Said:
-    """What was said of trouble, so that the same is not said at each tick."""
+    """What was said of trouble: each is said once, and again, after long, where its numbers have changed."""
 
     def __init__(self) -> None:
         """Nothing yet."""
-        self._said, self._words, self._at = "", "", 0
+        self._said: dict[str, tuple[str, int]] = {}
 
     def say(self, trouble: str, now: int) -> None:
-        """Say what is new, and once in a while numbers that have changed."""
-        words = re.sub(r"\d+", "", trouble)
-        if trouble and (words != self._words or (trouble != self._said and now - self._at >= SAY_AGAIN)):
-            _say(trouble)
-            self._said, self._at = trouble, now
-        self._words = words
+        """Say what is new of it."""
+        new = []
+        for part in filter(None, trouble.split("; ")):
+            words = re.sub(r"\d+", "", part)
+            before, at = self._said.get(words, ("", -SAY_AGAIN))
+            if not before or (part != before and now - at >= SAY_AGAIN):
+                new.append(part)
+                self._said[words] = (part, now)
+        if new:
+            _say("; ".join(new))
 
 
 def _ticks(stop: threading.Event, every: int) -> Iterator[int]:
     """Yield the time every so many seconds of the clock; one that is set makes one step shorter, never long."""
-    while not stop.wait(every - time.time() % every):
+    while not wait(stop, every - time.time() % every):
         yield int(time.time())
 
 

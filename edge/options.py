@@ -1,10 +1,26 @@
 """Options of the programs of the edge: flags, and a TOML file with the same names, over which flags win."""
 
 import argparse
+import ntpath
 import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+
+SHORT = 100
+"""Characters that a folder's path may have on Windows, so that those of files in it stay below 260 (MAX_PATH)."""
+
+
+def folder(text: str) -> Path:
+    r"""Return a folder or file that an option names. On Windows, long ones are written so that Windows takes them."""
+    return Path(extended(text, ntpath.abspath(text))) if sys.platform == "win32" else Path(text)
+
+
+def extended(text: str, absolute: str) -> str:
+    r"""Return a long path with the prefix ``\\?\``, which lifts Windows' limit; a short one as it is."""
+    if len(absolute) <= SHORT or absolute.startswith("\\\\?\\"):
+        return text
+    return f"\\\\?\\UNC{absolute[1:]}" if absolute.startswith("\\\\") else f"\\\\?\\{absolute}"
 
 
 def read_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:

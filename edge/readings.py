@@ -1,21 +1,44 @@
-"""Raw readings of this machine, by psutil, under the names that Telegraf's Windows plugins give them.
+"""Raw readings of this machine, under the names that Telegraf's Windows plugins give them.
 
-Knows psutil; refuses to know minutes, files and names of tenants. A reading that this machine can't give is left out,
-never given as zero. Names, units and reductions stand in domain/counters.py.
+On Windows these are Windows' own performance counters (edge/windows.py) and its sessions (edge/sessions.py); what it
+does not have, and elsewhere all, comes from psutil (edge/parts.py). Each part is read by itself: what fails costs its
+own figures only, and is named.
+
+A reading that can't be had, or can't be right, is left out, never given as zero. Refuses to know minutes, files and
+names of tenants.
 """
 
+import math
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import psutil
 
-Readings = dict[str, float]
+from domain.counters import COUNTERS
+from edge.parts import (
+    Disks,
+    Gauges,
+    Network,
+    Part,
+    Processor,
+    Readings,
+    Sessions,
+    memory,
+    processes,
+    psutil_sessions,
+    space,
+    swap,
+)
+from edge.spans import Now
 
-_PARTITION = re.compile(r"(.*\d)p\d+$|(.*\D)\d+$")
-"""What follows the disk's name in a partition's: a number, after a p where the disk's name ends with a digit."""
+ROUNDING = 1.0
+"""How far a share may be beyond 100 %, since its parts are not read at the same moment."""
+
+_PER_USER = re.compile(r"_[0-9a-f]{4,16}")
 
 
 class Machine:
@@ -23,127 +46,90 @@ class Machine:
 
     def __init__(self, services: Sequence[str] = ()) -> None:
         """Begin to measure; ``services`` are the Windows services whose state is read (elsewhere there are none)."""
-        self._services = services
-        self._then = time.monotonic()
-        self._cpu = psutil.cpu_times()
-        self._disk = psutil.disk_io_counters()
-        self._disks = _disks()
-        self._net = psutil.net_io_counters()
-        self._logged_on = time.time()
         self.failed: dict[str, str] = {}
-        """What can't be read now, by group, with the reason."""
+        """What can't be read now, by part or counter, with the reason."""
+        self._parts: dict[str, Part] = {}
+        self._counters: Any = None
+        self._add_windows()
+        self._parts |= {
+            "processor": Processor(),
+            "processes": Gauges(processes, "win_system.processes"),
+            "memory": Gauges(memory, "win_mem.percent_used", "win_mem.available_bytes"),
+            "swap": Gauges(swap, "win_swap.percent_usage"),
+            "disks": Disks(),
+            "space": Gauges(space, "win_disk.percent_free_space"),
+            "network": Network(),
+            "sessions": Sessions(psutil_sessions),
+        }
+        self._services = services if sys.platform == "win32" else ()
+        self.read()  # from here on there is something to compare with
+
+    def _add_windows(self) -> None:
+        """Add what Windows itself tells, which goes before psutil."""
+        if sys.platform == "win32":
+            try:
+                from edge.pdh import Query  # noqa: PLC0415  (where there is a Windows)
+                from edge.sessions import windows_sessions  # noqa: PLC0415
+                from edge.windows import Counters  # noqa: PLC0415
+            except (ImportError, OSError, AttributeError) as error:
+                self.failed["Windows"] = f"its counters can't be had: {error}"
+                return
+            self._counters = Counters(Query)
+            self._parts |= {"Windows' sessions": Sessions(windows_sessions), "Windows' counters": self._counters}
 
     def read(self) -> Mapping[str, float]:
         """Return the readings since the last call, by counter key."""
-        now = time.monotonic()
-        seconds = max(now - self._then, 0.001)
-        self._then = now
+        now = Now(time.monotonic(), time.time())
         readings: Readings = {}
-        groups: tuple[Callable[[float], Readings], ...] = (
-            self._processor,
-            self._memory,
-            self._io,
-            self._idle,
-            self._space,
-            self._network,
-            self._sessions,
-            self._states,
-        )
-        for group in groups:
-            name = group.__name__.strip("_")
-            try:
-                readings.update(group(seconds))
-                self.failed.pop(name, None)
-            except (psutil.Error, OSError, RuntimeError, NotImplementedError) as error:
-                self.failed[name] = str(error)  # and the others are read all the same
-        return {key: float(value) for key, value in readings.items() if value >= 0}
-
-    def _processor(self, _: float) -> Readings:
-        before, self._cpu = self._cpu, psutil.cpu_times()
-        spent = {name: max(0.0, getattr(self._cpu, name) - getattr(before, name)) for name in self._cpu._fields}
-        # A guest's time is in user's already (Linux); waiting for a disk is idling.
-        total = sum(value for name, value in spent.items() if name not in ("guest", "guest_nice"))
-        readings: Readings = {"win_system.processes": len(psutil.pids())}
-        if total:
-            idle = spent["idle"] + spent.get("iowait", 0.0)
-            readings["win_cpu.percent_processor_time"] = 100 * (total - idle) / total
-            readings["win_cpu.percent_user_time"] = 100 * spent["user"] / total
-            readings["win_cpu.percent_privileged_time"] = 100 * spent["system"] / total
+        for name, part in self._parts.items():
+            if part.keys and part.keys <= readings.keys():
+                continue
+            found = self._read(name, partial(part.read, now))
+            readings = {**found, **readings}
+        for name in self._services:
+            readings |= self._read(f"service {name}", partial(_service, name))
+        readings = {key: right for key, value in readings.items() if (right := plausible(key, value)) is not None}
+        self._tell_missing(readings)
         return readings
 
-    def _memory(self, _: float) -> Readings:
-        memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-        return {
-            "win_mem.percent_used": memory.percent,
-            "win_mem.available_bytes": memory.available,
-            "win_swap.percent_usage": swap.percent,
-        }
+    def _read(self, name: str, read: Callable[[], Readings]) -> Readings:
+        try:
+            found = read()
+        except Exception as error:  # noqa: BLE001  (whatever a system's library raises, the others are read all the same)
+            self.failed[name] = str(error) or type(error).__name__
+            return {}
+        self.failed.pop(name, None)
+        return found
 
-    def _io(self, seconds: float) -> Readings:
-        before, self._disk = self._disk, psutil.disk_io_counters()
-        keys = {"read_bytes": "win_disk.read_bytes_persec", "write_bytes": "win_disk.write_bytes_persec"}
-        return _grown(before, self._disk, keys, seconds)
-
-    def _idle(self, seconds: float) -> Readings:
-        """The mean idle time of the disks."""
-        before, self._disks = self._disks, _disks()
-        shares = []
-        for name, busy in self._disks.items():
-            if name in before:
-                shares.append(100 * (1 - min(max((busy - before[name]) / (seconds * 1000), 0.0), 1.0)))
-        return {"win_disk.percent_idle_time": sum(shares) / len(shares)} if shares else {}
-
-    def _space(self, _: float) -> Readings:
-        """The least free space of the logical disks."""
-        free = []
-        for partition in psutil.disk_partitions(all=False):
-            if partition.fstype and "cdrom" not in partition.opts:
-                try:
-                    free.append(100 - psutil.disk_usage(partition.mountpoint).percent)
-                except OSError:  # a drive without a medium, or not ours to see
-                    continue
-        return {"win_disk.percent_free_space": min(free)} if free else {}
-
-    def _network(self, seconds: float) -> Readings:
-        before, self._net = self._net, psutil.net_io_counters()
-        rates = {"bytes_recv": "win_net.bytes_received_persec", "bytes_sent": "win_net.bytes_sent_persec"}
-        counts = {"errin": "win_net.packets_received_errors"}
-        return _grown(before, self._net, rates, seconds) | _grown(before, self._net, counts)
-
-    def _sessions(self, _: float) -> Readings:
-        users = psutil.users()
-        before, self._logged_on = self._logged_on, time.time()
-        return {
-            "win_session.active_sessions": len(users),
-            "win_session.logons": sum(1 for user in users if before <= user.started < self._logged_on),
-        }
-
-    def _states(self, _: float) -> Readings:
-        """1 for each service that runs, 0 for one that does not; one that is not installed is left out."""
-        readings: Readings = {}
-        if sys.platform == "win32":
-            for name in self._services:
-                try:
-                    readings[f"win_service.{name}"] = float(psutil.win_service_get(name).status() == "running")
-                except psutil.NoSuchProcess:
-                    continue
-        return readings
+    def _tell_missing(self, readings: Readings) -> None:
+        """Name the counters of Windows that it does not have, and nobody else either."""
+        for key in [name for name in self.failed if name in COUNTERS]:
+            del self.failed[key]
+        if self._counters:
+            self.failed |= {key: why for key, why in self._counters.missing.items() if key not in readings}
 
 
-def _grown(before: Any, after: Any, keys: Mapping[str, str], seconds: float = 1.0) -> Readings:
-    """How much counters (by psutil's names, with their keys) grew, a second; without those that began anew."""
-    if not before or not after:
-        return {}
-    grown = {key: getattr(after, name) - getattr(before, name) for name, key in keys.items()}
-    return {key: value / seconds for key, value in grown.items() if value >= 0}
+def plausible(key: str, value: float) -> float | None:
+    """Return a reading, or None where it can't be right."""
+    known = COUNTERS.get(key)
+    if not math.isfinite(value) or value < 0:
+        return None
+    if known and known.unit == "%":
+        return min(float(value), 100.0) if value <= 100 + ROUNDING else None
+    return float(value)
 
 
-def _disks() -> dict[str, float]:
-    """By disk, the milliseconds that it was busy; without partitions, which Linux lists too (sda1, nvme0n1p1)."""
-    counters = psutil.disk_io_counters(perdisk=True) or {}
-    return {
-        # Windows tells no busy time; what reading and writing took comes near.
-        name: float(getattr(each, "busy_time", each.read_time + each.write_time))
-        for name, each in counters.items()
-        if _PARTITION.sub(r"\1\2", name) not in counters.keys() - {name}
-    }
+def _service(name: str) -> Readings:
+    """Return 1 for a Windows service that runs, 0 for one that does not. Raises psutil.Error, of one that is not there.
+
+    Of a service that each user has (``NAME_3f2a1``), NAME is a template, which never runs.
+    """
+    get, each = (getattr(psutil, f"win_service_{what}", None) for what in ("get", "iter"))  # on Windows only
+    running = [_runs(get(name))] if get else []
+    if each and not all(running):
+        running = [_runs(one) for one in each() if _PER_USER.fullmatch(one.name().removeprefix(name))] or running
+    return {f"win_service.{name}": float(all(running))}
+
+
+def _runs(service: Any) -> bool:
+    return bool(service.status() == "running")

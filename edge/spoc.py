@@ -8,9 +8,7 @@ import argparse
 import json
 import os
 import random
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
@@ -21,8 +19,9 @@ from domain.errors import BadMessage, Unavailable
 from domain.packing import Packed, pack
 from domain.samples import Sample
 from edge.destinations import Destination, FolderDestination, ServiceBusDestination
-from edge.options import read_options
+from edge.options import folder, read_options
 from edge.sources import BlobSource, FolderSource, Source
+from edge.stopping import stop_event, wait
 
 CONNECTION = "SPOT_SERVICE_BUS_CONNECTION"
 STORAGE_CONNECTION = "SPOT_STORAGE_CONNECTION"
@@ -144,17 +143,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Connection strings come from the environment: {CONNECTION}, {STORAGE_CONNECTION}. Without them, the "
         "identity of this machine or user is used (managed identity, Azure CLI, ...).",
     )
-    parser.add_argument("--folder", type=Path, help="where the agents write their files: a local or shared folder")
+    parser.add_argument("--folder", type=folder, help="where the agents write their files: a local or shared folder")
     parser.add_argument(
         "--container", help="instead: a blob container, by its URL (by its name, with a connection string)"
     )
     parser.add_argument("--prefix", default="", help="with --container: what the blobs' names begin with")
-    parser.add_argument("--state", type=Path, default=Path("spoc-state"), help="with --container: a folder to work in")
+    parser.add_argument(
+        "--state", type=folder, default=Path("spoc-state"), help="with --container: a folder to work in"
+    )
     parser.add_argument("--namespace", help="the Service Bus namespace, such as name.servicebus.windows.net")
     parser.add_argument("--queue", default="samples", help="the queue's name (default: samples)")
-    parser.add_argument("--queue-folder", type=Path, help="instead: the local host's DATA/queue")
+    parser.add_argument("--queue-folder", type=folder, help="instead: the local host's DATA/queue")
     parser.add_argument("--tenant", help="the tenant's masked name: samples of any other are set aside")
-    parser.add_argument("--archive", type=Path, help="keep sent files here (blobs: below archive/)")
+    parser.add_argument("--archive", type=folder, help="keep sent files here (blobs: below archive/)")
     parser.add_argument("--plain", action="store_true", help="send plain JSON instead of gzip")
     parser.add_argument("--every", type=float, default=60, metavar="SECONDS", help="from push to push (default: 60)")
     parser.add_argument("--once", action="store_true", help="send what is there, then end; 1 if that failed")
@@ -195,9 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source, destination = _source(options, parser), _destination(options, parser)
     if options.check:
         return _check(source, destination)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     pauses = Pauses()
     while not stop.is_set():
         one = Push(source, destination, gzip=not options.plain, tenant=options.tenant)
@@ -214,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(one.done, pauses, source)
         if options.once:
             return 1 if pauses.failures else 0
-        stop.wait(pause)
+        wait(stop, pause)
     return 0
 
 

@@ -43,6 +43,9 @@ RENAMED: Mapping[str, str] = {
 """Windows' counters of logical disks (Telegraf's ``win_disk``) and physical ones (``win_diskio``) by our names. Where
 both measure, the logical disks count."""
 
+MEANS = frozenset(theirs for theirs, ours in RENAMED.items() if "latency" in ours)
+"""Mean times of reads and writes, which are 0 to Windows where there was none: that is no reading."""
+
 GROWING: Mapping[str, Reduction] = {
     f"win_net.packets_{what}": "sum"
     for what in ("received_errors", "outbound_errors", "received_discarded", "outbound_discarded", "received_unknown")
@@ -161,7 +164,8 @@ class Folding:
             value = _number(given)
             if value is not None and self._may_be(measurement, field_name):
                 key = key_of(measurement, field_name.lower())
-                yield RENAMED.get(key, key), place, value
+                if value or key not in MEANS:
+                    yield RENAMED.get(key, key), place, value
 
     def _may_be(self, perf_type: str, perf_name: str) -> bool:
         if problem := key_problem(perf_type, perf_name):

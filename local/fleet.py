@@ -90,7 +90,18 @@ class Desktop:
             "win_service.WinDefend": 0 if stopped else 1,
             "win_service.TermService": 1,
         }
-        return {key: round(float(value), 2) for key, value in values.items()}
+        values |= {
+            "win_session.disconnected_sessions": round(sessions * steady.uniform(0.1, 0.4)),
+            "win_session.logoffs": 1 if chance.random() < busy * 0.004 else 0,
+        }
+        if values["win_session.logons"]:
+            seconds = 11 + 14 * storm + (18 if self.slow else 0)
+            values["win_session.logon_seconds"] = seconds * chance.uniform(0.7, 1.5)
+        rounded = {key: round(float(value), 2) for key, value in values.items()}
+        for what, least in (("read", 0.0006), ("write", 0.0009)):
+            seconds = least + disk / 30_000 + max(0.0, disk - 60) / 5_000
+            rounded[f"win_disk.latency_{what}_seconds"] = round(seconds * chance.uniform(0.8, 1.2), 5)
+        return rounded
 
 
 def desktops(count: int, seed: int = SEED) -> list[Desktop]:

@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from domain import wire
 from domain.counters import COUNTERS
 from domain.masking import mask_tenant, mask_vm
-from edge.agent import main
+from edge.agent import SAY_AGAIN, Said, main
 from edge.readings import Machine
 from tests.app.conftest import wait_for
 
@@ -195,15 +194,13 @@ def test_this_machine_gives_real_readings_of_counters_that_are_all_in_the_table(
     assert readings["win_system.processes"] >= 1
 
 
-def test_what_cannot_be_read_is_left_out_and_told_and_the_rest_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    import psutil  # noqa: PLC0415
-
-    def refused() -> Any:
-        raise psutil.AccessDenied
-
-    machine = Machine()
-    monkeypatch.setattr(psutil, "users", refused)
-    readings = machine.read()
-    assert "win_session.active_sessions" not in readings
-    assert readings["win_system.processes"] >= 1
-    assert list(machine.failed) == ["sessions"]
+def test_trouble_is_said_once_and_numbers_again_after_long(capsys: pytest.CaptureFixture[str]) -> None:
+    said = Said()
+    for now, trouble in enumerate(["1 lines were bad", "2 lines were bad", "3 lines were bad; no disk", "no disk", ""]):
+        said.say(trouble, now)
+    said.say("900 lines were bad; no disk", SAY_AGAIN)
+    assert capsys.readouterr().err.splitlines() == [
+        "agent: 1 lines were bad",
+        "agent: no disk",
+        "agent: 900 lines were bad",
+    ]

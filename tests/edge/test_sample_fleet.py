@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from domain import wire
+from domain.counters import COUNTERS
 from domain.minutes import WINDOW
 from domain.samples import Sample
 from local.edge import Edge
@@ -45,6 +46,18 @@ def test_desktops_work_in_the_hours_of_their_region_with_a_storm_of_log_ons_in_t
         assert mean(number, CPU, 11) > 2 * mean(number, CPU, 3)
         assert mean(number, CPU, 12.5) < mean(number, CPU, 11)
         assert mean(number, "win_session.logons", 8.6) > mean(number, "win_session.logons", 11)
+
+
+def test_the_sample_fleet_reads_what_a_windows_vm_would_and_a_log_on_has_a_duration() -> None:
+    desktop = desktops(3)[2]
+    found: set[str] = set()
+    for moment in moments(int(MONDAY + (8.5 - desktop.hours) * 3600), int(MONDAY + (9 - desktop.hours) * 3600)):
+        readings = desktop.readings(moment)
+        found |= readings.keys()
+        assert bool(readings["win_session.logons"]) == ("win_session.logon_seconds" in readings)
+        assert 0 < readings["win_disk.latency_read_seconds"] < 0.05
+    assert found <= COUNTERS.keys()
+    assert "win_session.logon_seconds" in found
 
 
 def test_one_desktop_is_slow_one_disturbs_its_pool_one_loses_a_service() -> None:

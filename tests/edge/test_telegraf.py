@@ -269,6 +269,11 @@ def test_telegrafs_names_of_disk_counters_are_the_tables() -> None:
         assert read_back(metric) == dict.fromkeys(fields.values(), 2.0)
 
 
+def test_where_nothing_was_read_there_is_no_latency_of_reading() -> None:
+    metric = a_metric("win_disk", {"Avg._Disk_sec/Read": 0.0, "Avg._Disk_sec/Write": 0.002}, instance="_Total")
+    assert read_back(metric) == {"win_disk.latency_write_seconds": 0.002}
+
+
 def test_bytes_that_are_measured_of_logical_and_physical_disks_count_once() -> None:
     logical = of_instances("win_disk", "Disk_Read_Bytes_persec", {"C:": 1.0, "D:": 2.0})
     physical = of_instances("win_diskio", "Disk_Read_Bytes_persec", {"0 C: D:": 3.5})
