@@ -12,11 +12,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -64,25 +66,34 @@ class Windows:
     def python(
         self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None
     ) -> "subprocess.CompletedProcess[bytes]":
-        """Run Python to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.environment(more),
-            input=given,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE,
-        )
+        """Run Python to its end, with pipes. It has ended when it has: Wine's own services may keep its pipes open."""
+        with self.running(*arguments, more=more) as process:
+            assert process.stdin
+            said: tuple[list[bytes], list[bytes]] = [], []
+            readers = [
+                threading.Thread(target=_gather, args=(pipe, into), daemon=True)
+                for pipe, into in zip((process.stdout, process.stderr), said, strict=True)
+            ]
+            for reader in readers:
+                reader.start()
+            with suppress(BrokenPipeError):
+                process.stdin.write(given)
+            process.stdin.close()
+            code = process.wait(PATIENCE)
+            for reader in readers:
+                reader.join(1)
+        return subprocess.CompletedProcess(process.args, code, *(b"".join(chunks) for chunks in said))
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def running(self, *arguments: str, more: Mapping[str, str] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
         """Run Python meanwhile, with pipes."""
         with subprocess.Popen(
             self.command(*arguments),
-            env=self.environment(),
+            env=self.environment(more),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=0,
         ) as process:
             try:
                 yield process
@@ -106,6 +117,11 @@ class Windows:
             finally:
                 process.kill()
                 os.close(ours)
+
+
+def _gather(pipe: IO[bytes], into: list[bytes]) -> None:
+    while chunk := pipe.read(65_536):
+        into.append(chunk)
 
 
 @pytest.fixture(scope="session")
