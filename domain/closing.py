@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from domain.minutes import DAY, HOUR, MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of, window_of
+from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of
 
 REMEMBERED = 9
 """Of how many windows, the newest, it is remembered how many VMs they have: of two hours and what has begun since."""
@@ -132,6 +132,3 @@ class Progress:
     def recomputable(self, window: int, times: Times) -> bool:
         """Tell whether all samples that a window ever had are still there, so that it may be averaged from them."""
         return window >= max(times.now - times.kept + MARGIN, self.whole_from)
-
-
-NO_VMS = (0,) * MINUTES_PER_WINDOW
