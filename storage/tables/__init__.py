@@ -5,6 +5,7 @@ They decide nothing. A new table is a file, and a line below.
 
 from storage.documents import Documents
 from storage.tables.catalogue import Catalogue
+from storage.tables.enrolment import Enrolments
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -29,3 +30,4 @@ class Tables:
         self.quarantine = Quarantine(documents)
         self.omissions = Omissions(documents)
         self.operations = Operations(documents)
+        self.enrolments = Enrolments(documents)
