@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 from zoneinfo import ZoneInfo
@@ -47,9 +46,8 @@ def fleet_mean(key: str, minute: int, tenants: int = TENANTS) -> float:
 
 
 def shown(value: float) -> str:
-    """A percentage as the page shows it: with one digit, halves away from zero as scripts round, not to even."""
-    rounded = Decimal(value).quantize(Decimal("0.1"), ROUND_HALF_UP)
-    return f"{rounded}".removesuffix(".0") + " %"
+    """A percentage as the page shows it: with one digit."""
+    return f"{value:.1f}".removesuffix(".0") + " %"
 
 
 def test_every_counter_has_a_card_with_its_newest_value_its_change_and_its_vms(page: Page) -> None:
