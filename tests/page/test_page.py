@@ -552,11 +552,11 @@ def test_it_asks_for_a_key_and_leads_to_the_sign_in_and_back(browser: Browser, g
     page.context.close()
 
 
-def test_a_tenant_sees_its_own_and_is_told_what_is_withheld(browser: Browser, guarded: Local) -> None:
+def test_a_tenant_sees_its_own_and_is_told_what_is_suppressed(browser: Browser, guarded: Local) -> None:
     page = browser.new_page()
     sign_in(page, guarded, "ted")
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
-    expect(page.locator("#withheld")).to_contain_text("As a tenant: of the fleet a tenant is not shown count")
+    expect(page.locator("#suppressed")).to_contain_text("As a tenant: of the fleet a tenant is not shown count")
     page.get_by_role("link", name="Compare").click()
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(0))
     assert page.get_by_label("Tenant", exact=True).locator("option").count() == 2
