@@ -14,6 +14,7 @@ from storage.tables.quarantine import Quarantine
 from storage.tables.report import Report
 from storage.tables.rollups import Rollups
 from storage.tables.samples import Samples
+from storage.tables.senders import Senders
 
 
 class Tables:
@@ -31,3 +32,4 @@ class Tables:
         self.omissions = Omissions(documents)
         self.operations = Operations(documents)
         self.enrolments = Enrolments(documents)
+        self.senders = Senders(documents)
