@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from domain.errors import Invalid
+from domain.errors import NotFound, StateConflict
 
 PUBLIC_BYTES = 32
 """What an Ed25519 public key takes (RFC 8032)."""
@@ -65,22 +65,23 @@ class Enrolment:
     def with_key(self, public: bytes, now: int) -> "Enrolment":
         """Return this enrolment with one more key; with one that it has already, unchanged.
 
-        Raises Invalid for a third valid key, and for one that was revoked.
+        Raises StateConflict for a third valid key, and for one that was revoked.
         """
         known = next((key for key in self.keys if key.public == public), None)
         if known and known.valid:
             return self
         if known:
-            raise Invalid(f"the key {known.id} is revoked, which is for good: let the SPOC make another one")
+            raise StateConflict(f"the key {known.id} is revoked, which is for good: let the SPOC make another one")
         valid = [key.id for key in self.keys if key.valid]
         if len(valid) >= MOST_VALID:
-            raise Invalid(f"the tenant has {MOST_VALID} valid keys ({' and '.join(valid)}): revoke one of them first")
+            raise StateConflict(f"the tenant has {MOST_VALID} valid keys, {' and '.join(valid)}: revoke one first")
         return replace(self, keys=(*self.keys, Key(public, now)))
 
     def without_key(self, revoked: str, now: int) -> "Enrolment":
-        """Return this enrolment with one key revoked, by its id. Raises Invalid where it has none of that id."""
-        if revoked not in [key.id for key in self.keys]:
-            raise Invalid(f"the tenant has no key {revoked}; it has {', '.join(key.id for key in self.keys) or 'none'}")
+        """Return this enrolment with one key revoked, by its id. Raises NotFound where it has none of that id."""
+        own = [key.id for key in self.keys]
+        if revoked not in own:
+            raise NotFound(f"the tenant has no key {revoked}; it has {', '.join(own) or 'none'}")
         keys = (replace(key, revoked=now) if key.id == revoked and key.valid else key for key in self.keys)
         return replace(self, keys=tuple(keys))
 

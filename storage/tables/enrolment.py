@@ -38,9 +38,12 @@ class Enrolments:
         """Return all enrolments, as they were at most REMEMBERED seconds ago. Raises Unavailable."""
         if self._clock() >= self._until:
             now = self._clock()
-            read = [_enrolment(each) async for each in self._documents.scan(OPERATIONS, _TENANTS)]
-            self._register, self._until = Register.of(read), now + REMEMBERED
+            self._register, self._until = Register.of(await self.all()), now + REMEMBERED
         return self._register
+
+    async def all(self) -> list[Enrolment]:
+        """Return all enrolments as they are now."""
+        return [_enrolment(each) async for each in self._documents.scan(OPERATIONS, _TENANTS)]
 
     async def read(self, tenant: str) -> Stored[Enrolment] | None:
         """Read a tenant's enrolment."""

@@ -51,6 +51,11 @@ class Senders:
             self._written.clear()
         self._written.add(sender)
 
+    async def of(self, tenant: str) -> Sender | None:
+        """Return who sends so in a tenant's name."""
+        document = await self._documents.read(QUARANTINE, _SENDERS, encode_name(tenant))
+        return _sender(document) if document else None
+
     async def all(self) -> AsyncIterator[Sender]:
         """Yield them, in the order of their encoded names."""
         async for document in self._documents.scan(QUARANTINE, _SENDERS):
