@@ -171,8 +171,8 @@ async def _one_tenant(vms: int, counters: int) -> _Whole:
             if number:  # the first window makes the catalogue, once for ever
                 ingesting += (middle - start) / WINDOWS
                 averaging += (end - middle) / WINDOWS
-                for operation, tally in meter.requests.items():
-                    of = total.operations.setdefault(operation, Tally())
+                for request, tally in meter.requests.items():
+                    of = total.requests.setdefault(request, Tally())
                     of.calls += tally.calls
                     of.units += tally.units
         store.sizes[SAMPLES] = dict(list(store.sizes[SAMPLES].items())[vms:])
