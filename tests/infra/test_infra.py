@@ -74,16 +74,19 @@ def test_templates_agree_with_azures_published_types() -> None:
 def test_whatever_the_compiler_says_of_the_templates_fails_the_lint(
     said: str | None, code: int, passes: bool, tmp_path: Path
 ) -> None:
-    for name in ("make", "sh", "echo", "python3"):
-        (tmp_path / name).symlink_to(shutil.which(name) or name)
     if said is not None:
         (tmp_path / "bicep").write_text(f"#!/bin/sh\necho '{said}'\nexit {code}\n")
         (tmp_path / "bicep").chmod(0o755)
     done = subprocess.run(
-        ["make", "lint-infra"], cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+        [sys.executable, "dev.py", "lint-infra"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode == 0) == passes, done.stderr
-    assert (said or "") in done.stdout
+    assert (said or "") in done.stderr + done.stdout
     assert ("not compiled" in done.stdout) == (said is None)
 
 
