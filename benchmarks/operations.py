@@ -18,7 +18,7 @@ from benchmarks.fleet import message
 from domain import wire
 from domain.minutes import WINDOW
 from domain.samples import Horizon, collect
-from pipeline.concurrency import together
+from pipeline.concurrency import gather
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
@@ -59,8 +59,8 @@ async def _fill(path: Path, newest: int) -> None:
                 type(window)(window.tenant, window.vm, newest - back * WINDOW, window.dimensions, window.series)
                 for back in range(WINDOWS)
             )
-            await together(tables.samples.write(each, None) for each in shifted)
-        await together(tables.marks.set(Mark(window.tenant, newest - back * WINDOW)) for back in range(WINDOWS))
+            await gather(tables.samples.write(each, None) for each in shifted)
+        await gather(tables.marks.set(Mark(window.tenant, newest - back * WINDOW)) for back in range(WINDOWS))
     await documents.close()
 
 

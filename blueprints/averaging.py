@@ -69,8 +69,8 @@ async def run(by: Driver, seconds: float, invocation: str) -> Averaged:
             charge=meter,
         )
         log.info("%s", told)
-    for damaged in done.damaged:
-        log.error("averaging leaves out what needs it: %s", damaged)
+    for corrupt in done.corrupt:
+        log.error("averaging leaves out what needs it: %s", corrupt)
     for each in done.omitted:
         told = telemetry.line("left out", reason=each.what, whose=each.whose, window=iso(each.window), count=each.count)
         log.warning("%s", told)

@@ -18,7 +18,7 @@ import azure.durable_functions as df
 from blueprints.services import Services, services
 from blueprints.telemetry import CHARGE, ROWS, flush, line
 from domain.errors import Unavailable
-from pipeline.operations import Figures, Means, Operation, Run, added, instance_of, note, record_of
+from pipeline.operations import Figures, Operation, OperationContext, Run, added, instance_of, note, record_of
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
@@ -233,7 +233,7 @@ async def plan_operation(order: typing.Dict[str, Any]) -> list[Any]:  # noqa: UP
     """Write down that an operation runs; return its steps."""
     shared, record = services(), OperationRecord(**order)
     await note(shared.tables, record, shared.now)
-    steps = [dict(step) for step in await _operation(record).plan(await _means(shared, record))]
+    steps = [dict(step) for step in await _operation(record).plan(await _context(shared, record))]
     log.info("%s", line("operation planned", instance=record.instance, by=record.by, steps=len(steps)))
     return steps
 
@@ -243,7 +243,7 @@ async def do_step(asked: typing.Dict[str, Any]) -> dict[str, Any]:  # noqa: UP00
     """Do one step of an operation."""
     shared, record = services(), OperationRecord(**asked["order"])
     with metered() as meter:
-        done = await _operation(record).do(asked["step"], await _means(shared, record))
+        done = await _operation(record).do(asked["step"], await _context(shared, record))
     ROWS.add(done.figures.get("rows", 0))
     CHARGE.add(meter.units, {"function": record.kind})
     log.info("%s", line("operation step", instance=record.instance, step=asked["step"], **done.figures, charge=meter))
@@ -257,7 +257,7 @@ async def end_operation(asked: typing.Dict[str, Any]) -> dict[str, int]:  # noqa
     shared, record = services(), OperationRecord(**asked["order"])
     figures: Figures = asked["figures"]
     if asked["error"] is None:
-        figures = added(figures, await _operation(record).conclude(await _means(shared, record)))
+        figures = added(figures, await _operation(record).conclude(await _context(shared, record)))
     await note(shared.tables, replace(record, figures=figures), shared.now, figures, asked["error"])
     # An alert reads this (infra/modules/alerts.bicep).
     level = logging.INFO if asked["error"] is None else logging.ERROR
@@ -269,5 +269,5 @@ def _operation(record: OperationRecord) -> Operation:
     return KINDS[record.kind](**record.command)
 
 
-async def _means(shared: Services, record: OperationRecord) -> Means:
-    return await shared.means(record.started, STEP_SECONDS)
+async def _context(shared: Services, record: OperationRecord) -> OperationContext:
+    return await shared.context(record.started, STEP_SECONDS)

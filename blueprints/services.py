@@ -11,7 +11,7 @@ from domain.access import Caller
 from domain.closing import Times
 from domain.samples import Horizon
 from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
-from pipeline.operations import Means
+from pipeline.operations import OperationContext
 from pipeline.queries.view import View
 from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
@@ -46,13 +46,13 @@ class Services:
         whole_from = stored.value.whole_from if stored else 0
         return Horizon.at(self.now, self.settings.samples_retention_days * DAY, whole_from)
 
-    async def means(self, started: int, budget: float) -> Means:
+    async def context(self, started: int, budget: float) -> OperationContext:
         """Return what a step of an operation that was asked for at a second works with, for about so many seconds.
 
         Raises Unavailable.
         """
         end = time.monotonic() + budget
-        return Means(
+        return OperationContext(
             self.tables,
             self.dead_letters,
             await self.horizon(),

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from domain.errors import NotAllowed
+from domain.errors import Forbidden
 
 Role = Literal["operator", "tenant", "machine"]
 
@@ -30,7 +30,7 @@ class Caller:
 
     @property
     def sees_fleet_in_full(self) -> bool:
-        """Tell whether nothing of the fleet's figures is withheld from this caller."""
+        """Tell whether this caller sees all of the fleet's figures."""
         return self.role in ("operator", "machine")
 
 
@@ -54,7 +54,7 @@ def caller_of(
     only for those who come from ``role_directory`` (None: from any), since in every directory that an app is open to,
     its own administrators assign the app's roles. Else the claim of ``tenant_type`` names the tenant: its value is
     looked up in ``tenants``, or is the masked name itself where that is None.
-    Raises NotAllowed for a principal that is none of these, or of several tenants.
+    Raises Forbidden for a principal that is none of these, or of several tenants.
     """
     claims = list(claims)
     directories = {value.lower() for kind, value in claims if kind in DIRECTORY_TYPES}
@@ -66,9 +66,9 @@ def caller_of(
     values = {value for kind, value in claims if kind == tenant_type}
     own = values if tenants is None else {tenants[value] for value in values & tenants.keys()}
     if len(own) > 1:
-        raise NotAllowed("you are signed in for more than one tenant; the operator can change that")
+        raise Forbidden("you are signed in for more than one tenant; the operator can change that")
     if not own or not all(own):
-        raise NotAllowed(
+        raise Forbidden(
             "you are signed in, but neither with a role here nor for a tenant; the operator can change that"
         )
     return Caller("tenant", own.pop())

@@ -97,7 +97,7 @@ def lookback(span: Span) -> Span:
 class FleetItem:
     """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
 
-    What is null is withheld from a tenant's caller.
+    What is null is not shown to a tenant's caller.
     """
 
     timestamp: int
@@ -105,7 +105,7 @@ class FleetItem:
     PerfType: str
     PerfName: str
     average: float | None
-    """The mean, least or greatest (as asked) of the minutes' averages over all VMs."""
+    """The mean, min or max (as asked) of the minutes' averages over all VMs."""
     PerfValue: float | None
     """The same as average, so that a report record can be read wherever a sample record can."""
     count: int | None = None
@@ -113,9 +113,9 @@ class FleetItem:
     tenants: int | None = None
     """The most tenants in any of the group's minutes."""
     min: float | None = None
-    """The least of all VM samples of the group."""
+    """The min of all VM samples of the group."""
     max: float | None = None
-    """The greatest of all VM samples of the group."""
+    """The max of all VM samples of the group."""
     stddev: float | None = None
     """The population standard deviation of all VM samples of the group."""
     sampleMean: float | None = None
@@ -124,8 +124,8 @@ class FleetItem:
     """A minute's count over the greatest count of the hour up to it, 0 to 1; the least of the group's minutes."""
     final: bool = False
     """Whether the windows of all minutes of the group are closed."""
-    withheld: str | None = None
-    """Why the average is withheld, or made of a part of the group's minutes; null: it is not."""
+    suppressed: str | None = None
+    """Why the average is suppressed, or made of a part of the group's minutes; null: it is not."""
 
 
 @dataclass(slots=True)
@@ -137,15 +137,15 @@ class TenantItem:
     PerfType: str
     PerfName: str
     average: float | None
-    """The fleet's: the mean, least or greatest (as asked) of the minutes' averages over all VMs."""
+    """The fleet's: the mean, min or max (as asked) of the minutes' averages over all VMs."""
     PerfValue: float | None
     """The VM's own value, made of its minutes as asked; null where it has none."""
     tenantAverage: float | None
     """As average, over the VMs of the tenant; null where it has none."""
     tenantMin: float | None
-    """The least of all samples of the tenant's VMs."""
+    """The min of all samples of the tenant's VMs."""
     tenantMax: float | None
-    """The greatest of all samples of the tenant's VMs."""
+    """The max of all samples of the tenant's VMs."""
     tenantCount: int
     """Samples of the tenant's VMs in the group (for one minute: VMs)."""
     count: int | None
@@ -156,11 +156,11 @@ class TenantItem:
     sampleMean: float | None
     coverage: float | None
     final: bool
-    withheld: str | None
+    suppressed: str | None
 
 
 def aggregate(by: Aggregation, values: Sequence[float]) -> float:
-    """Return the mean, the least or the greatest of at least one value."""
+    """Return the mean, the min or the max of at least one value."""
     return values[0] if len(values) == 1 else _AGGREGATE[by](values)
 
 
@@ -185,7 +185,7 @@ def grouped(minutes: Sequence[Minute], span: Span, interval: int) -> Iterator[tu
 
 def _as_partial(row: ReportRow) -> Partial:
     # The row's average is rounded, so this is no exact partial; it serves figures over groups, which are derived.
-    total = max(-exact.GREATEST, min(row.average * row.count, exact.GREATEST))
+    total = max(-exact.LARGEST, min(row.average * row.count, exact.LARGEST))
     return Partial(row.count, row.tenants, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
 
 
@@ -226,8 +226,8 @@ def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggreg
                 average,
                 merged.count,
                 max(member.row.tenants for member in members),
-                merged.least,
-                merged.greatest,
+                merged.min,
+                merged.max,
                 merged.stddev,
                 merged.mean,
                 min(member.coverage for member in members),
@@ -278,18 +278,18 @@ def tenant_items(
                 point.sampleMean,
                 point.coverage,
                 point.final,
-                point.withheld,
+                point.suppressed,
             )
         )
     return items
 
 
 def _summary(parts: Sequence[Partial], by: Aggregation) -> tuple[float | None, float | None, float | None, int]:
-    """Return the mean, least or greatest of the parts' means; the least and greatest of all samples; their count."""
+    """Return the mean, min or max of the parts' means; the min and max of all samples; their count."""
     if not parts:
         return None, None, None, 0
     if len(parts) == 1:  # as most are
         part = parts[0]
-        return part.mean, part.least, part.greatest, part.count
-    counts, _, _, leasts, greatests, *_ = zip(*parts, strict=True)
-    return aggregate(by, [part.mean for part in parts]), min(leasts), max(greatests), sum(counts)
+        return part.mean, part.min, part.max, part.count
+    counts, _, _, lows, highs, *_ = zip(*parts, strict=True)
+    return aggregate(by, [part.mean for part in parts]), min(lows), max(highs), sum(counts)

@@ -100,7 +100,7 @@ def _sum(values: Sequence[float]) -> float:
     try:
         return math.fsum(values)
     except OverflowError:
-        return math.copysign(exact.GREATEST, max(values, key=abs))
+        return math.copysign(exact.LARGEST, max(values, key=abs))
 
 
 _REDUCE: Mapping[Reduction, Callable[[Sequence[float]], float]] = {"avg": _mean, "sum": _sum, "min": min, "max": max}

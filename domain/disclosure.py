@@ -17,16 +17,16 @@ NEVER_SHOWN = ("count", "tenants", "min", "max", "stddev", "sampleMean", "covera
 weighted by counts, beside one that is not, follow the counts."""
 
 
-def reason_to_withhold(row: ReportRow, own: int, *, final: bool, least: int) -> str | None:
-    """Say why a minute's fleet average is withheld from a tenant's caller, or None: it may be shown.
+def reason_to_suppress(row: ReportRow, own: int, *, final: bool, min_tenants: int) -> str | None:
+    """Say why a minute's fleet average is suppressed from a tenant's caller, or None: it may be shown.
 
-    ``own``: how many VMs the caller's tenant brought. ``least``: how many other tenants must have taken part.
+    ``own``: how many VMs the caller's tenant brought. ``min_tenants``: how many other tenants must have taken part.
     """
     if not final:
         return "the minute is not final yet"
     others = row.tenants - (1 if own else 0)
-    if others < least:
-        return f"fewer than {least} other tenants took part"
+    if others < min_tenants:
+        return f"fewer than {min_tenants} other tenants took part"
     # The counts of the two greatest tenants are known; where the caller's is the greatest, the next is the others'.
     # Rows from before these were kept know neither: one tenant may have brought all.
     largest, second = row.shares
@@ -42,18 +42,18 @@ def disclosed_items(
     span: Span,
     interval: int,
     by: Aggregation,
-    least: int,
+    min_tenants: int,
 ) -> list[FleetItem]:
     """Return the points of a fleet chart as a tenant's caller may see them; else as fleet_items does.
 
-    A minute whose average is withheld takes no part in its group's, from which it would follow otherwise.
-    ``own``: the partials of the caller's tenant, by identifier timestamp. ``least``: see reason_to_withhold.
+    A minute whose average is suppressed takes no part in its group's, from which it would follow otherwise.
+    ``own``: the partials of the caller's tenant, by identifier timestamp. ``min_tenants``: see reason_to_suppress.
     """
     reasons: dict[int, str] = {}
     for minute in minutes:
         stamp = minute.row.timestamp
         vms = own[stamp].count if stamp in own else 0
-        if reason := reason_to_withhold(minute.row, vms, final=minute.final, least=least):
+        if reason := reason_to_suppress(minute.row, vms, final=minute.final, min_tenants=min_tenants):
             reasons[stamp] = reason
     shown = [minute for minute in minutes if minute.row.timestamp not in reasons]
     averages = {item.timestamp: item.average for item in fleet_items(shown, span, interval, by)}
@@ -69,7 +69,7 @@ def disclosed_items(
                 average,
                 average,
                 final=all(each.final for each in members),
-                withheld=(why if average is None else f"in part: {why}") if why else None,
+                suppressed=(why if average is None else f"in part: {why}") if why else None,
             )
         )
     return items

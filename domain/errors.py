@@ -6,13 +6,13 @@
     ├── Invalid            never try the same again: the input is at fault
     │   ├── BadMessage         this message can't be read: quarantine it whole
     │   ├── BadParameters      this query can't be answered: 400, every bad parameter named
-    │   ├── NeverSeen          this counter, tenant or VM is not known: 404
-    │   ├── NotSignedIn        nobody knows who asks: 401
-    │   └── NotAllowed         this caller may not ask for this: 403
+    │   ├── NotFound          this counter, tenant or VM is not known: 404
+    │   ├── Unauthenticated        nobody knows who asks: 401
+    │   └── Forbidden         this caller may not ask for this: 403
     └── Unavailable        try again later: 503 with Retry-After, or raise so that the queue delivers again
         └── Misconfigured      settings are missing or malformed: an operator must act first
 
-The storage port (storage.documents) adds ``Damaged``, an Unavailable that waits for an operator as well, and
+The storage port (storage.documents) adds ``Corrupt``, an Unavailable that waits for an operator as well, and
 ``Conflict``, which is no error but an answer: somebody else wrote first.
 """
 
@@ -43,15 +43,15 @@ class BadParameters(Invalid):
         self.problems = dict(problems)
 
 
-class NeverSeen(Invalid):
+class NotFound(Invalid):
     """A counter, tenant or VM that no accepted sample has named. ``str()`` says which."""
 
 
-class NotSignedIn(Invalid):
+class Unauthenticated(Invalid):
     """Who asks is not known, and must be. ``str()`` says how to become known."""
 
 
-class NotAllowed(Invalid):
+class Forbidden(Invalid):
     """Who asks is known and may not ask for this. ``str()`` says why."""
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 
-GREATEST = sys.float_info.max
+LARGEST = sys.float_info.max
 
 
 def exact_sum(values: Sequence[float]) -> list[float]:
@@ -29,7 +29,7 @@ def _exact_sum_beyond_doubles(values: Sequence[float]) -> list[float]:
     total = sum(map(Fraction, values))
     terms: list[float] = []
     while total:
-        nearest = float(max(min(total, Fraction(GREATEST)), Fraction(-GREATEST)))
+        nearest = float(max(min(total, Fraction(LARGEST)), Fraction(-LARGEST)))
         terms.append(nearest)
         total -= Fraction(nearest)
     return terms

@@ -11,8 +11,8 @@ CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _FAMILIES: tuple[tuple[str, str, Callable[[FleetItem], float | None]], ...] = (
     ("spot_fleet_average", "The mean over all VMs of all tenants.", lambda item: item.average),
-    ("spot_fleet_min", "The least of all VMs.", lambda item: item.min),
-    ("spot_fleet_max", "The greatest of all VMs.", lambda item: item.max),
+    ("spot_fleet_min", "The min of all VMs.", lambda item: item.min),
+    ("spot_fleet_max", "The max of all VMs.", lambda item: item.max),
     ("spot_fleet_stddev", "The population standard deviation over all VMs.", lambda item: item.stddev),
     ("spot_fleet_vms", "How many VMs had a value.", lambda item: item.count),
     ("spot_fleet_tenants", "Of how many tenants they are.", lambda item: item.tenants),

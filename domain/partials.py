@@ -28,8 +28,8 @@ class Partial(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody misses
     tenants: int
     total: Sequence[float]
-    least: float
-    greatest: float
+    min: float
+    max: float
     spread: float
     largest: int = 0
     second: int = 0
@@ -57,7 +57,7 @@ def merge(partials: Sequence[Partial]) -> Partial:
     """Return at least one partial, merged: of different tenants."""
     if len(partials) == 1:
         return partials[0]
-    counts, tenants, totals, leasts, greatests, spreads, _, seconds = zip(*partials, strict=True)
+    counts, tenants, totals, lows, highs, spreads, _, seconds = zip(*partials, strict=True)
     count = sum(counts)
     total = exact.exact_sum(list(chain.from_iterable(totals)))
     mean = exact.mean(total, count)
@@ -67,9 +67,9 @@ def merge(partials: Sequence[Partial]) -> Partial:
     )
     spread = _norm([*spreads, *between])
     *_, second, largest = sorted([*(part.largest or part.count for part in partials), *seconds])
-    return Partial(count, sum(tenants), total, min(leasts), max(greatests), spread, largest, second)
+    return Partial(count, sum(tenants), total, min(lows), max(highs), spread, largest, second)
 
 
 def _norm(values: Sequence[float]) -> float:
     """The root of the summed squares, or the greatest double where it is beyond that."""
-    return min(math.hypot(*values), exact.GREATEST)
+    return min(math.hypot(*values), exact.LARGEST)

@@ -42,8 +42,8 @@ def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
             partial.mean,
             partial.count,
             partial.tenants,
-            partial.least,
-            partial.greatest,
+            partial.min,
+            partial.max,
             partial.stddev,
             (partial.largest, partial.second),
         )

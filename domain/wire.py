@@ -1,6 +1,6 @@
 """The message of the wire and the file of an agent, as bytes: ``{"metrics": [sample, ...]}``, UTF-8, optionally gzip.
 
-Knows the format and how to read a damaged one; refuses to know which samples are acceptable (domain.samples).
+Knows the format and how to read a corrupt one; refuses to know which samples are acceptable (domain.samples).
 
 **What a message may cost.** Reading one takes memory and time in proportion to its text, whatever it holds. Its text
 is at most UNZIPS_TO times as long as what was sent (or SMALL, if that is more), never longer than MAX_BYTES. A

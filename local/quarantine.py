@@ -46,9 +46,9 @@ async def carry_out(services: Services, operation: Operation) -> Figures:
     record = record_of(operation, by, started)
     await note(services.tables, record, started)
     figures: Figures = {}
-    steps = await operation.plan(await services.means(started, float("inf")))
+    steps = await operation.plan(await services.context(started, float("inf")))
     for step in steps:
-        figures = added(figures, (await operation.do(step, await services.means(started, float("inf")))).figures)
+        figures = added(figures, (await operation.do(step, await services.context(started, float("inf")))).figures)
     await note(services.tables, record, services.now, figures)
     return figures
 

@@ -24,9 +24,9 @@ from domain.report import ReportRow, report_rows
 from domain.rollups import FLEET, NO_SERIES, Node, Rollup, merge_rollups, roll_up, smaller, vms_of_minutes
 from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import begin_run, change, close, open_if_new, times_kept
-from pipeline.concurrency import in_turns, together
+from pipeline.concurrency import cooperatively, gather
 from storage.charges import metered
-from storage.documents import Changed, Conflict, Damaged, Gone, TooLarge
+from storage.documents import Changed, Conflict, Corrupt, Gone, TooLarge
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
 from storage.tables.marks import Mark
@@ -58,7 +58,7 @@ class Averaged:
     """Windows that it closed, the newest first."""
     rows: int
     """Report rows that it wrote; those that did not change are not written."""
-    damaged: Sequence[str]
+    corrupt: Sequence[str]
     """Which documents can't be read, in words. What needs them stays marked, and waits for an operator."""
     omitted: Sequence[Omission]
     """What it left out, since it must (a window whose samples may have expired) or since there is no room for it."""
@@ -72,7 +72,7 @@ class WindowAveraged:
 
     tenants: Sequence[str] = ()
     rows: int = 0
-    damaged: Sequence[str] = ()
+    corrupt: Sequence[str] = ()
     omitted: Sequence[Omission] = ()
 
 
@@ -107,7 +107,7 @@ async def average(
         worked,
         closed,
         sum(each.rows for each in done.values()),
-        [damaged for each in done.values() for damaged in each.damaged],
+        [corrupt for each in done.values() for corrupt in each.corrupt],
         [omission for each in done.values() for omission in each.omitted],
         meter.units,
     )
@@ -128,42 +128,42 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
         return WindowAveraged()
     if not (await times_kept(tables, times)).recomputable(window, times):
         return await _drop(tables, window, marks, times)
-    damaged: list[str] = []
+    corrupt: list[str] = []
     omitted: list[Omission] = []
 
     async def roll_up_one(mark: Stored[Mark]) -> set[str] | None:
         try:
             return await _roll_up(tables, mark.value.tenant, window, times, omitted)
-        except Damaged as error:
-            damaged.append(str(error))
+        except Corrupt as error:
+            corrupt.append(str(error))
             return None
 
     # All counters that a tenant has or had, and not only those that changed now: a run that died after writing the
     # rollup has left the report to do, and rows of counters that it has no more have to go.
-    counters = await together(map(roll_up_one, marks), ROLLUPS_AT_ONCE)
+    counters = await gather(map(roll_up_one, marks), ROLLUPS_AT_ONCE)
     whole = {mark: keys for mark, keys in zip(marks, counters, strict=True) if keys is not None}
     if not whole:
-        return WindowAveraged(damaged=damaged)
+        return WindowAveraged(corrupt=corrupt)
     branches: set[Node] = {Node.of(mark.value.tenant).parent for mark in whole}
     keys = set().union(*whole.values())
     try:
         while branches != {FLEET}:
             merging = (_merge_branch(tables, branch, window, omitted) for branch in sorted(branches))
-            keys.update(*await together(merging, ROLLUPS_AT_ONCE))
+            keys.update(*await gather(merging, ROLLUPS_AT_ONCE))
             branches = {branch.parent for branch in branches}
         written = await _write_report(tables, window, keys, omitted)
-        await together(tables.omissions.write(omission, times.now) for omission in omitted)
-    except Damaged as error:
-        return WindowAveraged(damaged=[*damaged, str(error)])
-    await together(_clear(tables, mark) for mark in whole)
-    return WindowAveraged([mark.value.tenant for mark in whole], written, damaged, omitted)
+        await gather(tables.omissions.write(omission, times.now) for omission in omitted)
+    except Corrupt as error:
+        return WindowAveraged(corrupt=[*corrupt, str(error)])
+    await gather(_clear(tables, mark) for mark in whole)
+    return WindowAveraged([mark.value.tenant for mark in whole], written, corrupt, omitted)
 
 
 async def _drop(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:
     """Drop the marks of a window that must not be derived anew; write down that they were."""
     omitted = [Omission(EXPIRED, mark.value.tenant, window, 1) for mark in marks]
-    await together(tables.omissions.write(omission, times.now) for omission in omitted)
-    await together(_clear(tables, mark) for mark in marks)
+    await gather(tables.omissions.write(omission, times.now) for omission in omitted)
+    await gather(_clear(tables, mark) for mark in marks)
     return WindowAveraged(omitted=omitted)
 
 
@@ -185,7 +185,7 @@ async def _roll_up(tables: Tables, tenant: str, window: int, times: Times, omitt
             came.update(vm_window.series)
             newest = _newest(window, vm_window.series.values())
             vms.append(Entry(vm_window.vm, newest, vm_window.dimensions))
-        rollup = dict(await in_turns(roll_up(series)))
+        rollup = dict(await cooperatively(roll_up(series)))
         counters.update(rollup)
         if rollup:
             await open_if_new(tables, window, times.now)
@@ -212,7 +212,7 @@ async def _merge_branch(tables: Tables, branch: Node, window: int, omitted: list
         below = await tables.rollups.below(branch, window)
         came.clear()
         came.update(*below)
-        return dict(await in_turns(merge_rollups(below)))
+        return dict(await cooperatively(merge_rollups(below)))
 
     before, now = await _bring_up_to_date(tables, branch, window, derive)
     if missing := len(came - now):
@@ -228,7 +228,7 @@ async def _bring_up_to_date(
     Returns its counters of before, and those of now. Where nothing is below it any more, it goes.
     """
     while True:
-        stored = await _unless_damaged(tables.rollups.read(node, window), {})
+        stored = await _unless_corrupt(tables.rollups.read(node, window), {})
         rollup = await derive()
         try:
             if stored and not rollup:
@@ -244,15 +244,15 @@ async def _bring_up_to_date(
         return set(stored.value if stored else ()), set(rollup)
 
 
-async def _unless_damaged(reading: Awaitable[Stored[Value] | None], nothing: Value) -> Stored[Value] | None:
-    """Return what is read of a document that is derived from others; where it is damaged, nothing, to be written anew.
+async def _unless_corrupt(reading: Awaitable[Stored[Value] | None], nothing: Value) -> Stored[Value] | None:
+    """Return what is read of a document that is derived from others; where it is corrupt, nothing, to be written anew.
 
-    (What others are derived from, and can't be made again, raises Damaged.)
+    (What others are derived from, and can't be made again, raises Corrupt.)
     """
     try:
         return await reading
-    except Damaged as damaged:
-        return Stored(nothing, damaged.etag, current=False)
+    except Corrupt as corrupt:
+        return Stored(nothing, corrupt.etag, current=False)
 
 
 async def _write_report(tables: Tables, window: int, counters: set[str], omitted: list[Omission]) -> int:
@@ -264,11 +264,11 @@ async def _write_report(tables: Tables, window: int, counters: set[str], omitted
     left_out: set[str] = set()
     keys = sorted(counters)
     while keys:
-        stored = await together(_unless_damaged(tables.report.read(key, window), []) for key in keys)
+        stored = await gather(_unless_corrupt(tables.report.read(key, window), []) for key in keys)
         below = await tables.rollups.below(FLEET, window)
-        fleet = dict(await in_turns(merge_rollups(below)))
+        fleet = dict(await cooperatively(merge_rollups(below)))
         rows = [report_rows(key, window, fleet[key].series if key in fleet else NO_SERIES) for key in keys]
-        results = await together(
+        results = await gather(
             _write_counter(tables, key, window, now, before)
             for key, now, before in zip(keys, rows, stored, strict=True)
         )

@@ -6,7 +6,7 @@ Knows when an entry is renewed; refuses to know what is averaged.
 from collections.abc import Collection, Iterable
 
 from domain.samples import MOST_COUNTERS
-from pipeline.concurrency import together
+from pipeline.concurrency import gather
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.catalogue import Entry
@@ -26,9 +26,7 @@ async def enter(tables: Tables, kind: str, entries: Iterable[Entry], renew_after
     entries = list(entries)
     while entries:
         known = await tables.catalogue.entries(kind, [entry.name for entry in entries])
-        results = await together(
-            _enter_one(tables, kind, entry, known.get(entry.name), renew_after) for entry in entries
-        )
+        results = await gather(_enter_one(tables, kind, entry, known.get(entry.name), renew_after) for entry in entries)
         entries = [entry for entry, done in zip(entries, results, strict=True) if not done]
 
 

@@ -1,4 +1,4 @@
-"""Doing many things at once, and letting others have their turn. Knows nothing of what they are."""
+"""Many awaitables at once, and long computations that let other work run. Knows nothing of what they do."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ TURN = 0.002
 """Seconds that a long computation runs before it lets other work run, such as a query that waits to be answered."""
 
 
-async def in_turns(steps: Iterable[Result]) -> list[Result]:
+async def cooperatively(steps: Iterable[Result]) -> list[Result]:
     """Return what a computation yields, step by step; other work runs in between."""
     results = []
     began = time.perf_counter()
@@ -24,7 +24,7 @@ async def in_turns(steps: Iterable[Result]) -> list[Result]:
     return results
 
 
-async def together(work: Iterable[Awaitable[Result]], at_once: int | None = None) -> list[Result]:
+async def gather(work: Iterable[Awaitable[Result]], at_once: int | None = None) -> list[Result]:
     """Await all of the work, at most ``at_once`` of it side by side, and return the results in its order.
 
     Where some of it fails, the rest is finished all the same, and the first failure is raised then; so nothing goes on

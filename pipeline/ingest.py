@@ -21,16 +21,16 @@ from domain import wire
 from domain.counters import Reduction
 from domain.errors import BadMessage, Unavailable
 from domain.samples import NO_ROOM, Collected, Horizon, Refusals, VmWindow, collect, vm_windows_of
-from pipeline.concurrency import TURN, together
+from pipeline.concurrency import TURN, gather
 from pipeline.refusals import keep, refused_whole
 from storage.charges import metered
-from storage.documents import Conflict, Damaged, TooLarge
+from storage.documents import Conflict, Corrupt, TooLarge
 from storage.tables import Tables
 from storage.tables.marks import Mark
 
 log = logging.getLogger(__name__)
 
-DAMAGED = "the VM's window in the store is damaged (docs/runbook.md, Damaged documents)"
+CORRUPT = "the VM's window in the store is corrupt (docs/runbook.md, Corrupt documents)"
 NO_PLACE = "the store has no place for the VM's window (docs/runbook.md, Quarantine)"
 
 ROWS_AT_ONCE = 50_000
@@ -115,7 +115,7 @@ class Group:
         what is stored by then is marked all the same, as far as the store allows it.
         """
         try:
-            stored = await together(_store(tables, window, again=self.again) for window in self.windows.values())
+            stored = await gather(_store(tables, window, again=self.again) for window in self.windows.values())
         except Exception:
             with suppress(Unavailable):
                 await self._mark(tables)
@@ -128,7 +128,7 @@ class Group:
         """Write the samples, quarantine what was refused; count the VM windows that changed. Raises Unavailable."""
         written, rests = await self.write(tables)
         self.refused += rests
-        await together(
+        await gather(
             keep(tables, message.body, message.message_id, message.received, refused)
             for message, refused in self.refused
         )
@@ -136,7 +136,7 @@ class Group:
 
     async def _mark(self, tables: Tables) -> None:
         marks = dict.fromkeys(Mark(window.tenant, window.window) for window in self.windows.values())
-        await together(tables.marks.set(mark) for mark in marks)
+        await gather(tables.marks.set(mark) for mark in marks)
 
     async def store_alone(self, tables: Tables) -> int:
         """Store the group's one message; where that fails for a reason of its own, put it into quarantine.
@@ -269,8 +269,8 @@ async def _store(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool
     """
     try:
         return await _create_or_merge(tables, window, again=again)
-    except Damaged:  # averaging says which document it is
-        return False, _Rest(window, DAMAGED)
+    except Corrupt:  # averaging says which document it is
+        return False, _Rest(window, CORRUPT)
     except TooLarge:
         return False, _Rest(window, NO_PLACE)
 

@@ -34,7 +34,7 @@ WINDOWS_A_STEP = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class OperationContext:
     """What steps work with. ``started`` is when the operation was asked for (Unix seconds)."""
 
     tables: Tables
@@ -65,13 +65,13 @@ class Operation(Protocol):
 
     kind: ClassVar[str]
 
-    async def plan(self, means: Means) -> Sequence[Step]:
+    async def plan(self, context: OperationContext) -> Sequence[Step]:
         """Return the steps. They may be done in any order."""
 
-    async def do(self, step: Step, means: Means) -> Done:
+    async def do(self, step: Step, context: OperationContext) -> Done:
         """Do a step. Doing it again changes nothing more."""
 
-    async def conclude(self, means: Means) -> Figures:
+    async def conclude(self, context: OperationContext) -> Figures:
         """Do what can only be done after all steps. Doing it again changes nothing more."""
 
 
@@ -107,9 +107,9 @@ def added(figures: Figures, more: Figures) -> Figures:
     return {name: figures.get(name, 0) + more.get(name, 0) for name in {**figures, **more}}
 
 
-def earliest_window(means: Means) -> int:
+def earliest_window(context: OperationContext) -> int:
     """Return the first window of which all samples that were accepted are still there."""
-    return window_of(means.horizon.oldest - 1) + WINDOW
+    return window_of(context.horizon.oldest - 1) + WINDOW
 
 
 def steps_of(windows: Sequence[int]) -> list[Step]:
@@ -117,9 +117,9 @@ def steps_of(windows: Sequence[int]) -> list[Step]:
     return [{"windows": list(windows[at : at + WINDOWS_A_STEP])} for at in range(0, len(windows), WINDOWS_A_STEP)]
 
 
-def windows_until(means: Means, start: int, end: int) -> range:
+def windows_until(context: OperationContext, start: int, end: int) -> range:
     """Return the windows that hold any minute from one second to another, as far as minutes have come."""
-    span = Span.fixed(start, min(end, means.now + FUTURE_TOLERANCE))
+    span = Span.fixed(start, min(end, context.now + FUTURE_TOLERANCE))
     return windows_between(span.first, span.last) if span.minutes else range(0)
 
 

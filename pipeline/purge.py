@@ -20,8 +20,8 @@ from domain.rollups import Node
 from domain.samples import FUTURE_TOLERANCE, VmWindow
 from pipeline.averaging import average_window
 from pipeline.catalogue import SEEN_EVERY
-from pipeline.concurrency import together
-from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
+from pipeline.concurrency import gather
+from pipeline.operations import Done, Figures, OperationContext, Step, added, earliest_window, steps_of, windows_until
 from pipeline.refusals import reasons_left, whole_of
 from storage.documents import Conflict
 from storage.schema import DAY
@@ -48,58 +48,58 @@ class Purge:
     before: int | None = None
     dry_run: bool = False
 
-    async def plan(self, means: Means) -> Sequence[Step]:
+    async def plan(self, context: OperationContext) -> Sequence[Step]:
         """See Operation."""
-        last = means.now + FUTURE_TOLERANCE if self.before is None else window_of(self.before) - 1
-        days = _days(means)
+        last = context.now + FUTURE_TOLERANCE if self.before is None else window_of(self.before) - 1
+        days = _days(context)
         # Samples and rollups live a day longer than samples are accepted (storage.schema). That day is forgotten too,
         # but for its first hour, of which others' rollups may just expire: that goes by itself within the hour.
-        windows = windows_until(means, earliest_window(means) - DAY + HOUR, last)
+        windows = windows_until(context, earliest_window(context) - DAY + HOUR, last)
         # Of one tenant a day is a partition, and read at once.
         by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
         steps = by_day if self.tenant else steps_of(windows)
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
         if self.before is not None:
-            steps += [{"counter": key} for key in await means.tables.catalogue.entries(COUNTERS)]
+            steps += [{"counter": key} for key in await context.tables.catalogue.entries(COUNTERS)]
         return steps
 
-    async def do(self, step: Step, means: Means) -> Done:
+    async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
         match step:
             case {"windows": windows}:
-                return await self._windows(means, windows)
+                return await self._windows(context, windows)
             case {"quarantined": day}:
-                return Done(await self._quarantined(means.tables, day))
+                return Done(await self._quarantined(context.tables, day))
             case {"counter": key}:
-                return await self._report(means, key)
+                return await self._report(context, key)
         raise ValueError(f"no step of a purge: {step}")
 
-    async def _windows(self, means: Means, windows: Sequence[int]) -> Done:
+    async def _windows(self, context: OperationContext, windows: Sequence[int]) -> Done:
         if self.tenant and not self.vm:
-            found = means.tables.samples.between(self.tenant, windows[0], windows[-1])
+            found = context.tables.samples.between(self.tenant, windows[0], windows[-1])
             windows = sorted({each.value.window async for each in found})
         figures: Figures = {"vmWindows": 0, "samples": 0}
         for window in windows:
-            if not self.dry_run and not means.time_left():
+            if not self.dry_run and not context.time_left():
                 return Done(figures, again=True)
-            figures = added(figures, await self._window(means, window))
+            figures = added(figures, await self._window(context, window))
         return Done(figures)
 
-    async def _window(self, means: Means, window: int) -> Figures:
-        tables = means.tables
+    async def _window(self, context: OperationContext, window: int) -> Figures:
+        tables = context.tables
         tenants = [self.tenant] if self.tenant else list(await tables.catalogue.entries(TENANTS))
         found = [vm_window for tenant in tenants async for vm_window in self._vm_windows(tables, tenant, window)]
         samples = sum(len(row) - row.count(None) for each in found for row in each.value.series.values())
         figures = {"vmWindows": len(found), "samples": samples}
         if self.dry_run or not found:
             return figures
-        await together((_empty(tables, each) for each in found), AT_ONCE)
+        await gather((_empty(tables, each) for each in found), AT_ONCE)
         of = {each.value.tenant for each in found}
-        await together(tables.marks.set(Mark(tenant, window)) for tenant in of)
-        rows = (await average_window(tables, window, await tables.marks.read(window), means.times)).rows
+        await gather(tables.marks.set(Mark(tenant, window)) for tenant in of)
+        rows = (await average_window(tables, window, await tables.marks.read(window), context.times)).rows
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
-            await together((_remove(tables, each) for each in emptied), AT_ONCE)
+            await gather((_remove(tables, each) for each in emptied), AT_ONCE)
             await self._remove_rollup(tables, tenant, window)
         return {**figures, "rows": rows}
 
@@ -153,21 +153,21 @@ class Purge:
             whole = wire.unpack(whole)
         return name.encode() in whole or json.dumps(name)[1:-1].encode() in whole
 
-    async def _report(self, means: Means, key: str) -> Done:
+    async def _report(self, context: OperationContext, key: str) -> Done:
         """Remove a counter's report rows before the date, also those that no samples stand behind any more."""
         removed = 0
-        async for stored in means.tables.report.windows_before(key, window_of(self.before or 0)):
-            if not self.dry_run and not means.time_left():
+        async for stored in context.tables.report.windows_before(key, window_of(self.before or 0)):
+            if not self.dry_run and not context.time_left():
                 return Done({"reportWindows": removed}, again=True)
             removed += 1
             if not self.dry_run:
                 with suppress(Conflict):  # averaged anew meanwhile, and gone by that or new
-                    await means.tables.report.delete(key, stored.value, stored.etag)
+                    await context.tables.report.delete(key, stored.value, stored.etag)
         return Done({"reportWindows": removed})
 
-    async def conclude(self, means: Means) -> Figures:
+    async def conclude(self, context: OperationContext) -> Figures:
         """See Operation. The catalogue: who is forgotten, and the counters' newest minutes as they are now."""
-        tables = means.tables
+        tables = context.tables
         names = [self.tenant] if self.tenant else list(await tables.catalogue.entries(TENANTS))
         removed = 0
         for tenant in names:
@@ -175,7 +175,7 @@ class Purge:
         if self.before is not None:
             removed += await self._settle(tables, await tables.catalogue.entries(COUNTERS))
         if self.tenant and not self.vm and not self.dry_run:
-            for day in _days(means):
+            for day in _days(context):
                 await tables.omissions.forget(day, self.tenant)
         return {"catalogueEntries": removed}
 
@@ -219,10 +219,10 @@ class Purge:
         return 1
 
 
-def _days(means: Means) -> list[str]:
+def _days(context: OperationContext) -> list[str]:
     """The UTC days of which something may be in quarantine: what is rewritten there lives as long again."""
-    first = means.now - 2 * (means.now - means.horizon.oldest)
-    return sorted({utc_day(second) for second in (*range(first, means.now, DAY), means.now)})
+    first = context.now - 2 * (context.now - context.horizon.oldest)
+    return sorted({utc_day(second) for second in (*range(first, context.now, DAY), context.now)})
 
 
 async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:

@@ -11,7 +11,7 @@ from domain.counters import Reduction
 from domain.samples import MOST_KEPT, Horizon, Refusals
 from domain.wire import as_text
 from pipeline.ingest import Group, Message
-from pipeline.operations import Done, Figures, Means, Step, added
+from pipeline.operations import Done, Figures, OperationContext, Step, added
 from pipeline.refusals import keep_as, reasons_left, whole_of
 from storage.tables import Tables
 from storage.tables.quarantine import QuarantinedMessage, RefusedInput
@@ -29,25 +29,25 @@ class Selection:
     message: str | None = None
     reason: str | None = None
 
-    async def plan(self, means: Means) -> Sequence[Step]:  # noqa: ARG002
+    async def plan(self, context: OperationContext) -> Sequence[Step]:  # noqa: ARG002
         """See Operation."""
         return [{"prefix": prefix} for prefix in ([self.message] if self.message else DIGITS)]
 
-    async def do(self, step: Step, means: Means) -> Done:
+    async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
         prefix = step["prefix"]
         figures: Figures = {}
-        messages = [each async for each in means.tables.quarantine.messages(self.day, prefix, prefix + "~")]
+        messages = [each async for each in context.tables.quarantine.messages(self.day, prefix, prefix + "~")]
         for message in messages:
             if self.reason is None or self.reason in message.reasons:
-                figures = added(figures, await self.handle(message, means))
+                figures = added(figures, await self.handle(message, context))
         return Done(figures)
 
-    async def handle(self, message: QuarantinedMessage, means: Means) -> Figures:
+    async def handle(self, message: QuarantinedMessage, context: OperationContext) -> Figures:
         """Do it to one message."""
         raise NotImplementedError
 
-    async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
+    async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
         """See Operation."""
         return {}
 
@@ -58,9 +58,9 @@ class Reingest(Selection):
 
     kind: ClassVar[str] = "reingest"
 
-    async def handle(self, message: QuarantinedMessage, means: Means) -> Figures:
+    async def handle(self, message: QuarantinedMessage, context: OperationContext) -> Figures:
         """See Selection."""
-        accepted, refused = await reingest(means.tables, message, means.horizon, means.reductions)
+        accepted, refused = await reingest(context.tables, message, context.horizon, context.reductions)
         return {"accepted": accepted, "stillRefused": refused}
 
 
@@ -70,9 +70,9 @@ class Drop(Selection):
 
     kind: ClassVar[str] = "drop"
 
-    async def handle(self, message: QuarantinedMessage, means: Means) -> Figures:
+    async def handle(self, message: QuarantinedMessage, context: OperationContext) -> Figures:
         """See Selection."""
-        return {"dropped": await _drop(means.tables, message, self.reason)}
+        return {"dropped": await _drop(context.tables, message, self.reason)}
 
 
 async def reingest(

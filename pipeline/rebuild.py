@@ -11,15 +11,15 @@ from typing import ClassVar
 
 from pipeline.averaging import WindowAveraged, average_window
 from pipeline.closing import begin_run
-from pipeline.concurrency import together
-from pipeline.operations import Done, Figures, Means, Step, added, earliest_window, steps_of, windows_until
+from pipeline.concurrency import gather
+from pipeline.operations import Done, Figures, OperationContext, Step, added, earliest_window, steps_of, windows_until
 from storage.tables.catalogue import TENANTS
 from storage.tables.marks import Mark
 
 
 def figures_of(worked: WindowAveraged) -> Figures:
     """Return what was done for a window in figures; those of damage only where there is any (the timer says which)."""
-    return {"rows": worked.rows, **({"damagedDocuments": len(worked.damaged)} if worked.damaged else {})}
+    return {"rows": worked.rows, **({"corruptDocuments": len(worked.corrupt)} if worked.corrupt else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +34,26 @@ class Rebuild:
     end: int | None = None
     tenant: str | None = None
 
-    async def plan(self, means: Means) -> Sequence[Step]:
+    async def plan(self, context: OperationContext) -> Sequence[Step]:
         """See Operation."""
-        end = means.now if self.end is None else self.end
-        start = max(self.start, earliest_window(means))
-        return steps_of(windows_until(means, start, end)[::-1])  # the newest first: most look at these
+        end = context.now if self.end is None else self.end
+        start = max(self.start, earliest_window(context))
+        return steps_of(windows_until(context, start, end)[::-1])  # the newest first: most look at these
 
-    async def do(self, step: Step, means: Means) -> Done:
+    async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
-        tables = means.tables
+        tables = context.tables
         tenants = [self.tenant] if self.tenant else list(await tables.catalogue.entries(TENANTS))
         figures: Figures = {"windows": len(step["windows"]), "rows": 0}
         for window in step["windows"]:
-            await together(tables.marks.set(Mark(tenant, window)) for tenant in tenants)
+            await gather(tables.marks.set(Mark(tenant, window)) for tenant in tenants)
             figures = added(
-                figures, figures_of(await average_window(tables, window, await tables.marks.read(window), means.times))
+                figures,
+                figures_of(await average_window(tables, window, await tables.marks.read(window), context.times)),
             )
         return Done(figures)
 
-    async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
+    async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
         """See Operation."""
         return {}
 
@@ -63,20 +64,20 @@ class CatchUp:
 
     kind: ClassVar[str] = "catch-up"
 
-    async def plan(self, means: Means) -> Sequence[Step]:
+    async def plan(self, context: OperationContext) -> Sequence[Step]:
         """See Operation."""
-        return steps_of(sorted({mark.value.window for mark in await means.tables.marks.read()}))
+        return steps_of(sorted({mark.value.window for mark in await context.tables.marks.read()}))
 
-    async def do(self, step: Step, means: Means) -> Done:
+    async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
-        await begin_run(means.tables, means.times, "catch-up")
+        await begin_run(context.tables, context.times, "catch-up")
         figures: Figures = {"windows": 0, "rows": 0}
         for window in step["windows"]:
-            marks = await means.tables.marks.read(window)
-            figures = added(figures, figures_of(await average_window(means.tables, window, marks, means.times)))
+            marks = await context.tables.marks.read(window)
+            figures = added(figures, figures_of(await average_window(context.tables, window, marks, context.times)))
             figures = added(figures, {"windows": bool(marks)})
         return Done(figures)
 
-    async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
+    async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
         """See Operation."""
         return {}

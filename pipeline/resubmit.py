@@ -7,7 +7,7 @@ from typing import ClassVar
 from domain import wire
 from domain.errors import BadMessage
 from messaging.dead_letters import DeadLetter, DeadLetters
-from pipeline.operations import Done, Figures, Means, Step
+from pipeline.operations import Done, Figures, OperationContext, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,16 @@ class Resubmit:
 
     kind: ClassVar[str] = "resubmit"
 
-    async def plan(self, means: Means) -> Sequence[Step]:  # noqa: ARG002
+    async def plan(self, context: OperationContext) -> Sequence[Step]:  # noqa: ARG002
         """See Operation."""
         return [{}]
 
-    async def do(self, step: Step, means: Means) -> Done:  # noqa: ARG002
+    async def do(self, step: Step, context: OperationContext) -> Done:  # noqa: ARG002
         """See Operation."""
-        resubmitted, more = await means.dead_letters.resubmit(means.started, means.time_left)
+        resubmitted, more = await context.dead_letters.resubmit(context.started, context.time_left)
         return Done({"messages": resubmitted}, again=more)
 
-    async def conclude(self, means: Means) -> Figures:  # noqa: ARG002
+    async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
         """See Operation."""
         return {}
 

@@ -44,7 +44,7 @@ class TooLarge(Exception):
     """
 
 
-class Damaged(Unavailable):
+class Corrupt(Unavailable):
     """A document is there and is not what its table holds. ``str()`` says which and why: an operator must act.
 
     ``etag``: what it had when it was read, for whoever can write it anew.
@@ -53,7 +53,7 @@ class Damaged(Unavailable):
     def __init__(self, table: str, partition: str, document: "Document", why: object) -> None:
         """Name the document, and say why it can't be read."""
         place = f"the document {document.id} of the table {table} in partition {partition}"
-        super().__init__(f"{place} is damaged: {why} (docs/runbook.md, Damaged documents)")
+        super().__init__(f"{place} is corrupt: {why} (docs/runbook.md, Corrupt documents)")
         self.etag = document.etag
 
 

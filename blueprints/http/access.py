@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from blueprints.settings import Settings
 from domain.access import OPERATOR, Caller, caller_of
-from domain.errors import NotAllowed, NotSignedIn
+from domain.errors import Forbidden, Unauthenticated
 from domain.names import name_problem
 
 PRINCIPAL = "x-ms-client-principal"
@@ -50,16 +50,16 @@ class Principal(BaseModel):
 
 
 def caller_behind(headers: Mapping[str, str], settings: Settings) -> Caller:
-    """Return who sent a request. Raises NotSignedIn and NotAllowed. Names of headers are in lower case."""
+    """Return who sent a request. Raises Unauthenticated and Forbidden. Names of headers are in lower case."""
     if not settings.platform_authentication:
         return OPERATOR
     header = headers.get(PRINCIPAL)
     if not header:
-        raise NotSignedIn("sign in, or send a token of Microsoft Entra ID as Authorization: Bearer")
+        raise Unauthenticated("sign in, or send a token of Microsoft Entra ID as Authorization: Bearer")
     try:
         principal = Principal.model_validate_json(base64.b64decode(header, validate=True))
     except ValueError as error:  # no base64, no JSON, or not of this shape
-        raise NotSignedIn("who you are can't be read from what the platform says of you") from error
+        raise Unauthenticated("who you are can't be read from what the platform says of you") from error
     caller = caller_of(
         ((claim.typ, claim.val) for claim in principal.claims),
         {ROLES, principal.role_typ or ROLES},
@@ -68,7 +68,7 @@ def caller_behind(headers: Mapping[str, str], settings: Settings) -> Caller:
         settings.role_directory,
     )
     if caller.tenant is not None and name_problem(caller.tenant):
-        raise NotAllowed("you are signed in, but what names your tenant is no name; the operator can change that")
+        raise Forbidden("you are signed in, but what names your tenant is no name; the operator can change that")
     return replace(caller, name=_name(principal))
 
 

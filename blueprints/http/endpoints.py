@@ -23,7 +23,7 @@ from blueprints.operations import start
 from blueprints.services import Services, services
 from blueprints.telemetry import line
 from domain.access import OPERATOR, Caller, Role
-from domain.errors import Invalid, NotAllowed
+from domain.errors import Forbidden, Invalid
 from storage.charges import metered
 
 log = logging.getLogger(__name__)
@@ -182,9 +182,9 @@ def _started(
 def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Caller:
     caller = caller_behind(request.headers, shared.settings)
     if caller.role not in to.callers:
-        raise NotAllowed(f"this is not for a {caller.role}")
+        raise Forbidden(f"this is not for a {caller.role}")
     if to.starts and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise NotAllowed("this was sent by a page of another site")
+        raise Forbidden("this was sent by a page of another site")
     if to.starts and request.get_body():
         raise Invalid("parameters stand in the query; a body is not read, so leave it out")
     return caller

@@ -9,19 +9,19 @@ import azure.functions as func
 
 from blueprints.http.formats import adapter
 from blueprints.telemetry import line
-from domain.errors import Invalid, Misconfigured, NeverSeen, NotAllowed, NotSignedIn, Unavailable
-from storage.documents import Damaged
+from domain.errors import Forbidden, Invalid, Misconfigured, NotFound, Unauthenticated, Unavailable
+from storage.documents import Corrupt
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 UNAVAILABLE = "the store, or what else this needs, is not available; try again"
-DAMAGED = "a document that this needs is damaged, and waits for an operator, who finds its name in the log"
+CORRUPT = "a document that this needs is corrupt, and waits for an operator, who finds its name in the log"
 
 _STATUS: Mapping[type[Invalid], HTTPStatus] = {
-    NotSignedIn: HTTPStatus.UNAUTHORIZED,
-    NotAllowed: HTTPStatus.FORBIDDEN,
-    NeverSeen: HTTPStatus.NOT_FOUND,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
     Invalid: HTTPStatus.BAD_REQUEST,
 }
 """The first kind that fits."""
@@ -90,7 +90,7 @@ def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpR
         return problem(
             request_id,
             HTTPStatus.SERVICE_UNAVAILABLE,
-            DAMAGED if isinstance(error, Damaged) else UNAVAILABLE,
+            CORRUPT if isinstance(error, Corrupt) else UNAVAILABLE,
             headers,
         )
     detail = "an unexpected error; the log has it by its request id"

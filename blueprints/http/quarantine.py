@@ -13,7 +13,7 @@ from blueprints.http.fields import (
 )
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
-from domain.errors import NeverSeen
+from domain.errors import NotFound
 from domain.minutes import utc_day
 from pipeline.operations import Operation
 from pipeline.quarantine import Drop, Reingest
@@ -107,7 +107,7 @@ async def quarantined(shared: Services, view: View, asked: QuarantinedParameters
     """What of a message was refused, as it came."""
     message = await shared.tables.quarantine.message(asked.day, asked.message)
     if message is None:
-        raise NeverSeen(f"no message {asked.message} of {asked.day} is in the quarantine")
+        raise NotFound(f"no message {asked.message} of {asked.day} is in the quarantine")
     inputs = await shared.tables.quarantine.inputs(message)
     return Quarantined(message.day, message.message, message.message_id, message.received, inputs)
 

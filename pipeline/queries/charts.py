@@ -19,7 +19,7 @@ from domain.disclosure import NEVER_SHOWN, disclosed_items
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
 from domain.rollups import Node
-from pipeline.concurrency import together
+from pipeline.concurrency import gather
 from pipeline.queries.names import known_counters, sorted_entries, tenant_named, vm_named
 from pipeline.queries.view import AT_ONCE, View, newest_minute, progress_of
 from storage.tables import Tables
@@ -56,8 +56,8 @@ class FleetAnswer:
     """The last minute of the range."""
     aggregationInterval: int
     aggregationBy: Aggregation
-    withheld: str | None
-    """What a tenant's caller does not get to see of any minute, and why; null: nothing is withheld."""
+    suppressed: str | None
+    """What a tenant's caller does not get to see of any minute, and why; null: nothing is suppressed."""
     data: list[FleetItem]
     """The points, counter after counter as asked, each oldest first."""
 
@@ -76,14 +76,14 @@ class TenantAnswer:
     """The last minute of the range."""
     aggregationInterval: int
     aggregationBy: Aggregation
-    withheld: str | None
-    """What a tenant's caller does not get to see of any minute, and why; null: nothing is withheld."""
+    suppressed: str | None
+    """What a tenant's caller does not get to see of any minute, and why; null: nothing is suppressed."""
     data: list[TenantItem]
     """The points, counter after counter as asked, each oldest first."""
 
 
 async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer:
-    """Answer for the fleet. Raises NeverSeen for a counter that is not known, or not to this caller's tenant."""
+    """Answer for the fleet. Raises NotFound for a counter that is not known, or not to this caller's tenant."""
     span, charts = await _charts(tables, question, view)
     own: Mapping[str, Mapping[int, Partial]] = {}
     if view.caller.tenant:
@@ -91,11 +91,11 @@ async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswe
     items = [
         item for key, minutes in charts.items() for item in _points(minutes, own.get(key, {}), span, question, view)
     ]
-    return FleetAnswer(_asked(charts), span.first, span.last, question.interval, question.by, _withheld(view), items)
+    return FleetAnswer(_asked(charts), span.first, span.last, question.interval, question.by, _suppressed(view), items)
 
 
 async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: str, view: View) -> TenantAnswer:
-    """Answer for a VM beside its tenant and the fleet. Raises NeverSeen for a counter, tenant or VM not known.
+    """Answer for a VM beside its tenant and the fleet. Raises NotFound for a counter, tenant or VM not known.
 
     A name may be given with blanks where it has plus signs, as a URL's query is often decoded. A tenant that the
     caller may not see is a tenant that has never been seen.
@@ -109,7 +109,7 @@ async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: s
         fleet = _points(minutes, of_tenant[key], span, question, view)
         items += tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
     return TenantAnswer(
-        _asked(charts), tenant, vm, span.first, span.last, question.interval, question.by, _withheld(view), items
+        _asked(charts), tenant, vm, span.first, span.last, question.interval, question.by, _suppressed(view), items
     )
 
 
@@ -117,7 +117,7 @@ async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
     """Return the newest final minute of every counter that the fleet's newest hour has, by key."""
     newest = await newest_minute(tables) or 0
     counters = {entry.name: entry.newest for entry in await sorted_entries(tables, COUNTERS)}
-    answers = await together(
+    answers = await gather(
         (
             get_data(tables, Question([key], minutes=1, final=True), view)
             for key, seen in counters.items()
@@ -132,7 +132,7 @@ def _asked(keys: Collection[str]) -> str | list[str]:
     return next(iter(keys)) if len(keys) == 1 else list(keys)
 
 
-def _withheld(view: View) -> str | None:
+def _suppressed(view: View) -> str | None:
     if view.caller.sees_fleet_in_full:
         return None
     return (
@@ -191,7 +191,7 @@ def _open_minutes(progress: Progress, newest: int) -> int:
 
 async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: Progress) -> dict[str, list[Minute]]:
     wanted = lookback(span)
-    rows = await together((tables.report.rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
+    rows = await gather((tables.report.rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
     later = await progress_of(tables)
 
     def is_final(timestamp: int) -> bool:
@@ -228,5 +228,5 @@ async def _beside(
                 parts = zip(stamps, rollup[key], strict=True)
                 partials[key].update((at, partial) for at, partial in parts if partial is not None)
 
-    await together((read(window) for window in _windows_of(charts)), AT_ONCE)
+    await gather((read(window) for window in _windows_of(charts)), AT_ONCE)
     return values, partials

@@ -79,7 +79,7 @@ async def list_tenants(tables: Tables, view: View) -> list[TenantListItem]:
 
 
 async def list_vms(tables: Tables, tenant: str, view: View) -> list[VmItem]:
-    """Return the VMs of a tenant, by name. Raises NeverSeen."""
+    """Return the VMs of a tenant, by name. Raises NotFound."""
     name = await tenant_named(tables, tenant, view)
     items = []
     for entry in await sorted_entries(tables, vms_of(name)):

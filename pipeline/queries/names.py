@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from domain.errors import NeverSeen
-from pipeline.concurrency import together
+from domain.errors import NotFound
+from pipeline.concurrency import gather
 from pipeline.queries.view import AT_ONCE, View
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
 
 
 async def tenant_named(tables: Tables, name: str, view: View) -> str:
-    """Return a tenant's name as it is written. Raises NeverSeen, for one that the caller may not see as well."""
+    """Return a tenant's name as it is written. Raises NotFound, for one that the caller may not see as well."""
     own = view.caller.tenant
     if own in _spellings(name):
         name = str(own)  # and no other tenant that is spelled alike
     elif view.caller.role != "operator":
-        raise _never_seen("tenant", name)
+        raise _not_found("tenant", name)
     return (await entry_named(tables, TENANTS, name, "tenant")).name
 
 
@@ -25,38 +25,38 @@ async def tenant_if_named(tables: Tables, name: str | None, view: View) -> str |
 
 
 async def vm_named(tables: Tables, tenant: str, name: str) -> str:
-    """Return the name of a tenant's VM as it is written. Raises NeverSeen."""
+    """Return the name of a tenant's VM as it is written. Raises NotFound."""
     return (await entry_named(tables, vms_of(tenant), name, "VM of this tenant")).name
 
 
 async def known_counters(tables: Tables, keys: Sequence[str], view: View) -> dict[str, int]:
-    """Return the newest minutes of counters, by name as it is written. Raises NeverSeen.
+    """Return the newest minutes of counters, by name as it is written. Raises NotFound.
 
     A tenant's caller knows the counters of that tenant: the name of another might say whose it is.
     """
-    known = await together((entry_named(tables, COUNTERS, key, "counter") for key in keys), AT_ONCE)
+    known = await gather((entry_named(tables, COUNTERS, key, "counter") for key in keys), AT_ONCE)
     if view.caller.tenant:
         stored = await tables.catalogue.counters_of(view.caller.tenant)
         for key, entry in zip(keys, known, strict=True):
             if not stored or entry.name not in stored.value:
-                raise _never_seen("counter", key)
+                raise _not_found("counter", key)
     return {entry.name: entry.newest for entry in known}
 
 
 async def entry_named(tables: Tables, kind: str, name: str, what: str) -> Entry:
-    """Return the entry of a name, also where its plus signs were decoded to blanks. Raises NeverSeen."""
+    """Return the entry of a name, also where its plus signs were decoded to blanks. Raises NotFound."""
     for spelling in _spellings(name):
         if entry := await tables.catalogue.entry(kind, spelling):
             return entry.value
-    raise _never_seen(what, name)
+    raise _not_found(what, name)
 
 
 def _spellings(name: str) -> list[str]:
     return list(dict.fromkeys([name, name.replace(" ", "+")]))
 
 
-def _never_seen(what: str, name: str) -> NeverSeen:
-    return NeverSeen(f"no {what} named {name!r} has been seen")
+def _not_found(what: str, name: str) -> NotFound:
+    return NotFound(f"no {what} named {name!r} has been seen")
 
 
 async def sorted_entries(tables: Tables, kind: str) -> list[Entry]:

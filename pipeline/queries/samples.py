@@ -8,7 +8,7 @@ from domain.charts import (
 )
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import VmWindow
-from pipeline.concurrency import together
+from pipeline.concurrency import gather
 from pipeline.queries.names import entry_named, known_counters, tenant_named
 from pipeline.queries.view import AT_ONCE, View
 from storage.tables import Tables
@@ -75,7 +75,7 @@ class SamplesPage:
 
 
 async def get_samples(tables: Tables, question: SamplesQuestion, position: Position | None, view: View) -> SamplesPage:
-    """Return the page of samples that begins at a position (None: the first). Raises NeverSeen as above."""
+    """Return the page of samples that begins at a position (None: the first). Raises NotFound as above."""
     tenant = await tenant_named(tables, question.tenant, view)
     vm = (await entry_named(tables, vms_of(tenant), question.vm, "VM of this tenant")).name if question.vm else None
     keys = frozenset((await known_counters(tables, question.keys, view)) if question.keys else ())
@@ -101,7 +101,7 @@ async def _vm_windows(
     if vm is not None:
         for start in range(0, len(windows), AT_ONCE):
             some = windows[start : start + AT_ONCE]
-            for stored in await together(tables.samples.read(tenant, vm, window) for window in some):
+            for stored in await gather(tables.samples.read(tenant, vm, window) for window in some):
                 if stored:
                     yield stored.value
         return

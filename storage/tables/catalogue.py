@@ -89,7 +89,7 @@ class _CountersBody(msgspec.Struct):
 
 
 def _entry(document: Document) -> Stored[Entry]:
-    """Return an entry; a damaged one as one that is not averaged yet, so that averaging writes it anew."""
+    """Return an entry; a corrupt one as one that is not averaged yet, so that averaging writes it anew."""
     try:
         body = msgspec.convert(document.body, _EntryBody)
     except msgspec.ValidationError:
@@ -98,7 +98,7 @@ def _entry(document: Document) -> Stored[Entry]:
 
 
 def _counters(document: Document) -> dict[str, int]:
-    """Return a tenant's counters; of a damaged list none, for the same reason."""
+    """Return a tenant's counters; of a corrupt list none, for the same reason."""
     try:
         return msgspec.convert(document.body, _CountersBody).counters
     except msgspec.ValidationError:

@@ -18,7 +18,7 @@ _OPERATIONS = "operations"
 class OperationRecord:
     """What an operator had done: which operation, on what, by whom, when, and what came of it.
 
-    ``state`` is "running", "done", "failed" or "stopped", or "unknown" where the record is damaged; ``ended`` is None
+    ``state`` is "running", "done", "failed" or "stopped", or "unknown" where the record is corrupt; ``ended`` is None
     while it runs, and of one that stopped and could not say so, when that was seen. ``error`` says why it failed or
     stopped. Times are Unix seconds.
     """
@@ -76,5 +76,5 @@ def _operation(document: Document) -> OperationRecord:
     except msgspec.ValidationError:
         before_last, instance = split_number(document.id)
         return OperationRecord(
-            instance, "", {}, "", LAST - before_last, None, "unknown", {}, "its record in the store is damaged"
+            instance, "", {}, "", LAST - before_last, None, "unknown", {}, "its record in the store is corrupt"
         )

@@ -20,7 +20,7 @@ class ProgressTable(Table):
     """What is remembered of windows (domain.closing)."""
 
     async def read(self) -> Stored[Progress] | None:
-        """Read what is remembered of windows; of a damaged document, nothing."""
+        """Read what is remembered of windows; of a corrupt document, nothing."""
         document = await self.documents.read(MARKS, _PROGRESS, _FLEET)
         return Stored(_progress(document), document.etag) if document else None
 

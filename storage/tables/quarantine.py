@@ -19,7 +19,7 @@ KEPT_BYTES = 1_500_000
 """How many bytes of refused input go into one document of the quarantine (Cosmos DB takes 2 MB); a single one that has
 more is cut."""
 
-DAMAGED_INPUTS = "what was kept of it is damaged (docs/runbook.md, Damaged documents)"
+CORRUPT_INPUTS = "what was kept of it is corrupt (docs/runbook.md, Corrupt documents)"
 """The reason of the one input that stands for all of a message that can't be read. Where it is kept, they are."""
 
 
@@ -58,7 +58,7 @@ class Quarantine(Table):
         message again overwrites itself, and a crash in between leaves no input out.
         """
         partition = _inputs_partition(message)
-        readable = [each for each in inputs if each.reason != DAMAGED_INPUTS]
+        readable = [each for each in inputs if each.reason != CORRUPT_INPUTS]
         documents = {digest(body): body for body in _in_documents(readable)}
         for document_id, body in documents.items():
             await self.documents.upsert(QUARANTINE, partition, document_id, body)
@@ -92,11 +92,11 @@ class Quarantine(Table):
     async def inputs(self, message: QuarantinedMessage) -> list[RefusedInput]:
         """Return the refused inputs of a message, in the order in which they stood in it.
 
-        For all that can't be read of them, one stands with the reason DAMAGED_INPUTS.
+        For all that can't be read of them, one stands with the reason CORRUPT_INPUTS.
         """
         found: dict[tuple[int, str], RefusedInput] = {}
         async for document in self.documents.scan(QUARANTINE, _inputs_partition(message)):
-            for each in _inputs(document) or [RefusedInput(0, DAMAGED_INPUTS, "")]:
+            for each in _inputs(document) or [RefusedInput(0, CORRUPT_INPUTS, "")]:
                 found[each.position, each.input] = each
         return [found[place] for place in sorted(found)]
 
@@ -132,7 +132,7 @@ class _InputsBody(msgspec.Struct):
 
 
 def _inputs(document: Document) -> list[RefusedInput] | None:
-    """Return the refused inputs of a document; None: it is damaged."""
+    """Return the refused inputs of a document; None: it is corrupt."""
     try:
         body = msgspec.convert(document.body, _InputsBody)
     except msgspec.ValidationError:

@@ -8,7 +8,7 @@ import msgspec
 
 from domain.minutes import WINDOW, window_of
 from domain.report import ReportRow
-from storage.documents import Damaged, Document
+from storage.documents import Corrupt, Document
 from storage.schema import REPORT
 from storage.tables.ids import number
 from storage.tables.table import Stored, Table
@@ -87,4 +87,4 @@ def _report_rows(key: str, document: Document) -> list[ReportRow]:
         # Some stores give 1.0 back as 1; what is a float becomes one again here.
         return msgspec.convert(document.body, _ReportBody).rows
     except msgspec.ValidationError as error:
-        raise Damaged(REPORT, key, document, error) from error
+        raise Corrupt(REPORT, key, document, error) from error

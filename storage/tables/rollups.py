@@ -10,7 +10,7 @@ from domain.minutes import MINUTES_PER_WINDOW
 from domain.names import encode_name
 from domain.partials import Partial
 from domain.rollups import FLEET, Node, Placed, Rollup, Series
-from storage.documents import Damaged, Document
+from storage.documents import Corrupt, Document
 from storage.schema import ROLLUPS
 from storage.tables.ids import number
 from storage.tables.table import Stored, Table
@@ -91,7 +91,7 @@ def _rollup(window: int, document: Document, keys: Collection[str] | None = None
         series = msgspec.convert(document.body, _RollupBody).series
         return {key: _placed(series[key]) for key in (series if keys is None else keys) if key in series}
     except msgspec.MsgspecError as error:
-        raise Damaged(ROLLUPS, number(window), document, error) from error
+        raise Corrupt(ROLLUPS, number(window), document, error) from error
 
 
 def _placed(stored: Any) -> Placed:

@@ -10,7 +10,7 @@ import msgspec
 from domain.minutes import MINUTES_PER_WINDOW, utc_day
 from domain.names import encode_name
 from domain.samples import Dimensions, VmWindow
-from storage.documents import Damaged, Document
+from storage.documents import Corrupt, Document
 from storage.schema import SAMPLES
 from storage.tables.ids import number, numbered, split_number
 from storage.tables.table import Stored, Table
@@ -40,13 +40,13 @@ class Samples(Table):
     async def between(self, tenant: str, first: int, last: int) -> AsyncIterator[Stored[VmWindow]]:
         """Yield all VM windows of a tenant from one window to another, both included and of the same UTC day.
 
-        A damaged one is given as an empty one, for those who want them gone.
+        A corrupt one is given as an empty one, for those who want them gone.
         """
         partition = _samples_partition(tenant, first)
         async for document in self.documents.scan(SAMPLES, partition, number(first), number(last + 1)):
             try:
                 vm_window = _vm_window(tenant, partition, document)
-            except Damaged:
+            except Corrupt:
                 window, vm = split_number(document.id)
                 vm_window = VmWindow(tenant, vm, window, Dimensions(), {})
             yield Stored(vm_window, document.etag)
@@ -74,11 +74,11 @@ def _vm_window(tenant: str, partition: str, document: Document, keys: Collection
     if isinstance(series, dict) and keys is not None:
         series = {key: series[key] for key in keys if key in series}
     if not _are_series(series):
-        raise Damaged(SAMPLES, partition, document, "series is not, by counter, 15 numbers or nulls")
+        raise Corrupt(SAMPLES, partition, document, "series is not, by counter, 15 numbers or nulls")
     try:
         dimensions = msgspec.convert(document.body.get("dimensions"), Dimensions)
     except msgspec.ValidationError as error:
-        raise Damaged(SAMPLES, partition, document, error) from error
+        raise Corrupt(SAMPLES, partition, document, error) from error
     return VmWindow(tenant, vm, window, dimensions, series)
 
 

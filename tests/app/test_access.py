@@ -148,8 +148,8 @@ def test_a_tenant_sees_the_fleets_average_and_nothing_else_of_the_fleet(guarded:
     _, mine, _ = guarded.get(path, headers=signed_in("admin0"))
     _, full, _ = guarded.get(path, headers=signed_in("olga"))
     assert len(mine["data"]) == 15
-    assert all(name in mine["withheld"] for name in NEVER_SHOWN)
-    assert full["withheld"] is None
+    assert all(name in mine["suppressed"] for name in NEVER_SHOWN)
+    assert full["suppressed"] is None
     for item, whole in zip(mine["data"], full["data"], strict=True):
         assert {name: item[name] for name in NEVER_SHOWN} == dict.fromkeys(NEVER_SHOWN)
         assert {name: value for name, value in item.items() if name not in NEVER_SHOWN} == {

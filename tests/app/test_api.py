@@ -43,7 +43,7 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
         "end": NEWEST,
         "aggregationInterval": 1,
         "aggregationBy": "avg",
-        "withheld": None,
+        "suppressed": None,
     }
     assert [item["timestamp"] for item in body["data"]] == list(range(NEWEST - 240, NEWEST + 1, 60))
     assert body["data"][-1] == {
@@ -60,7 +60,7 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
         "sampleMean": 20.0,
         "coverage": 1.0,
         "final": True,
-        "withheld": None,
+        "suppressed": None,
     }
 
 

@@ -177,18 +177,18 @@ def test_a_data_folder_that_can_not_be_written_is_said_so() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8b broken", bytes(1000), b'{"metrics": [1, 2'])
-def test_a_damaged_file_in_the_queue_harms_nobody(local: Local, content: bytes) -> None:
+def test_a_corrupt_file_in_the_queue_harms_nobody(local: Local, content: bytes) -> None:
     local.start()
-    local.put("damaged", content)
+    local.put("corrupt", content)
     local.put("good", a_message(records_of("t", "v", KEY, [1.0] * 15, NEWEST)))
     local.settled()
     assert len(local.get(f"/v1/get-data?key={KEY}&minutes=15")[1]["data"]) == 15
     (message,) = local.get("/v1/admin/quarantine")[1]["data"]
-    assert (message["messageId"], message["refused"]) == ("damaged", 1)
+    assert (message["messageId"], message["refused"]) == ("corrupt", 1)
     assert json.dumps(message["reasons"]).count("message") == 1
 
 
-def test_a_damaged_document_is_said_and_holds_up_nobody_else(local: Local) -> None:
+def test_a_corrupt_document_is_said_and_holds_up_nobody_else(local: Local) -> None:
     local.start()
     for vm, tenant in enumerate(("t", "u")):
         local.put(tenant, a_message(records_of(tenant, f"v{vm}", KEY, [1.0 + vm] * 15, NEWEST)))
@@ -207,6 +207,6 @@ def test_a_damaged_document_is_said_and_holds_up_nobody_else(local: Local) -> No
     wait_for(lambda: newest()["tenantAverage"] == 6.0, "the other tenant's average")
     assert local.get("/v1/status")[1]["quarantinedToday"] == 15
     status, problem, _ = local.get(f"/v1/get-tenant-data?key={KEY}&tenant=t&vm=v0&minutes=1")
-    assert (status, "damaged" in problem["detail"]) == (503, True)
+    assert (status, "corrupt" in problem["detail"]) == (503, True)
     assert local.stop() == 0
     assert "Traceback" not in local.log

@@ -27,7 +27,7 @@ from blueprints.http.samples import SamplesParameters, position_of, token_of
 from blueprints.settings import Settings
 from blueprints.telemetry import line
 from domain.access import Caller
-from domain.errors import BadParameters, Invalid, NotAllowed, NotSignedIn
+from domain.errors import BadParameters, Forbidden, Invalid, Unauthenticated
 from domain.minutes import WINDOW
 from domain.names import decode_name, encode_name
 from pipeline.queries.samples import Position, get_samples
@@ -234,7 +234,7 @@ def claims(**values: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["a\0b", "a\nb", " ", "x" * 129, "\U0001f600" * 100, "\u202eb"])
 def test_a_tenant_whose_name_is_none_is_not_let_in(name: str) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         caller(claims(tenant=name))
 
 
@@ -252,7 +252,7 @@ def test_a_tenant_whose_name_is_none_is_not_let_in(name: str) -> None:
     ],
 )
 def test_a_principal_that_can_not_be_read_is_nobody(content: Any) -> None:
-    with pytest.raises(NotSignedIn):
+    with pytest.raises(Unauthenticated):
         caller(content)
 
 
@@ -268,7 +268,7 @@ ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
 def test_whoever_is_let_in_has_names_that_every_encoder_takes(content: Any) -> None:
     try:
         found = caller(content)
-    except (NotSignedIn, NotAllowed):
+    except (Unauthenticated, Forbidden):
         return
     assert 0 < len(found.name) <= LONGEST_NAME
     assert found.name.isprintable()

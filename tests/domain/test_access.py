@@ -3,7 +3,7 @@
 import pytest
 
 from domain.access import MACHINE, OPERATOR, Caller, caller_of
-from domain.errors import NotAllowed
+from domain.errors import Forbidden
 
 DIRECTORIES = {"directory 1": "T1", "directory 2": "T2", "again": "T1", "empty": ""}
 
@@ -38,18 +38,18 @@ def test_roles_come_first_and_then_the_tenant(claims: list[tuple[str, str]], exp
     ],
 )
 def test_who_is_none_of_these_or_of_two_tenants_is_let_nowhere(claims: list[tuple[str, str]]) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         caller_of(claims, {"roles"}, "tid", DIRECTORIES)
 
 
 def test_without_a_table_the_claim_is_the_masked_name_itself() -> None:
     assert caller_of([("tenant", "a+b==1")], {"roles"}, "tenant") == Caller("tenant", "a+b==1")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         caller_of([("tenant", "")], {"roles"}, "tenant")
 
 
 def test_with_an_empty_table_there_are_no_tenants() -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         caller_of([("tid", "directory 1")], {"roles"}, "tid", {})
 
 
@@ -82,5 +82,5 @@ def test_roles_count_only_where_the_operators_own_directory_assigns_them(
     if expected:
         assert caller_of(claims, {"roles"}, "tid", DIRECTORIES, "ours") == expected
     else:
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             caller_of(claims, {"roles"}, "tid", DIRECTORIES, "ours")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from domain.charts import Aggregation, FleetItem, Minute, Span
-from domain.disclosure import NEVER_SHOWN, disclosed_items, reason_to_withhold
+from domain.disclosure import NEVER_SHOWN, disclosed_items, reason_to_suppress
 from domain.partials import merge, partial_of
 from domain.report import ReportRow, report_rows
 from tests.builders import WINDOW_START
@@ -53,22 +53,22 @@ def a_row(vms: Sequence[int], minute: int = 0, value: float = 1.0) -> ReportRow:
 )
 def test_the_decision(own: int, others: list[int], final: bool, reason: str | None) -> None:
     row = a_row([own, *others] if own else others)
-    assert reason_to_withhold(row, own, final=final, least=5) == reason
+    assert reason_to_suppress(row, own, final=final, min_tenants=5) == reason
 
 
 @given(st.integers(0, 12), st.lists(st.integers(1, 12), max_size=9), st.integers(1, 6))
-def test_the_decision_is_that_of_somebody_who_knows_every_tenant(own: int, others: list[int], least: int) -> None:
+def test_the_decision_is_that_of_somebody_who_knows_every_tenant(own: int, others: list[int], min_tenants: int) -> None:
     everybody = [own, *others] if own else others
     if not everybody:
         return
-    shown = len(others) >= least and max(others, default=0) * 2 <= sum(others)
-    assert (reason_to_withhold(a_row(everybody), own, final=True, least=least) is None) == shown
+    shown = len(others) >= min_tenants and max(others, default=0) * 2 <= sum(others)
+    assert (reason_to_suppress(a_row(everybody), own, final=True, min_tenants=min_tenants) is None) == shown
 
 
-def test_a_row_that_does_not_say_how_it_is_shared_out_is_withheld() -> None:
+def test_a_row_that_does_not_say_how_it_is_shared_out_is_suppressed() -> None:
     """As those that were stored before that was kept: one tenant may have brought all."""
     row = structs.replace(a_row([1] * 9), shares=(0, 0))
-    assert reason_to_withhold(row, 1, final=True, least=5) == DOMINANT
+    assert reason_to_suppress(row, 1, final=True, min_tenants=5) == DOMINANT
 
 
 def chart(
@@ -86,9 +86,9 @@ def chart(
 MANY, LITTLE = [1] * 6, [1] * 2
 
 
-def test_a_withheld_minute_takes_no_part_in_its_group() -> None:
+def test_a_suppressed_minute_takes_no_part_in_its_group() -> None:
     items = chart([MANY, LITTLE, MANY, LITTLE, LITTLE, LITTLE], [1.0, 50.0, 3.0, 7.0, 7.0, 7.0], 3)
-    assert [(item.average, item.PerfValue, item.withheld) for item in items] == [
+    assert [(item.average, item.PerfValue, item.suppressed) for item in items] == [
         (2.0, 2.0, f"in part: {FEW}"),
         (None, None, FEW),
     ]
@@ -96,7 +96,7 @@ def test_a_withheld_minute_takes_no_part_in_its_group() -> None:
 
 def test_what_can_be_shown_is_shown_as_to_the_operator() -> None:
     items = chart([MANY] * 4, [1.0, 2.0, 3.0, 9.0], 2, "max")
-    assert [(item.timestamp, item.average, item.withheld) for item in items] == [
+    assert [(item.timestamp, item.average, item.suppressed) for item in items] == [
         (FIRST, 2, None),
         (FIRST + 120, 9, None),
     ]
@@ -114,7 +114,7 @@ def test_counts_and_extremes_are_never_shown() -> None:
     st.integers(1, 6),
     st.sampled_from(["avg", "min", "max"]),
 )
-def test_no_chart_depends_on_what_is_withheld(
+def test_no_chart_depends_on_what_is_suppressed(
     fleets: list[list[int]], data: st.DataObject, interval: int, by: Aggregation
 ) -> None:
     values = st.lists(st.floats(0, 100), min_size=len(fleets), max_size=len(fleets))

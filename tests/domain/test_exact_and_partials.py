@@ -35,8 +35,8 @@ def test_the_mean_is_that_of_an_independent_calculation_bit_for_bit(numbers: lis
 
 
 def test_the_mean_of_the_greatest_doubles_is_the_greatest_double() -> None:
-    partial = partial_of([exact.GREATEST] * 3)
-    assert (partial.mean, partial.least, partial.greatest) == (exact.GREATEST,) * 3
+    partial = partial_of([exact.LARGEST] * 3)
+    assert (partial.mean, partial.min, partial.max) == (exact.LARGEST,) * 3
 
 
 @given(values)

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 from zoneinfo import ZoneInfo
@@ -47,9 +46,8 @@ def fleet_mean(key: str, minute: int, tenants: int = TENANTS) -> float:
 
 
 def shown(value: float) -> str:
-    """A percentage as the page shows it: with one digit, halves away from zero as scripts round, not to even."""
-    rounded = Decimal(value).quantize(Decimal("0.1"), ROUND_HALF_UP)
-    return f"{rounded}".removesuffix(".0") + " %"
+    """A percentage as the page shows it: with one digit."""
+    return f"{value:.1f}".removesuffix(".0") + " %"
 
 
 def test_every_counter_has_a_card_with_its_newest_value_its_change_and_its_vms(page: Page) -> None:
@@ -554,11 +552,11 @@ def test_it_asks_for_a_key_and_leads_to_the_sign_in_and_back(browser: Browser, g
     page.context.close()
 
 
-def test_a_tenant_sees_its_own_and_is_told_what_is_withheld(browser: Browser, guarded: Local) -> None:
+def test_a_tenant_sees_its_own_and_is_told_what_is_suppressed(browser: Browser, guarded: Local) -> None:
     page = browser.new_page()
     sign_in(page, guarded, "ted")
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
-    expect(page.locator("#withheld")).to_contain_text("As a tenant: of the fleet a tenant is not shown count")
+    expect(page.locator("#suppressed")).to_contain_text("As a tenant: of the fleet a tenant is not shown count")
     page.get_by_role("link", name="Compare").click()
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(0))
     assert page.get_by_label("Tenant", exact=True).locator("option").count() == 2

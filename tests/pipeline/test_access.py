@@ -3,7 +3,7 @@
 import pytest
 
 from domain.access import MACHINE, Caller
-from domain.errors import NeverSeen
+from domain.errors import NotFound
 from domain.minutes import WINDOW
 from pipeline.catalogue import MOST_LISTED, SEEN_EVERY
 from pipeline.queries.charts import Question, get_data, get_tenant_data, newest_points
@@ -40,9 +40,9 @@ def view_of(tenant: str, now: int = NOW) -> View:
 async def test_a_tenant_sees_the_fleets_average_of_final_minutes(tables: Tables) -> None:
     await seven_tenants(tables)
     answer = await get_data(tables, Question([SHARED], minutes=15), view_of("t0"))
-    assert answer.withheld
+    assert answer.suppressed
     assert [(item.average, item.final) for item in answer.data] == [(None, False)] * 15
-    assert {item.withheld for item in answer.data} == {"the minute is not final yet"}
+    assert {item.suppressed for item in answer.data} == {"the minute is not final yet"}
     await close_windows(tables)
     later = await get_data(tables, Question([SHARED], minutes=15), view_of("t0", NOW + LATENESS))
     assert [item.average for item in later.data] == [3.0] * 10 + [2.5] * 5
@@ -75,21 +75,21 @@ async def test_a_tenant_knows_only_its_own_counters_tenant_and_vms(tables: Table
 
 
 @pytest.mark.parametrize("asked", ["t1", "nobody", "t 1", ""])
-async def test_another_tenant_is_one_that_was_never_seen(tables: Tables, asked: str) -> None:
+async def test_another_tenant_is_one_that_is_not_found(tables: Tables, asked: str) -> None:
     await seven_tenants(tables)
     view = view_of("t0")
     for query in (
         get_tenant_data(tables, Question([SHARED], minutes=1), asked, "v1", view),
         list_vms(tables, asked, view),
     ):
-        with pytest.raises(NeverSeen, match=f"no tenant named {asked!r} has been seen"):
+        with pytest.raises(NotFound, match=f"no tenant named {asked!r} has been seen"):
             await query
 
 
 @pytest.mark.parametrize("key", [THEIRS, "a.b"])
-async def test_a_counter_that_the_tenant_never_had_is_one_that_was_never_seen(tables: Tables, key: str) -> None:
+async def test_a_counter_that_the_tenant_never_had_is_one_that_is_not_found(tables: Tables, key: str) -> None:
     await seven_tenants(tables)
-    with pytest.raises(NeverSeen, match=f"no counter named '{key}' has been seen"):
+    with pytest.raises(NotFound, match=f"no counter named '{key}' has been seen"):
         await get_data(tables, Question([SHARED, key], minutes=1), view_of("t0"))
 
 
@@ -106,8 +106,8 @@ async def test_a_machine_sees_the_fleet_in_full_and_no_tenant(tables: Tables) ->
     await seven_tenants(tables)
     view = a_view(caller=MACHINE)
     answer = await get_data(tables, Question([KEY], minutes=1), view)
-    assert (answer.withheld, answer.data[0].count, answer.data[0].max) == (None, 3, 2.0)
-    with pytest.raises(NeverSeen):
+    assert (answer.suppressed, answer.data[0].count, answer.data[0].max) == (None, 3, 2.0)
+    with pytest.raises(NotFound):
         await list_vms(tables, "t0", view)
     assert await list_tenants(tables, view) == []
 
@@ -152,7 +152,7 @@ async def test_a_flood_of_counters_leaves_the_newest_in_a_tenants_list(tables: T
     assert len(listed) == MOST_LISTED
 
 
-async def test_a_report_from_before_shares_were_kept_is_withheld_from_tenants_until_averaged_anew(
+async def test_a_report_from_before_shares_were_kept_is_suppressed_from_tenants_until_averaged_anew(
     tables: Tables,
 ) -> None:
     await seven_tenants(tables)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.errors import NeverSeen
+from domain.errors import NotFound
 from domain.minutes import WINDOW
 from pipeline.queries.charts import Question, get_data, get_tenant_data
 from pipeline.queries.lists import list_counters, list_vms
@@ -182,7 +182,7 @@ async def test_masked_names_may_come_with_plus_signs_decoded_to_blanks(tables: T
 @pytest.mark.parametrize(("key", "tenant", "vm"), [("a.b", TENANT, VM), (KEY, "nobody", VM), (KEY, "other", VM)])
 async def test_what_was_never_seen_is_said_so(tables: Tables, key: str, tenant: str, vm: str) -> None:
     await three_vms(tables)
-    with pytest.raises(NeverSeen):
+    with pytest.raises(NotFound):
         await get_tenant_data(tables, Question([key], minutes=1), tenant, vm, a_view())
 
 

@@ -12,7 +12,7 @@ from domain.samples import Horizon
 from messaging.dead_letters import NoDeadLetters
 from pipeline.averaging import EXPIRED, average
 from pipeline.ingest import Message, ingest
-from pipeline.operations import Means
+from pipeline.operations import OperationContext
 from pipeline.queries.status import status as status_of
 from pipeline.rebuild import Rebuild
 from storage.schema import DAY, lifetime_of_samples, schema
@@ -56,10 +56,10 @@ class Store:
 
     async def rebuild(self) -> None:
         times = replace(TIMES, now=self.now, kept=lifetime_of_samples(self.days))
-        means = Means(self.tables, NoDeadLetters(), await self.horizon(), {}, self.now, times)
+        context = OperationContext(self.tables, NoDeadLetters(), await self.horizon(), {}, self.now, times)
         operation = Rebuild(0)
-        for step in await operation.plan(means):
-            await operation.do(step, means)
+        for step in await operation.plan(context):
+            await operation.do(step, context)
 
 
 async def test_a_mark_that_waited_for_longer_than_its_samples_lived_is_dropped_and_told() -> None:
@@ -68,7 +68,7 @@ async def test_a_mark_that_waited_for_longer_than_its_samples_lived_is_dropped_a
         await store.push(f"t{tenant}", "v", float(tenant))
     await store.average()
     before = await the_report(store.tables)
-    await store.tables.marks.set(Mark("t0", WINDOW_START))  # as where a damaged document held it up
+    await store.tables.marks.set(Mark("t0", WINDOW_START))  # as where a corrupt document held it up
     store.pass_time(31 * DAY + 60)
     done = await store.average()
     assert await the_report(store.tables) == before

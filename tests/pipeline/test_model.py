@@ -254,7 +254,7 @@ class Pipeline(RuleBasedStateMachine):
                 rollup = await self.tables.rollups.read(Node.of(tenant), window)
                 assert rollup
                 found = {
-                    (key, minute): (partial.count, partial.mean, partial.least, partial.greatest)
+                    (key, minute): (partial.count, partial.mean, partial.min, partial.max)
                     for key, placed in rollup.value.items()
                     for minute, partial in zip(minutes_of(window), placed.series, strict=True)
                     if partial

@@ -15,7 +15,7 @@ from domain.samples import Horizon
 from messaging.dead_letters import FolderDeadLetters, NoDeadLetters
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from pipeline.operations import Figures, Means, Operation, added, instance_of
+from pipeline.operations import Figures, Operation, OperationContext, added, instance_of
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
@@ -35,21 +35,23 @@ OWN = "win_own.of_t0"
 """A counter that only the tenant t0 has."""
 
 
-def means(tables: Tables, horizon: Horizon = HORIZON, time_left: Callable[[], bool] = lambda: True) -> Means:
-    return Means(tables, NoDeadLetters(), horizon, {}, NOW, TIMES, time_left)
+def context(
+    tables: Tables, horizon: Horizon = HORIZON, time_left: Callable[[], bool] = lambda: True
+) -> OperationContext:
+    return OperationContext(tables, NoDeadLetters(), horizon, {}, NOW, TIMES, time_left)
 
 
-async def carry_out(tables: Tables, operation: Operation, with_means: Means | None = None) -> Figures:
+async def carry_out(tables: Tables, operation: Operation, with_context: OperationContext | None = None) -> Figures:
     """Plan, do the steps (those again that ask for it), conclude: as the orchestration does."""
-    with_means = with_means or means(tables)
+    with_context = with_context or context(tables)
     figures: Figures = {}
-    for step in await operation.plan(with_means):
+    for step in await operation.plan(with_context):
         step = json.loads(json.dumps(step))  # noqa: PLW2901  (steps travel as JSON)
         again = True
         while again:
-            done = await operation.do(step, with_means)
+            done = await operation.do(step, with_context)
             figures, again = added(figures, done.figures), done.again
-    return added(figures, await operation.conclude(with_means))
+    return added(figures, await operation.conclude(with_context))
 
 
 def a_fleet(tenants: Sequence[str] = ("t0", "t1", "t2"), vms: int = 2, windows: int = 3) -> list[bytes]:
@@ -189,7 +191,7 @@ async def test_a_rebuild_leaves_windows_alone_whose_samples_have_expired() -> No
     for place in [place for place in memory._documents if place[0] == SAMPLES]:
         del memory._documents[place]
     late = replace(HORIZON, oldest=NOW + 1)
-    assert await carry_out(Tables(memory), Rebuild(0), means(Tables(memory), late)) == {}
+    assert await carry_out(Tables(memory), Rebuild(0), context(Tables(memory), late)) == {}
     assert everything(memory, REPORT) == expected
 
 
@@ -245,7 +247,7 @@ async def test_a_catch_up_works_off_all_marks(tables: Tables) -> None:
 async def test_windows_that_somebody_else_worked_off_meanwhile_are_not_done_again(memory: MemoryDocuments) -> None:
     tables = Tables(memory)
     await deliver(tables, a_fleet())
-    steps = await CatchUp().plan(means(tables))
+    steps = await CatchUp().plan(context(tables))
     done = iter([True])
 
     def interrupted() -> bool:
@@ -261,7 +263,7 @@ async def test_windows_that_somebody_else_worked_off_meanwhile_are_not_done_agai
 
     memory.hook = watch
     for step in steps:
-        assert (await CatchUp().do(step, means(tables))).figures == {"windows": 0, "rows": 0}
+        assert (await CatchUp().do(step, context(tables))).figures == {"windows": 0, "rows": 0}
     assert scanned == []
 
 
@@ -359,7 +361,7 @@ async def test_a_dry_run_that_takes_long_counts_once_and_ends(memory: MemoryDocu
     tables = Tables(memory)
     await deliver(tables, a_fleet())
     await work_off(tables)
-    asked = means(tables, time_left=lambda: False)
+    asked = context(tables, time_left=lambda: False)
     figures = await carry_out(tables, Purge(before=WINDOW_START, dry_run=True), asked)
     assert (figures["vmWindows"], figures["reportWindows"]) == (12, 4)
 
@@ -389,9 +391,9 @@ async def test_a_purge_with_a_failure_at_any_call_comes_to_the_same(purge: Purge
     assert all(outcome == everything(undisturbed) for outcome in outcomes)
 
 
-def nearby(tables: Tables) -> Means:
-    """As ``means``, with so short a retention that a purge has few steps."""
-    return means(tables, Horizon.at(NOW, 7200))
+def nearby(tables: Tables) -> OperationContext:
+    """As ``context``, with so short a retention that a purge has few steps."""
+    return context(tables, Horizon.at(NOW, 7200))
 
 
 async def test_averaging_between_any_two_calls_of_a_purge_leaves_nothing_of_the_tenant() -> None:
@@ -467,7 +469,7 @@ async def test_what_was_refused_is_accepted_after_a_fix_and_the_rest_stays(table
     await ingest(tables, [Message(mixed(), "m", NOW)], HORIZON)
     ((message, inputs),) = await quarantined(tables)
     assert [each.position for each in inputs] == [1, 2, 3, 4]
-    figures = await carry_out(tables, Reingest(DAY), means(tables, LATER))
+    figures = await carry_out(tables, Reingest(DAY), context(tables, LATER))
     assert figures == {"accepted": 2, "stillRefused": 2}
     ((after, left),) = await quarantined(tables)
     assert (after.message, after.message_id, sum(after.reasons.values())) == (message.message, "m", 2)
@@ -475,7 +477,7 @@ async def test_what_was_refused_is_accepted_after_a_fix_and_the_rest_stays(table
     assert {mark.value.tenant for mark in await tables.marks.read()} == {"t1"}
     await work_off(tables)
     assert {at for _, at in await the_report(tables)} == {WINDOW_START + 30, NOW + 9990, NOW + 10_050}
-    assert await carry_out(tables, Reingest(DAY), means(tables, LATER)) == {"accepted": 0, "stillRefused": 2}
+    assert await carry_out(tables, Reingest(DAY), context(tables, LATER)) == {"accepted": 0, "stillRefused": 2}
 
 
 async def test_a_message_that_was_unreadable_as_a_whole_is_tried_as_it_came() -> None:
@@ -510,7 +512,7 @@ async def test_re_ingesting_with_a_failure_at_any_call_comes_to_the_same() -> No
         return await a_store([mixed()])
 
     async def work(tables: Tables) -> None:
-        await carry_out(tables, Reingest(DAY), means(tables, LATER))
+        await carry_out(tables, Reingest(DAY), context(tables, LATER))
 
     undisturbed = await make()
     await work(Tables(undisturbed))
@@ -548,8 +550,8 @@ async def test_refused_inputs_are_dropped_all_or_those_with_a_reason_or_of_a_mes
 # dead letters ----------------------------------------------------------------------------------------------------
 
 
-def folder_means(tables: Tables, folder: Path, time_left: Callable[[], bool] = lambda: True) -> Means:
-    return replace(means(tables, time_left=time_left), dead_letters=FolderDeadLetters(folder))
+def folder_context(tables: Tables, folder: Path, time_left: Callable[[], bool] = lambda: True) -> OperationContext:
+    return replace(context(tables, time_left=time_left), dead_letters=FolderDeadLetters(folder))
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -566,7 +568,7 @@ async def test_dead_letters_go_back_but_not_those_that_came_after_it_was_asked(t
         os.utime(dead / name, (came, came))
     tables = Tables(MemoryDocuments())
     turns = iter([True])
-    asked = folder_means(tables, tmp_path, lambda: next(turns, False) or True)
+    asked = folder_context(tables, tmp_path, lambda: next(turns, False) or True)
     assert await carry_out(tables, Resubmit(), asked) == {"messages": 2}
     assert files(dead) == {"late": b"late"}
     assert files(tmp_path) == {"a": b"a", "b": b"b"}
@@ -578,7 +580,7 @@ async def test_a_resubmission_without_time_goes_on_later(tmp_path: Path) -> None
         (tmp_path / "dead" / name).write_bytes(b"x")
     tables = Tables(MemoryDocuments())
     turns = iter([True, False])
-    asked = replace(folder_means(tables, tmp_path, lambda: next(turns)), started=9_999_999_999)
+    asked = replace(folder_context(tables, tmp_path, lambda: next(turns)), started=9_999_999_999)
     done = await Resubmit().do({}, asked)
     assert (done.figures, done.again) == ({"messages": 1}, True)
 

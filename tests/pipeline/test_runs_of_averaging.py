@@ -9,7 +9,7 @@ from domain.minutes import MINUTE
 from messaging.dead_letters import NoDeadLetters
 from pipeline.averaging import average
 from pipeline.closing import Watch
-from pipeline.operations import Means
+from pipeline.operations import OperationContext
 from pipeline.queries.status import status
 from pipeline.rebuild import CatchUp
 from storage.tables import Tables
@@ -61,9 +61,9 @@ async def test_status_tells_what_drove_averaging_and_when() -> None:
 async def test_a_catch_up_is_told_of_as_well() -> None:
     tables = Tables(MemoryDocuments())
     await deliver(tables, [a_message(records_of("tenant-1", "v", KEY, [1.0], WINDOW_START))])
-    means = Means(tables, NoDeadLetters(), HORIZON, {}, NOW, TIMES)
-    for step in await CatchUp().plan(means):
-        await CatchUp().do(step, means)
+    context = OperationContext(tables, NoDeadLetters(), HORIZON, {}, NOW, TIMES)
+    for step in await CatchUp().plan(context):
+        await CatchUp().do(step, context)
     assert (await status(tables, a_view())).averagingRuns == {"catch-up": NOW}
     assert not await tables.marks.read()
 

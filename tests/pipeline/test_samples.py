@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.access import Caller
-from domain.errors import NeverSeen
+from domain.errors import NotFound
 from domain.minutes import WINDOW
 from pipeline.queries.samples import WINDOWS_A_PAGE, Position, SampleRecord, SamplesQuestion, get_samples
 from pipeline.queries.view import View
@@ -115,7 +115,7 @@ async def test_a_long_range_without_data_ends_all_the_same(memory: MemoryDocumen
 )
 async def test_what_was_never_seen_is_said_so(tables: Tables, overrides: dict[str, Any]) -> None:
     await three_windows(tables)
-    with pytest.raises(NeverSeen):
+    with pytest.raises(NotFound):
         await get_samples(tables, a_question(**overrides), None, a_view())
 
 
@@ -124,9 +124,9 @@ async def test_a_tenants_caller_reads_own_samples_and_nobody_elses(tables: Table
     view = a_view(caller=Caller("tenant", "other"))
     ((record, *_),) = await all_pages(tables, a_question(tenant="other"), view)
     assert record.MaskedVMName == "secret"
-    with pytest.raises(NeverSeen):
+    with pytest.raises(NotFound):
         await get_samples(tables, a_question(), None, view)
-    with pytest.raises(NeverSeen):
+    with pytest.raises(NotFound):
         await get_samples(tables, a_question(tenant="other", keys=(MEMORY,)), None, view)
 
 

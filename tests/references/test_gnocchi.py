@@ -57,7 +57,7 @@ async def test_aggregates_over_vms_with_gaps(seed: int, how: str) -> None:
 @pytest.mark.parametrize("by", AGGREGATIONS)
 @pytest.mark.parametrize("seed", range(3))
 async def test_minutes_grouped_by_an_interval(seed: int, by: Any, minutes: int) -> None:
-    """A group is the mean, least or greatest of its minutes' averages; its min and max are over all of its samples."""
+    """A group is the mean, min or max of its minutes' averages; its min and max are over all of its samples."""
     grid = a_grid(seed)
     question = Question([KEY], start=MINUTES[0], end=MINUTES[-1], interval=minutes, by=by)
     items = (await get_data(await a_store(grid), question, a_view())).data

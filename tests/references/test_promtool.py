@@ -68,7 +68,7 @@ async def test_averages_over_vms_with_gaps(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("by", AGGREGATIONS)
 async def test_groups_of_minutes(tmp_path: Path, by: Any) -> None:
-    """A group is the mean, least or greatest of its minutes' averages; its min and max are over all of its samples."""
+    """A group is the mean, min or max of its minutes' averages; its min and max are over all of its samples."""
     grid = a_grid(7)
     tables = await a_store(grid)
     question = Question([KEY], start=MINUTES[0], end=MINUTES[-1], interval=GROUP, by=by)

@@ -9,8 +9,8 @@ const MOST_ROWS = 100_800; // minutes of all counters of one request, as the API
  * @typedef {{key: string, title: string, unit: string, group: string, newest: number}} Counter
  * @typedef {{timestamp: number, PerfType: string, PerfName: string, average: number | null, PerfValue: number | null,
  *   count: number | null, tenants: number | null, min: number | null, max: number | null, coverage: number | null,
- *   final: boolean, withheld: string | null, tenantAverage?: number | null}} Item a point of a chart
- * @typedef {{start: number, end: number, withheld: string | null, data: Item[]}} Answer
+ *   final: boolean, suppressed: string | null, tenantAverage?: number | null}} Item a point of a chart
+ * @typedef {{start: number, end: number, suppressed: string | null, data: Item[]}} Answer
  * @typedef {[string, string][]} Parameters names and values, names may repeat
  */
 
@@ -72,7 +72,7 @@ function* portions(keys, minutes, parameters) {
 /**
  * Ask for charts of counters: in as few requests as they fit in.
  * @param {string} path @param {string[]} keys @param {number} minutes how long the range is @param {Parameters} parameters
- * @returns {Promise<{items: Map<string, Item[]>, start: number, end: number, withheld: string | null}>} points by counter,
+ * @returns {Promise<{items: Map<string, Item[]>, start: number, end: number, suppressed: string | null}>} points by counter,
  *   from the first that there is to the end of the range
  */
 export async function askCharts(path, keys, minutes, parameters) {
@@ -85,7 +85,7 @@ export async function askCharts(path, keys, minutes, parameters) {
     items,
     start: Math.min(...(firsts.length ? firsts : answers.map((answer) => answer.start))),
     end: Math.max(...answers.map((answer) => answer.end)),
-    withheld: answers[0]?.withheld ?? null,
+    suppressed: answers[0]?.suppressed ?? null,
   };
 }
 

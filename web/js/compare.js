@@ -89,7 +89,7 @@ export class Compare {
       this.headline(panel, beside);
       this.tabulate(panel);
     }
-    return { newest: Math.max(0, ...panels.map((panel) => panel.items.at(-1)?.timestamp ?? 0)), withheld: answer.withheld, keys: state.keys };
+    return { newest: Math.max(0, ...panels.map((panel) => panel.items.at(-1)?.timestamp ?? 0)), suppressed: answer.suppressed, keys: state.keys };
   }
 
   /** What is asked, besides the counters. @param {State} state @param {number} interval @returns {import("./ask.js").Parameters} */
@@ -125,7 +125,7 @@ export class Compare {
         made("th", { scope: "row" }, clock(item.timestamp, this.utc, true)),
         figure(item.average), figure(item.min), figure(item.max),
         ...(this.beside ? [figure(item.tenantAverage), figure(item.PerfValue)] : []),
-        made("td", {}, item.withheld ?? (item.final ? "yes" : item.coverage === null ? "no" : `no, covers ${Math.round(item.coverage * 100)} %`)),
+        made("td", {}, item.suppressed ?? (item.final ? "yes" : item.coverage === null ? "no" : `no, covers ${Math.round(item.coverage * 100)} %`)),
       ),
     );
     const head = made("thead", {}, made("tr", {}, ...heads.map((text) => made("th", { scope: "col" }, text))));

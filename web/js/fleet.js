@@ -145,7 +145,7 @@ export class Fleet {
       card.drawing.setAttribute("aria-label", inWords("Chart", counter.unit, items, state.utc, false));
       link.title = counter.key;
     }
-    return { newest: Math.max(0, ...[...heads.items.values()].map((items) => items.at(-1)?.timestamp ?? 0)), withheld: lines.withheld, keys };
+    return { newest: Math.max(0, ...[...heads.items.values()].map((items) => items.at(-1)?.timestamp ?? 0)), suppressed: lines.suppressed, keys };
   }
 
   /** The figures of a card. @param {string} key @param {Item[]} items of the last hour */
@@ -157,7 +157,7 @@ export class Fleet {
     card.value.textContent = newest ? written(newest.average, unit) : "–";
     card.change.textContent = by === null ? "" : change(by, unit);
     card.change.title = "against the mean of the hour before";
-    card.vms.textContent = newest?.count ? `${newest.count.toLocaleString()} ${newest.count === 1 ? "VM" : "VMs"}` : items.length ? "withheld" : "no data";
+    card.vms.textContent = newest?.count ? `${newest.count.toLocaleString()} ${newest.count === 1 ? "VM" : "VMs"}` : items.length ? "suppressed" : "no data";
     if (newest && newest.count === null) card.vms.textContent = "";
     card.link.dataset.change = String(size);
   }

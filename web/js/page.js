@@ -164,7 +164,7 @@ async function refresh() {
       shownAt = Date.now();
       shownKeys = done.keys;
       showAge(done.newest);
-      byId("withheld").textContent = done.withheld ? `As a tenant: ${done.withheld}.` : "";
+      byId("suppressed").textContent = done.suppressed ? `As a tenant: ${done.suppressed}.` : "";
       if (state.view === "fleet" && state.sort === "change") fleet.layOut(counters, state);
     } else say("");
     showProblem(null);

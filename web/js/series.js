@@ -65,17 +65,17 @@ export function inWords(title, unit, items, utc, beside) {
   return `${title}: the fleet's average is ${written(newest.average, unit)} at ${clock(newest.timestamp, utc)}, ${range}.${mine}`;
 }
 
-/** What is to be said of points that may still change, or are withheld. @param {Item[]} items @param {number} interval */
+/** What is to be said of points that may still change, or are suppressed. @param {Item[]} items @param {number} interval */
 export function caveats(items, interval) {
   const open = items.filter((item) => !item.final);
-  const withheld = items.filter((item) => item.withheld && item.final);
+  const suppressed = items.filter((item) => item.suppressed && item.final);
   const words = [];
   if (open.length) {
     const covered = open.map((item) => item.coverage).filter((share) => share !== null);
     const least = covered.length ? `; the least covered holds ${Math.round(100 * Math.min(...covered))} % of the VMs` : "";
     words.push(`${open.length} of ${items.length} points are not final yet (dashed): data of some VMs is awaited${least}.`);
   }
-  if (withheld.length) words.push(`${withheld.length} points are withheld: ${withheld.at(-1)?.withheld}.`);
+  if (suppressed.length) words.push(`${suppressed.length} points are suppressed: ${suppressed.at(-1)?.suppressed}.`);
   if (interval > 1) words.push(`A point is ${lasting(interval)}.`);
   return words.join(" ");
 }

@@ -11,18 +11,18 @@ from domain.minutes import utc_day
 from domain.names import encode_name
 from domain.rollups import Node
 from pipeline.averaging import Averaged, average
-from pipeline.ingest import DAMAGED
+from pipeline.ingest import CORRUPT
 from pipeline.quarantine import Drop, Reingest, reingest
 from pipeline.queries.charts import Question, get_data, get_tenant_data
 from pipeline.queries.status import status as status_of
 from pipeline.rebuild import Rebuild
-from storage.documents import Damaged
+from storage.documents import Corrupt
 from storage.schema import CATALOGUE, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
 from storage.tables.marks import Mark
 from storage.tables.operations import OperationRecord
-from storage.tables.quarantine import DAMAGED_INPUTS, QuarantinedMessage
+from storage.tables.quarantine import CORRUPT_INPUTS, QuarantinedMessage
 from tests.builders import HORIZON, KEY, NOW, TIMES, WINDOW_START, a_message, a_record, a_view, records_of
 from tests.pipeline.oracle import report_of, samples_of
 from tests.pipeline.steps import deliver, the_report, work_off
@@ -51,22 +51,22 @@ async def averaged(tables: Tables) -> Averaged:
 
 
 @pytest.mark.parametrize("body", NOT_WHAT_IT_SHOULD_BE)
-async def test_a_damaged_vm_window_holds_up_its_tenant_only(tables: Tables, body: dict[str, Any]) -> None:
+async def test_a_corrupt_vm_window_holds_up_its_tenant_only(tables: Tables, body: dict[str, Any]) -> None:
     await deliver(tables, BODIES.values())
     await tables.documents.upsert(SAMPLES, *SAMPLES_OF_A, body)
     done = await averaged(tables)
-    (said,) = done.damaged
-    assert all(part in said for part in (SAMPLES, *SAMPLES_OF_A, "damaged"))
+    (said,) = done.corrupt
+    assert all(part in said for part in (SAMPLES, *SAMPLES_OF_A, "corrupt"))
     assert [mark.value for mark in await tables.marks.read()] == [Mark("a", WINDOW_START)]
     assert await the_report(tables) == report_of(samples_of([BODIES["b"], BODIES["c"]]))
 
 
-async def test_what_comes_for_a_damaged_vm_window_waits_in_quarantine(tables: Tables) -> None:
+async def test_what_comes_for_a_corrupt_vm_window_waits_in_quarantine(tables: Tables) -> None:
     await deliver(tables, BODIES.values())
     await tables.documents.upsert(SAMPLES, *SAMPLES_OF_A, {})
     late = a_message([*records_of("a", "v", KEY, [7.0] * 15), *records_of("b", "w", KEY, [8.0] * 15)])
     done = await deliver(tables, [late])
-    assert (done.refused, done.reasons) == (15, {DAMAGED: 15})
+    assert (done.refused, done.reasons) == (15, {CORRUPT: 15})
     await averaged(tables)
     assert await the_report(tables) == report_of(
         samples_of([BODIES["b"], BODIES["c"], a_message(records_of("b", "w", KEY, [8.0] * 15))])
@@ -81,7 +81,7 @@ async def test_what_comes_for_a_damaged_vm_window_waits_in_quarantine(tables: Ta
 
 
 @pytest.mark.parametrize("series", [{KEY: "[null"}, {KEY: "[1]"}, {KEY: []}, {KEY: 5}, None])
-async def test_a_damaged_rollup_is_made_anew_from_the_samples(tables: Tables, series: object) -> None:
+async def test_a_corrupt_rollup_is_made_anew_from_the_samples(tables: Tables, series: object) -> None:
     await deliver(tables, BODIES.values())
     await work_off(tables)
     expected = await the_report(tables)
@@ -90,7 +90,7 @@ async def test_a_damaged_rollup_is_made_anew_from_the_samples(tables: Tables, se
     assert await tables.documents.read(*place)
     await tables.documents.upsert(*place, {"series": series})
     question = Question([KEY], minutes=15)
-    with pytest.raises(Damaged, match=ROLLUPS):
+    with pytest.raises(Corrupt, match=ROLLUPS):
         await get_tenant_data(tables, question, "b", "v", a_view())
     assert len((await get_data(tables, question, a_view())).data) == 15
     assert (await carry_out(tables, Rebuild(WINDOW_START)))["windows"] == 1
@@ -98,7 +98,7 @@ async def test_a_damaged_rollup_is_made_anew_from_the_samples(tables: Tables, se
     assert await the_report(tables) == expected
 
 
-async def test_a_damaged_rollup_of_another_tenant_holds_up_its_window_only(tables: Tables) -> None:
+async def test_a_corrupt_rollup_of_another_tenant_holds_up_its_window_only(tables: Tables) -> None:
     await deliver(tables, BODIES.values())
     await work_off(tables)
     node = Node.of("b")
@@ -108,24 +108,24 @@ async def test_a_damaged_rollup_of_another_tenant_holds_up_its_window_only(table
     newer = a_message(records_of("a", "v", KEY, [2.0] * 15))
     await deliver(tables, [older, newer])
     done = await averaged(tables)
-    assert len(done.damaged) == 1
+    assert len(done.corrupt) == 1
     assert done.windows == [WINDOW_START - 900]
     assert [mark.value.window for mark in await tables.marks.read()] == [WINDOW_START]
-    assert "damagedDocuments" not in await carry_out(tables, Rebuild(WINDOW_START))
+    assert "corruptDocuments" not in await carry_out(tables, Rebuild(WINDOW_START))
     assert await tables.marks.read() == []
     assert await the_report(tables) == report_of(samples_of([*BODIES.values(), older, newer]))
 
 
 @pytest.mark.parametrize("body", [{}, {"rows": [{"timestamp": "x"}]}, {"rows": {}}])
-async def test_a_damaged_report_is_made_anew(tables: Tables, body: dict[str, Any]) -> None:
+async def test_a_corrupt_report_is_made_anew(tables: Tables, body: dict[str, Any]) -> None:
     await deliver(tables, BODIES.values())
     await work_off(tables)
     expected = await the_report(tables)
     await tables.documents.upsert(REPORT, KEY, str(WINDOW_START), body)
-    with pytest.raises(Damaged, match=REPORT):
+    with pytest.raises(Corrupt, match=REPORT):
         await get_data(tables, Question([KEY], minutes=15), a_view())
     await tables.marks.set(Mark("c", WINDOW_START))
-    assert (await averaged(tables)).damaged == []
+    assert (await averaged(tables)).corrupt == []
     assert await the_report(tables) == expected
 
 
@@ -134,7 +134,7 @@ async def test_a_damaged_report_is_made_anew(tables: Tables, body: dict[str, Any
     ("kind", "name"),
     [("tenants", "a"), ("vms_a", "v"), ("counters", KEY), ("tenants' counters", "a")],
 )
-async def test_a_damaged_entry_of_the_catalogue_is_made_anew(
+async def test_a_corrupt_entry_of_the_catalogue_is_made_anew(
     tables: Tables, kind: str, name: str, body: dict[str, Any]
 ) -> None:
     await deliver(tables, BODIES.values())
@@ -152,7 +152,7 @@ async def test_a_damaged_entry_of_the_catalogue_is_made_anew(
     assert await the_report(tables) == report_of(samples_of(BODIES.values()))
 
 
-async def test_a_purge_removes_damaged_vm_windows(tables: Tables) -> None:
+async def test_a_purge_removes_corrupt_vm_windows(tables: Tables) -> None:
     from pipeline.purge import Purge  # noqa: PLC0415
 
     await deliver(tables, BODIES.values())
@@ -172,7 +172,7 @@ async def test_what_is_no_document_in_sqlite(tmp_path: Path, stored: object) -> 
         other.execute("UPDATE documents SET body = ? WHERE partition = ? AND id = ?", (stored, *SAMPLES_OF_A))
     other.close()
     done = await averaged(tables)
-    assert len(done.damaged) == 1
+    assert len(done.corrupt) == 1
     assert len(await the_report(tables)) == 15
     await documents.close()
 
@@ -213,7 +213,7 @@ async def damage_inputs(tables: Tables, body: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("body", [{}, {"messageId": 5}, {"messageId": "m", "received": "x", "reasons": []}])
-async def test_a_damaged_summary_of_a_quarantined_message_is_made_of_its_inputs(
+async def test_a_corrupt_summary_of_a_quarantined_message_is_made_of_its_inputs(
     tables: Tables, body: dict[str, Any]
 ) -> None:
     await deliver(tables, [REFUSED])
@@ -230,35 +230,35 @@ async def test_a_damaged_summary_of_a_quarantined_message_is_made_of_its_inputs(
 @pytest.mark.parametrize(
     "body", [{}, {"reason": "r", "inputs": []}, {"reason": "r", "inputs": [{"position": "x"}]}, {"inputs": 5}]
 )
-async def test_damaged_inputs_are_told_and_stay_until_they_are_dropped(tables: Tables, body: dict[str, Any]) -> None:
+async def test_corrupt_inputs_are_told_and_stay_until_they_are_dropped(tables: Tables, body: dict[str, Any]) -> None:
     await deliver(tables, [REFUSED])
     gone = await damage_inputs(tables, body)
     (other,) = {*(await the_quarantined(tables)).reasons} - {gone}
     for _ in range(2):
         assert await carry_out(tables, Reingest(DAY)) == {"accepted": 0, "stillRefused": 2}
         inputs = await tables.quarantine.inputs(await the_quarantined(tables))
-        assert sorted(each.reason for each in inputs) == sorted([DAMAGED_INPUTS, other])
+        assert sorted(each.reason for each in inputs) == sorted([CORRUPT_INPUTS, other])
     assert await carry_out(tables, Drop(DAY, reason=other)) == {"dropped": 1}
-    assert (await the_quarantined(tables)).reasons == {DAMAGED_INPUTS: 1}
-    assert await carry_out(tables, Drop(DAY, reason=DAMAGED_INPUTS)) == {"dropped": 1}
+    assert (await the_quarantined(tables)).reasons == {CORRUPT_INPUTS: 1}
+    assert await carry_out(tables, Drop(DAY, reason=CORRUPT_INPUTS)) == {"dropped": 1}
     assert [each async for each in tables.quarantine.messages(DAY)] == []
 
 
-async def test_damaged_inputs_alone_are_dropped_and_a_message_that_comes_again_heals_them(tables: Tables) -> None:
+async def test_corrupt_inputs_alone_are_dropped_and_a_message_that_comes_again_heals_them(tables: Tables) -> None:
     await deliver(tables, [REFUSED])
     before = await tables.quarantine.inputs(await the_quarantined(tables))
     await damage_inputs(tables, {})
     await deliver(tables, [REFUSED])
     assert await tables.quarantine.inputs(await the_quarantined(tables)) == before
     await damage_inputs(tables, {})
-    await carry_out(tables, Reingest(DAY))  # which writes down that something of it is damaged
-    assert await carry_out(tables, Drop(DAY, reason=DAMAGED_INPUTS)) == {"dropped": 1}
+    await carry_out(tables, Reingest(DAY))  # which writes down that something of it is corrupt
+    assert await carry_out(tables, Drop(DAY, reason=CORRUPT_INPUTS)) == {"dropped": 1}
     (left,) = await tables.quarantine.inputs(await the_quarantined(tables))
     assert left in before
 
 
 @pytest.mark.parametrize("body", [{}, {"kind": 5}, {"kind": "purge", "figures": [], "nothing": 1}])
-async def test_a_damaged_record_of_an_operation_is_told_among_the_others(tables: Tables, body: dict[str, Any]) -> None:
+async def test_a_corrupt_record_of_an_operation_is_told_among_the_others(tables: Tables, body: dict[str, Any]) -> None:
     first, second = (
         OperationRecord(each, "purge", {}, "ann", NOW + n, None, "running", {}) for n, each in enumerate("12")
     )
@@ -266,7 +266,7 @@ async def test_a_damaged_record_of_an_operation_is_told_among_the_others(tables:
     await tables.operations.write(second)
     (document, _) = [each async for each in tables.documents.scan(OPERATIONS, "operations")]
     await tables.documents.upsert(OPERATIONS, "operations", document.id, body)
-    damaged, good = (each.value for each in await tables.operations.newest(5))
-    assert (damaged.instance, damaged.started, damaged.state) == ("2", NOW + 1, "unknown")
-    assert damaged.error
+    corrupt, good = (each.value for each in await tables.operations.newest(5))
+    assert (corrupt.instance, corrupt.started, corrupt.state) == ("2", NOW + 1, "unknown")
+    assert corrupt.error
     assert good == first
