@@ -2,8 +2,8 @@
 
 It makes the environment in .venv, installs there what a target needs (again only when the files that name it have
 changed), and runs the target's commands in this folder. A variable, such as PORT=8080, may stand among the targets or
-in the environment. Knows the names of commands, and where Linux, macOS and Windows keep them; it does no work itself.
-It uses the standard library alone and no shell. It parses on Python 3.8, so that an old Python gets a message.
+in the environment. Knows commands, and where Linux, macOS and Windows keep them; it does no work itself, and uses no
+shell and the standard library alone. It parses on Python 3.8, so that an old Python gets a message.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent
-OLDEST = (3, 11)
 REQUIREMENTS = ROOT / "requirements"
 NODE = "Node.js (20 or newer)"
 LOCK = "Exact versions for one install on Python 3.11 to 3.13 (`make lock`). pip reads it as a constraints file."
@@ -53,20 +52,30 @@ def _say(message: str) -> None:
     print(message, flush=True)
 
 
-def _do(*command: str, folder: Path = ROOT, more: Mapping[str, str] | None = None) -> None:
-    """Run a command to its end, with our environment and ``more``. Raise Failed where it fails or is interrupted.
+def _do(*command: str, folder: Path = ROOT) -> None:
+    """Run a command to its end. Raise Failed where it fails or is interrupted.
 
     The console sends Ctrl-C to the command too, which then ends in its own way: so we wait for that.
     """
     if _variable("DRY_RUN", ""):
         _say(subprocess.list2cmdline(command))
         return
+    process: subprocess.Popen[bytes] | None = None
+    interrupted = False
+
+    def end(*_: object) -> None:  # a service manager ends us alone, so we pass it on
+        nonlocal interrupted
+        interrupted = True
+        if process:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, end)
     try:
-        process = subprocess.Popen(command, cwd=str(folder), env={**os.environ, **(more or {})})
+        process = subprocess.Popen(command, cwd=folder)
     except FileNotFoundError:
         raise Failed(f"{command[0]} is not there. Try: python dev.py clean, and then again") from None
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    interrupted = False
+    if interrupted:
+        process.terminate()
     while process.returncode is None:
         try:
             process.wait()
@@ -80,8 +89,7 @@ def _do(*command: str, folder: Path = ROOT, more: Mapping[str, str] | None = Non
 
 def _find(name: str, what: str) -> str:
     """Return the path of a program that pip can't install. On Windows npm, for one, is npm.cmd."""
-    found = shutil.which(name)
-    if found is None:
+    if not (found := shutil.which(name)):
         raise Failed(f"{name} is not on the PATH. It comes with {what}")
     return found
 
@@ -117,16 +125,11 @@ KITS = {
 
 def _environment() -> None:
     made = _venv() / "python"
-    if made.exists():
-        return
-    _say(f"Creating the environment in {_venv().name} (once) ...")
-    try:
+    if not made.exists():
+        _say(f"Creating the environment in {_venv().name} (once; Debian and Ubuntu need the package python3-venv) ...")
         _do(sys.executable, "-m", "venv", "--clear", str(_venv()))
-    except Failed as failed:
-        hint = "\nPython's venv module may be missing; on Debian and Ubuntu: apt install python3-venv"
-        raise Failed(f"{failed}{hint}" if str(failed) else "", failed.code) from failed
-    if not _variable("DRY_RUN", ""):
-        made.touch()
+        if not _variable("DRY_RUN", ""):
+            made.touch()
 
 
 def _install(name: str) -> tuple[Path, ...]:
@@ -150,12 +153,12 @@ def _npm(folder: str, what: str) -> None:
     """Install a folder's package-lock.json, where it has changed."""
     home = ROOT / folder
     quietly = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
-    _once(
-        home / "node_modules" / ".installed",
-        (home / "package-lock.json",),
-        f"Installing {what} (npm, in {folder}) ...",
-        lambda: _do(_find("npm", NODE), "ci", *quietly, folder=home),
-    )
+
+    def ci() -> None:
+        _do(_find("npm", NODE), "ci", *quietly, folder=home)
+
+    stamp = home / "node_modules" / ".installed"
+    _once(stamp, (home / "package-lock.json",), f"Installing {what} (npm, in {folder}) ...", ci)
 
 
 PYTEST = "-m pytest -n {workers} --dist loadfile --no-loadscope-reorder"
@@ -211,14 +214,12 @@ def _lint_page() -> None:
 
 
 def _lint_infra() -> None:
-    bicep = shutil.which("bicep")
-    if bicep is None:
+    if not (bicep := shutil.which("bicep")):
         _say("bicep is not on the PATH: infra/ is not compiled")
         return
     done = subprocess.run([bicep, "lint", "infra/main.bicep"], cwd=ROOT, capture_output=True, text=True, check=False)
     # Wrong types of resources are only warned of, and no setting of Bicep makes them errors: so a warning fails too.
-    said = done.stdout + done.stderr
-    if done.returncode or " : Warning " in said:
+    if " : Warning " in (said := done.stdout + done.stderr) or done.returncode:
         raise Failed(said)
 
 
@@ -226,7 +227,8 @@ def _emulators() -> None:
     docker = _find("docker", "Docker")
     _install("local")
     _do(docker, "compose", "--file", "infra/emulators/compose.yaml", "up", "--detach")
-    _do(_tool("python"), "infra/emulators/create_tables.py", more={"PYTHONPATH": str(ROOT)})
+    os.environ["PYTHONPATH"] = str(ROOT)
+    _do(_tool("python"), "infra/emulators/create_tables.py")
 
 
 def _lock() -> None:
@@ -273,7 +275,7 @@ TASKS = {
 
 def main(arguments: list[str]) -> int:
     """Do what the arguments name, one after the other; return the code to end with."""
-    if sys.version_info < OLDEST:
+    if sys.version_info < (3, 11):  # noqa: UP036  (older ones get here, too)
         _say(
             f"Python 3.11 or newer is needed; this is {sys.version.split()[0]} ({sys.executable}).\n"
             f"Try: python3.12 dev.py {' '.join(arguments)}\nor:  make PYTHON=python3.12 {' '.join(arguments)}"
