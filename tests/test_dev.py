@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ OTHER_TARGETS = ("check", "lint", "lint-page", "lint-infra", "peers", "emulators
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Path]:
+def project(tmp_path: Path) -> Path:
     """A project whose environment is made: its Python is a script that writes down how it was called."""
     home = tmp_path / "a project"
     (home / ".venv/bin").mkdir(parents=True)

@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from tests.app.conftest import Local
 from tests.page.conftest import CHROMIUM, NEWEST, SWITCHES
 from tests.page.fleet import fill, tenant_name, vm_name
 
-SIZE = {"width": 1280, "height": 720}
+SIZE: ViewportSize = {"width": 1280, "height": 720}
 KEYS = ("win_cpu.percent_processor_time", "win_mem.percent_used", "win_disk.percent_idle_time")
 COMPARED = "&".join(
     [
