@@ -5,8 +5,9 @@ Knows how a range of minutes is laid out in groups and what each group says; ref
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Literal
 
 import msgspec
 
@@ -129,34 +130,24 @@ class FleetItem:
 
 
 @dataclass(slots=True)
-class TenantItem:
-    """One point of a VM's chart: the fleet's point (see FleetItem) with the VM's value and its tenant's beside it."""
+class TenantItem(FleetItem):
+    """One point of a VM's chart: the fleet's point with the VM's value (PerfValue) and its tenant's figures beside it.
 
-    timestamp: int
-    """Unix seconds: the identifier timestamp (second 30) of the group's first minute."""
-    PerfType: str
-    PerfName: str
-    average: float | None
-    """The fleet's: the mean, min or max (as asked) of the minutes' averages over all VMs."""
-    PerfValue: float | None
-    """The VM's own value, made of its minutes as asked; null where it has none."""
-    tenantAverage: float | None
+    PerfValue is made of the VM's minutes as asked; null where it has none.
+    """
+
+    tenantAverage: float | None = None
     """As average, over the VMs of the tenant; null where it has none."""
-    tenantMin: float | None
+    tenantMin: float | None = None
     """The min of all samples of the tenant's VMs."""
-    tenantMax: float | None
+    tenantMax: float | None = None
     """The max of all samples of the tenant's VMs."""
-    tenantCount: int
+    tenantCount: int = 0
     """Samples of the tenant's VMs in the group (for one minute: VMs)."""
-    count: int | None
-    tenants: int | None
-    min: float | None
-    max: float | None
-    stddev: float | None
-    sampleMean: float | None
-    coverage: float | None
-    final: bool
-    suppressed: str | None
+
+
+_fleets_part: Callable[[FleetItem], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(FleetItem)))
+"""The fields of a point of the fleet, in their order."""
 
 
 def aggregate(by: Aggregation, values: Sequence[float]) -> float:
@@ -189,51 +180,45 @@ def _as_partial(row: ReportRow) -> Partial:
     return Partial(row.count, row.tenants, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
 
 
-def _as_item(minute: Minute) -> FleetItem:
-    row = minute.row
+def _item(
+    of: Minute, timestamp: int, average: float, samples: ReportRow | Partial, mean: float, tenants: int
+) -> FleetItem:
+    """Return the point of a group that is judged as ``of`` is: ``samples`` are all of its, merged, with their mean.
+
+    A new statistic is a line here, and a field above.
+    """
     return FleetItem(
-        row.timestamp,
-        row.PerfType,
-        row.PerfName,
-        row.average,
-        row.average,
-        row.count,
-        row.tenants,
-        row.min,
-        row.max,
-        row.stddev,
-        row.average,
-        minute.coverage,
-        minute.final,
+        timestamp=timestamp,
+        PerfType=of.row.PerfType,
+        PerfName=of.row.PerfName,
+        average=average,
+        PerfValue=average,
+        count=samples.count,
+        tenants=tenants,
+        min=samples.min,
+        max=samples.max,
+        stddev=samples.stddev,
+        sampleMean=mean,
+        coverage=of.coverage,
+        final=of.final,
     )
 
 
 def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggregation) -> list[FleetItem]:
     """Return the points of a fleet chart, oldest first. Groups without any data are left out."""
     if interval == 1:
-        return [_as_item(minute) for minute in minutes]
+        return [
+            _item(minute, row.timestamp, row.average, row, row.average, row.tenants)
+            for minute in minutes
+            if (row := minute.row)
+        ]
     items = []
     for group, members in grouped(minutes, span, interval):
-        row = members[0].row
-        merged = merge([_as_partial(member.row) for member in members])
-        average = aggregate(by, [member.row.average for member in members])
-        items.append(
-            FleetItem(
-                group.first,
-                row.PerfType,
-                row.PerfName,
-                average,
-                average,
-                merged.count,
-                max(member.row.tenants for member in members),
-                merged.min,
-                merged.max,
-                merged.stddev,
-                merged.mean,
-                min(member.coverage for member in members),
-                all(member.final for member in members),
-            )
-        )
+        rows = [member.row for member in members]
+        judged = Minute(rows[0], min(each.coverage for each in members), all(each.final for each in members))
+        merged = merge([_as_partial(row) for row in rows])
+        average = aggregate(by, [row.average for row in rows])
+        items.append(_item(judged, group.first, average, merged, merged.mean, max(row.tenants for row in rows)))
     return items
 
 
@@ -258,38 +243,22 @@ def tenant_items(
             own = [vm[stamp] for stamp in stamps if stamp in vm]
             value = aggregate(by, own) if own else None
             parts = [tenant[stamp] for stamp in stamps if stamp in tenant]
-        average, least, greatest, count = _summary(parts, by)
-        items.append(
-            TenantItem(
-                point.timestamp,
-                point.PerfType,
-                point.PerfName,
-                point.average,
-                value,
-                average,
-                least,
-                greatest,
-                count,
-                point.count,
-                point.tenants,
-                point.min,
-                point.max,
-                point.stddev,
-                point.sampleMean,
-                point.coverage,
-                point.final,
-                point.suppressed,
-            )
-        )
+        item = TenantItem(*_fleets_part(point) + _summary(parts, by))
+        item.PerfValue = value
+        items.append(item)
     return items
 
 
-def _summary(parts: Sequence[Partial], by: Aggregation) -> tuple[float | None, float | None, float | None, int]:
-    """Return the mean, min or max of the parts' means; the min and max of all samples; their count."""
+def _summary(parts: Sequence[Partial], by: Aggregation) -> tuple[Any, ...]:
+    """Return what a TenantItem has beside its fleet's part: of the parts' means as asked, and of all their samples."""
     if not parts:
         return None, None, None, 0
     if len(parts) == 1:  # as most are
         part = parts[0]
         return part.mean, part.min, part.max, part.count
-    counts, _, _, lows, highs, *_ = zip(*parts, strict=True)
-    return aggregate(by, [part.mean for part in parts]), min(lows), max(highs), sum(counts)
+    return (
+        aggregate(by, [part.mean for part in parts]),
+        min(part.min for part in parts),
+        max(part.max for part in parts),
+        sum(part.count for part in parts),
+    )
