@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.errors import BadMessage
-from domain.samples import Refusals, Sample
+from domain.refusals import Refusals
+from domain.samples import Sample
 from domain.signed import taken_apart
 
 MAX_BYTES = 16 * 1024 * 1024

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 from domain import wire
 from domain.counters import Reduction
 from domain.errors import BadMessage, Unavailable
-from domain.samples import Collected, Horizon, Refusals, VmWindow, collect, vm_windows_of
+from domain.refusals import Refusals
+from domain.samples import Collected, Horizon, VmWindow, collect, vm_windows_of
 from pipeline.concurrency import TURN, gather
 from pipeline.refusals import keep, refused_whole
 from pipeline.storing import Rest, store
