@@ -73,7 +73,8 @@ def build(settings: Settings) -> Services:
         from storage.sqlite import SqliteDocuments  # noqa: PLC0415
 
         return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)), _dead_letters(settings))
-    from storage.cosmos import Account, CosmosDocuments  # noqa: PLC0415
+    from storage.cosmos import CosmosDocuments  # noqa: PLC0415
+    from storage.cosmos_client import Account  # noqa: PLC0415
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else a line for every request to the store, paid for by size
     key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None

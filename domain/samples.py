@@ -4,7 +4,6 @@ Knows the rules for one sample and the shape of a VM window; refuses to know how
 (domain.wire) or kept (storage).
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +12,7 @@ import msgspec
 from domain.counters import Reduction, reduce_readings, reduction_of
 from domain.minutes import MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of, window_of
 from domain.names import key_of, key_problem, name_problem, split_key
+from domain.refusals import Refusals
 
 FUTURE_TOLERANCE = 300
 """A sample more than this many seconds ahead of the clock is refused: it would move "latest" for everyone."""
@@ -32,9 +32,6 @@ MOST_TENANTS = 100
 
 NO_ROOM = f"the VM has more than {MOST_COUNTERS:,} counters in this window"
 TOO_SCATTERED = "the message belongs to too many VMs, windows or tenants for its size; send it in parts"
-
-MOST_KEPT = 1_000
-"""How many of a message's refused inputs are kept one by one. All of them are counted."""
 
 MILLISECONDS = 100_000_000_000
 """A timestamp from here on (the year 5138 in seconds) is taken for milliseconds in the refusal's words."""
@@ -169,42 +166,6 @@ class Horizon:
         if timestamp > self.newest:
             return "timestamp lies in the future: is the VM's clock right?"
         return "timestamp is older than samples are kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An input that was refused: its position in the message, the reason in words, and the input as it came.
-
-    Reasons name the field and the rule but not the value, so that refusals can be counted by reason.
-    """
-
-    position: int
-    reason: str
-    value: object
-
-
-@dataclass(slots=True)
-class Refusals:
-    """What was refused of one message: how often for each reason, and the first MOST_KEPT inputs as they came."""
-
-    reasons: Counter[str] = field(default_factory=Counter)
-    kept: list[Refused] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """How many inputs were refused."""
-        return self.reasons.total()
-
-    def add(self, position: int, reason: str, value: object) -> None:
-        """Count an input that was refused, and keep it if there is room."""
-        self.reasons[reason] += 1
-        if len(self.kept) < MOST_KEPT:
-            self.kept.append(Refused(position, reason, value))
-
-    def followed_by(self, later: "Refusals", positions: Sequence[int] | None = None) -> "Refusals":
-        """Return these with later ones of the same message. ``positions``: where the later ones' places are in it."""
-        moved = [each if positions is None else replace(each, position=positions[each.position]) for each in later.kept]
-        return Refusals(self.reasons + later.reasons, [*self.kept, *moved][:MOST_KEPT])
 
 
 @dataclass(frozen=True, slots=True)

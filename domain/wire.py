@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.errors import BadMessage
-from domain.samples import Refusals, Sample
+from domain.refusals import Refusals
+from domain.samples import Sample
 
 MAX_BYTES = 16 * 1024 * 1024
 """The most bytes a message may unpack to. A queue's 256 KB, gzipped, hold some 10 MB; more is a bomb or a mistake."""

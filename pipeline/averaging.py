@@ -13,22 +13,18 @@ What may be older than any of its sources is not derived anew: its mark is dropp
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
-from domain.closing import Driver, Progress, Times
-from domain.minutes import MINUTES_PER_WINDOW, minutes_of
-from domain.report import ReportRow, report_rows
-from domain.rollups import FLEET, NO_SERIES, Node, Rollup, merge_rollups, roll_up, smaller, vms_of_minutes
-from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
-from pipeline.closing import begin_run, change, close, open_if_new, times_kept
-from pipeline.concurrency import cooperatively, gather
+from domain.closing import Driver, Times
+from domain.rollups import FLEET, Node
+from pipeline.closing import begin_run, close, times_kept
+from pipeline.concurrency import gather
+from pipeline.report import write_report
+from pipeline.rolling_up import merge_branch, roll_up_tenant
 from storage.charges import metered
-from storage.documents import Changed, Conflict, Corrupt, Gone, TooLarge
+from storage.documents import Changed, Corrupt, Gone
 from storage.tables import Tables
-from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
 from storage.tables.marks import Mark
 from storage.tables.omissions import Omission
 from storage.tables.table import Stored
@@ -37,9 +33,6 @@ ROLLUPS_AT_ONCE = 8
 """How many rollups are made side by side: enough to hide the store's latency, few enough for memory."""
 
 EXPIRED = "tenants' windows that are not averaged, since some of their samples may have expired"
-NO_ROOM = "counters that are not averaged, since there is no room for so many"
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +126,13 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
 
     async def roll_up_one(mark: Stored[Mark]) -> set[str] | None:
         try:
-            return await _roll_up(tables, mark.value.tenant, window, times, omitted)
+            rolled_up = await roll_up_tenant(tables, mark.value.tenant, window, times.now)
         except Corrupt as error:
             corrupt.append(str(error))
             return None
+        omitted.extend(rolled_up.omitted)
+        return rolled_up.counters
 
-    # All counters that a tenant has or had, and not only those that changed now: a run that died after writing the
-    # rollup has left the report to do, and rows of counters that it has no more have to go.
     counters = await gather(map(roll_up_one, marks), ROLLUPS_AT_ONCE)
     whole = {mark: keys for mark, keys in zip(marks, counters, strict=True) if keys is not None}
     if not whole:
@@ -148,10 +141,13 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
     keys = set().union(*whole.values())
     try:
         while branches != {FLEET}:
-            merging = (_merge_branch(tables, branch, window, omitted) for branch in sorted(branches))
-            keys.update(*await gather(merging, ROLLUPS_AT_ONCE))
+            merging = (merge_branch(tables, branch, window) for branch in sorted(branches))
+            for merged in await gather(merging, ROLLUPS_AT_ONCE):
+                keys |= merged.counters
+                omitted += merged.omitted
             branches = {branch.parent for branch in branches}
-        written = await _write_report(tables, window, keys, omitted)
+        written, left_out = await write_report(tables, window, keys)
+        omitted += left_out
         await gather(tables.omissions.write(omission, times.now) for omission in omitted)
     except Corrupt as error:
         return WindowAveraged(corrupt=[*corrupt, str(error)])
@@ -165,149 +161,6 @@ async def _drop(tables: Tables, window: int, marks: Sequence[Stored[Mark]], time
     await gather(tables.omissions.write(omission, times.now) for omission in omitted)
     await gather(_clear(tables, mark) for mark in marks)
     return WindowAveraged(omitted=omitted)
-
-
-async def _roll_up(tables: Tables, tenant: str, window: int, times: Times, omitted: list[Omission]) -> set[str]:
-    """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date; return all its counters."""
-    vms: list[Entry] = []
-    counters: set[str] = set()
-    came: set[str] = set()
-
-    async def derive() -> Rollup:
-        vms.clear()
-        counters.clear()
-        came.clear()
-        series: list[Mapping[str, Sequence[float | None]]] = []
-        async for vm_window in tables.samples.of_window(tenant, window):
-            if not vm_window.series:  # emptied, and about to be removed (pipeline.purge)
-                continue
-            series.append(vm_window.series)
-            came.update(vm_window.series)
-            newest = _newest(window, vm_window.series.values())
-            vms.append(Entry(vm_window.vm, newest, vm_window.dimensions))
-        rollup = dict(await cooperatively(roll_up(series)))
-        counters.update(rollup)
-        if rollup:
-            await open_if_new(tables, window, times.now)
-        return rollup
-
-    before, now = await _bring_up_to_date(tables, Node.of(tenant), window, derive)
-    if missing := len(came - now):
-        omitted.append(Omission(NO_ROOM, tenant, window, missing))
-    newest = max((vm.newest for vm in vms), default=0)
-    await enter(tables, vms_of(tenant), vms, SEEN_EVERY)
-    listed = await enter_counters(tables, tenant, counters, newest)
-    await enter(tables, TENANTS, [Entry(tenant, newest)] if vms else [])
-    return before | now | listed
-
-
-async def _merge_branch(tables: Tables, branch: Node, window: int, omitted: list[Omission]) -> set[str]:
-    """Bring a branch's rollup up to date; return the counters that it had not before or has no more.
-
-    Where room is scarce, these may be others than those of the tenants that changed.
-    """
-    came: set[str] = set()
-
-    async def derive() -> Rollup:
-        below = await tables.rollups.below(branch, window)
-        came.clear()
-        came.update(*below)
-        return dict(await cooperatively(merge_rollups(below)))
-
-    before, now = await _bring_up_to_date(tables, branch, window, derive)
-    if missing := len(came - now):
-        omitted.append(Omission(NO_ROOM, f"the branch {branch.branch} of tenants", window, missing))
-    return before ^ now
-
-
-async def _bring_up_to_date(
-    tables: Tables, node: Node, window: int, derive: Callable[[], Awaitable[Rollup]]
-) -> tuple[set[str], set[str]]:
-    """Write a node's rollup, derived from what is below it, if it changed.
-
-    Returns its counters of before, and those of now. Where nothing is below it any more, it goes.
-    """
-    while True:
-        stored = await _unless_corrupt(tables.rollups.read(node, window), {})
-        rollup = await derive()
-        try:
-            if stored and not rollup:
-                await tables.rollups.delete(node, window, stored.etag)
-            while rollup and (stored is None or not stored.current or stored.value != rollup):
-                try:
-                    await tables.rollups.write(node, window, rollup, stored.etag if stored else None)
-                    break
-                except TooLarge:
-                    rollup = smaller(rollup)
-        except Conflict:
-            continue
-        return set(stored.value if stored else ()), set(rollup)
-
-
-async def _unless_corrupt(reading: Awaitable[Stored[Value] | None], nothing: Value) -> Stored[Value] | None:
-    """Return what is read of a document that is derived from others; where it is corrupt, nothing, to be written anew.
-
-    (What others are derived from, and can't be made again, raises Corrupt.)
-    """
-    try:
-        return await reading
-    except Corrupt as corrupt:
-        return Stored(nothing, corrupt.etag, current=False)
-
-
-async def _write_report(tables: Tables, window: int, counters: set[str], omitted: list[Omission]) -> int:
-    """Bring these counters' report rows of a window, and the catalogue of counters, up to date; count the rows.
-
-    Those for which the fleet has no room lose theirs, too.
-    """
-    written = 0
-    left_out: set[str] = set()
-    keys = sorted(counters)
-    while keys:
-        stored = await gather(_unless_corrupt(tables.report.read(key, window), []) for key in keys)
-        below = await tables.rollups.below(FLEET, window)
-        fleet = dict(await cooperatively(merge_rollups(below)))
-        rows = [report_rows(key, window, fleet[key].series if key in fleet else NO_SERIES) for key in keys]
-        results = await gather(
-            _write_counter(tables, key, window, now, before)
-            for key, now, before in zip(keys, rows, stored, strict=True)
-        )
-        newest = [Entry(key, now[-1].timestamp) for key, now in zip(keys, rows, strict=True) if now]
-        await enter(tables, COUNTERS, newest)
-        await change(tables, partial(Progress.counting, window=window, vms=vms_of_minutes(fleet)))
-        written += sum(result for result in results if result is not None)
-        came = set().union(*below)
-        keys = sorted(
-            {key for key, result in zip(keys, results, strict=True) if result is None}
-            | (came - fleet.keys() - counters - left_out)
-        )
-        left_out = came - fleet.keys()
-    if left_out:
-        omitted.append(Omission(NO_ROOM, "the fleet", window, len(left_out)))
-    return written
-
-
-async def _write_counter(
-    tables: Tables, key: str, window: int, rows: Sequence[ReportRow], before: Stored[list[ReportRow]] | None
-) -> int | None:
-    """Write a counter's rows if they changed; count those that did. None: another run wrote meanwhile."""
-    old = before.value if before else []
-    if rows == old and (before is None or before.current):
-        return 0
-    try:
-        if rows:
-            await tables.report.write(key, window, rows, before.etag if before else None)
-        elif before:
-            await tables.report.delete(key, window, before.etag)
-    except Conflict:
-        return None
-    return len({row.timestamp for row in {*rows} ^ {*old}})
-
-
-def _newest(window: int, rows: Collection[Sequence[object]]) -> int:
-    """Return the newest minute in which any of these rows of 15 has a value."""
-    newest_first = reversed(range(MINUTES_PER_WINDOW))
-    return minutes_of(window)[next(at for at in newest_first if any(row[at] is not None for row in rows))]
 
 
 async def _clear(tables: Tables, mark: Stored[Mark]) -> None:

@@ -13,25 +13,23 @@ import gzip
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from domain import wire
 from domain.counters import Reduction
 from domain.errors import BadMessage, Unavailable
-from domain.samples import NO_ROOM, Collected, Horizon, Refusals, VmWindow, collect, vm_windows_of
+from domain.refusals import Refusals
+from domain.samples import Collected, Horizon, VmWindow, collect, vm_windows_of
 from pipeline.concurrency import TURN, gather
 from pipeline.refusals import keep, refused_whole
+from pipeline.storing import Rest, store
 from storage.charges import metered
-from storage.documents import Conflict, Corrupt, TooLarge
 from storage.tables import Tables
 from storage.tables.marks import Mark
 
 log = logging.getLogger(__name__)
-
-CORRUPT = "the VM's window in the store is corrupt (docs/runbook.md, Corrupt documents)"
-NO_PLACE = "the store has no place for the VM's window (docs/runbook.md, Quarantine)"
 
 ROWS_AT_ONCE = 50_000
 """How many rows (a counter of a VM window each) are gathered from the messages of a batch before they are stored. A row
@@ -115,7 +113,7 @@ class Group:
         what is stored by then is marked all the same, as far as the store allows it.
         """
         try:
-            stored = await gather(_store(tables, window, again=self.again) for window in self.windows.values())
+            stored = await gather(store(tables, window, again=self.again) for window in self.windows.values())
         except Exception:
             with suppress(Unavailable):
                 await self._mark(tables)
@@ -254,56 +252,7 @@ def _span(windows: Iterable[int]) -> Sequence[int]:
     return [known[0], known[-1]] if known else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """What of a VM window could not be stored, and why."""
-
-    window: VmWindow
-    reason: str
-
-
-async def _store(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool, _Rest | None]:
-    """Merge a VM window into the store; tell whether that changed anything, and what of it could not be stored.
-
-    Most windows are new, so the first try creates: one write and no read.
-    """
-    try:
-        return await _create_or_merge(tables, window, again=again)
-    except Corrupt:  # averaging says which document it is
-        return False, _Rest(window, CORRUPT)
-    except TooLarge:
-        return False, _Rest(window, NO_PLACE)
-
-
-async def _create_or_merge(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool, _Rest | None]:
-    new, rest = _fitting(window)
-    try:
-        await tables.samples.write(new, None)
-    except Conflict:
-        pass
-    else:
-        return True, rest
-    while True:
-        stored = await tables.samples.read(window.tenant, window.vm, window.window)
-        new, rest = _fitting(window, stored.value.series if stored else ())
-        merged = new
-        if stored:
-            merged = new.merged(stored.value) if again else stored.value.merged(new)
-        if stored and merged == stored.value:
-            return False, rest
-        try:
-            await tables.samples.write(merged, stored.etag if stored else None)
-        except Conflict:
-            continue
-        return True, rest
-
-
-def _fitting(window: VmWindow, known: Collection[str] = ()) -> tuple[VmWindow, _Rest | None]:
-    fits, excess = window.fitting(known)
-    return fits, None if excess is None else _Rest(excess, NO_ROOM)
-
-
-def _as_message(rest: _Rest, received: int) -> tuple[Message, Refusals]:
+def _as_message(rest: Rest, received: int) -> tuple[Message, Refusals]:
     """What of a VM window could not be stored, as a message of its own (the samples of several may be in it)."""
     samples = list(rest.window.samples())
     refused = Refusals()

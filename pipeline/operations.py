@@ -139,6 +139,20 @@ async def note(
     await tables.operations.write(record)
 
 
+async def carry_out(operation: Operation, context: OperationContext) -> Figures:
+    """Do an operation in this process, step after step; return what it did. Raises Unavailable.
+
+    (In the app, Durable Functions does the steps side by side, and each again where it fails: blueprints.operations.)
+    """
+    figures: Figures = {}
+    for step in await operation.plan(context):
+        again = True
+        while again:
+            done = await operation.do(step, context)
+            figures, again = added(figures, done.figures), done.again
+    return added(figures, await operation.conclude(context))
+
+
 async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[OperationRecord]:
     """Return the newest operations. One that was stopped could not write that down, so it is done here, once.
 

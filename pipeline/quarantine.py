@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from domain.counters import Reduction
-from domain.samples import MOST_KEPT, Horizon, Refusals
+from domain.refusals import MOST_KEPT, Refusals
+from domain.samples import Horizon
 from domain.wire import as_text
 from pipeline.ingest import Group, Message
 from pipeline.operations import Done, Figures, OperationContext, Step, added

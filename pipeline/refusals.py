@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from domain import wire
-from domain.samples import Refusals
+from domain.refusals import Refusals
 from storage.tables import Tables
 from storage.tables.quarantine import QuarantinedMessage, RefusedInput
 

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from domain.errors import Unavailable
-from storage.cosmos import Account, CosmosDocuments
+from storage.cosmos import CosmosDocuments
+from storage.cosmos_client import Account
 from storage.schema import schema
 
 SAMPLE = Path(__file__).parents[2] / "local.settings.sample.json"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.cosmos import Account, CosmosDocuments
+from storage.cosmos import CosmosDocuments
+from storage.cosmos_client import Account
 from storage.schema import schema
 from tests.app.conftest import ROOT
 from tests.conftest import SDK_LEAVES_SOCKETS, a_queue

@@ -10,7 +10,8 @@ from domain import wire
 from domain.errors import BadMessage
 from domain.minutes import MINUTES_PER_WINDOW, identifier, utc_day
 from domain.names import key_of, key_problem, name_problem, split_key
-from domain.samples import Refused, Sample, VmWindow, collect
+from domain.refusals import Refused
+from domain.samples import Sample, VmWindow, collect
 from pipeline.ingest import Message, ingest
 from pipeline.refusals import whole_of
 from storage.tables import Tables

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.samples import Refused, collect
+from domain.refusals import Refused
+from domain.samples import collect
 from tests.builders import HORIZON, NOW, WINDOW_START, a_message, a_record, a_sample
 from tests.fuzz.checks import check, check_refused, check_window
 

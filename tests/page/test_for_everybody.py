@@ -14,7 +14,7 @@ pytestmark = IN_A_BROWSER
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make tests/page/node_modules)")
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
 def test_axe_finds_no_violation(open_page: Callable[..., Page], view: str, scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True)
     page.goto(VIEWS[view])

@@ -56,7 +56,7 @@ def test_the_page_knows_the_limits_of_the_api() -> None:
     assert told == {"MOST_KEYS": MOST_KEYS, "MOST_ROWS": MOST_ROWS}
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make tests/page/node_modules)")
+@pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make peers)")
 def test_the_chart_library_is_the_one_of_npm() -> None:
     ours, theirs = ROOT / "web/vendor/uplot-1.6.32", AXE.parents[1] / "uplot"
     assert json.loads((theirs / "package.json").read_text())["version"] == "1.6.32"

@@ -11,11 +11,11 @@ from domain.minutes import utc_day
 from domain.names import encode_name
 from domain.rollups import Node
 from pipeline.averaging import Averaged, average
-from pipeline.ingest import CORRUPT
 from pipeline.quarantine import Drop, Reingest, reingest
 from pipeline.queries.charts import Question, get_data, get_tenant_data
 from pipeline.queries.status import status as status_of
 from pipeline.rebuild import Rebuild
+from pipeline.storing import CORRUPT
 from storage.documents import Corrupt
 from storage.schema import CATALOGUE, OPERATIONS, QUARANTINE, REPORT, ROLLUPS, SAMPLES, schema
 from storage.sqlite import SqliteDocuments

@@ -20,8 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of, window_of
+from domain.refusals import MOST_KEPT
 from domain.rollups import Node
-from domain.samples import MOST_KEPT
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.operations import Operation
@@ -29,7 +29,8 @@ from pipeline.queries.charts import Question, get_data, get_tenant_data
 from pipeline.queries.lists import list_vms
 from pipeline.rebuild import CatchUp, Rebuild
 from pipeline.refusals import KEPT_WHOLE
-from storage.cosmos import Account, CosmosDocuments
+from storage.cosmos import CosmosDocuments
+from storage.cosmos_client import Account
 from storage.documents import Conflict, Documents
 from storage.schema import MARKS
 from storage.sqlite import SqliteDocuments

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from domain import wire
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, minutes_of
-from domain.samples import MOST_COUNTERS, MOST_KEPT
+from domain.refusals import MOST_KEPT
+from domain.samples import MOST_COUNTERS
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.quarantine import reingest

@@ -15,7 +15,8 @@ import pytest
 
 from domain import wire
 from domain.errors import BadMessage
-from domain.samples import MOST_KEPT, MOST_TENANTS, vm_windows_of
+from domain.refusals import MOST_KEPT
+from domain.samples import MOST_TENANTS, vm_windows_of
 from pipeline.ingest import Ingested, Message, ingest
 from pipeline.refusals import KEPT_BYTES, MOST_WHOLE
 from storage.schema import QUARANTINE

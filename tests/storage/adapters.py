@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from storage.cosmos import Account, CosmosDocuments
+from storage.cosmos import CosmosDocuments
+from storage.cosmos_client import Account
 from storage.documents import Documents
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
@@ -61,7 +62,8 @@ async def _database(endpoint: str, key: str) -> AsyncIterator[Open]:
     try:
         yield lambda _: CosmosDocuments(account, TABLES)
     finally:
-        await (await maker._connected()).client.delete_database(account.database)
+        async with maker.client.using() as connection:
+            await connection.client.delete_database(account.database)
         await maker.close()
 
 

@@ -11,10 +11,11 @@ from typing import Any, Self
 import pytest
 from azure.core.credentials import AccessToken
 
-import storage.cosmos
+import storage.cosmos_client
 from domain.errors import Unavailable
 from storage.charges import metered
-from storage.cosmos import LONGEST_WAIT_SECONDS, SCAN_PAGE, THROTTLED_RETRIES, Account, CosmosDocuments
+from storage.cosmos import SCAN_PAGE, CosmosDocuments
+from storage.cosmos_client import LONGEST_WAIT_SECONDS, THROTTLED_RETRIES, Account
 from storage.documents import AlreadyExists, Changed, Gone, TooLarge
 from storage.schema import INDEXING_POLICY, SAMPLES
 from tests.app.conftest import a_free_port
@@ -404,7 +405,7 @@ async def test_an_account_that_is_too_weak_for_averaging_is_told_of_once(
     await store.upsert(*HERE, {})
     account.fail(401)  # a new connection
     assert await store.read(*HERE)
-    said = [record.getMessage() for record in caplog.records if record.name == "storage.cosmos"]
+    said = [record.getMessage() for record in caplog.records if record.name == "storage.cosmos_client"]
     assert len(said) == int(weak)
     if weak:
         assert f"consistency {level}: averages can miss samples" in said[0]
@@ -418,7 +419,7 @@ async def test_an_account_that_is_too_weak_for_averaging_is_told_of_once(
 
 async def test_an_emulators_consistency_suffices(store: CosmosDocuments, caplog: pytest.LogCaptureFixture) -> None:
     assert await store.consistency() == ("consistency Session, and an emulator has one replica", True)
-    assert not [record for record in caplog.records if record.name == "storage.cosmos"]
+    assert not [record for record in caplog.records if record.name == "storage.cosmos_client"]
 
 
 class Token:
@@ -450,7 +451,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[Token]:
         made.append(Token(f"token-{len(made)}"))
         return made[-1]
 
-    monkeypatch.setattr(storage.cosmos, "_identity", identity)
+    monkeypatch.setattr(storage.cosmos_client, "_identity", identity)
     return made
 
 
@@ -524,7 +525,8 @@ async def test_a_token_that_expires_while_calls_and_scans_are_under_way_disturbs
 
 async def test_containers_have_their_partition_key_time_to_live_and_indexing_policy(store: CosmosDocuments) -> None:
     for table in TABLES.values():
-        found = await (await store._connected()).containers[table.name].read()
+        async with store.client.using() as connection:
+            found = await connection.containers[table.name].read()
         assert found["partitionKey"]["paths"] == ["/pk"]
         assert found.get("defaultTtl") == table.time_to_live
         assert {name: found["indexingPolicy"][name] for name in INDEXING_POLICY} == INDEXING_POLICY
@@ -539,7 +541,7 @@ async def test_charges_are_added_up_by_operation_also_those_of_refused_calls(sto
             await store.read(*HERE)
         await store.read(*HERE)
     # This server charges 1 for every answer.
-    assert {name: (tally.calls, tally.units) for name, tally in meter.operations.items()} == {
+    assert {name: (tally.calls, tally.units) for name, tally in meter.requests.items()} == {
         "create samples": (2, 2.0),
         "read samples": (1, 1.0),
     }

@@ -1,0 +1,109 @@
+"""The rollups of a window: those of tenants, from their VM windows, and those of branches, from what is below them.
+
+Brings the catalogue of a tenant's counters and VMs up to date with its rollup. Knows how a rollup is made; refuses to
+know when.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from domain.minutes import MINUTES_PER_WINDOW, minutes_of
+from domain.rollups import Node, Rollup, merge_rollups, roll_up, smaller
+from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
+from pipeline.closing import open_if_new
+from pipeline.concurrency import cooperatively
+from pipeline.derived import Derived, Found, derived
+from storage.tables import Tables
+from storage.tables.catalogue import TENANTS, Entry, vms_of
+from storage.tables.omissions import Omission
+
+NO_ROOM = "counters that are not averaged, since there is no room for so many"
+
+
+@dataclass(frozen=True, slots=True)
+class RolledUp:
+    """What became of a rollup."""
+
+    counters: set[str]
+    """The counters whose report rows depend on what changed, or may have been left to do by a run that died."""
+    omitted: Sequence[Omission]
+    """What of its sources it has no room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a tenant's VM windows hold."""
+
+    vms: Sequence[Entry]
+    counters: Collection[str]
+    listed: Collection[str]
+    """The counters of the rollup, before it was cut for want of room."""
+
+
+async def roll_up_tenant(tables: Tables, tenant: str, window: int, now: int) -> RolledUp:
+    """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date.
+
+    ``now``: Unix seconds; a window that no data have come of before is opened then. Raises Corrupt and Unavailable.
+    """
+
+    async def derive() -> tuple[Rollup, _Found]:
+        series: list[Mapping[str, Sequence[float | None]]] = []
+        vms = []
+        async for vm_window in tables.samples.of_window(tenant, window):
+            if not vm_window.series:  # emptied, and about to be removed (pipeline.purge)
+                continue
+            series.append(vm_window.series)
+            vms.append(Entry(vm_window.vm, _newest(window, vm_window.series.values()), vm_window.dimensions))
+        rollup = dict(await cooperatively(roll_up(series)))
+        if rollup:
+            await open_if_new(tables, window, now)
+        return rollup, _Found(vms, set().union(*series), set(rollup))
+
+    done = await _derived(tables, Node.of(tenant), window, derive)
+    newest = max((vm.newest for vm in done.found.vms), default=0)
+    await enter(tables, vms_of(tenant), done.found.vms, SEEN_EVERY)
+    listed = await enter_counters(tables, tenant, done.found.listed, newest)
+    await enter(tables, TENANTS, [Entry(tenant, newest)] if done.found.vms else [])
+    # All counters that the tenant has or had, and not only those that changed now: a run that died after writing the
+    # rollup has left the report to do, and rows of counters that it has no more have to go.
+    return RolledUp({*done.before, *done.now, *listed}, _missing(done, done.found.counters, tenant, window))
+
+
+async def merge_branch(tables: Tables, branch: Node, window: int) -> RolledUp:
+    """Bring a branch's rollup up to date; its ``counters`` are those that it had not before, or has no more.
+
+    (Where room is scarce, these may be others than those of the tenants that changed.) Raises Corrupt and Unavailable.
+    """
+
+    async def derive() -> tuple[Rollup, set[str]]:
+        below = await tables.rollups.below(branch, window)
+        return dict(await cooperatively(merge_rollups(below))), set().union(*below)
+
+    done = await _derived(tables, branch, window, derive)
+    omitted = _missing(done, done.found, f"the branch {branch.branch} of tenants", window)
+    return RolledUp(done.before.keys() ^ done.now.keys(), omitted)
+
+
+async def _derived(
+    tables: Tables, node: Node, window: int, derive: Callable[[], Awaitable[tuple[Rollup, Found]]]
+) -> Derived[Rollup, Found]:
+    return await derived(
+        partial(tables.rollups.read, node, window),
+        derive,
+        partial(tables.rollups.write, node, window),
+        partial(tables.rollups.delete, node, window),
+        {},
+        smaller,
+    )
+
+
+def _missing(done: Derived[Rollup, Found], came: Collection[str], whose: str, window: int) -> Sequence[Omission]:
+    missing = len({*came} - done.now.keys())
+    return [Omission(NO_ROOM, whose, window, missing)] if missing else []
+
+
+def _newest(window: int, rows: Collection[Sequence[object]]) -> int:
+    """Return the newest minute in which any of these rows of 15 has a value."""
+    newest_first = reversed(range(MINUTES_PER_WINDOW))
+    return minutes_of(window)[next(at for at in newest_first if any(row[at] is not None for row in rows))]
