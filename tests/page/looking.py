@@ -72,9 +72,8 @@ RECORD = """
 
 
 def labels(page: Page) -> list[dict[str, Any]]:
-    """What is written at the axes of a page that RECORD was given to."""
-    found: list[dict[str, Any]] = page.evaluate("drawn")
-    return found
+    """What is written at the axes of a page that RECORD was given to: each once, however often it was drawn."""
+    return list({(each["text"], each["x"], each["y"]): each for each in page.evaluate("drawn")}.values())
 
 
 def legend(page: Page, figure: int) -> dict[str, str]:
