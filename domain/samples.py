@@ -154,7 +154,7 @@ class Horizon:
     def at(cls, now: int, retention: int, whole_from: int = 0) -> "Horizon":
         """Return the horizon at ``now``: back to the retention in seconds, and FUTURE_TOLERANCE into the future.
 
-        It never begins before ``whole_from``: older samples may have expired under a shorter retention (domain.closing).
+        It never begins before ``whole_from``: older samples may have expired under a shorter lifetime (domain.closing).
         """
         return cls(max(now - retention, whole_from), now + FUTURE_TOLERANCE)
 
