@@ -6,7 +6,7 @@ Trigger attributes name one more that the Functions host resolves itself, ``AVER
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -83,6 +83,13 @@ class Settings(BaseSettings):
     averaging_budget_seconds: Annotated[
         int, Field(ge=1, le=500, description="For how long one run of averaging begins new windows, newest first.")
     ] = 240
+    enrolment: Annotated[
+        Literal["open", "required"],
+        Field(
+            description="Whose samples are taken: open, everybody's but for enrolled tenants' that are not signed by "
+            "them; required, only enrolled tenants', signed."
+        ),
+    ] = "open"
     reductions: Annotated[
         dict[str, Reduction],
         NoDecode,  # parsed by the validator, so that bad JSON is named beside the other problems

@@ -33,6 +33,10 @@ param averagingSchedule string = '0 * * * * *'
 @maxValue(500)
 param averagingBudgetSeconds int = 240
 
+@description('Whose samples are taken. required: only those of tenants that the operator enrolled, signed with their keys. open: also those of tenants that are not enrolled, from anybody who may send to the queue; so a system whose SPOCs do not sign yet changes over (docs/azure.md).')
+@allowed(['open', 'required'])
+param enrolment string = 'required'
+
 @description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
 param reductions { *: string } = {}
 
@@ -221,6 +225,7 @@ module app 'modules/app.bicep' = {
       QUEUE_NAME: queueName
       AVERAGING_SCHEDULE: averagingSchedule
       AVERAGING_BUDGET_SECONDS: string(averagingBudgetSeconds)
+      ENROLMENT: enrolment
       REDUCTIONS: string(reductions)
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database

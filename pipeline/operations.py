@@ -18,6 +18,7 @@ from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import FUTURE_TOLERANCE, Horizon
 from messaging.dead_letters import DeadLetters
+from pipeline.trust import ANYBODY, Trust
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.operations import OperationRecord
@@ -45,6 +46,8 @@ class OperationContext:
     times: Times
     time_left: Callable[[], bool] = lambda: True
     """Whether a step that can stop in the middle should go on."""
+    trust: Trust = ANYBODY
+    """What decides whose samples are taken, where messages are tried again."""
 
     @property
     def now(self) -> int:

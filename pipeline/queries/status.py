@@ -1,17 +1,20 @@
 """How the system is, and whether its store answers."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.closing import Driver
 from domain.minutes import utc_day
+from pipeline.queries.enrolments import unsigned_lately
 from pipeline.queries.view import View, age, progress_of
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 
 MOST_REFUSALS = 10
 """How many reasons of refusals are told."""
+
+MOST_SENDERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ class Status:
     averagingRuns: Mapping[Driver, int]
     """When averaging last ran, to the minute (Unix seconds), by what drove it: its timer, each minute; ingest, where
     the timer stands still; a catch-up."""
+    enrolledTenants: int
+    """Tenants that have a valid key."""
+    unsignedSenders: Sequence[str]
+    """The first tenants, by name, in whose names messages came within the hour that no enrolled key has signed."""
 
 
 async def alive(tables: Tables) -> None:
@@ -61,4 +68,6 @@ async def status(tables: Tables, view: View) -> Status:
         dict(reasons.most_common(MOST_REFUSALS)),
         dict(omissions),
         progress.runs,
+        len((await tables.enrolments.register()).enrolled),
+        (await unsigned_lately(tables, view))[:MOST_SENDERS],
     )

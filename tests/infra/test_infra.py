@@ -311,6 +311,11 @@ def test_defaults_of_the_templates_are_those_of_the_code() -> None:
         assert parameters[parameter]["default"].strip("'") == str(Settings.model_fields[field].default)
 
 
+def test_only_who_is_enrolled_may_send_in_azure_unless_told_otherwise() -> None:
+    assert parameters_of_main()["enrolment"]["default"] == "'required'"
+    assert Settings.model_fields["enrolment"].default == "open"
+
+
 def test_what_make_cost_assumes_of_the_templates_are_their_defaults() -> None:
     parameters = parameters_of_main()
     assumed = tomllib.loads((ROOT / "benchmarks/prices.toml").read_text())["assumptions"]
