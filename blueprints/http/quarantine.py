@@ -1,6 +1,6 @@
 """The quarantine: what was refused, for the operator to look at, to try again and to drop."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import azure.durable_functions as df
@@ -19,7 +19,6 @@ from domain.minutes import utc_day
 from pipeline.operations import Operation
 from pipeline.quarantine import Drop, Reingest
 from pipeline.queries.view import View
-from storage.tables.quarantine import RefusedInput
 
 blueprint = df.Blueprint()
 
@@ -94,6 +93,17 @@ class QuarantineList:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """An input that was refused."""
+
+    position: int
+    """Its place in the message, from 0."""
+    reason: str
+    input: str
+    """Its JSON as it came; cut off if it is huge."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """What of one message was refused, in the order in which it stood there."""
 
@@ -103,7 +113,7 @@ class Quarantined:
     received: int
     provenTenant: str | None
     """The tenant whose key it is signed with; null: whose it is was not known when it came."""
-    data: list[RefusedInput]
+    data: list[RefusedItem]
 
 
 @endpoint(blueprint, "v1/admin/quarantine", OPERATORS, max_age=0)
@@ -127,7 +137,7 @@ async def quarantined(shared: Services, view: View, asked: QuarantinedParameters
     message = await shared.tables.quarantine.message(asked.day, asked.message)
     if message is None:
         raise NotFound(f"no message {asked.message} of {asked.day} is in the quarantine")
-    inputs = await shared.tables.quarantine.inputs(message)
+    inputs = [RefusedItem(**asdict(each)) for each in await shared.tables.quarantine.inputs(message)]
     return Quarantined(message.day, message.message, message.message_id, message.received, message.proven, inputs)
 
 
