@@ -61,27 +61,24 @@ def _do(*command: str, folder: Path = ROOT) -> None:
         _say(subprocess.list2cmdline(command))
         return
     process: subprocess.Popen[bytes] | None = None
-    interrupted = False
+    asked = 0
 
-    def end(*_: object) -> None:  # a service manager ends us alone, so we pass it on
-        nonlocal interrupted
-        interrupted = True
-        if process:
+    def end(number: int, _: object) -> None:
+        nonlocal asked
+        asked = number
+        if process and number == signal.SIGTERM:  # a service manager ends us alone, so we pass it on
             process.terminate()
 
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     try:
         process = subprocess.Popen(command, cwd=folder)
     except FileNotFoundError:
         raise Failed(f"{command[0]} is not there. Try: python dev.py clean, and then again") from None
-    if interrupted:
+    if asked == signal.SIGTERM:
         process.terminate()
-    while process.returncode is None:
-        try:
-            process.wait()
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
+    process.wait()
+    if asked:
         raise Failed("", process.returncode)
     if process.returncode:
         raise Failed(f"ended with code {process.returncode}: {subprocess.list2cmdline(command)}", process.returncode)

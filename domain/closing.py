@@ -1,8 +1,8 @@
 """Closing: which windows are open, when they close, how far the fleet's data reach, and what may still be recomputed.
 
 A window closes once: at its end, or at its first arrival if that was later, plus the allowed lateness. Then it is
-final. Knows these rules and the little that has to be remembered for them, with it when averaging last ran; refuses to
-know where it is kept, and what is made at closing.
+final. Knows these rules, what must be remembered for them, and when averaging last ran. Refuses to know where this is
+stored and what is computed when a window closes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,35 +12,38 @@ from typing import Literal
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of
 
 REMEMBERED = 9
-"""Of how many windows, the newest, it is remembered how many VMs they have: of two hours and what has begun since."""
+"""The number of newest windows whose VM counts are remembered: two hours, and the window that has begun since."""
 
 MOST_OPEN = 20_000
-"""The most windows that are open at a time, 200 days of them: so they still fit into a document. What comes of more is
-final at once."""
+"""The most windows that are open at a time: 200 days of windows, which still fit into a document. Data of further
+windows are final at once."""
 
 SHORTEST_KEPT = 2 * DAY
-"""Samples are kept for at least so long (one day, and one more). What had expired under a shorter lifetime is at least
-so old: whatever says otherwise was said by a clock that was ahead."""
+"""Samples are kept for at least this long (one day, and one more), so expired samples are at least this old. If a
+remembered time says otherwise, it came from a clock that was ahead."""
 
 ENOUGH = 0.5
-"""Which part of the hour's VMs must have reached a minute for it to be the newest. So no VM's clock makes it."""
+"""The share of the hour's VMs that must have reached a minute for it to be the newest. So a single VM with a wrong
+clock can't determine the newest minute."""
 
 MARGIN = HOUR
-"""Sources are taken for expired this many seconds before they are, so that none expires while it is read."""
+"""Samples count as expired this many seconds early, so that none expires while it is read."""
 
 
 Driver = Literal["timer", "ingest", "catch-up"]
-"""What drives averaging: its timer; ingest, where that does not; a catch-up, which begins with the oldest windows."""
+"""What starts a run of averaging: its timer; ingest, if the timer does not; a catch-up, which begins with the oldest
+windows."""
 
 STANDS_STILL = 3 * MINUTE
-"""After so many seconds without a run averaging stands still. Its timer fires each minute."""
+"""Averaging stands still if it has not run for this many seconds. Its timer fires each minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What decides about windows, in seconds: the time, the allowed lateness, and for how long samples are kept.
+    """The times that decide about windows, in seconds: the present, the allowed lateness and the samples' lifetime.
 
-    ``kept`` is the real lifetime of samples and rollups in the store, which is longer than samples are accepted.
+    ``kept`` is the real lifetime of samples and rollups in the store. It is longer than the time in which samples are
+    accepted.
     """
 
     now: int
@@ -50,12 +53,12 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is remembered of windows from one run of averaging to the next.
+    """What averaging remembers about windows from one run to the next.
 
-    ``opened``: the first arrival of each window that is not closed. ``closed``: the newest window that is.
-    ``vms``: how many VMs each minute of the newest windows has. ``kept``: see Times, as it was in the last run.
-    ``whole_from``: of windows before this second, samples may have expired under a shorter lifetime than today's.
-    ``runs``: when averaging was last begun (Unix seconds, of a minute the first time), by what drove it.
+    ``opened`` is the time of the first arrival of each open window. ``closed`` is the newest closed window. ``vms`` is
+    the number of VMs in each minute of the newest windows. ``kept`` is the value of Times.kept in the last run.
+    ``whole_from``: samples of windows before this second may have expired under an earlier, shorter lifetime.
+    ``runs`` is when averaging last began to run, by driver (Unix seconds; of several runs in a minute, the first).
     """
 
     opened: Mapping[int, int] = field(default_factory=dict)
@@ -66,7 +69,7 @@ class Progress:
     runs: Mapping[Driver, int] = field(default_factory=dict)
 
     def opening(self, window: int, now: int) -> "Progress":
-        """Return this with a window opened, whose data begin to arrive now; the same where too many are open."""
+        """Return this with a window opened, because its first data arrived now. Unchanged if too many are open."""
         if len(self.opened) >= MOST_OPEN:
             return self
         return replace(self, opened={**self.opened, window: now})
@@ -77,7 +80,7 @@ class Progress:
         return replace(self, opened=opened, closed=max(window, self.closed or window))
 
     def due(self, times: Times) -> list[int]:
-        """Return the windows that are to be closed now, oldest first."""
+        """Return the windows that must be closed now, oldest first."""
         return sorted(window for window in self.opened if self.closes(window, times.lateness) <= times.now)
 
     def closes(self, window: int, lateness: int) -> int:
@@ -85,17 +88,17 @@ class Progress:
         return max(window + WINDOW, self.opened[window]) + lateness
 
     def is_final(self, timestamp: int) -> bool:
-        """Tell whether a minute that the report has is final: a window is opened before it gets a report row."""
+        """Tell whether a minute of the report is final. Each window is opened before it gets a report row."""
         return window_of(timestamp) not in self.opened
 
     def counting(self, window: int, vms: Sequence[int]) -> "Progress":
-        """Return this with the VMs of a window's minutes, 15 numbers; the same where the window is not remembered."""
+        """Return this with the VM counts of a window's 15 minutes, if it is one of the newest windows."""
         known = {**self.vms, window: tuple(vms)}
         return replace(self, vms={each: known[each] for each in sorted(known)[-REMEMBERED:]})
 
     @property
     def newest(self) -> int | None:
-        """The newest minute that enough of the hour's VMs have reached, or that is final; None: there is none."""
+        """The newest minute that is final or that enough of the hour's VMs have reached. None if there is none."""
         counts = {
             at: count
             for window, vms in self.vms.items()
@@ -109,10 +112,10 @@ class Progress:
         return None
 
     def kept_for(self, times: Times) -> "Progress":
-        """Return this after a look at how long samples are kept now.
+        """Return this, updated for the present lifetime of samples.
 
-        Where that was raised, what had expired by then stays gone: only windows whose samples the shorter lifetime
-        still held are whole. Where it was lowered, ``recomputable`` goes by the shorter one at once.
+        If the lifetime was raised, expired samples stay lost: only windows that the shorter lifetime still held are
+        whole. If it was lowered, ``recomputable`` uses the shorter one at once.
         """
         whole_from = self.whole_from
         if self.kept is not None and times.kept > self.kept:
@@ -120,15 +123,15 @@ class Progress:
         return replace(self, kept=times.kept, whole_from=min(whole_from, max(0, times.now - SHORTEST_KEPT + MARGIN)))
 
     def ran(self, by: Driver, now: int) -> "Progress":
-        """Return this with a run that begins now; the same where one of this minute is known, so it is written once."""
+        """Return this with a run that begins now. Unchanged if this minute has one, so it is written once a minute."""
         if now // MINUTE <= self.runs.get(by, 0) // MINUTE:
             return self
         return replace(self, runs={**self.runs, by: now})
 
     def stands_still(self, now: int) -> bool:
-        """Tell whether averaging stands still. A catch-up does not count: the newest windows may wait for it long."""
+        """Tell whether averaging stands still. Catch-ups don't count: they may reach the newest windows much later."""
         return now - max(self.runs.get("timer", 0), self.runs.get("ingest", 0)) >= STANDS_STILL
 
     def recomputable(self, window: int, times: Times) -> bool:
-        """Tell whether all samples that a window ever had are still there, so that it may be averaged from them."""
+        """Tell whether the store still has all samples of a window, so that they can be averaged again."""
         return window >= max(times.now - times.kept + MARGIN, self.whole_from)

@@ -1,7 +1,7 @@
-"""The counters we know: their unit, a name for people, and how several readings of one minute become one sample.
+"""The known counters: their titles and units, and how several readings in one minute become one sample.
 
-This is the one table of counters. A counter that is not in it is still accepted everywhere; its readings are averaged.
-Keys follow Telegraf's Windows plugins (win_perf_counters, win_services), as the origin's do.
+This is the only table of counters. Other counters are accepted everywhere too; their readings are averaged. Keys follow
+Telegraf's Windows plugins (win_perf_counters, win_services), like the keys of the original API.
 """
 
 import math
@@ -17,7 +17,7 @@ REDUCTIONS: tuple[Reduction, ...] = ("avg", "sum", "min", "max")
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A known counter. ``unit`` is empty for plain counts; ``title`` is what a person would call it."""
+    """A known counter. ``title`` is its name for people. ``unit`` is empty for plain counts."""
 
     key: str
     title: str
@@ -69,21 +69,21 @@ GROUPS: Mapping[str, str] = {
     "win_session": "Sessions",
     "win_service": "Services",
 }
-"""What people call a type of counters."""
+"""The titles of the types of counters."""
 
 _INTEREST = {key: place for place, key in enumerate(COUNTERS)}
 
 
 def by_interest(key: str) -> tuple[int, str]:
-    """Sort counters as the table has them, which is by what people look at first; unknown ones after, by key."""
+    """Return a sort key: known counters in the table's order (the most interesting first), then the others by key."""
     return _INTEREST.get(key, len(_INTEREST)), key
 
 
 def reduction_of(key: str, overrides: Mapping[str, Reduction] | None = None) -> Reduction:
-    """Return the rule for a counter: an override, else the table's, else by type, else the average.
+    """Return a counter's reduction: the override, else the table's, else the one for its type, else the average.
 
-    A service's state (``win_service.*``, 1 running, 0 not) is reduced by its minimum: a minute in which a service was
-    down at all is a minute with the service down.
+    The state of a service (``win_service.*``; 1 running, 0 not) is reduced to its minimum. If a service was down at any
+    time in a minute, the minute counts as down.
     """
     if overrides and key in overrides:
         return overrides[key]
@@ -107,8 +107,8 @@ _REDUCE: Mapping[Reduction, Callable[[Sequence[float]], float]] = {"avg": _mean,
 
 
 def reduce_readings(reduction: Reduction, readings: Sequence[float]) -> float:
-    """Reduce a minute's readings (at least one, all finite) to one value, in whatever order they come.
+    """Reduce a minute's readings (at least one, all finite) to one value. Their order does not matter.
 
-    The result is finite: a sum beyond the greatest double is cut off there.
+    The result is finite: a sum is limited to the largest double.
     """
     return _REDUCE[reduction](readings)

@@ -4,17 +4,17 @@
 
     SpotError
     ├── Invalid            never try the same again: the input is at fault
-    │   ├── BadMessage         this message can't be read: quarantine it whole
+    │   ├── BadMessage         this message can't be read: quarantine the whole message
     │   ├── BadParameters      this query can't be answered: 400, every bad parameter named
-    │   ├── NotFound           this counter, tenant or VM is not known: 404
-    │   ├── Unauthenticated    nobody knows who asks: 401
+    │   ├── NotFound           this counter, tenant or VM is unknown: 404
+    │   ├── Unauthenticated    the caller is unknown: 401
     │   ├── Forbidden          this caller may not ask for this: 403
-    │   └── StateConflict      this does not fit what is there: 409
+    │   └── StateConflict      the request does not fit the present state: 409
     └── Unavailable        try again later: 503 with Retry-After, or raise so that the queue delivers again
         └── Misconfigured      settings are missing or malformed: an operator must act first
 
-The storage port (storage.documents) adds ``Corrupt``, an Unavailable that waits for an operator as well, and
-``Conflict``, which is no error but an answer: somebody else wrote first.
+The storage port (storage.documents) adds ``Corrupt``, an Unavailable that needs an operator too, and ``Conflict``: not
+an error but an answer, which says that another process wrote first.
 """
 
 from collections.abc import Mapping
@@ -25,35 +25,35 @@ class SpotError(Exception):
 
 
 class Invalid(SpotError):
-    """The input can never be accepted; trying again changes nothing."""
+    """The input can never be accepted. Retrying does not help."""
 
 
 class BadMessage(Invalid):
-    """A message body that can't be read as a whole. ``str()`` of it is the reason, in words."""
+    """The whole message body can't be read. ``str()`` gives the reason in words."""
 
 
 class BadParameters(Invalid):
     """A query with bad parameters.
 
-    ``problems`` maps each bad parameter's name to what is wrong with it and what would be right.
+    ``problems`` maps each bad parameter's name to a text that says what is wrong and what would be right.
     """
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        """Keep every problem; the text of the error names them all."""
+        """Store the problems. The error's text names them all."""
         super().__init__("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
         self.problems = dict(problems)
 
 
 class NotFound(Invalid):
-    """A counter, tenant or VM that no accepted sample has named. ``str()`` says which."""
+    """No accepted sample names this counter, tenant or VM. ``str()`` says which."""
 
 
 class Unauthenticated(Invalid):
-    """Who asks is not known, and must be. ``str()`` says how to become known."""
+    """The caller must be signed in and is not. ``str()`` says how to sign in."""
 
 
 class Forbidden(Invalid):
-    """Who asks is known and may not ask for this. ``str()`` says why."""
+    """The caller is known but may not ask for this. ``str()`` says why."""
 
 
 class StateConflict(Invalid):
@@ -61,16 +61,16 @@ class StateConflict(Invalid):
 
 
 class Unavailable(SpotError):
-    """Something this work needs is down or busy; the same call may succeed later.
+    """A service that this call needs is down or busy. The same call may succeed later.
 
-    ``retry_after`` is how many seconds to wait before trying again.
+    ``retry_after`` is the time to wait before a retry, in seconds.
     """
 
     def __init__(self, message: str, retry_after: float = 5) -> None:
-        """Say what is down, and when to come back."""
+        """Store what is down, and when to retry."""
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class Misconfigured(Unavailable):
-    """Settings are missing or malformed; the text names every one of them."""
+    """Settings are missing or malformed. ``str()`` names all of them."""

@@ -1,7 +1,7 @@
-"""Sums of doubles without rounding, so that order and grouping never matter, not even for the last bit.
+"""Exact sums of doubles. The order and grouping of the values never change a sum, not even its last bit.
 
-A sum is kept as its *terms*: the double nearest to it, then the double nearest to what that leaves, and so on until
-nothing is left (usually one or two terms). The terms depend only on the true sum, so merging sums in any order and
+A sum is kept as its *terms*: the double nearest to the sum, then the double nearest to the remainder, and so on until
+nothing remains (usually one or two terms). The terms depend only on the true sum, so merging sums in any order and
 grouping gives the same terms. (Shewchuk, "Adaptive Precision Floating-Point Arithmetic", 1997; ``math.fsum``.)
 """
 
@@ -14,7 +14,7 @@ LARGEST = sys.float_info.max
 
 
 def exact_sum(values: Sequence[float]) -> list[float]:
-    """Return the terms of the sum of finite doubles; none for a sum of zero."""
+    """Return the terms of the sum of finite doubles. A sum of zero has no terms."""
     terms: list[float] = []
     try:
         while rest := math.fsum([*values, *[-term for term in terms]] if terms else values):
@@ -25,7 +25,7 @@ def exact_sum(values: Sequence[float]) -> list[float]:
 
 
 def _exact_sum_beyond_doubles(values: Sequence[float]) -> list[float]:
-    """The same where the sum or a step towards it exceeds the greatest double: a term is then cut off there."""
+    """Return the terms if the sum or an intermediate sum exceeds the largest double. Terms are limited to it."""
     total = sum(map(Fraction, values))
     terms: list[float] = []
     while total:
@@ -36,7 +36,7 @@ def _exact_sum_beyond_doubles(values: Sequence[float]) -> list[float]:
 
 
 def mean(terms: Sequence[float], count: int) -> float:
-    """Return the sum that ``terms`` stand for, divided by ``count``: the same as ``statistics.fmean`` of the values."""
+    """Return the sum of ``terms`` divided by ``count``. This equals ``statistics.fmean`` of the values."""
     if len(terms) == 1:
         return terms[0] / count
     try:

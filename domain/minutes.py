@@ -1,7 +1,7 @@
-"""Minutes, windows and days, as Unix seconds in UTC. Knows arithmetic on time; refuses to know what time it is.
+"""Minutes, windows and days, as Unix seconds in UTC. Knows arithmetic on time; refuses to know the present time.
 
-A *minute* is written as its identifier timestamp, second 30 of the minute. A *window* is 15 minutes aligned to the
-clock and is written as its first second. 900 divides 86,400, so a window never spans two UTC days.
+A *minute* is represented by its identifier timestamp, second 30 of the minute. A *window* is 15 minutes aligned to the
+clock and is represented by its first second. 900 divides 86,400, so a window never spans two UTC days.
 """
 
 from datetime import UTC, datetime
@@ -15,12 +15,12 @@ MINUTES_PER_WINDOW = WINDOW // MINUTE
 
 
 def identifier(timestamp: int) -> int:
-    """Return the identifier timestamp of the minute that holds this second."""
+    """Return the identifier timestamp of the minute that contains this second."""
     return timestamp - timestamp % MINUTE + IDENTIFIER_SECOND
 
 
 def window_of(timestamp: int) -> int:
-    """Return the first second of the window that holds this second."""
+    """Return the first second of the window that contains this second."""
     return timestamp - timestamp % WINDOW
 
 
@@ -30,7 +30,7 @@ def minutes_of(window: int) -> range:
 
 
 def windows_between(first: int, last: int) -> range:
-    """Return the windows that hold any minute from ``first`` to ``last``, both included, oldest first."""
+    """Return the windows that contain the minutes from ``first`` to ``last``, both included, oldest first."""
     return range(window_of(first), window_of(last) + 1, WINDOW)
 
 
@@ -40,7 +40,7 @@ def utc_day(timestamp: int) -> str:
 
 
 def first_second(day: str) -> int:
-    """Return the first second of a UTC day that is written as ``YYYY-MM-DD``. Raises ValueError."""
+    """Return the first second of a UTC day, given as ``YYYY-MM-DD``. Raises ValueError."""
     return int(datetime.strptime(f"{day}+0000", "%Y-%m-%d%z").timestamp())
 
 

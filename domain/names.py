@@ -1,7 +1,7 @@
-r"""Names of tenants, VMs and counters: what makes one valid, and how one is written in an id or a file name.
+r"""Names of tenants, VMs and counters: which names are valid, and how a name is encoded in an id or a file name.
 
-Masked names hold ``/``, ``+`` and ``=`` (base64); Cosmos DB forbids ``/ \ ? #`` in an id and file systems forbid more.
-Names are kept as they come everywhere in the data, and encoded here, reversibly, wherever they become part of an id.
+Masked names hold ``/``, ``+`` and ``=`` (base64). Cosmos DB forbids ``/ \ ? #`` in an id, and file systems forbid more.
+The data hold names unchanged. Only ids and file names hold encoded names; the encoding is reversible.
 """
 
 import re
@@ -10,10 +10,11 @@ from functools import lru_cache
 MAX_NAME = 128
 MAX_KEY = 255
 MAX_ENCODED = 400
-"""Two encoded names, a number and separators stay below the 1,023 bytes that Cosmos DB allows for an id."""
+"""The longest encoded name. An id of two encoded names, a number and separators then stays below Cosmos DB's limit of
+1,023 bytes."""
 
 NAMES_KEPT = 32_768
-"""How many names it is remembered of what was found out: the same come again with every message of a fleet."""
+"""The size of the caches of encoded and checked names. Every message of a fleet repeats the same names."""
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9.-]")
 _ESCAPE = re.compile(r"~([0-9A-F]{2})")
@@ -21,10 +22,10 @@ _ESCAPE = re.compile(r"~([0-9A-F]{2})")
 
 @lru_cache(NAMES_KEPT)
 def encode_name(name: str) -> str:
-    """Return a name with everything but ASCII letters, digits, ``.`` and ``-`` written as ``~`` and two hex digits.
+    """Return a name with every byte but ASCII letters, digits, ``.`` and ``-`` written as ``~`` and two hex digits.
 
-    The result is safe in a document id, a URL path and a file name, never holds ``_`` or ``/`` (so these can separate
-    names), and :func:`decode_name` gives the name back.
+    The result is safe in a document id, a URL path and a file name. It never holds ``_`` or ``/``, so these can
+    separate names. :func:`decode_name` reverses it.
     """
     return _UNSAFE.sub(lambda match: b"~%02X" % match[0][0], name.encode()).decode("ascii")
 
@@ -35,7 +36,7 @@ def decode_name(encoded: str) -> str:
 
 
 def name_problem(name: str, most: int = MAX_NAME) -> str | None:
-    """Return what is wrong with a name, or None. ``most`` is its greatest length in characters."""
+    """Return what is wrong with a name, or None. ``most`` is the longest allowed length in characters."""
     return f"is longer than {most} characters" if len(name) > most else _problem(name)
 
 
@@ -58,7 +59,7 @@ def key_of(perf_type: str, perf_name: str) -> str:
 def split_key(key: str) -> tuple[str, str]:
     """Return ``(PerfType, PerfName)`` of a key. ``PerfType`` holds no dot, so the first dot separates them.
 
-    Raises ValueError where the key has no dot or one side of it is empty.
+    Raises ValueError if the key has no dot or one side of the dot is empty.
     """
     perf_type, dot, perf_name = key.partition(".")
     if not (dot and perf_type and perf_name):

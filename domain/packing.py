@@ -1,8 +1,8 @@
-"""Packing the samples of many VMs into as few messages as the queue's size limit allows.
+"""Packs the samples of many VMs into as few messages as the queue's size limit allows.
 
-A message is filled with one batch (a VM's samples) after the other for as long as it stays below the limit, and within
-what ingest takes of one message (domain.wire, domain.samples). Whether the next batch still fits is known exactly, also
-with gzip: the compressor is copied, the copy tried.
+A message is filled with one batch (a VM's samples) after the other, as long as it stays within the queue's limit and
+within the limits of ingest (domain.wire, domain.samples). Whether the next batch fits is known exactly, also with gzip:
+a copy of the compressor tries it.
 """
 
 import hashlib
@@ -17,22 +17,23 @@ from domain.samples import FEW_VM_WINDOWS, Sample
 from domain.wire import MAX_BYTES
 
 MOST_TEXT = MAX_BYTES // 2
-"""The most text of a message: half of what ingest unpacks, so that nothing is lost where samples compress very well."""
+"""The most bytes of uncompressed text in a message: half of what ingest unpacks. So a message is never refused for its
+text, however well its samples compress."""
 
 _HEAD = b'{"metrics":['
 _TAIL = b"]}"
 _LEVEL = 6
 _TRAILER_ROOM = 32
-"""Room for the last block and the trailer of a gzip file (at most 5 and 8 bytes) with the closing brackets."""
+"""Room for the closing brackets, and for the last block and the trailer of a gzip file (at most 5 and 8 bytes)."""
 
 
 class TooLarge(ValueError):
-    """A single sample does not fit into a message of the given limit."""
+    """A single sample does not fit into a message of the given size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A message, ready to send: its body, how many samples it holds, and which batches (by index) it takes part of."""
+    """A message, ready to send: its body, its number of samples, and the indexes of the batches they come from."""
 
     body: bytes
     samples: int
@@ -40,7 +41,7 @@ class Packed:
 
     @property
     def message_id(self) -> str:
-        """An id that follows from the body: a queue that detects duplicates knows the same message again."""
+        """An id derived from the body, so that a queue with duplicate detection recognizes the same message."""
         return hashlib.sha256(self.body).hexdigest()[:32]
 
 
@@ -48,7 +49,7 @@ class _Message:
     """A message that is being filled."""
 
     def __init__(self, *, gzip: bool) -> None:
-        # Level and format fixed, no time in the header: the same samples always make the same bytes.
+        # The level and format are fixed and the header has no time, so the same samples always give the same bytes.
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31) if gzip else None
         self._chunks: list[bytes] = []
         self._size = 0
@@ -58,7 +59,7 @@ class _Message:
         self.batches: list[int] = []
 
     def add(self, index: int, part: Sequence[Sample], limit: int) -> bool:
-        """Take a batch's samples if the message then still fits the limit."""
+        """Add samples of a batch if the message stays within the limit. Return whether they were added."""
         text = _text(part)
         places = self._places | {(sample.MaskedVMName, sample.timestamp // WINDOW) for sample in part}
         if self._text + len(text) > MOST_TEXT or len(places) > FEW_VM_WINDOWS:
@@ -87,10 +88,11 @@ class _Message:
 
 
 def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) -> Iterator[Packed]:
-    """Yield messages of at most ``limit`` bytes that together hold the batches' samples, in their order.
+    """Yield messages of at most ``limit`` bytes. Together they hold the batches' samples in their order.
 
-    A batch stays in one message unless it is too large for one by itself; then it is split by time, and below a minute
-    by sample. The same batches always give the same messages. Raises TooLarge where a single sample exceeds the limit.
+    A batch stays in one message unless it is too large for a message of its own. Then it is split by time, and a single
+    minute is split by sample. The same batches always give the same messages. Raises TooLarge if a single sample
+    exceeds the limit.
     """
     message = _Message(gzip=gzip)
     for index, batch in enumerate(batches):

@@ -1,7 +1,7 @@
-"""Partials: what a fleet average is made of, and how they merge.
+"""Partials: the parts of a fleet average, and how they merge.
 
-A partial stands for the samples of one counter in one minute. Partials merge, so a tenant's partial is made of its VMs'
-samples and the fleet's of its tenants' partials, and the way they are grouped does not show in the result.
+A partial stands for the samples of one counter in one minute. A tenant's partial is computed from its VMs' samples. The
+tenants' partials are merged to the fleet's. The grouping does not change the result.
 """
 
 import math
@@ -15,14 +15,14 @@ from domain import exact
 class Partial(NamedTuple):
     """The samples of one counter in one minute, merged.
 
-    ``tenants``: how many tenants they are of. ``total`` holds the terms of the exact sum (domain.exact). ``spread`` is
-    the root of the summed squares of the deviations from the mean, so the standard deviation is
-    ``spread / sqrt(count)``; unlike a sum of squares it neither overflows nor cancels (Chan, Golub and LeVeque,
+    ``tenants`` is the number of tenants with samples. ``total`` holds the terms of the exact sum (domain.exact).
+    ``spread`` is the root of the summed squares of the deviations from the mean, so the standard deviation is
+    ``spread / sqrt(count)``. Unlike a sum of squares it neither overflows nor cancels (Chan, Golub and LeVeque,
     "Algorithms for Computing the Sample Variance", 1983).
-    Merging never changes the others by a bit, in whatever order; spread is kept bit for bit by merging in a fixed
-    order and grouping (domain.rollups).
-    ``largest`` and ``second`` count the samples of the tenant that has the most and of the next (domain.disclosure asks
-    for them); 0 for ``largest``: written before that was kept, so one tenant may have brought all.
+    ``spread`` depends on the order of merging in its last bits, so partials are merged in a fixed order and grouping
+    (domain.rollups). The other fields are equal to the bit in any order.
+    ``largest`` and ``second`` are the sample counts of the tenant with the most samples and of the next one, for
+    domain.disclosure. If ``largest`` is 0, the partial is older than these fields, and one tenant may have all samples.
     """
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody misses
@@ -46,7 +46,7 @@ class Partial(NamedTuple):
 
 
 def partial_of(values: Sequence[float]) -> Partial:
-    """Return the partial of at least one sample, all of one tenant."""
+    """Return the partial of one or more samples of one tenant."""
     count = len(values)
     total = exact.exact_sum(values)
     mean = exact.mean(total, count)
@@ -54,7 +54,7 @@ def partial_of(values: Sequence[float]) -> Partial:
 
 
 def merge(partials: Sequence[Partial]) -> Partial:
-    """Return at least one partial, merged: of different tenants."""
+    """Merge one or more partials. No tenant has samples in two of them."""
     if len(partials) == 1:
         return partials[0]
     counts, tenants, totals, lows, highs, spreads, _, seconds = zip(*partials, strict=True)
@@ -71,5 +71,5 @@ def merge(partials: Sequence[Partial]) -> Partial:
 
 
 def _norm(values: Sequence[float]) -> float:
-    """The root of the summed squares, or the greatest double where it is beyond that."""
+    """Return the root of the summed squares, limited to the largest double."""
     return min(math.hypot(*values), exact.LARGEST)

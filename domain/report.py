@@ -1,4 +1,4 @@
-"""Report rows: one counter in one minute over all VMs of all tenants, and how much of the fleet is in it."""
+"""Report rows: one counter in one minute over all VMs of all tenants, and which share of the fleet it covers."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from domain.rollups import Series
 class ReportRow(msgspec.Struct, frozen=True, gc=False):
     """One counter, one minute, over all VMs of all tenants.
 
-    ``count`` VMs of ``tenants`` tenants had a sample; ``shares``: how many of them the tenant with the most has, and
-    the next (the first 0: not known); ``stddev`` is the population standard deviation over them.
+    ``count`` VMs of ``tenants`` tenants had a sample. ``shares`` are the VM counts of the tenant with the most such VMs
+    and of the next one; if the first is 0, both are unknown. ``stddev`` is the population standard deviation.
 
-    A msgspec struct and no dataclass, because a day's chart reads 1,500 of them.
+    A msgspec struct and not a dataclass, because a day's chart reads 1,500 rows.
     """
 
     timestamp: int
@@ -32,7 +32,7 @@ class ReportRow(msgspec.Struct, frozen=True, gc=False):
 
 
 def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
-    """Return a counter's report rows of a window from the fleet's series, oldest first; none for a minute without."""
+    """Return a counter's report rows of a window, oldest first. Minutes without samples in the series have no row."""
     perf_type, perf_name = split_key(key)
     return [
         ReportRow(
@@ -53,12 +53,12 @@ def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
 
 
 def coverages(counts: Sequence[tuple[int, int]]) -> list[float]:
-    """Return each minute's count over the greatest of the hour up to it (this minute and the 59 before), 0 to 1.
+    """Return each minute's count divided by the largest count of that minute and the 59 before: from 0 to 1.
 
-    ``counts``: identifier timestamps, oldest first, with their counts.
+    ``counts`` are identifier timestamps, oldest first, with their counts.
     """
     shares = []
-    # What may still be the greatest of some hour: of falling counts, each newer than the one before it.
+    # The counts that can still be the largest of an hour. From left to right they get newer and smaller.
     candidates: deque[tuple[int, int]] = deque()
     for timestamp, count in counts:
         while candidates and candidates[0][0] <= timestamp - HOUR:

@@ -1,13 +1,14 @@
-"""Rollups: the partials of a window, of one tenant, of a branch of tenants, of the fleet; and the tree that they form.
+"""Rollups: the partials of a window, for one tenant, a branch of tenants or the fleet; and the tree that they form.
 
-Tenants are gathered in branches and these in greater branches, so that after one tenant's change only that tenant's
-branches are merged anew: what that costs depends on the tree's width and hardly on how many tenants there are.
+Tenants are grouped in branches, and these in larger branches. After a change of one tenant only its branches are merged
+again. The cost depends on the tree's width and hardly on the number of tenants.
 
-**Where a rollup has no room for all counters,** each counter has a *place*: how many bytes of other counters come
-before it in the list of the tenant that has it foremost (each tenant's commonest counters come first). Those with the
-smallest places stay. So every tenant keeps the same number of bytes of its own list before anybody keeps more, and a
-tenant that floods the system, with names or with numbers, displaces its own counters. A minute counts whether it has
-samples or not: room is bounded by the number of counters, too, and else the emptiest would take all of it.
+**If a rollup has no room for all counters,** the counters with the smallest *places* stay. Each tenant has a list of
+its counters, the commonest first. A counter's place in that list is the number of bytes of the counters before it; its
+place in a merged rollup is the smallest of its tenants' places. So every tenant keeps the same number of bytes of its
+own list before another tenant keeps more. A tenant that floods the system with names or numbers displaces only its own
+counters. Minutes without samples count as bytes too: the number of counters is limited as well, and otherwise the
+emptiest counters would take all of the room.
 """
 
 import hashlib
@@ -20,16 +21,16 @@ from domain.partials import Partial, merge, partial_of
 from domain.samples import MOST_COUNTERS
 
 Series = Sequence[Partial | None]
-"""A counter's partials for the 15 minutes of a window, oldest first; None where no VM had a sample."""
+"""A counter's partials for the 15 minutes of a window, oldest first. None means that no VM had a sample."""
 
 NO_SERIES: Series = [None] * MINUTES_PER_WINDOW
 
 MOST_TERMS = 4
-"""Of the exact sum of a tenant's samples, so many terms are kept: 212 bits, which is exact for all values but those
-that are made to be summed badly. So a tenant can't make a counter's series much longer for all who have it."""
+"""The most terms that are kept of the exact sum of a tenant's samples: 212 bits. That is exact except for values chosen
+to sum badly. So a tenant can't make a counter's series much longer for the others."""
 
 A_PARTIAL, A_TERM = 100, 20
-"""About how many bytes a partial takes where it is kept, and each term of its sum besides."""
+"""The approximate bytes of a stored partial, and of each term of its sum in addition."""
 
 
 class Placed(NamedTuple):
@@ -43,14 +44,15 @@ Rollup = Mapping[str, Placed]
 """The partials of one window, by counter key."""
 
 DEPTH = 2
-"""Levels of branches between the fleet and its tenants. With eight to a branch, 500 tenants make about 8 a branch."""
+"""Levels of branches between the fleet and its tenants. Each has eight branches, so of 500 tenants a lowest branch has
+about eight."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Node:
-    """A place in the tree: a tenant (which hangs on the branch named), a branch, or the fleet (the branch "").
+    """A node of the tree: a tenant (below the given branch), a branch, or the fleet (the branch "").
 
-    ``branch`` is a string of octal digits, one a level.
+    ``branch`` is a string of octal digits, one per level.
     """
 
     branch: str = ""
@@ -58,13 +60,13 @@ class Node:
 
     @classmethod
     def of(cls, tenant: str) -> "Node":
-        """Return a tenant's place: its branch follows from its name, so it is the same for ever."""
+        """Return a tenant's node. Its branch is derived from its name, so it never changes."""
         digest = hashlib.sha256(tenant.encode()).digest()
         return cls("".join(str(byte % 8) for byte in digest[:DEPTH]), tenant)
 
     @property
     def parent(self) -> "Node":
-        """The branch that this hangs on. The fleet hangs on none and is its own parent."""
+        """The branch above this node. The fleet is its own parent."""
         return Node(self.branch) if self.tenant is not None else Node(self.branch[:-1])
 
 
@@ -72,10 +74,10 @@ FLEET = Node()
 
 
 def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Iterator[tuple[str, Placed]]:
-    """Yield a tenant's rollup, by counter, from its VMs' series of one window, given in the order of their ids.
+    """Yield a tenant's rollup by counter. ``vms`` are its VMs' series of one window, in the order of the VMs' ids.
 
-    A VM's series map a counter to 15 values, None where it has no sample. Of more than MOST_COUNTERS counters, those
-    that most VMs have.
+    A VM's series map a counter to 15 values, with None for minutes without a sample. If there are more than
+    MOST_COUNTERS counters, the rollup has those that most VMs have.
     """
     by_key: dict[str, list[Sequence[float | None]]] = {}
     for series in vms:
@@ -98,7 +100,7 @@ def _column(column: Sequence[float | None]) -> Partial | None:
 
 
 def merge_rollups(rollups: Iterable[Rollup]) -> Iterator[tuple[str, Placed]]:
-    """Yield the rollups of one window merged, by counter. They are given in the order of their ids."""
+    """Merge the rollups of one window, given in the order of their ids. Yield the result by counter."""
     by_key: dict[str, list[Placed]] = {}
     for rollup in rollups:
         for key, placed in rollup.items():
@@ -111,12 +113,12 @@ def merge_rollups(rollups: Iterable[Rollup]) -> Iterator[tuple[str, Placed]]:
 
 
 def smaller(rollup: Rollup) -> Rollup:
-    """Return a rollup without an eighth of its counters, those with the greatest places, for want of room."""
+    """Return a rollup without the eighth of its counters that has the largest places, to save room."""
     in_order = sorted(rollup, key=lambda key: (rollup[key].place, key))
     return {key: rollup[key] for key in in_order[: len(in_order) * 7 // 8]}
 
 
 def vms_of_minutes(rollup: Rollup) -> Sequence[int]:
-    """Return how many VMs each minute of a window has: as many as its commonest counter has."""
+    """Return the number of VMs in each minute of a window: those of the minute's commonest counter."""
     columns = zip(*(placed.series for placed in rollup.values()), strict=True)
     return [max((part.count for part in column if part), default=0) for column in columns] or [0] * MINUTES_PER_WINDOW

@@ -1,7 +1,7 @@
 """Samples and VM windows: which samples are accepted, how readings become samples, and how windows merge.
 
-Knows the rules for one sample and the shape of a VM window; refuses to know how either is written as bytes
-(domain.wire) or kept (storage).
+Knows the rules for one sample and the shape of a VM window. Refuses to know their encoding (domain.wire) and their
+storage.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,34 +15,34 @@ from domain.names import key_of, key_problem, name_problem, split_key
 from domain.refusals import Refusals
 
 FUTURE_TOLERANCE = 300
-"""A sample more than this many seconds ahead of the clock is refused: it would move "latest" for everyone."""
+"""A sample that is more than this many seconds ahead of the clock is refused. It would move "latest" for everyone."""
 
 MOST_COUNTERS = 1000
-"""The most counters that a VM window or a rollup holds: so many still fit into a document of the store (2 MB)."""
+"""The most counters in a VM window or a rollup. This many still fit into a document of the store (2 MB)."""
 
 MOST_VM_WINDOWS = 1_000
 FEW_VM_WINDOWS = 200
 BYTES_A_VM_WINDOW = 100
-"""How many VM windows one message may belong to: FEW, and one more for each so many bytes that were sent, at the most
-MOST. Each is a write, so else a few bytes could ask for any number. A message as a SPOC packs it, full, belongs to some
-35, and never to more than FEW (domain.packing)."""
+"""The limit of VM windows in one message: FEW_VM_WINDOWS, and one more for every BYTES_A_VM_WINDOW bytes sent, up to
+MOST_VM_WINDOWS. Each VM window is a write, so without a limit a few bytes could cause any number of writes. A full
+message from a tenant's collector (SPOC) has about 35, and never more than FEW_VM_WINDOWS (domain.packing)."""
 
 MOST_TENANTS = 100
-"""Of how many tenants the samples of one message may be. Those of a SPOC are of one."""
+"""The most tenants whose samples one message may hold. A SPOC's message holds those of one."""
 
 NO_ROOM = f"the VM has more than {MOST_COUNTERS:,} counters in this window"
 TOO_SCATTERED = "the message belongs to too many VMs, windows or tenants for its size; send it in parts"
 
 MILLISECONDS = 100_000_000_000
-"""A timestamp from here on (the year 5138 in seconds) is taken for milliseconds in the refusal's words."""
+"""A timestamp from here on (the year 5138 in seconds) is refused as one that seems to be in milliseconds."""
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One value of one counter of one VM for one minute: the ten fields of the wire format, by its names.
+    """One value of one counter of one VM for one minute. The ten fields have the names of the wire format.
 
-    A msgspec struct and no dataclass, because it is decoded a million times a second; in the order of the wire, in
-    which each field is found at once. Fields that a message has besides these are ignored. Types are checked when
-    decoded; values by :func:`collect`.
+    A msgspec struct and not a dataclass, because a million samples are decoded per second. The fields are in the order
+    of the wire format, which is the fastest to decode. A message's other fields are ignored. The decoder checks types;
+    :func:`collect` checks values.
     """
 
     timestamp: int
@@ -59,7 +59,7 @@ class Sample(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """What is known of a VM besides its names. Any of it may be unknown."""
+    """The properties of a VM besides its name and tenant. Each may be unknown (None)."""
 
     SiteName: str | None = None
     ResourcePoolName: str | None = None
@@ -67,7 +67,7 @@ class Dimensions:
     MachineSize: str | None = None
 
     def updated(self, newer: "Dimensions") -> "Dimensions":
-        """Return these, with what ``newer`` knows in place of what it knows better."""
+        """Return these dimensions, replaced by those of ``newer`` that are known."""
         return Dimensions(
             newer.SiteName if newer.SiteName is not None else self.SiteName,
             newer.ResourcePoolName if newer.ResourcePoolName is not None else self.ResourcePoolName,
@@ -80,7 +80,7 @@ class Dimensions:
 class VmWindow:
     """All samples of one VM in one window.
 
-    ``series`` maps a counter key to 15 values, one a minute, oldest first; None where there is no sample.
+    ``series`` maps a counter key to 15 values, one per minute, oldest first. None means that there is no sample.
     """
 
     tenant: str
@@ -90,9 +90,10 @@ class VmWindow:
     series: Mapping[str, Sequence[float | None]]
 
     def merged(self, newer: "VmWindow") -> "VmWindow":
-        """Return this window with the samples of ``newer`` (of the same VM and window) laid over it.
+        """Return this window with the samples of ``newer``, which is of the same VM and window, added or replaced.
 
-        Idempotent; and commutative but where both hold the same sample with different values: then the newer wins.
+        Merging is idempotent. It is commutative unless both hold different values of the same sample; then the newer
+        value wins.
         """
         series = dict(self.series)
         for key, row in newer.series.items():
@@ -105,9 +106,9 @@ class VmWindow:
         return VmWindow(self.tenant, self.vm, self.window, self.dimensions.updated(newer.dimensions), series)
 
     def fitting(self, known: Collection[str] = ()) -> tuple["VmWindow", "VmWindow | None"]:
-        """Split off what would make more than MOST_COUNTERS, together with the counters that are known already.
+        """Split off the counters that would exceed MOST_COUNTERS together with the counters that are ``known`` already.
 
-        Returns what fits and the rest (None: all fits).
+        Returns the window with the counters that fit, and one with the rest (None if all fit).
         """
         if len(self.series) + len(known) <= MOST_COUNTERS:
             return self, None
@@ -120,7 +121,7 @@ class VmWindow:
         return replace(self, series=fits), replace(self, series=rest)
 
     def samples(self, keys: Collection[str] = ()) -> Iterator[Sample]:
-        """Yield the samples, by counter and then by minute: of these counters, or of all if none is named."""
+        """Yield the samples by counter and then by minute, of the given counters, or of all if none is given."""
         dimensions = self.dimensions
         for key, row in self.series.items():
             if keys and key not in keys:
@@ -151,14 +152,14 @@ class Horizon:
 
     @classmethod
     def at(cls, now: int, retention: int, whole_from: int = 0) -> "Horizon":
-        """Return the horizon at ``now``: as far back as samples are retained (seconds), a little into the future.
+        """Return the horizon at ``now``: back to the retention in seconds, and FUTURE_TOLERANCE into the future.
 
-        Not before ``whole_from``: samples of then may have expired under a shorter retention (domain.closing).
+        It never begins before ``whole_from``: older samples may have expired under a shorter lifetime (domain.closing).
         """
         return cls(max(now - retention, whole_from), now + FUTURE_TOLERANCE)
 
     def problem(self, timestamp: int) -> str | None:
-        """Say why a timestamp is refused, or return None."""
+        """Return why a timestamp is refused, or None."""
         if self.oldest <= timestamp <= self.newest:
             return None
         if timestamp >= MILLISECONDS:
@@ -170,19 +171,19 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What became of the samples of one message."""
+    """The samples of one message, as VM windows, and its refused inputs."""
 
     windows: tuple[VmWindow, ...]
     refused: Refusals
     samples: int
-    """How many distinct samples the windows hold."""
+    """The number of distinct samples in the windows."""
 
 
 @dataclass(slots=True)
 class _Building:
     """A VM window that is being filled. ``rows`` holds the rows of ``series`` by PerfType and PerfName.
 
-    ``again`` holds all readings of each minute that has several.
+    ``again`` holds all readings of each minute with more than one reading.
     """
 
     dimensions: Dimensions = Dimensions()
@@ -191,21 +192,21 @@ class _Building:
     again: dict[tuple[str, int], list[float]] = field(default_factory=dict)
 
     def begin(self, perf_type: str, perf_name: str) -> list[float | None]:
-        """Return a new row, for a counter that has none yet."""
+        """Add and return a new row for a counter without one."""
         row: list[float | None] = [None] * MINUTES_PER_WINDOW
         self.rows.setdefault(perf_type, {})[perf_name] = row
         self.series[key_of(perf_type, perf_name)] = row
         return row
 
     def reduce(self, overrides: Mapping[str, Reduction] | None) -> int:
-        """Make one of each minute's readings; return how many fewer there are then."""
+        """Reduce each minute's readings to one value. Return by how much the number of readings falls."""
         for (key, minute), readings in self.again.items():
             self.series[key][minute] = reduce_readings(reduction_of(key, overrides), readings)
         return sum(len(readings) - 1 for readings in self.again.values())
 
 
 def vm_windows_of(sent: int) -> int:
-    """Return how many VM windows a message of so many bytes may belong to."""
+    """Return how many VM windows a message may have, given the number of bytes sent."""
     return min(MOST_VM_WINDOWS, FEW_VM_WINDOWS + sent // BYTES_A_VM_WINDOW)
 
 
@@ -216,18 +217,18 @@ def collect(
     most: int = MOST_VM_WINDOWS,
     refuses: Callable[[str], str | None] = lambda _: None,
 ) -> Collected:
-    """Sort the readings of one message, of at ``most`` so many VM windows, into these, refusing what breaks a rule.
+    """Sort the readings of one message into at ``most`` this many VM windows, and refuse readings that break a rule.
 
     ``refuses`` says of a tenant why its readings are not taken from this message, or None.
     Several readings of one counter and VM in one minute are reduced by the counter's rule. The order of the readings
-    matters only for dimensions that contradict each other: the last one named wins.
+    matters only if they contradict each other in a dimension: then the last one wins.
     """
     building: dict[tuple[str, str, int], _Building] = {}
     refused = Refusals()
     tenants: set[str] = set()
-    # This loop is the cost of ingest. One VM's readings usually stand together, so what was found for the last one is
-    # kept; a reading goes the long way only where it differs. ``first`` and ``last`` bound the seconds of the window
-    # that are within the horizon; none are at the beginning.
+    # This loop is most of the cost of ingest. A VM's readings usually follow each other, so the last reading's VM and
+    # window are kept, and only a reading with others takes the long way. ``first`` and ``last`` limit the seconds of
+    # the window to the horizon. The initial limits exclude every second.
     window, first, last = 0, 0, -1
     tenant = vm = site = pool = region = size = None
     current = _Building()

@@ -1,11 +1,12 @@
-"""The message of the wire and the file of an agent, as bytes: ``{"metrics": [sample, ...]}``, UTF-8, optionally gzip.
+"""The bytes of a message and of an agent's file: ``{"metrics": [sample, ...]}`` in UTF-8, optionally gzipped.
 
-Knows the format and how to read a corrupt one; refuses to know which samples are acceptable (domain.samples). A head
-that signs a message (domain.signed) is passed over: whether it is right is another question than what the message says.
+Knows the format and how to read a malformed message; refuses to know which samples are acceptable (domain.samples).
+Passes over the head that signs a message (domain.signed): whether a signature is valid is not decided here.
 
-**What a message may cost.** Reading one takes memory and time in proportion to its text, whatever it holds. Its text
-is at most UNZIPS_TO times as long as what was sent (or SMALL, if that is more), never longer than MAX_BYTES. A
-message beyond these bounds is refused whole. tests/pipeline/test_what_a_message_costs.py states the multiples.
+**What a message may cost.** Reading a message takes memory and time in proportion to its text, whatever the text holds.
+The text is at most UNZIPS_TO times as long as the bytes sent (or SMALL, if that is more), and never longer than
+MAX_BYTES. A message beyond these limits is refused as a whole. tests/pipeline/test_what_a_message_costs.py states the
+multiples.
 """
 
 import json
@@ -22,32 +23,33 @@ from domain.samples import Sample
 from domain.signed import taken_apart
 
 MAX_BYTES = 16 * 1024 * 1024
-"""The most bytes a message may unpack to. A queue's 256 KB, gzipped, hold some 10 MB; more is a bomb or a mistake."""
+"""The most bytes that a message may unpack to. A gzipped message of 256 KB, the queue's limit, unpacks to about 10 MB.
+More is an attack or a mistake."""
 
 SMALL = 1024 * 1024
-"""What any message may unpack to, however few bytes it has."""
+"""The bytes that any message may unpack to, however small it is."""
 
 UNZIPS_TO = 256
-"""How many times as long as the zipped message its text may be. Deflate reaches 1,032. Samples stay below 170: each
-repeats the one before it but for some digits, and deflate copies at most 258 bytes at a time."""
+"""The largest ratio of a message's text to its gzipped bytes. Deflate can reach 1,032. Samples stay below 170: each
+differs from the one before it in some digits, and deflate copies at most 258 bytes at a time."""
 
 MOST_MEMBERS = 1_000
-"""The most gzip files that a message may be made of, one after the other."""
+"""The most gzip members (gzip files, one after the other) in a message."""
 
 SHORTEST_SAMPLE = 104
-"""The fewest characters that a sample takes, with its six fields that must be there."""
+"""The fewest characters of a sample with its six required fields."""
 
 TOKENS_A_SAMPLE = 13
-"""Its commas, colons and brackets, with the comma after it."""
+"""The commas, colons and brackets of such a sample, with the comma after it."""
 
 TOKENS_FREE = 300_000
-"""How many more of them any message may have. More than these, and it holds what can't be samples, in such numbers that
-reading it would cost far more than its bytes."""
+"""The commas, colons and brackets that any message may have beyond those of its samples. A message with more holds data
+that can't be samples, and so much of it that reading it would cost far more than its bytes."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_NUMBER = 400
-"""Digits beyond which an integer is certainly greater than any double."""
+"""An integer with more characters than this is larger than any double."""
 
 
 class _Message(msgspec.Struct):
@@ -60,7 +62,7 @@ _ENCODER = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A message's samples, those that are none, and of each sample its position in the message."""
+    """A message's samples, the position of each sample in the message, and the refused elements."""
 
     samples: Sequence[Sample]
     positions: Sequence[int]
@@ -68,16 +70,16 @@ class Decoded:
 
 
 def encode_samples(samples: Sequence[Sample]) -> bytes:
-    """Return a message with these samples as UTF-8 JSON, not compressed."""
+    """Return a message with these samples as uncompressed UTF-8 JSON."""
     return _ENCODER.encode(_Message(list(samples)))
 
 
 def decode(body: bytes) -> Decoded:
     """Read a message.
 
-    Raises BadMessage, with the reason, where it can't be read as a whole. A single element of ``metrics`` that is no
-    sample is refused by itself: wrong types, missing fields, numbers that are not finite (also the literals NaN and
-    Infinity, which are no JSON).
+    An element of ``metrics`` is refused by itself if it is not a sample: wrong types, missing fields, or a number that
+    is not finite. The literals NaN and Infinity, which are not JSON, are such numbers too. Raises BadMessage with the
+    reason if the message as a whole can't be read.
     """
     text = unpack(body).removeprefix(BYTE_ORDER_MARK)
     try:
@@ -90,15 +92,15 @@ def decode(body: bytes) -> Decoded:
 
 
 def as_text(value: object) -> str:
-    """Return a refused input as ASCII JSON, as it came: NaN stays NaN, half a surrogate pair stays an escape."""
+    """Return a refused input as ASCII JSON, unchanged: NaN stays NaN, half a surrogate pair stays an escape."""
     return json.dumps(msgspec.to_builtins(value) if isinstance(value, Sample) else value)
 
 
 def unpack(body: bytes) -> bytes:
-    """Return the message's text, without what signs it, and unzipped where its first two bytes say gzip.
+    """Return the message's text, without its signature. It is unzipped if its first two bytes are those of gzip.
 
-    Zeros after a gzip file are passed over, as gzip does. Raises BadMessage where the message is empty, unpacks to more
-    than it may, or is broken or cut off.
+    Zeros after a gzip file are ignored, as gzip does. Raises BadMessage if the message is empty, unpacks to more than
+    is allowed, or is broken or cut off.
     """
     if signed := taken_apart(body):
         body = signed.body
@@ -118,7 +120,7 @@ def unpack(body: bytes) -> bytes:
             raise BadMessage(f"the message begins like gzip but can't be unzipped: {error}") from error
         room -= len(chunks[-1])
         if room < 0:
-            raise BadMessage(f"the message unzips to more than {most:,} bytes, the most for one of its size")
+            raise BadMessage(f"the message unzips to more than {most:,} bytes, the limit for its size")
         if not unzip.eof:
             raise BadMessage("the message begins like gzip but is cut off")
         if len(chunks) == MOST_MEMBERS:
@@ -128,9 +130,10 @@ def unpack(body: bytes) -> bytes:
 
 
 def _names_metrics_once(text: bytes) -> bool:
-    """Tell whether a message that was decoded is sure to have one "metrics": of several, the last would have won.
+    """Tell whether a decoded message certainly has one "metrics". The decoder would have kept only the last of several.
 
-    As SPOCs write it, the list's bracket is the first and the only one, so nothing can stand beside it.
+    In a message from a tenant's collector (SPOC), the list's bracket is the first and the only one, so the message can
+    hold nothing else.
     """
     begin = text.find(b"[")
     head, tail = text[: max(begin, 0)], text[text.find(b"]", begin) + 1 :]
@@ -140,7 +143,7 @@ def _names_metrics_once(text: bytes) -> bool:
 
 
 def _decode_leniently(text: bytes) -> Decoded:
-    """Read a message in which something is wrong, element by element, so that one bad sample hurts only itself."""
+    """Read a malformed message element by element, so that a bad sample does not affect the others."""
     samples: list[Sample] = []
     positions: list[int] = []
     refused = Refusals()
@@ -157,7 +160,7 @@ def _decode_leniently(text: bytes) -> Decoded:
 
 
 def _elements(text: bytes) -> list[object]:
-    """Return what a message's "metrics" holds. Raises BadMessage."""
+    """Return the elements of a message's "metrics". Raises BadMessage."""
     message, names = _parsed(text)
     if not isinstance(message, dict):
         raise BadMessage(f"the message is not a JSON object but {_json_type(message)}")
@@ -172,14 +175,14 @@ def _elements(text: bytes) -> list[object]:
 
 
 def _parsed(text: bytes) -> tuple[object, list[str]]:
-    """Return a message as Python has it, and the names in its outermost object, repeated ones too."""
+    """Return a message as Python objects, and all names in its outermost object, including repeated ones."""
     if sum(map(text.count, (b",", b":", b"[", b"{"))) > TOKENS_FREE + len(text) * TOKENS_A_SAMPLE // SHORTEST_SAMPLE:
-        raise BadMessage("the message has so many commas, colons and brackets that it can't be one of samples")
+        raise BadMessage("the message has more commas, colons and brackets than samples of its size can have")
     outermost: list[tuple[str, object]] = []
 
     def made(pairs: list[tuple[str, object]]) -> dict[str, object]:
         nonlocal outermost
-        outermost = pairs  # the outermost object is the last to end
+        outermost = pairs  # the parser ends the outermost object last
         return dict(pairs)
 
     try:
@@ -194,7 +197,7 @@ def _parsed(text: bytes) -> tuple[object, list[str]]:
 
 
 def _sample_of(element: object) -> Sample:
-    """Return the sample, or raise ValueError (msgspec's ValidationError is one) with the reason."""
+    """Return the sample. Raises ValueError with the reason (msgspec's ValidationError is a ValueError)."""
     try:
         sample = msgspec.convert(element, Sample)
     except OverflowError:
@@ -207,7 +210,7 @@ def _sample_of(element: object) -> Sample:
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                raise ValueError(f"{name} holds half a surrogate pair, which is no character") from error
+                raise ValueError(f"{name} holds half a surrogate pair, which is not a character") from error
     return sample
 
 

@@ -1,4 +1,4 @@
-"""The programs at the edge: the agent on each VM and the SPOC on each tenant's manager machine.
+"""The programs at the edge: the agent on each VM, and the tenant's collector (SPOC) on each tenant's manager machine.
 
-They know the domain and nothing else of ours: what they share with the cloud is the wire format.
+They use the domain package and no other package of the app. They share only the wire format with the cloud.
 """

@@ -1,7 +1,7 @@
-"""Where a SPOC's messages go: an Azure Service Bus queue, or the folder queue of the local host.
+"""Destinations of the tenant's collector (SPOC): an Azure Service Bus queue, or the folder queue of the local host.
 
-Knows how a message is handed over and when it is safe; refuses to know what is in it. Raises domain.errors.Unavailable
-where the queue can't take messages now; the same messages may then be sent again.
+Knows how to hand a message over and when it is safe; refuses to know its content. Raises domain.errors.Unavailable if
+the queue can't take messages now. The same messages may then be sent again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
 
 STANDARD_LIMIT = 256 * 1024
 HEADER_ROOM = 4 * 1024
-"""Room in a message for what the protocol adds to the body."""
+"""Spare bytes in a message for the headers that the protocol adds to the body."""
 
 BATCH_ROOM = HEADER_ROOM // 2
-"""Room in a transfer of several messages: the SDK reckons it some bytes smaller than it is."""
+"""Spare bytes in a batch of messages: the SDK computes a slightly smaller size than it sends."""
 
 SEND_SECONDS = 60
 RETRIES = 2
-"""Of the SDK, within a call; the SPOC's own pauses come on top."""
+"""The SDK's retries within a call. The SPOC retries too, after its own pauses."""
 
 
 class Link(Protocol):
-    """An open way to a queue."""
+    """An open connection to a queue."""
 
     @property
     def limit(self) -> int:
-        """The most bytes that a message's body may have."""
+        """The largest size of a message's body in bytes."""
 
     def send(self, messages: Iterable[Packed]) -> None:
-        """Hand messages over; they are safe when this returns.
+        """Hand messages over. They are safe when this returns.
 
-        A message's id follows from its body, so the same message again is known to be the same. Raises Unavailable;
-        some of the messages may be over then.
+        A message's id is derived from its body, so the queue recognizes the same message when it is sent again. Raises
+        Unavailable; some of the messages may have been handed over then.
         """
 
 
 class Destination(Protocol):
-    """Where messages go."""
+    """A destination of messages."""
 
     def open(self) -> AbstractContextManager[Link]:
-        """Connect, and close at the end of the context. Entering raises Unavailable."""
+        """Connect, and close at the end of the block. Entering it raises Unavailable."""
 
     def check(self) -> list[str]:
-        """Return what is found by connecting and sending nothing, a line each. Raises Unavailable."""
+        """Connect without sending anything. Return the findings, one per line. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderDestination:
-    """The folder queue of the local host: a message is a file, moved into it."""
+    """The folder queue of the local host. A message is a file that is moved into the folder."""
 
     folder: Path
     limit: int = STANDARD_LIMIT - HEADER_ROOM
@@ -89,7 +89,7 @@ class _ServiceBusLink:
     limit: int
 
     def send(self, messages: Iterable[Packed]) -> None:
-        """See Link. Small messages share a transfer."""
+        """See Link. Small messages share a batch."""
         from azure.servicebus import ServiceBusMessage  # noqa: PLC0415
 
         batch = self._batch()
@@ -112,7 +112,8 @@ class _ServiceBusLink:
 class ServiceBusDestination:
     """A queue of Azure Service Bus.
 
-    ``namespace`` (such as ``name.servicebus.windows.net``) is reached by identity; else there is a connection string.
+    With a ``namespace`` (such as ``name.servicebus.windows.net``), this process's identity is used. Otherwise the
+    connection string is used.
     """
 
     queue: str
@@ -120,7 +121,7 @@ class ServiceBusDestination:
     connection: str | None = None
 
     def __str__(self) -> str:
-        """Where this is, without any secret."""
+        """Name the queue without any secret."""
         return f"the queue {self.queue} of {self.namespace or 'the namespace of the connection string'}"
 
     def _client(self) -> "ServiceBusClient":
@@ -135,7 +136,7 @@ class ServiceBusDestination:
 
     @contextmanager
     def open(self) -> Iterator[_ServiceBusLink]:
-        """See Destination. The limit is what the link announces; what the SDK raises meanwhile is Unavailable."""
+        """See Destination. The service tells the limit. The SDK's errors inside the block become Unavailable."""
         from azure.core.exceptions import AzureError  # noqa: PLC0415
 
         try:
@@ -150,8 +151,8 @@ class ServiceBusDestination:
         from azure.core.exceptions import AzureError  # noqa: PLC0415
 
         with self.open() as link:
-            # A link that is refused is opened and closed again; the SDK tells that only while it works on it, by an
-            # error of its inside, and no public call of it does so without sending.
+            # The service opens a refused link and then closes it. The SDK notices that only while it works on the link,
+            # and raises an internal error. Its public calls work on the link only by sending.
             try:
                 for _ in range(4):
                     link.sender._handler.do_work()  # noqa: SLF001
@@ -160,7 +161,7 @@ class ServiceBusDestination:
             found = [f"{self}: reached", f"largest message: {link.limit + HEADER_ROOM:,} bytes", "may send: yes"]
         try:
             with self._client() as client, client.get_queue_receiver(self.queue, prefetch_count=0) as receiver:
-                receiver.peek_messages(timeout=10)  # takes nothing away
+                receiver.peek_messages(timeout=10)  # takes no message
             found.append("may receive: yes, which a SPOC does not need; Azure Service Bus Data Sender is enough")
         except (AzureError, OSError, ValueError):
             found.append("may receive: no, as it should be")

@@ -1,8 +1,8 @@
-"""The agents' files: ``MaskedTenantName_MaskedVMName_TimeStamp.json``, a message of the wire with one VM's samples.
+"""The agents' files: ``MaskedTenantName_MaskedVMName_TimeStamp.json``, in the wire format, with one VM's samples.
 
-The names are encoded (domain.names.encode_name), since masked ones hold characters that no file name may; the time
-stamp is the first second of the period. A file appears whole, by renaming. While its period lasts, what there is of it
-stands beside as ``.NAME.part``, from which an agent that was restarted goes on.
+The names are encoded (domain.names.encode_name), since masked names hold characters that file names can't. The time
+stamp is the first second of the period. A file is renamed when it is complete, so readers never see a part of it.
+Until its period ends, ``.NAME.part`` holds the samples so far. A restarted agent continues from it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ from edge.gathering import Identity, samples_by_minute
 
 
 def write_file(folder: Path, identity: Identity, period: int, samples: Sequence[Sample]) -> Path:
-    """Write a period's samples as a file; return its path.
+    """Write a period's samples to its file. Return the path.
 
-    Where the file is there still (not yet collected), what it holds and these samples do not, is kept. Raises OSError.
+    If the file still exists (because it was not collected yet), its other samples are kept. Raises OSError.
     """
     path = path_of(folder, identity, period)
     try:
@@ -32,12 +32,12 @@ def write_file(folder: Path, identity: Identity, period: int, samples: Sequence[
 
 
 def save_part(folder: Path, identity: Identity, period: int, samples: Sequence[Sample]) -> None:
-    """Keep what there is of a period that is not over. Raises OSError."""
+    """Save the samples so far of a period that has not ended. Raises OSError."""
     _write(_part(path_of(folder, identity, period)), samples)
 
 
 def saved_parts(folder: Path, identity: Identity) -> Iterator[Sequence[Sample]]:
-    """Yield what was kept of periods by an agent of this identity. One that can't be read is passed over."""
+    """Yield the saved samples of this identity, by period. Files that can't be read are skipped."""
     for path in sorted(folder.glob(f".{_stem(identity)}_*.json.part")):
         try:
             yield wire.decode(path.read_bytes()).samples

@@ -1,7 +1,7 @@
-"""From raw readings to samples: what an agent gathers, by minute, until it is written. Knows no clock, file or psutil.
+"""Turns an agent's raw readings into samples, and holds them until they are written. Knows no clock, file or psutil.
 
-A *period* is what becomes one file: 15 minutes aligned to the clock, unless told otherwise. It is written as its first
-second.
+A *period* is the time span of one file: 15 minutes aligned to the clock, unless set otherwise. It is represented by its
+first second.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from domain.samples import Dimensions, Sample
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a VM is, under masked names."""
+    """A VM's masked names, and its dimensions."""
 
     tenant: str
     vm: str
@@ -24,11 +24,11 @@ class Identity:
 
 @dataclass(slots=True)
 class Agent:
-    """Gathers one VM's raw readings and gives samples of the minutes that are over.
+    """Collects one VM's raw readings, and returns samples of the minutes that have ended.
 
-    Readings stay until their period and the next one have been written, so one that comes late, or once more because a
-    clock was set back, joins its minute and the period is written again, whole. Writing twice counts once: a sample is
-    identified by its VM, counter and minute.
+    Readings stay until their period and the next one have been written. So a late reading, or a repeated one because a
+    clock was set back, joins its minute, and the whole period is written again. Writing a sample twice has no effect: a
+    sample is identified by its VM, counter and minute.
     """
 
     identity: Identity
@@ -39,7 +39,7 @@ class Agent:
     _changed: set[int] = field(default_factory=set)
 
     def add(self, timestamp: int, values: Mapping[str, float]) -> None:
-        """Take raw readings of one moment (Unix seconds). A counter that could not be read is simply not there."""
+        """Add the raw readings of one moment (Unix seconds). Counters that could not be read are left out."""
         if not values:
             return
         minute = self._readings.setdefault(identifier(timestamp), {})
@@ -48,27 +48,27 @@ class Agent:
         self._changed.add(timestamp - timestamp % self.period)
 
     def restore(self, samples: Iterable[Sample]) -> None:
-        """Take samples of an earlier run that are not written yet. Their minutes are complete: readings add nothing."""
+        """Add unwritten samples of an earlier run. Their minutes are complete: new readings do not change them."""
         for sample in samples:
             restored = self._restored.setdefault(identifier(sample.timestamp), {})
             restored[key_of(sample.PerfType, sample.PerfName)] = sample.PerfValue
             self._changed.add(sample.timestamp - sample.timestamp % self.period)
 
     def changed(self, before: int) -> list[int]:
-        """Return the periods that hold something not written yet and end at or before a moment, oldest first."""
+        """Return the periods with unwritten samples that end at or before a moment, oldest first."""
         return sorted(period for period in self._changed if period + self.period <= before)
 
     def open(self) -> list[int]:
-        """Return all periods that hold something not written yet, oldest first."""
+        """Return all periods with unwritten samples, oldest first."""
         return sorted(self._changed)
 
     def minutes(self) -> set[int]:
-        """Return the minutes of these periods."""
+        """Return the minutes with readings in these periods."""
         gathered = self._readings.keys() | self._restored.keys()
         return {minute for minute in gathered if minute - minute % self.period in self._changed}
 
     def samples(self, period: int, before: int) -> list[Sample]:
-        """Return the samples of a period's minutes that end at or before a moment, oldest first."""
+        """Return the samples of those minutes of a period that end at or before a moment, oldest first."""
         stamps = range(identifier(period), period + self.period, MINUTE)
         return [
             sample
@@ -99,7 +99,7 @@ class Agent:
             )
 
     def written(self, period: int) -> None:
-        """Note that a period is written; what is older than the period before it is forgotten, unless it waits too."""
+        """Note that a period is written. Forget readings older than the period before it, unless they are unwritten."""
         self._changed.discard(period)
         keep = period - self.period
         for gathered in (self._readings, self._restored):
@@ -109,5 +109,5 @@ class Agent:
 
 
 def samples_by_minute(samples: Sequence[Sample]) -> dict[tuple[int, str, str], Sample]:
-    """Return samples by what identifies them within a VM: minute and counter."""
+    """Return a VM's samples by their identity within the VM: minute and counter."""
     return {(identifier(sample.timestamp), sample.PerfType, sample.PerfName): sample for sample in samples}

@@ -1,6 +1,6 @@
-"""Where an agent's readings come from: this machine, Telegraf's files, or its output on a stream.
+"""The sources of an agent's readings: this machine, Telegraf's files, or its output on a stream.
 
-None knows what becomes of them.
+Sources refuse to know how readings are used.
 """
 
 import threading
@@ -14,42 +14,42 @@ from edge.telegraf import Folding, Moment
 from edge.telegraf_json import Parser
 
 READ_EVERY = 10
-"""How many seconds pass from one raw reading to the next."""
+"""The seconds between two raw readings."""
 
 CHUNK = 1 << 20
 MOST_PIECES = 16
-"""How much of a stream is kept that nobody has taken yet, in chunks; then the writer has to wait."""
+"""The most chunks of a stream that wait to be read. After that, the writer has to wait."""
 
 
 class Source(Protocol):
-    """Where readings come from."""
+    """A source of readings."""
 
     every: int
-    """How many seconds to let pass between readings."""
+    """The seconds between two calls of :meth:`read`."""
 
     waits: bool
-    """Whether what is not read yet stays where it is, so that one may stop reading."""
+    """Whether unread data stay in the source, so that the caller may pause reading."""
 
     again: bool
-    """Whether what was read after the last :meth:`save` comes again at the next start."""
+    """Whether the next start returns the readings after the last :meth:`save` again."""
 
     def read(self) -> Iterable[Sequence[Moment]]:
-        """Return what has come since the last call, in pieces. Raises OSError."""
+        """Return the readings since the last call, in pieces. Raises OSError."""
 
     def save(self) -> None:
-        """Keep how far was read; called when all of it is saved. Raises OSError."""
+        """Store the position. Call this when all readings so far are saved. Raises OSError."""
 
     @property
     def trouble(self) -> str:
-        """What can't be read, in words; empty if all can."""
+        """What can't be read, in words. Empty if everything can be read."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will ever come any more."""
+        """Whether the source will never return readings again."""
 
 
 class MachineSource:
-    """The machine that this runs on."""
+    """The machine on which this program runs."""
 
     every = READ_EVERY
     waits = False
@@ -57,7 +57,7 @@ class MachineSource:
     ended = False
 
     def __init__(self, services: Sequence[str]) -> None:
-        from edge.readings import Machine  # noqa: PLC0415  (psutil is wanted on machines that are measured only)
+        from edge.readings import Machine  # noqa: PLC0415  (only measured machines need psutil)
 
         self._machine = Machine(services)
 
@@ -67,7 +67,7 @@ class MachineSource:
         return [[Moment(None, int(time.time()), values)]]
 
     def save(self) -> None:
-        """See Source: there is nothing to remember."""
+        """See Source. There is no position."""
 
     @property
     def trouble(self) -> str:
@@ -76,7 +76,7 @@ class MachineSource:
 
 
 class FilesSource:
-    """A file or a folder that Telegraf writes."""
+    """A file or folder that Telegraf writes."""
 
     every = READ_EVERY
     waits = True
@@ -103,7 +103,7 @@ class FilesSource:
 class StreamSource:
     """Telegraf's output on a stream, such as standard input (Telegraf: ``outputs.execd``, or a pipe).
 
-    The stream is one of bytes, without a buffer of its own: a read gives what there is.
+    The stream must be an unbuffered byte stream, so that a read returns the bytes that are available.
     """
 
     every = 1
@@ -127,12 +127,12 @@ class StreamSource:
                     self._changed.wait_for(lambda: len(self._pieces) < MOST_PIECES)
                     self._pieces.append(piece)
         except (OSError, ValueError) as error:
-            self._failure = f"the stream can't be read any more: {error}"
+            self._failure = f"the stream can no longer be read: {error}"
         finally:
             self._closed = True
 
     def _taken(self) -> Iterator[bytes]:
-        """Yield what waits. A piece is gone from the queue when it is given."""
+        """Yield the waiting pieces. Each piece is removed from the queue before it is yielded."""
         for _ in range(MOST_PIECES):
             with self._changed:
                 if not self._pieces:
@@ -143,7 +143,7 @@ class StreamSource:
 
     def read(self) -> Iterator[Sequence[Moment]]:
         """See Source."""
-        closed = self._closed  # looked at first: what comes before the end is then taken
+        closed = self._closed  # read first, so that pieces that arrive before the end are taken
         for piece in self._taken():
             yield self._folding.add(self._parser.feed(piece))
         if closed and not self._pieces:
@@ -153,7 +153,7 @@ class StreamSource:
             yield self._folding.settle()
 
     def save(self) -> None:
-        """See Source: a stream can't be read again."""
+        """See Source. A stream can't be read again."""
 
     @property
     def trouble(self) -> str:

@@ -1,7 +1,6 @@
-"""Opening a file that another program writes, so that it may rename or delete it meanwhile.
+"""Opens a file so that another program can still rename or delete it.
 
-Elsewhere than on Windows that is so anyway. There Python's ``open`` forbids it, and Telegraf could not rotate a file
-that is being read.
+Only Windows needs this. There Python's ``open`` forbids it, and Telegraf could not rotate a file while it is read.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Options of the programs of the edge: flags, and a TOML file with the same names, over which flags win."""
+"""Options of the edge's programs: flags, and a TOML file with the same names. Flags override the file."""
 
 import argparse
 import ntpath
@@ -8,27 +8,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SHORT = 100
-"""Characters that a folder's path may have on Windows, so that those of files in it stay below 260 (MAX_PATH)."""
+"""The longest path of a folder on Windows that needs no prefix: paths of files in it stay below 260 (MAX_PATH)."""
 
 
 def folder(text: str) -> Path:
-    r"""Return a folder or file that an option names. On Windows, long ones are written so that Windows takes them."""
+    r"""Return the path that an option names. On Windows, a long path gets the prefix that lifts the limit."""
     return Path(extended(text, ntpath.abspath(text))) if sys.platform == "win32" else Path(text)
 
 
 def extended(text: str, absolute: str) -> str:
-    r"""Return a long path with the prefix ``\\?\``, which lifts Windows' limit; a short one as it is."""
+    r"""Return a long path with the prefix ``\\?\``, which lifts Windows' limit. A short path stays unchanged."""
     if len(absolute) <= SHORT or absolute.startswith("\\\\?\\"):
         return text
     return f"\\\\?\\UNC{absolute[1:]}" if absolute.startswith("\\\\") else f"\\\\?\\{absolute}"
 
 
 def read_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the flags; ``--config FILE``, which this adds, names a file whose entries go before them as flags.
+    """Parse the flags. This adds ``--config FILE``, a file whose entries are read as flags before the others.
 
-    Ends the program, saying what is wrong, where the file can't be read, or it or a flag makes no sense.
+    If the file can't be read, or an entry or flag is wrong, it prints the reason and ends the program.
     """
-    parser.add_argument("--config", type=Path, help="a TOML file with these options by their names; flags win")
+    parser.add_argument("--config", type=Path, help="a TOML file with these options by their names; flags override it")
     flags = sys.argv[1:] if arguments is None else list(arguments)
     config = parser.parse_known_args(flags)[0].config
     return parser.parse_args([*(_flags(parser, config) if config else []), *flags])
@@ -38,9 +38,9 @@ def _flags(parser: argparse.ArgumentParser, path: Path) -> list[str]:
     try:
         given = tomllib.loads(path.read_text(encoding="utf8"))
     except OSError as error:
-        parser.error(f"the options can't be read: {error}")
+        parser.error(f"the file of --config can't be read: {error}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        parser.error(f"{path} is no TOML: {error}")
+        parser.error(f"{path} is not valid TOML: {error}")
     flags = []
     for name, value in given.items():
         flag = f"--{name.replace('_', '-')}"
@@ -50,5 +50,5 @@ def _flags(parser: argparse.ArgumentParser, path: Path) -> list[str]:
             elif isinstance(each, str | int | float):
                 flags.append(f"{flag}={each}")
             else:
-                parser.error(f"{path}: {name} is a string, a number, true or false, or a list of strings")
+                parser.error(f"{path}: {name} must be a string, a number, true or false, or a list of strings")
     return flags

@@ -1,7 +1,7 @@
-"""Parts of a machine's readings, by psutil. What their raw values mean is pure; each part may fail by itself.
+"""The parts of a machine's readings that psutil provides. Each part may fail by itself.
 
-What can't be right is left out: rates over a gap (sleep), of an adapter or disk that came or went, of what counts from
-the start and fell. Refuses to know which part goes before which (edge/readings.py).
+Unreliable readings are left out: rates over a gap (sleep), rates of an adapter or disk that has appeared or
+disappeared, and rates of a counter that fell. Refuses to know which part has priority (edge/readings.py).
 """
 
 import re
@@ -18,7 +18,7 @@ from edge.spans import Now, span
 Readings = dict[str, float]
 
 _PARTITION = re.compile(r"(.*\d)p\d+$|(.*\D)\d+$")
-"""What follows the disk's name in a partition's: a number, after a p where the disk's name ends with a digit."""
+"""A partition's name is its disk's name and a number. If the disk's name ends with a digit, a p stands between."""
 
 _LOOPBACK = re.compile(r"lo\d*$|loopback", re.IGNORECASE)
 
@@ -27,14 +27,14 @@ class Part(Protocol):
     """A part of the machine's readings."""
 
     keys: frozenset[str]
-    """What it may read."""
+    """The counters that this part may return."""
 
     def read(self, now: Now) -> Readings:
-        """Return the readings since the last call. Raises what its source raises."""
+        """Return the readings since the last call. Raises the errors of its source."""
 
 
 class Gauges:
-    """What is so at the moment."""
+    """Values of the present moment."""
 
     def __init__(self, read: Callable[[], Readings], *keys: str) -> None:
         self._read = read
@@ -46,7 +46,7 @@ class Gauges:
 
 
 class Processor:
-    """Processor time, by what was spent on it since the last reading."""
+    """The shares of processor time since the last reading."""
 
     keys = frozenset(f"win_cpu.percent_{kind}_time" for kind in ("processor", "user", "privileged"))
 
@@ -62,19 +62,20 @@ class Processor:
 
 
 IN_OTHERS = frozenset({"guest", "guest_nice", "interrupt", "dpc"})
-"""Times that are part of others: a guest's of user's (Linux), interrupts' and DPCs' of system's (Windows)."""
+"""Times that other times include: user time includes guests' (Linux); system time includes interrupts and DPCs
+(Windows)."""
 
 
 def processor_shares(before: Mapping[str, float], after: Mapping[str, float]) -> Readings:
-    """Return the shares of processor time between two readings of psutil's ``cpu_times``; nothing where it fell."""
+    """Return the shares of processor time between two readings of psutil's ``cpu_times``. Nothing if a time fell."""
     spent = {name: after[name] - before.get(name, 0.0) for name in after if name not in IN_OTHERS}
     if any(spent[name] < 0 for name in ("user", "system", "idle")):
         return {}
-    spent = {name: max(0.0, value) for name, value in spent.items()}  # waiting for a disk may fall (Linux: proc(5))
+    spent = {name: max(0.0, value) for name, value in spent.items()}  # iowait may fall (Linux: proc(5))
     total = sum(spent.values())
     if not total:
         return {}
-    idle = spent["idle"] + spent.get("iowait", 0.0)  # waiting for a disk is idling
+    idle = spent["idle"] + spent.get("iowait", 0.0)  # waiting for a disk counts as idle
     return {
         "win_cpu.percent_processor_time": 100 * (total - idle) / total,
         "win_cpu.percent_user_time": 100 * spent["user"] / total,
@@ -83,23 +84,23 @@ def processor_shares(before: Mapping[str, float], after: Mapping[str, float]) ->
 
 
 def processes() -> Readings:
-    """Return how many processes there are."""
+    """Return the number of processes."""
     return {"win_system.processes": len(psutil.pids())}
 
 
 def swap() -> Readings:
-    """Return how much of the page file is used."""
+    """Return the used share of the page file."""
     return {"win_swap.percent_usage": psutil.swap_memory().percent}
 
 
 def memory() -> Readings:
-    """Return what is used and available of the memory."""
+    """Return the used share of memory, and the available bytes."""
     found = psutil.virtual_memory()
     return {"win_mem.percent_used": found.percent, "win_mem.available_bytes": found.available}
 
 
 class Growing:
-    """What psutil counts since the start, by disk or adapter; a reading is what it grew by."""
+    """Counters of psutil that count since boot, by disk or adapter. A reading is a counter's growth."""
 
     keys: frozenset[str] = frozenset()
 
@@ -119,23 +120,23 @@ class Growing:
         raise NotImplementedError
 
     def rates(self, before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> Readings:
-        """Return the readings of what has grown in so many seconds."""
+        """Return the readings for the growth in so many seconds."""
         raise NotImplementedError
 
 
 def grown(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> list[float]:
-    """Return how much a counter grew, of those that have it and of which that can be told."""
+    """Return a counter's growth for each disk or adapter where it is known (edge/increases.py)."""
     then, now = ({key: float(getattr(each, name)) for key, each in counts.items()} for counts in (before, after))
     return list(increases(then, now).values())
 
 
 class Disks(Growing):
-    """Bytes of all disks, and the disks' mean idle time."""
+    """The bytes of all disks, and the disks' mean idle time."""
 
     keys = frozenset(f"win_disk.{what}" for what in ("read_bytes_persec", "write_bytes_persec", "percent_idle_time"))
 
     def counts(self) -> Mapping[str, Any]:
-        """See Growing: without partitions, which Linux lists too (sda1, nvme0n1p1)."""
+        """See Growing. Partitions, which Linux lists too (sda1, nvme0n1p1), are left out."""
         found = psutil.disk_io_counters(perdisk=True) or {}
         return {
             name: each for name, each in found.items() if _PARTITION.sub(r"\1\2", name) not in found.keys() - {name}
@@ -155,10 +156,10 @@ class Disks(Growing):
 
 
 def busy_seconds(disk: Any) -> float:
-    """Return for how long a disk was busy since the start.
+    """Return how many seconds a disk was busy since boot.
 
-    psutil gives that in milliseconds (Linux) or not at all. On Windows, what reading and writing took comes near, which
-    psutil gives in whole seconds there (psutil 3002).
+    On Linux, psutil has this time in milliseconds. On Windows it does not; the sum of the times of reads and writes is
+    close, which psutil has in whole seconds there (psutil 3002).
     """
     if hasattr(disk, "busy_time"):
         return float(disk.busy_time) / 1000
@@ -166,7 +167,7 @@ def busy_seconds(disk: Any) -> float:
 
 
 class Network(Growing):
-    """Bytes of all adapters but the loopback, and errors."""
+    """The bytes and errors of all adapters except the loopback."""
 
     keys = frozenset(
         f"win_net.{what}" for what in ("bytes_received_persec", "bytes_sent_persec", "packets_received_errors")
@@ -189,19 +190,19 @@ class Network(Growing):
 
 
 def space() -> Readings:
-    """Return the least free space of the logical disks."""
+    """Return the free space of the logical disk with the least."""
     free = []
     for partition in psutil.disk_partitions(all=False):
         if partition.fstype and "cdrom" not in partition.opts:
             try:
                 free.append(100 - psutil.disk_usage(partition.mountpoint).percent)
-            except OSError:  # a drive without a medium, or not ours to see
+            except OSError:  # a drive without a medium, or no permission
                 continue
     return {"win_disk.percent_free_space": min(free)} if free else {}
 
 
 class Sessions:
-    """People's sessions, and how many came and went since the last look."""
+    """The users' sessions, and the numbers of log-ons and log-offs since the last reading."""
 
     keys = frozenset(
         f"win_session.{what}" for what in ("active_sessions", "disconnected_sessions", "logons", "logoffs")
@@ -220,10 +221,10 @@ class Sessions:
 
 
 def psutil_sessions() -> Sequence[Session]:
-    """Return sessions as psutil knows them.
+    """Return the sessions that psutil reports.
 
-    On Windows it tells neither the state nor when somebody logged on (``started`` is the last connecting): who has an
-    address is connected.
+    On Windows, psutil tells neither the state nor the time of log-on (``started`` is the time of the last connection).
+    There, a session with an address counts as active.
     """
     if sys.platform == "win32":
         return [Session(user.name, user.host is not None) for user in psutil.users()]

@@ -1,9 +1,9 @@
-"""Windows' own performance counters, by ``pdh.dll``: opening a query, adding counters, reading their values.
+"""Windows' own performance counters through ``pdh.dll``: opening a query, adding counters, reading their values.
 
-As thin as can be: what a counter means stands in edge/windows.py. Counters are named in English, whatever language
-Windows speaks. Everything raises OSError where Windows refuses; a value that is not valid now is None.
+This is only a thin layer; edge/windows.py knows what a counter means. Counters have English names in every language of
+Windows. Everything raises OSError if Windows refuses. A value that is not valid now is None.
 
-Tried under Wine, which has a few of these counters; on Windows itself it is untested here.
+Tested under Wine, which has a few of these counters. On Windows itself it is untested here.
 """
 
 import sys
@@ -38,18 +38,18 @@ if sys.platform == "win32":
 
     def _check(status: int) -> None:
         if status:
-            raise OSError(f"PDH says 0x{status:08X}")
+            raise OSError(f"PDH returned the error 0x{status:08X}")
 
     class Query:
-        """Counters that are collected together; rates are taken between one collection and the next."""
+        """Counters that are read together. Rates are computed between two collections."""
 
         def __init__(self) -> None:
-            """Raises OSError."""
+            """Open a query. Raises OSError."""
             self._handle = _HANDLE()
             _check(_pdh.PdhOpenQueryW(None, 0, ctypes.byref(self._handle)))
 
         def add(self, path: str) -> object:
-            r"""Add a counter by its path, such as ``\LogicalDisk(*)\% Free Space``; return its handle."""
+            r"""Add a counter by its path, such as ``\LogicalDisk(*)\% Free Space``. Return its handle."""
             counter = _HANDLE()
             _check(_pdh.PdhAddEnglishCounterW(self._handle, path, 0, ctypes.byref(counter)))
             return counter
@@ -65,10 +65,10 @@ if sys.platform == "win32":
             return found.value if not status and found.status in _VALID else None
 
         def values(self, counter: object) -> dict[str, float]:
-            """Return the values of a counter with ``*`` by instance; the valid ones."""
+            """Return the valid values of a counter with ``*``, by instance."""
             size, count = wintypes.DWORD(0), wintypes.DWORD(0)
             room = None
-            while True:  # the instances may become more between the two calls
+            while True:  # instances may be added between the two calls
                 status = _pdh.PdhGetFormattedCounterArrayW(
                     counter, _DOUBLE, ctypes.byref(size), ctypes.byref(count), room
                 )

@@ -1,10 +1,10 @@
-"""Raw readings of this machine, under the names that Telegraf's Windows plugins give them.
+"""Raw readings of this machine, with the names of Telegraf's Windows plugins.
 
-On Windows these are Windows' own performance counters (edge/windows.py) and its sessions (edge/sessions.py); what it
-does not have, and elsewhere all, comes from psutil (edge/parts.py). Each part is read by itself: what fails costs its
-own figures only, and is named.
+On Windows they come from Windows' own performance counters (edge/windows.py) and its sessions (edge/sessions.py).
+psutil (edge/parts.py) provides what Windows lacks, and everything on other systems. Each part is read by itself: a
+failing part loses only its own readings, and is named.
 
-A reading that can't be had, or can't be right, is left out, never given as zero. Refuses to know minutes, files and
+Readings that are missing or implausible are left out and never reported as zero. Refuses to know minutes, files and
 names of tenants.
 """
 
@@ -36,18 +36,18 @@ from edge.parts import (
 from edge.spans import Now
 
 ROUNDING = 1.0
-"""How far a share may be beyond 100 %, since its parts are not read at the same moment."""
+"""How far a share may exceed 100 %, since its parts are not read at the same moment."""
 
 _PER_USER = re.compile(r"_[0-9a-f]{4,16}")
 
 
 class Machine:
-    """The machine that this runs on. Rates and shares are taken between one call of :meth:`read` and the next."""
+    """The machine on which this runs. Rates and shares are computed between two calls of :meth:`read`."""
 
     def __init__(self, services: Sequence[str] = ()) -> None:
-        """Begin to measure; ``services`` are the Windows services whose state is read (elsewhere there are none)."""
+        """Begin to measure. ``services`` are the Windows services whose state is read (only on Windows)."""
         self.failed: dict[str, str] = {}
-        """What can't be read now, by part or counter, with the reason."""
+        """The parts and counters that can't be read now, each with the reason."""
         self._parts: dict[str, Part] = {}
         self._counters: Any = None
         self._add_windows()
@@ -62,17 +62,17 @@ class Machine:
             "sessions": Sessions(psutil_sessions),
         }
         self._services = services if sys.platform == "win32" else ()
-        self.read()  # from here on there is something to compare with
+        self.read()  # the first values to compare with
 
     def _add_windows(self) -> None:
-        """Add what Windows itself tells, which goes before psutil."""
+        """Add the parts that Windows itself provides. They have priority over psutil."""
         if sys.platform == "win32":
             try:
-                from edge.pdh import Query  # noqa: PLC0415  (where there is a Windows)
+                from edge.pdh import Query  # noqa: PLC0415  (on Windows only)
                 from edge.sessions import windows_sessions  # noqa: PLC0415
                 from edge.windows import Counters  # noqa: PLC0415
             except (ImportError, OSError, AttributeError) as error:
-                self.failed["Windows"] = f"its counters can't be had: {error}"
+                self.failed["Windows"] = f"its performance counters can't be read: {error}"
                 return
             self._counters = Counters(Query)
             self._parts |= {"Windows' sessions": Sessions(windows_sessions), "Windows' counters": self._counters}
@@ -95,14 +95,14 @@ class Machine:
     def _read(self, name: str, read: Callable[[], Readings]) -> Readings:
         try:
             found = read()
-        except Exception as error:  # noqa: BLE001  (whatever a system's library raises, the others are read all the same)
+        except Exception as error:  # noqa: BLE001  (any error of a system's library; the other parts are still read)
             self.failed[name] = str(error) or type(error).__name__
             return {}
         self.failed.pop(name, None)
         return found
 
     def _tell_missing(self, readings: Readings) -> None:
-        """Name the counters of Windows that it does not have, and nobody else either."""
+        """Name the counters that neither this Windows nor psutil has."""
         for key in [name for name in self.failed if name in COUNTERS]:
             del self.failed[key]
         if self._counters:
@@ -110,7 +110,7 @@ class Machine:
 
 
 def plausible(key: str, value: float) -> float | None:
-    """Return a reading, or None where it can't be right."""
+    """Return a reading, or None if it is implausible."""
     known = COUNTERS.get(key)
     if not math.isfinite(value) or value < 0:
         return None
@@ -120,9 +120,10 @@ def plausible(key: str, value: float) -> float | None:
 
 
 def _service(name: str) -> Readings:
-    """Return 1 for a Windows service that runs, 0 for one that does not. Raises psutil.Error, of one that is not there.
+    """Return 1 if a Windows service runs, else 0. Raises psutil.Error if it does not exist.
 
-    Of a service that each user has (``NAME_3f2a1``), NAME is a template, which never runs.
+    If each user has an instance of the service (``NAME_3f2a1``), NAME is only a template and never runs. Then the
+    instances are read.
     """
     get, each = (getattr(psutil, f"win_service_{what}", None) for what in ("get", "iter"))  # on Windows only
     running = [_runs(get(name))] if get else []

@@ -1,8 +1,7 @@
-"""Sessions of people: who has one, whether it is active, and who logged on or off between two looks.
+"""Users' sessions: whether they are active, and how many log-ons and log-offs lie between two readings.
 
-A session that is disconnected is there, and not active; connecting to it again is no log-on. The arithmetic is pure;
-what is Windows' (``wtsapi32.dll``) is a thin call, tried under Wine, where there is no session; on Windows itself it is
-untested here.
+A disconnected session exists but is not active. Connecting to it again is not a log-on. The arithmetic is pure. The
+call of Windows (``wtsapi32.dll``) was tested under Wine, which has no sessions; on Windows itself it is untested here.
 """
 
 import sys
@@ -13,20 +12,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody's session. ``name`` tells it from all others, and from one that the same person had before."""
+    """A user's session. ``name`` distinguishes it from all others, also from an earlier one of the same user."""
 
     name: Hashable
     active: bool
 
 
 def states(sessions: Sequence[Session]) -> dict[str, float]:
-    """Return how many sessions are active, and how many are disconnected."""
+    """Return the numbers of active and of disconnected sessions."""
     active = sum(session.active for session in sessions)
     return {"win_session.active_sessions": active, "win_session.disconnected_sessions": len(sessions) - active}
 
 
 def changes(before: Sequence[Session], after: Sequence[Session]) -> dict[str, float]:
-    """Return how many log-ons and log-offs lie between two looks."""
+    """Return the numbers of log-ons and log-offs between two readings."""
     then, now = (Counter(session.name for session in sessions) for sessions in (before, after))
     return {"win_session.logons": (now - then).total(), "win_session.logoffs": (then - now).total()}
 
@@ -66,10 +65,10 @@ if sys.platform == "win32":
             _wts.WTSFreeMemory(found)
 
     def _user(session: int) -> str:
-        """Return the name of a session's user; empty where it has none, as the services' session."""
+        """Return the name of a session's user. Empty if it has none, such as the services' session."""
         text, size = wintypes.LPWSTR(), wintypes.DWORD()
         if not _wts.WTSQuerySessionInformationW(None, session, _USER_NAME, ctypes.byref(text), ctypes.byref(size)):
-            return ""  # it has ended meanwhile
+            return ""  # it has ended in the meantime
         try:
             return text.value or ""
         finally:

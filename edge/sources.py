@@ -1,8 +1,8 @@
-"""Where a SPOC finds the agents' files: a folder (local or shared), or a container of Azure Blob Storage.
+"""Where the tenant's collector (SPOC) finds the agents' files: a folder, or a container of Azure Blob Storage.
 
-A source gives files in *batches*. A batch is fixed before anything of it is sent and stays as it is until all of it was
-acknowledged, also over a crash: so what is sent again is the same messages with the same ids. Then it is forgotten, all
-at once. Knows nothing of what the files hold.
+A source returns files in *batches*. A batch is fixed before any of it is sent, and does not change until all of it is
+acknowledged, even after a crash. So a SPOC that sends it again sends the same messages with the same ids. Then the
+whole batch is removed at once. Knows nothing of the files' content.
 """
 
 import json
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 FILES_AT_ONCE = 500
-"""Files of a batch: their samples are sent together, and sent again together after a crash."""
+"""The most files of a batch. Their samples are sent together, and after a crash sent again together."""
 
 WORK = ".spoc"
 REFUSED = "refused"
@@ -30,36 +30,36 @@ REFUSED = "refused"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits to be sent: how many files, and for how many seconds the oldest."""
+    """The number of files that wait to be sent, and for how many seconds the oldest has waited."""
 
     files: int
     oldest_seconds: int
 
 
 class Source(Protocol):
-    """Where files come from. All raise Unavailable where they can't be reached."""
+    """A source of files. Every method raises Unavailable if the source can't be reached."""
 
     def claim(self) -> Sequence[str]:
-        """Return the names of the files of a batch: of one that was not finished, or of a new one; none: none wait."""
+        """Return the names of a batch's files: of an unfinished batch, or else of a new one. Empty if no file waits."""
 
     def read(self, name: str) -> bytes | None:
-        """Return a file of the batch; None: it has changed or gone since, and is no part of the batch any more."""
+        """Return a file of the batch. None if it has changed or gone since; then it no longer belongs to the batch."""
 
     def refuse(self, name: str, body: bytes, reason: str) -> None:
-        """Set a copy of a file aside, with the reason."""
+        """Keep a copy of a refused file with the reason."""
 
     def finish(self) -> None:
-        """Forget the batch: all of it is acknowledged or set aside."""
+        """Remove the batch, since all of it is acknowledged or refused."""
 
     def waiting(self) -> Waiting:
-        """Return what waits, the batch included."""
+        """Return what waits to be sent, including the batch."""
 
 
 class FolderSource:
-    """The files ``*.json`` of a folder. A batch is a folder of its own below it, where the agents' files are moved."""
+    """The files ``*.json`` in a folder. A batch is a subfolder to which the agents' files are moved."""
 
     def __init__(self, folder: Path, archive: Path | None = None, batch_files: int = FILES_AT_ONCE) -> None:
-        """Keep sent files in ``archive``, or delete them."""
+        """Move sent files to ``archive``; without it, delete them."""
         self._folder = folder
         self._work = folder / WORK
         self._archive = archive
@@ -77,25 +77,25 @@ class FolderSource:
                 batch.rmdir()
             return self._new_batch()
         except OSError as error:
-            raise Unavailable(f"the folder {self._folder} can't be worked on: {error}") from error
+            raise Unavailable(f"the folder {self._folder} can't be read or changed: {error}") from error
 
     def _new_batch(self) -> Sequence[str]:
         files = sorted(self._files())[: self._batch_files]
         if not files:
             return []
-        # A name of its own, so that whoever finishes an old batch never removes a new one.
+        # A unique name, so that finishing an old batch never removes a new one.
         self._batch = self._work / f"batch-{int(time.time()):010d}-{uuid.uuid4().hex[:8]}"
         self._batch.mkdir(parents=True)
         claimed = []
         for path in files:
             try:
                 claimed.append(path.rename(self._batch / path.name).name)
-            except (FileNotFoundError, PermissionError):  # taken, or still open on Windows: next time
+            except (FileNotFoundError, PermissionError):  # taken, or still open on Windows: left for the next batch
                 continue
         return claimed
 
     def _files(self) -> Iterator[Path]:
-        with os.scandir(self._folder) as entries:  # which asks nothing more of a share for each file
+        with os.scandir(self._folder) as entries:  # needs no further request to a share per file
             for entry in entries:
                 if entry.name.endswith(".json") and not entry.name.startswith(".") and entry.is_file():
                     yield Path(entry.path)
@@ -108,7 +108,7 @@ class FolderSource:
                 return path.read_bytes()
             except FileNotFoundError:
                 return None
-            except PermissionError as error:  # this file's own trouble, which must not hold up the others
+            except PermissionError as error:  # one file's error must not stop the others
                 self._set_aside(name, f"the file can't be read: {error.strerror}")
                 _move(path, self._folder / REFUSED / name)
                 return None
@@ -134,12 +134,12 @@ class FolderSource:
         (folder / f"{name}.reason.txt").write_text(reason + "\n", encoding="utf8")
 
     def finish(self) -> None:
-        """See Source: one renaming says that all of the batch is sent."""
+        """See Source. A single rename marks the whole batch as sent."""
         batch = self._current()
         try:
             batch.rename(batch.with_name(batch.name.replace("batch-", "sent-")))
             self._clear_sent()
-        except FileNotFoundError:  # somebody else finished it
+        except FileNotFoundError:  # another process finished it
             pass
         except OSError as error:
             raise Unavailable(f"{batch} can't be removed: {error}") from error
@@ -162,7 +162,7 @@ class FolderSource:
 
 
 def _move(path: Path, target: Path) -> None:
-    """Move a file, over one that is there, also to another file system."""
+    """Move a file. It replaces an existing one, and may go to another file system."""
     try:
         path.replace(target)
     except OSError:
@@ -174,7 +174,7 @@ class BlobSource:
     """The blobs ``*.json`` of a container (ADLS Gen2 too). A batch is a list of names and etags in a local file."""
 
     def __init__(self, container: "ContainerClient", state: Path, prefix: str = "", *, archive: bool = False) -> None:
-        """Work on the blobs whose names begin with ``prefix``; ``archive``: keep sent ones below ``archive/``."""
+        """Read blobs whose names begin with ``prefix``. With ``archive``, move sent ones to ``archive/``."""
         self._container = container
         self._prefix = prefix
         self._archive = archive
@@ -225,7 +225,7 @@ class BlobSource:
             self._container.upload_blob(f"{aside}.reason.txt", reason + "\n", overwrite=True)
 
     def finish(self) -> None:
-        """See Source: one renaming says that all of the batch is sent."""
+        """See Source. A single rename marks the whole batch as sent."""
         self._batch_file.replace(self._sent_file)
         self._clear_sent()
 
@@ -243,7 +243,7 @@ class BlobSource:
                         kept = f"{self._prefix}archive/{name.removeprefix(self._prefix)}"
                         self._container.upload_blob(kept, body, overwrite=True)
                     self._container.delete_blob(name, **unchanged)
-            except (ResourceNotFoundError, ResourceModifiedError):  # gone already, or written anew: that is to be sent
+            except (ResourceNotFoundError, ResourceModifiedError):  # deleted, or rewritten and to be sent later
                 continue
         self._sent_file.unlink()
 
@@ -261,7 +261,7 @@ def _if_unchanged(etag: str) -> dict[str, Any]:
 
 @contextmanager
 def _storage(container: "ContainerClient") -> Iterator[None]:
-    """Turns what the SDK raises into Unavailable, but for what says that a blob is not as it was."""
+    """Turn the SDK's errors into Unavailable, except those that say that a blob has changed or gone."""
     from azure.core.exceptions import AzureError, ResourceModifiedError, ResourceNotFoundError  # noqa: PLC0415
 
     try:

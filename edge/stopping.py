@@ -1,11 +1,11 @@
-"""How a program is told to stop: Ctrl-C, SIGTERM, and on Windows Ctrl-Break, which service wrappers send."""
+"""The signals that stop a program: Ctrl-C, SIGTERM, and on Windows Ctrl-Break, which service wrappers send."""
 
 import signal
 import threading
 import time
 
 SLICE = 0.5
-"""Seconds after which a wait looks up: on Windows, no signal interrupts one."""
+"""The seconds between two checks during a wait. On Windows, signals don't interrupt a wait."""
 
 
 def stop_event() -> threading.Event:
@@ -18,7 +18,7 @@ def stop_event() -> threading.Event:
 
 
 def wait(stop: threading.Event, seconds: float) -> bool:
-    """Wait so many seconds, or until told to stop; tell whether that is so."""
+    """Wait so many seconds, or until the program is told to stop. Tell whether it is."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and not stop.is_set():
         stop.wait(min(left, SLICE))

@@ -1,19 +1,20 @@
-"""What Telegraf's metrics mean, so that a fleet that has Telegraf needs no second collector.
+"""The meaning of Telegraf's metrics, so that a fleet with Telegraf needs no second collector.
 
-* Counter = measurement.field, the field in lower case, dots of the measurement as ``_`` (``Percent_Idle_Time`` of
-  ``win_disk`` is ``win_disk.percent_idle_time``); RENAMED has what Telegraf calls otherwise than our table.
-* ``win_services`` tells a state by service: its ``state`` 4 (running) is ``win_service.NAME`` 1, any other 0. What
-  Windows starts for each user (``NAME_3f2a1``) is NAME; the template of that name never runs and is left out.
-* Several instances of a moment (tags such as ``instance``, ``cpu``, ``device``) become one. Bytes a second and counts
-  are added; of a least or longest (by the table: free space, queues) the instances alone are looked at; of all else
-  the total where there is one (``_Total``, ``cpu-total``), or what the counter's reduction, or ``--reduce``, says.
-* ``Max``, ``Average`` and ``_Total`` of ``User Input Delay`` are no sessions: they count where nothing else is there.
-* Errors of adapters are counted since boot (GROWING, where the tag ``objectname`` tells that Windows counted): a
-  reading is how many came since the one before it.
-* The VM is named by the tag that ``--host-tag`` names, else ``source`` (a computer that Telegraf reads from afar),
-  else ``host``. Fields that are no numbers are passed over.
+* A counter is measurement.field. The field is in lower case, and dots of the measurement become ``_``
+  (``Percent_Idle_Time`` of ``win_disk`` is ``win_disk.percent_idle_time``). RENAMED maps names that differ from ours.
+* ``win_services`` has a state per service: ``state`` 4 (running) becomes ``win_service.NAME`` 1, any other state 0. A
+  service of one user (``NAME_3f2a1``) counts as NAME. The template with that name never runs and is left out.
+* Several instances at one moment (tags such as ``instance``, ``cpu``, ``device``) become one reading. Bytes per second
+  and counts are added. For a minimum or maximum (by the table: free space, queues) only the single instances count.
+  For all others the total counts if there is one (``_Total``, ``cpu-total``), else the counter's reduction or
+  ``--reduce`` applies.
+* ``Max``, ``Average`` and ``_Total`` of ``User Input Delay`` are not sessions. They count only if there are no others.
+* Errors of adapters are counted since boot (GROWING, if the tag ``objectname`` says that Windows counted them). A
+  reading is the growth since the one before it.
+* The VM's name is the tag that ``--host-tag`` names, else ``source`` (a computer that Telegraf reads remotely), else
+  ``host``. Fields that are not numbers are ignored.
 
-Knows Telegraf's names; refuses to know files, streams and what becomes of readings.
+Knows Telegraf's names; refuses to know files, streams and the use of readings.
 """
 
 import math
@@ -28,7 +29,7 @@ from domain.names import key_of, key_problem, name_problem
 from edge.increases import LONGEST_GAP, increases
 from edge.telegraf_json import NO_TIME, seconds_of
 
-NO_NAME = "metrics have a host or a name that can't be taken"
+NO_NAME = "metrics have a host or a name that is not allowed"
 
 RENAMED: Mapping[str, str] = {
     f"{measurement}.{theirs}": ours
@@ -40,30 +41,30 @@ RENAMED: Mapping[str, str] = {
         "avg._disk_sec/write": "win_disk.latency_write_seconds",
     }.items()
 }
-"""Windows' counters of logical disks (Telegraf's ``win_disk``) and physical ones (``win_diskio``) by our names. Where
-both measure, the logical disks count."""
+"""Our names of Windows' counters of logical disks (Telegraf's ``win_disk``) and physical ones (``win_diskio``). If both
+are measured, the logical disks count."""
 
 MEANS = frozenset(theirs for theirs, ours in RENAMED.items() if "latency" in ours)
-"""Mean times of reads and writes, which are 0 to Windows where there was none: that is no reading."""
+"""Mean times of reads and writes. Windows reports 0 if there were none; such a value is left out."""
 
 GROWING: Mapping[str, Reduction] = {
     f"win_net.packets_{what}": "sum"
     for what in ("received_errors", "outbound_errors", "received_discarded", "outbound_discarded", "received_unknown")
 }
-"""What ``Network Interface`` counts since boot, and how its differences within a minute become one."""
+"""The counters of ``Network Interface`` that count since boot, and the reduction of their growth within a minute."""
 
 TOTALS = frozenset({"_Total", "_total", "cpu-total"})
 OVER_SESSIONS = ("Max", "Average", *TOTALS)
 INPUT_DELAY = "input_delay"
 FREE_SPACE = "win_disk.percent_free_space"
 NO_DRIVE = "HarddiskVolume"
-"""How Windows calls volumes without a letter, such as that of recovery."""
+"""The beginning of the names of volumes without a drive letter, such as the recovery volume."""
 
 SERVICES = "win_services"
 RUNNING = 4
-"""SERVICE_RUNNING, as Windows numbers states."""
+"""Windows' number of the state SERVICE_RUNNING."""
 PER_USER = re.compile(r"(.+)_[0-9a-f]{4,16}")
-"""A service of one user: the template's name and the log-on's number."""
+"""The name of one user's service: the template's name, and the number of the log-on."""
 
 INSTANCE_TAGS = ("instance", "cpu", "device", "disk", "path", "interface", "name")
 HERE = frozenset({"localhost", ".", "127.0.0.1", "::1"})
@@ -71,7 +72,7 @@ HERE = frozenset({"localhost", ".", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The readings of one host (None: not told) at one second."""
+    """The readings of one host (None if unknown) at one second."""
 
     host: str | None
     timestamp: int
@@ -79,7 +80,7 @@ class Moment:
 
 
 class _Place(NamedTuple):
-    """Where a value was measured. ``windows``: by Windows' performance counters."""
+    """The place of a measurement. ``windows`` says whether Windows' performance counters measured it."""
 
     measurement: str
     instance: str
@@ -87,41 +88,41 @@ class _Place(NamedTuple):
 
 
 _Values = dict[str, dict[_Place, float]]
-"""Of one host and second, by counter."""
+"""The values of one host and second, by counter and place."""
 
 
 @dataclass(slots=True)
 class Folding:
-    """Makes readings of metrics as they come.
+    """Turns metrics into readings as they arrive.
 
-    The newest second of each host is held back until a newer one comes, or nothing more does: its instances may come
-    in two pieces.
+    The newest second of each host is held back until a newer one arrives or the host is quiet, because its instances
+    may arrive in two pieces.
     """
 
     host_tags: Sequence[str] = ()
     reductions: Mapping[str, Reduction] = field(default_factory=dict)
     layout: str | None = None
-    """How texts of time are written, for strptime."""
+    """The format of times that are texts, for strptime."""
     unread: Counter[str] = field(default_factory=Counter)
-    """How many of what could not be taken."""
+    """The number of unusable metrics, by reason."""
     _held: dict[str | None, dict[int, _Values]] = field(default_factory=dict)
     _fresh: set[str | None] = field(default_factory=set)
     _grown: dict[tuple[str | None, str], tuple[int, dict[str, float]]] = field(default_factory=dict)
 
     def add(self, metrics: Iterable[Mapping[str, Any]]) -> list[Moment]:
-        """Take metrics; return the readings that are complete, in the order of time."""
+        """Add metrics. Return the complete readings in the order of time."""
         for metric in metrics:
             self._take(metric)
         return self._given({host: sorted(held)[:-1] for host, held in self._held.items()})
 
     def settle(self) -> list[Moment]:
-        """Return what was held back of hosts of which nothing came since this was last called."""
+        """Return the readings held back of hosts that were quiet since the last call."""
         quiet = {host: sorted(held) for host, held in self._held.items() if host not in self._fresh}
         self._fresh.clear()
         return self._given(quiet)
 
     def flush(self) -> list[Moment]:
-        """Return all that was held back."""
+        """Return all readings held back."""
         return self._given({host: sorted(held) for host, held in self._held.items()})
 
     def _take(self, metric: Mapping[str, Any]) -> None:
@@ -173,7 +174,7 @@ class Folding:
         return not problem
 
     def _given(self, seconds: Mapping[str | None, Sequence[int]]) -> list[Moment]:
-        """Return what is held of these seconds, and hold it no longer."""
+        """Return the readings held for these seconds, and release them."""
         moments = []
         for host, given in seconds.items():
             for second in given:
@@ -195,7 +196,7 @@ class Folding:
                 yield fold(key, instances, self.reductions)
 
     def _growth(self, host: str | None, second: int, key: str, counts: dict[str, float]) -> dict[str, float]:
-        """Return by instance how many came since the last reading; nothing where that is too long ago, or none."""
+        """Return the growth since the last reading by instance. Empty if there was none or it is too long ago."""
         then, before = self._grown.get((host, key), (second, {}))
         if second < then:
             return {}
@@ -213,10 +214,10 @@ def _number(value: object) -> float | None:
 
 
 def fold(key: str, instances: Mapping[str, float], reductions: Mapping[str, Reduction]) -> tuple[str, float]:
-    """Make one reading of a counter's instances (at least one); return it with its key.
+    """Reduce a counter's instances (at least one) to one reading. Return its key and value.
 
-    The total of a counter that is a least or longest is something else (free space of all disks together): where it
-    alone is there, its key ends with ``_total``.
+    For a minimum or maximum, the total means something else (such as the free space of all disks together). If there is
+    only the total, the key ends with ``_total``.
     """
     known = COUNTERS.get(key)
     if known and known.reduction in ("min", "max") and INPUT_DELAY not in key and instances.keys() <= TOTALS:
@@ -229,7 +230,7 @@ def fold(key: str, instances: Mapping[str, float], reductions: Mapping[str, Redu
 
 
 def _alone(key: str, instances: Mapping[str, float], *, extreme: bool) -> Mapping[str, float]:
-    """Leave out what is no instance of its own, where something is left then."""
+    """Leave out totals and other values that are not single instances, unless nothing else is left."""
     if INPUT_DELAY in key:
         left = {name: value for name, value in instances.items() if name not in OVER_SESSIONS}
         over = next((name for name in OVER_SESSIONS if name in instances), None)

@@ -1,10 +1,10 @@
-"""Telegraf's JSON, as bytes: which metrics it holds, and of which second each is.
+"""Reads the bytes of Telegraf's JSON: its metrics, and the second of each.
 
-Takes what Telegraf's ``json`` data format documents: a metric (``name``, ``fields``, ``tags``, ``timestamp``) or a
-batch of them (``{"metrics": [...]}``), one after the other, on one line each or on many. Telegraf writes UTF-8,
-whatever code page a console has. What can't be read is passed over and counted, by what is wrong with it.
+It reads Telegraf's ``json`` data format as documented: metrics (``name``, ``fields``, ``tags``, ``timestamp``) or
+batches of metrics (``{"metrics": [...]}``), one after the other, each on one or several lines. Telegraf writes UTF-8,
+whatever code page a console has. Unreadable metrics are skipped and counted by reason.
 
-Knows the format; refuses to know what metrics mean, and where the bytes come from.
+Knows the format; refuses to know what metrics mean and where the bytes come from.
 """
 
 import json
@@ -15,33 +15,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-NO_METRIC = "lines were no Telegraf metrics in UTF-8"
+NO_METRIC = "lines were not Telegraf metrics in UTF-8"
 NO_TIME = "metrics have a time that can't be read (json_timestamp_format: see --timestamp-format)"
 
 LONGEST_VALUE = 64 << 20
-"""Bytes after which a metric or batch that does not end is given up."""
+"""A metric or batch that has not ended after this many bytes is dropped."""
 
 _BLANK = re.compile("[\\s\ufeff]*")
-"""What stands between metrics: white space, and the byte order mark that some programs write first."""
+"""The text between metrics: white space, and the byte order mark that some programs write first."""
 
 
 @dataclass(slots=True)
 class Parser:
-    """Takes bytes as they come, in pieces cut anywhere, and gives the metrics that are complete."""
+    """Takes bytes in pieces that may end anywhere, and yields complete metrics."""
 
     unread: Counter[str] = field(default_factory=Counter)
-    """How many of what could not be read."""
+    """The number of unreadable metrics, by reason."""
     _rest: bytes = b""
 
     @property
     def pending(self) -> int:
-        """How many of the last bytes belong to a metric that is not complete."""
+        """The number of last bytes that belong to an incomplete metric."""
         return len(self._rest)
 
     def feed(self, data: bytes, *, last: bool = False) -> Iterator[Mapping[str, Any]]:
-        """Yield the metrics in what has come so far; ``last``: nothing will follow."""
+        """Add bytes, and yield the complete metrics. ``last`` says that no more bytes follow."""
         data = self._rest + data
-        # Lines are whole characters. A line without its end is looked at where it may be a whole metric.
+        # Only whole lines are decoded, since a piece may end inside a character. The last line may lack its end: it is
+        # decoded if it may be a whole metric.
         end = len(data) if last or data.rstrip().endswith(b"}") else data.rfind(b"\n") + 1
         text = self._text(data[:end])
         at = 0
@@ -51,11 +52,11 @@ class Parser:
             try:
                 value, at = decoder.raw_decode(text, at)
             except json.JSONDecodeError as error:
-                # What breaks off at the end of the text may go on in the next piece, also over lines.
+                # An incomplete metric at the end of the text may continue in the next piece, also over lines.
                 if not last and (line_end < 0 or _may_go_on(text, error)):
                     break
                 value, at = None, len(text) if line_end < 0 else line_end + 1
-            except (ValueError, RecursionError):  # a number of thousands of digits, a thousand brackets
+            except (ValueError, RecursionError):  # a number with thousands of digits, or a thousand brackets
                 value, at = None, len(text) if line_end < 0 else line_end + 1
             yield from self._metrics(value)
         self._rest = text[at:].encode() + data[end:]
@@ -64,7 +65,7 @@ class Parser:
             self._rest = b""
 
     def _text(self, data: bytes) -> str:
-        """Decode whole lines; those that are no UTF-8 are left out."""
+        """Decode whole lines. Lines that are not UTF-8 are left out."""
         try:
             return data.decode()
         except UnicodeDecodeError:
@@ -91,16 +92,16 @@ def _end_of_blank(text: str, at: int) -> int:
 
 
 def _may_go_on(text: str, error: json.JSONDecodeError) -> bool:
-    """Tell whether what is wrong may only be that the text breaks off: in a string, or in a word near its end."""
+    """Tell whether the error may only come from the end of the text: inside a string, or in a word near the end."""
     return error.pos >= len(text.rstrip()) - len(r"\u00fc") or error.msg.startswith("Unterminated string")
 
 
 def seconds_of(timestamp: object, layout: str | None = None) -> int | None:
-    """Return Unix seconds of a metric's time, or None where it is none.
+    """Return a metric's time in Unix seconds, or None if it can't be read.
 
-    Telegraf writes a number in ``json_timestamp_units``, which it cuts down to a power of ten (10 s, 1 s, 100 ms …
-    1 ns), or, with ``json_timestamp_format``, a text in UTC: ISO 8601 and Go's named layouts are read as they are, any
-    other by its ``layout``, as :func:`strptime_of` gives it.
+    Telegraf writes a number in ``json_timestamp_units``, which it rounds down to a power of ten (10 s, 1 s, 100 ms …
+    1 ns). With ``json_timestamp_format`` it writes a text in UTC. ISO 8601 and Go's named layouts are recognized. Any
+    other layout must be given as ``layout``, the result of :func:`strptime_of`.
     """
     if isinstance(timestamp, str):
         return _seconds_of_text(timestamp, layout)
@@ -114,7 +115,7 @@ def seconds_of(timestamp: object, layout: str | None = None) -> int | None:
 
 
 _ONES = 10**9
-"""Seconds have ten digits from 2001 to 2286; so a number tells its unit by its length."""
+"""Unix seconds have ten digits from 2001 to 2286, so the number of digits tells the unit."""
 
 _TENS = 10**8
 _TOO_LONG = 10**19
@@ -130,7 +131,7 @@ _GOS_LAYOUTS = (
     "%a, %d %b %Y %H:%M:%S %z",
     "%Y%m%d%H%M%S",
 )
-"""ANSIC, UnixDate, RubyDate, RFC822, RFC822Z, RFC850, RFC1123, RFC1123Z of Go's package time; and digits alone."""
+"""ANSIC, UnixDate, RubyDate, RFC822, RFC822Z, RFC850, RFC1123 and RFC1123Z of Go's package time; and only digits."""
 
 
 def _seconds_of_text(text: str, layout: str | None) -> int | None:
@@ -149,7 +150,7 @@ def _seconds_of_text(text: str, layout: str | None) -> int | None:
 
 
 def _iso(text: str) -> datetime:
-    """Read ISO 8601 with a time; without one it tells no minute. Raises ValueError."""
+    """Read a date and time in ISO 8601. A date without a time is refused. Raises ValueError."""
     if text.isdecimal() or (":" not in text and "T" not in text):
         raise ValueError(text)
     return datetime.fromisoformat(text)
@@ -161,18 +162,18 @@ _GO = {
     "06": "%y", "15": "%H", "_2": "%d", "PM": "%p", "pm": "%p", ".000000": ".%f", ".000": ".%f", ".999999": ".%f",
     ".999": ".%f", "1": "%m", "2": "%d", "3": "%I", "4": "%M", "5": "%S", "%": "%%",
 }  # fmt: skip
-"""How Go's layouts write the parts of a time (package time), and how Python's strptime does. Longer ones go first."""
+"""The parts of a time in Go's layouts (package time), with those of Python's strptime. Longer ones are tried first."""
 
 _GO_PART = re.compile("|".join(map(re.escape, sorted(_GO, key=len, reverse=True))))
 
 
 def strptime_of(layout: str) -> str:
-    """Return Python's way to write a layout of Go, which ``json_timestamp_format`` is. Raises ValueError for none."""
+    """Return the strptime format for a layout of Go (``json_timestamp_format``). Raises ValueError if it is not one."""
     python = _GO_PART.sub(lambda part: _GO[part[0]], layout)
     try:
         read_back = datetime.strptime(datetime(2006, 2, 1, 15, 4, 5, tzinfo=UTC).strftime(python), python)  # noqa: DTZ007
     except (ValueError, re.error) as error:
-        raise ValueError(f"{layout!r} is no layout of Go: {error}") from error
+        raise ValueError(f"{layout!r} is not a layout of Go: {error}") from error
     if (read_back.year, read_back.month, read_back.day, read_back.hour, read_back.minute) != (2006, 2, 1, 15, 4):
-        raise ValueError(f"{layout!r} does not tell the minute")
+        raise ValueError(f"{layout!r} has no minute; it must have year, month, day, hour and minute")
     return python

@@ -1,10 +1,10 @@
-r"""Which of Windows' performance counters is which of ours, and what their values mean.
+r"""Maps Windows' performance counters to ours, and knows what their values mean.
 
-What must not be mixed: of ``LogicalDisk`` the disks' mean idle time and all disks' bytes are Windows' own ``_Total``,
-while free space is the least and the queue the longest of the drives, of which there is no counter. Errors of adapters
-are counted since boot. A mean time of reads is none where nothing was read.
+For ``LogicalDisk``, the mean idle time and the bytes of all disks come from Windows' own ``_Total``. The least free
+space and the longest queue have no such counter, so they come from the single drives. Errors of adapters are counted
+since boot. If nothing was read, there is no mean time of reads.
 
-Pure, but for the query it is given. Refuses to know how Windows is asked (edge/pdh.py).
+Pure, except for the query that it is given. Refuses to know how Windows is asked (edge/pdh.py).
 """
 
 import threading
@@ -16,11 +16,11 @@ from edge.increases import increases
 from edge.spans import Now, span
 
 NO_DRIVE = "HarddiskVolume"
-"""How Windows calls volumes without a letter, such as that of recovery."""
+"""The beginning of the names of volumes without a drive letter, such as the recovery volume."""
 
 ADDED_UP = "_Total"
 RETRY_SECONDS = 300
-"""After which it is tried again to have what could not be had: a role may have been installed, or a service started."""
+"""Missing counters are added again after this time: a role may have been installed, or a service started."""
 
 GAUGES: Mapping[str, str] = {
     "win_system.processor_queue_length": r"\System\Processor Queue Length",
@@ -39,7 +39,7 @@ RATES: Mapping[str, str] = {
     "win_disk.latency_read_seconds": r"\LogicalDisk(_Total)\Avg. Disk sec/Read",
     "win_disk.latency_write_seconds": r"\LogicalDisk(_Total)\Avg. Disk sec/Write",
 }
-"""Taken between two readings, so none after a gap."""
+"""Rates between two readings. There is none after a gap."""
 
 LATENCIES = frozenset({"win_disk.latency_read_seconds", "win_disk.latency_write_seconds"})
 
@@ -58,7 +58,7 @@ DELAY_PATH = r"\User Input Delay per Session(Max)\Max Input Delay"
 
 
 class Query(Protocol):
-    """Windows' performance counters, as edge/pdh.py gives them. All raise OSError."""
+    """Windows' performance counters (edge/pdh.py). Every method raises OSError."""
 
     def add(self, path: str) -> object:
         """Add a counter."""
@@ -67,25 +67,25 @@ class Query(Protocol):
         """Read all counters."""
 
     def value(self, counter: object) -> float | None:
-        """Return a counter's value; None where it is not valid."""
+        """Return a counter's value, or None if it is not valid."""
 
     def values(self, counter: object) -> Mapping[str, float]:
         """Return the valid values of a counter by instance."""
 
 
 def drives(values: Mapping[str, float]) -> list[float]:
-    """Return the values of the drives that people know, of all logical disks; of all, where there are no others."""
+    """Return the values of the logical disks with a drive letter, or of all if none has one."""
     disks = {name: value for name, value in values.items() if name != ADDED_UP}
     return [value for name, value in disks.items() if not name.startswith(NO_DRIVE)] or list(disks.values())
 
 
 def adapters(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values of the adapters alone."""
+    """Return the values of the single adapters."""
     return {name: value for name, value in values.items() if name != ADDED_UP}
 
 
 class Counters:
-    """What Windows counts, as readings. ``missing`` tells by key why it can't be had now."""
+    """Windows' counters as readings. ``missing`` has the counters that can't be read now, with the reason."""
 
     keys: frozenset[str] = frozenset()
 
@@ -100,7 +100,7 @@ class Counters:
         self.missing: dict[str, str] = {}
 
     def read(self, now: Now) -> dict[str, float]:
-        """Return the readings since the last call. Raises OSError where nothing can be had."""
+        """Return the readings since the last call. Raises OSError if there are none at all."""
         if self._tried is None or now.steady - self._tried.steady >= RETRY_SECONDS:
             self._try(now)
         if self._query is None:
@@ -112,7 +112,7 @@ class Counters:
         return dict(self._values(self._query, seconds))
 
     def _try(self, now: Now) -> None:
-        """Have what is not had yet."""
+        """Add the counters that are still missing."""
         self._tried = now
         if self._query is None:
             self._query = self._open()
@@ -121,7 +121,7 @@ class Counters:
                 try:
                     self._handles[key] = self._query.add(path)
                     self.missing.pop(key, None)
-                    self._then = None  # a rate wants two collections
+                    self._then = None  # a rate needs two collections
                 except OSError as error:
                     self.missing[key] = f"{path}: {error}"
         if self._delay is None:
@@ -152,14 +152,14 @@ class Counters:
 
 
 class EverySecond:
-    """The greatest value of a counter since it was last taken, of one that is asked each second.
+    """Reads a counter each second, and returns the largest value since it was last taken.
 
-    Microsoft's pages disagree whether ``User Input Delay`` is the greatest since it was last read or that of the last
-    second; read so, it is the same.
+    Microsoft's pages disagree whether ``User Input Delay`` is the largest value since the last read or that of the last
+    second. Read each second, both are the same.
     """
 
     def __init__(self, query: Query, path: str, every: float = 1.0) -> None:
-        """Begin. Raises OSError."""
+        """Begin to read the counter. Raises OSError."""
         self._query, self._counter, self._every = query, query.add(path), every
         self._greatest: float | None = None
         self._lock = threading.Lock()
@@ -170,7 +170,7 @@ class EverySecond:
             try:
                 self._query.collect()
                 value = self._query.value(self._counter)
-            except OSError:  # no session is there: nothing to tell
+            except OSError:  # without a session there is no value
                 value = None
             if value is not None:
                 with self._lock:
@@ -178,7 +178,7 @@ class EverySecond:
             time.sleep(self._every)
 
     def take(self) -> float | None:
-        """Return the greatest value since the last call; None where there was none."""
+        """Return the largest value since the last call, or None if there was none."""
         with self._lock:
             greatest, self._greatest = self._greatest, None
         return greatest

@@ -1,4 +1,5 @@
-"""Runs the function app on one machine with no Azure: a development host, a folder for a queue, and a sample fleet.
+"""Runs the function app on one machine without Azure: a development host, a folder as a queue, and a sample fleet.
 
-For development and for trying it out only: one process, no keys, no scale. Nothing else imports this package.
+Only for development and for trying out the app: one process, no keys by default, no scaling. No other package imports
+this one.
 """

@@ -1,7 +1,7 @@
-"""``python -m local`` (``make run``): the app, its queue and its sample fleet on this machine.
+"""``python -m local`` (``make run``): runs the app, its queue and its sample fleet on this machine.
 
-Reads PORT, DATA, FLEET, KEYS and PRINCIPALS, and passes the app's own settings through. Ctrl-C ends it; the next start
-goes on.
+Reads PORT, DATA, FLEET, KEYS and PRINCIPALS from the environment, and passes the app's own settings through. Ctrl-C
+ends it; the next start continues with the same data.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from local.worker import FunctionFailed
 FOLDER = Path(__file__).parent.parent
 FLEET = 60
 LOCAL_DEFAULTS = {
-    # Shorter than in Azure (every minute), since waiting costs more here than running.
+    # More often than in Azure (every minute), since a developer's waiting costs more here than the runs.
     "AVERAGING_SCHEDULE": "*/10 * * * * *",
     "ALLOWED_LATENESS_MINUTES": "1",  # the sample fleet pushes every minute
     "QUEUE_NAME": "samples",
@@ -44,17 +44,20 @@ def _number(name: str, default: int, most: int) -> int:
 
 @contextlib.asynccontextmanager
 async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
-    """Run the sample fleet beside the host, as a process of its own."""
+    """Run the sample fleet in a process of its own."""
     if not vms:
         yield
         return
     command = [sys.executable, "-m", "local.edge", "--data", str(data), "--vms", str(vms)]
-    # In a session of its own, so that Ctrl-C reaches only the host, which ends it then.
+    # In its own session, so that Ctrl-C reaches only the host. The host then ends the fleet.
     process = await asyncio.create_subprocess_exec(*command, cwd=FOLDER, start_new_session=True)
 
     async def watch() -> None:
         if await process.wait():
-            print(f"the sample fleet has ended with code {process.returncode}; the app goes on without it", flush=True)
+            print(
+                f"the sample fleet has ended with exit code {process.returncode}; the app continues without it",
+                flush=True,
+            )
 
     watching = asyncio.create_task(watch())
     try:
@@ -68,7 +71,7 @@ async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
 
 async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
     host = await Host.load(FOLDER, data, platform)
-    # What is loaded by now stays: else each full collection looks through all of it, while requests wait.
+    # The loaded modules stay. Unless frozen, each full collection would scan them while requests wait.
     gc.collect()
     gc.freeze()
     stop = asyncio.Event()
@@ -118,7 +121,7 @@ def _announce(host: Host, port: int, vms: int) -> None:
         ]
     else:
         lines.append("  fleet       none (FLEET=0)")
-    print("\n".join([*lines, "", "Ctrl-C ends it; the next start goes on.", ""]), flush=True)
+    print("\n".join([*lines, "", "Ctrl-C ends it; the next start continues with the same data.", ""]), flush=True)
 
 
 def _method(route: Route) -> str:
@@ -126,9 +129,9 @@ def _method(route: Route) -> str:
 
 
 def _access(platform: Platform) -> str:
-    keys = "function keys are asked for (KEYS)" if platform.keys else "no keys (KEYS sets some)"
+    keys = "function keys are required (KEYS)" if platform.keys else "no function keys (KEYS sets them)"
     if platform.principals is None:
-        return f"{keys}; who has access is the operator (PRINCIPALS lets others sign in)"
+        return f"{keys}; every caller is the operator (PRINCIPALS lets others sign in)"
     return f"{keys}; sign in by Authorization: Bearer {' or '.join(platform.principals)}"
 
 

@@ -1,7 +1,8 @@
-"""``python -m local.check``: whether settings and rights suffice, in words. Sends no message and leaves nothing behind.
+"""``python -m local.check``: reports whether the settings and access rights suffice. It leaves nothing behind.
 
-Takes the app's settings from the environment, and those of ``local.settings.json`` (``--settings``) beside it. In each
-table it writes, reads and removes a document of its own; at the queue it looks without taking anything.
+It takes the app's settings from the environment, and from a ``local.settings.json`` (``--settings``) for those that the
+environment does not set. In each table it writes, reads and removes a document of its own. It looks into the queue
+without sending or taking a message.
 """
 
 import argparse
@@ -28,7 +29,7 @@ SECONDS = 20
 
 
 class Failed(Exception):
-    """Something is missing. ``str()`` says what, and ``hint`` what to look at."""
+    """A check failed. ``str()`` says what is wrong, and ``hint`` says what to look at."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -36,16 +37,16 @@ class Failed(Exception):
 
 
 async def check_store(documents: Documents, tables: list[str], where: str, hint: str) -> str:
-    """Write, read and remove a document in every table; return what was found. Raises Failed."""
+    """Write, read and remove a document in every table. Return the result in words. Raises Failed."""
     document_id = f"probe-{uuid.uuid4().hex}"
     start = time.perf_counter()
     for table in tables:
         try:
-            with suppress(Conflict):  # nobody else knows the id: this very call, done twice (storage.documents)
+            with suppress(Conflict):  # the id is unique, so this call was executed twice (storage.documents)
                 await documents.create(table, "probe", document_id, {"probe": True})
             found = await documents.read(table, "probe", document_id)
             if found is None:
-                raise Failed(f"{where}: what was written to the table {table} can't be read", hint)
+                raise Failed(f"{where}: the document just written to the table {table} can't be read", hint)
             with suppress(Conflict):
                 await documents.delete(table, "probe", document_id, found.etag)
         except (Unavailable, TooLarge) as error:
@@ -55,7 +56,7 @@ async def check_store(documents: Documents, tables: list[str], where: str, hint:
 
 
 async def check_consistency(documents: Documents, where: str) -> str:
-    """Return what a Cosmos DB account promises to readers. Raises Failed where that does not suffice."""
+    """Return the consistency of a Cosmos DB account in words. Raises Failed if it does not suffice."""
     from storage.cosmos import CosmosDocuments  # noqa: PLC0415
 
     if not isinstance(documents, CosmosDocuments):
@@ -67,14 +68,14 @@ async def check_consistency(documents: Documents, where: str) -> str:
 
 
 def check_queue() -> str:
-    """Look at the queue without taking anything; return what was found. Raises Failed."""
+    """Look into the queue without taking a message. Return the result in words. Raises Failed."""
     connection, namespace = os.environ.get(CONNECTION), os.environ.get(NAMESPACE)
     if not connection and not namespace:
-        return f"queue: not looked at, since neither {CONNECTION} nor {NAMESPACE} is set (make run needs none)"
+        return f"queue: not checked, since neither {CONNECTION} nor {NAMESPACE} is set (make run needs neither)"
     name = os.environ.get("QUEUE_NAME")
     if not name:
         raise Failed(
-            "queue: QUEUE_NAME is not set", "it names the queue in the Service Bus namespace, for example samples"
+            "queue: QUEUE_NAME is not set", "QUEUE_NAME, the queue in the Service Bus namespace, for example samples"
         )
     from azure.core.exceptions import AzureError  # noqa: PLC0415
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415
@@ -94,19 +95,19 @@ def check_queue() -> str:
         reason = " ".join(str(error).split()) or type(error).__name__
         role = "the role Azure Service Bus Data Receiver (and Sender, to resubmit dead letters)"
         hint = f"{CONNECTION} or {NAMESPACE}, the queue's name, and {role}"
-        raise Failed(f"{where}: can't be received from: {reason}", hint) from error
-    return f"{where}: may be received from"
+        raise Failed(f"{where}: can't receive messages: {reason}", hint) from error
+    return f"{where}: can receive messages"
 
 
 async def check(settings: Settings) -> bool:
-    """Check everything, each though another fails; tell whether all is well."""
+    """Run all checks, even after one has failed. Tell whether all succeeded."""
     tables = list(schema(settings.samples_retention_days, settings.report_retention_days))
     where = f"store {settings.sqlite_path or settings.cosmos_endpoint}"
     hint = (
-        "the folder of SQLITE_PATH: is it there, writable, and not full?"
+        "the folder of SQLITE_PATH: does it exist, is it writable, and has it free space?"
         if settings.sqlite_path
         else "COSMOS_ENDPOINT, COSMOS_DATABASE and its containers (infra/, or make emulators), and the data plane role "
-        "Cosmos DB Built-in Data Contributor of whoever runs this"
+        "Cosmos DB Built-in Data Contributor, which the identity that runs this check needs"
     )
 
     async def store() -> str:
@@ -125,7 +126,7 @@ async def check(settings: Settings) -> bool:
         return await asyncio.to_thread(check_queue)
 
     steps: list[Callable[[], Awaitable[str]]] = [store, queue]
-    return all([await _told(step) for step in steps])  # a list: each is to be done
+    return all([await _told(step) for step in steps])  # a list, so that all steps run
 
 
 async def _told(step: Callable[[], Awaitable[str]]) -> bool:
@@ -138,7 +139,7 @@ async def _told(step: Callable[[], Awaitable[str]]) -> bool:
 
 
 def read_settings(path: Path) -> None:
-    """Put the values of a local.settings.json into the environment, where that does not say otherwise."""
+    """Put the values of a local.settings.json into the environment, unless it has them already."""
     values = json.loads(path.read_text())["Values"]
     for name, value in values.items():
         if value:
@@ -146,9 +147,9 @@ def read_settings(path: Path) -> None:
 
 
 def main() -> int:
-    """Check and tell; return 1 where something is missing."""
+    """Run the checks and print their results. Return 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m local.check", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--settings", type=Path, help="a local.settings.json, for what the environment does not say")
+    parser.add_argument("--settings", type=Path, help="a local.settings.json for settings that the environment lacks")
     path = parser.parse_args().settings
     try:
         if path:

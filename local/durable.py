@@ -1,10 +1,10 @@
-"""The task hub of Durable Functions for the development host: runs orchestrations from their history, kept in SQLite.
+"""The task hub of Durable Functions for the development host. It runs orchestrations from their histories in SQLite.
 
-An orchestrator is a function that is replayed from its history whenever something that it waits for is done; it names
-what is to be done next. Each answer, and each thing done, is one transaction, so a host that is killed goes on where it
-was: what was being done is done again. As far as this app needs it: activities, sub-orchestrations, retries, custom
-status. Wire formats are those of the durable extension and its Python package (azure-functions-durable). HTTP is
-known to local.webhooks.
+An orchestrator is a function that returns the tasks to do next. It is replayed from its history whenever one of its
+tasks ends. Each replay and each ended task is one transaction, so a host that was killed continues where it was; it
+repeats the tasks that were running. This hub has what the app needs: activities, sub-orchestrations, retries and custom
+status. Its wire formats are those of the durable extension and its Python package (azure-functions-durable). It refuses
+to know HTTP (local.webhooks).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = logging.getLogger("local.durable")
 
 ACTIVE = ("Pending", "Running")
 MOST_ACTIVITIES = 10
-"""At once, where host.json says nothing."""
+"""The number of activities that run at once, unless host.json sets it."""
 
 _ERROR_MARK = "\n\n$OutOfProcData$:"
 
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS keys (key TEXT NOT NULL);
 
 
 class ActionType:
-    """What an orchestrator may ask for, by the extension's numbers."""
+    """The types of actions that an orchestrator may request, with the extension's numbers."""
 
     ACTIVITY, ACTIVITY_WITH_RETRY, ORCHESTRATION, ORCHESTRATION_WITH_RETRY = 0, 1, 2, 3
     ANY, ALL = 11, 12
@@ -51,7 +51,7 @@ KNOWN_ACTIONS = {0, 1, 2, 3}
 
 
 class EventType:
-    """What a history is made of, by the extension's numbers."""
+    """The types of events in a history, with the extension's numbers."""
 
     EXECUTION_STARTED, TASK_SCHEDULED, TASK_COMPLETED, TASK_FAILED = 0, 4, 5, 6
     SUB_CREATED, SUB_COMPLETED, SUB_FAILED = 7, 8, 9
@@ -60,7 +60,7 @@ class EventType:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something that an orchestration waits for: an activity or orchestration, or (``due``) the time to retry it."""
+    """A task that an orchestration waits for: an activity, an orchestration, or a timer until its retry (``due``)."""
 
     id: int
     action: Mapping[str, Any]
@@ -69,22 +69,22 @@ class Task:
 
     @property
     def is_orchestration(self) -> bool:
-        """Whether it is an orchestration of its own."""
+        """Whether the task is an orchestration."""
         return self.action["actionType"] in (ActionType.ORCHESTRATION, ActionType.ORCHESTRATION_WITH_RETRY)
 
     @property
     def retries(self) -> Mapping[str, Any] | None:
-        """How it is retried, if it is."""
+        """The retry options, or None if the task is not retried."""
         return self.action.get("retryOptions")
 
     def stored(self) -> str:
-        """The task as text."""
+        """Return the task as JSON."""
         return json.dumps({"action": self.action, "attempt": self.attempt, "due": self.due})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a task: its result as JSON, or why it failed."""
+    """The outcome of a task: its result as JSON, or why it failed."""
 
     task: Task
     result: str | None = None
@@ -92,7 +92,7 @@ class Outcome:
 
 
 class TaskHub:
-    """The orchestrations of one data folder. One process has it at a time."""
+    """The orchestrations of one data folder. Only one process may use it at a time."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class TaskHub:
         most_activities: int = MOST_ACTIVITIES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Open the state. Raises OSError or sqlite3.Error. ``sleep`` is how the time of a retry is waited for."""
+        """Open the stored state. ``sleep`` waits until a retry is due. Raises OSError or sqlite3.Error."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._worker = worker
         self._sleep = sleep
@@ -112,18 +112,18 @@ class TaskHub:
         if not self._store.execute("SELECT 1 FROM keys").fetchone():
             self._store.execute("INSERT INTO keys VALUES (?)", (secrets.token_urlsafe(24),))
         self.key: str = self._store.execute("SELECT key FROM keys").fetchone()["key"]
-        """Whoever has it may ask for all of this."""
+        """The key that callers of the HTTP API must send (local.webhooks)."""
         self._activities = asyncio.Semaphore(most_activities)
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def resume(self) -> None:
-        """Go on with what was running."""
+        """Continue the orchestrations that were running."""
         rows = self._store.execute("SELECT id FROM instances WHERE parent IS NULL AND status IN (?, ?)", ACTIVE)
         for row in rows.fetchall():
             self._run(row["id"])
 
     async def close(self) -> None:
-        """Stop; what is running goes on at the next start."""
+        """Stop. Running orchestrations continue at the next start."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -131,19 +131,19 @@ class TaskHub:
         self._store.close()
 
     def instances(self) -> list[dict[str, Any]]:
-        """Return the orchestrations that others than orchestrations started, as the extension says it: newest first."""
+        """Return the top-level orchestrations in the extension's format, newest first."""
         rows = self._store.execute("SELECT * FROM instances WHERE parent IS NULL ORDER BY created DESC")
         return [_status(row) for row in rows]
 
     def status(self, instance: str) -> dict[str, Any] | None:
-        """Return how an orchestration is, as the extension says it; None: there is none."""
+        """Return an orchestration's status in the extension's format, or None if it does not exist."""
         row = self._instance(instance)
         return None if row is None else _status(row)
 
     def start(self, name: str, instance: str, asked: str) -> bool:
-        """Start an orchestration, in place of an ended one of this id; tell whether it does not run already.
+        """Start an orchestration in place of an ended one with this id. Return False if it runs already.
 
-        Raises KeyError for an orchestrator that is not there.
+        Raises KeyError for an unknown orchestrator.
         """
         if name not in self._worker.functions:
             raise KeyError(name)
@@ -156,9 +156,9 @@ class TaskHub:
         return True
 
     async def terminate(self, instance: str, reason: str) -> bool:
-        """Stop an orchestration, and those that it started, for good; tell whether it ran.
+        """Stop an orchestration and those that it started, for good. Tell whether it was running.
 
-        One that was started by another ends with that one only.
+        A sub-orchestration can't be terminated by itself; it ends with its parent.
         """
         if running := self._running.get(instance):
             running.cancel()
@@ -166,11 +166,11 @@ class TaskHub:
         row = self._instance(instance)
         if row is None or row["status"] not in ACTIVE or row["parent"] is not None:
             return False
-        self._end(instance, "Terminated", json.dumps(reason))  # also where nothing drives it, since that failed
+        self._end(instance, "Terminated", json.dumps(reason))  # also if its task has failed and does not run
         return True
 
     def remove(self, instance: str) -> bool:
-        """Forget an orchestration that has ended; tell whether there was one."""
+        """Delete an orchestration that has ended. Tell whether there was one."""
         row = self._instance(instance)
         if row is None or row["status"] in ACTIVE:
             return False
@@ -186,14 +186,14 @@ class TaskHub:
             except asyncio.CancelledError:
                 raise
             except Exception:
-                log.exception("the orchestration %s has stopped; the next start of the host goes on", instance)
+                log.exception("the orchestration %s has stopped; it continues when the host is restarted", instance)
             finally:
                 self._running.pop(instance, None)
 
         self._running[instance] = asyncio.create_task(run())
 
     async def _drive(self, instance: str) -> tuple[str, str | None]:
-        """Run an orchestration until it has ended; return its status and output."""
+        """Run an orchestration until it ends. Return its status and output."""
         row = self._known(instance)
         if row["status"] not in ACTIVE:
             return row["status"], row["output"]
@@ -208,7 +208,7 @@ class TaskHub:
 
         begin(self._tasks(instance))
         try:
-            # A turn whose end is not recorded was cut off by a kill, and is to be taken again.
+            # If the end of the last turn is not recorded, the host was killed in it, and the turn must be repeated.
             turn = not history or history[-1]["EventType"] != EventType.TURN_COMPLETED
             while True:
                 if turn:
@@ -225,7 +225,7 @@ class TaskHub:
             await asyncio.gather(*doing.values(), return_exceptions=True)
 
     async def _turn(self, instance: str, history: list[dict[str, Any]], begin: Any) -> tuple[str, str | None] | None:
-        """Replay the orchestrator once; record what it asks for, or how it ended, and return that."""
+        """Replay the orchestrator once. Record its new tasks or its end. If it ended, return its status and output."""
         row = self._known(instance)
         if not history:
             started = _event(EventType.EXECUTION_STARTED, Name=row["name"], Version="", Input=row["input"])
@@ -256,7 +256,7 @@ class TaskHub:
     def _schedule(
         self, instance: str, actions: Iterable[Mapping[str, Any]], ids: int
     ) -> tuple[list[Task], list[dict[str, Any]]]:
-        """Write down what an orchestrator asks for; give ids in the order in which its package does."""
+        """Store an orchestrator's new tasks. Their ids are in the order in which the Python package numbers them."""
         tasks = [Task(number, action) for number, action in enumerate(_leaves(actions), ids)]
         events = [
             _event(
@@ -272,7 +272,7 @@ class TaskHub:
         return tasks, events
 
     async def _attend(self, instance: str, task: Task, outcomes: asyncio.Queue[Outcome]) -> None:
-        """Do a task, or wait until it is due; say what became of it."""
+        """Do a task, or wait until it is due, and report its outcome."""
         try:
             outcomes.put_nowait(await self._outcome(instance, task))
         except FunctionFailed as error:
@@ -298,12 +298,12 @@ class TaskHub:
             return Outcome(task, await self._worker.activity(function, task.action.get("input") or "null"))
 
     def _settle(self, instance: str, history: list[dict[str, Any]], outcome: Outcome) -> list[Task]:
-        """Record what became of a task; return what is to be done next because of that."""
+        """Record the outcome of a task. Return the tasks that follow from it: a retry or its timer."""
         task = outcome.task
         row = self._known(instance)
         follow: list[Task] = []
         if task.due is not None:
-            # As in the durable framework, the timer after the last attempt is waited for, too.
+            # As in the durable framework, the timer also runs after the last attempt.
             event = _event(EventType.TIMER_FIRED, TimerId=task.id, FireAt=_moment(task.due))
             if task.retries and task.attempt < task.retries["maxNumberOfAttempts"]:
                 follow = [Task(row["ids"], task.action, task.attempt + 1)]
@@ -346,7 +346,7 @@ class TaskHub:
         )
 
     def _end(self, instance: str, status: str, output: str | None, custom: Any = None) -> tuple[str, str | None]:
-        """Record that an orchestration has ended. Its history, and those that it had started, are needed no more."""
+        """Record that an orchestration has ended. Delete its history and its sub-orchestrations: they aren't needed."""
         with self._store:
             self._store.execute("BEGIN")
             self._forget_children(instance)
@@ -388,7 +388,7 @@ class TaskHub:
 
 
 def _leaves(actions: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield actions, those in groups one by one, in the order in which the package numbers them."""
+    """Yield single actions, also those inside groups, in the order in which the package numbers them."""
     for action in actions:
         if action["actionType"] in (ActionType.ANY, ActionType.ALL):
             yield from _leaves(action["compoundActions"])
@@ -405,14 +405,14 @@ def _moment(seconds: float) -> str:
 
 
 def _pause(task: Task) -> float:
-    """Seconds until a task is tried again."""
+    """Return the seconds until a task is retried."""
     options = task.retries or {}
     pause = options["firstRetryIntervalInMilliseconds"] * options.get("backoffCoefficient", 1) ** (task.attempt - 1)
     return float(min(pause, options.get("maxRetryIntervalInMilliseconds", pause))) / 1000
 
 
 def _context(row: sqlite3.Row, history: list[dict[str, Any]]) -> str:
-    """Return what an orchestrator is replayed with."""
+    """Return the JSON with which an orchestrator is replayed."""
     last_turn = max(at for at, event in enumerate(history) if event["EventType"] == EventType.TURN_STARTED)
     asked = None
     with suppress(ValueError, TypeError):
@@ -434,7 +434,7 @@ def _context(row: sqlite3.Row, history: list[dict[str, Any]]) -> str:
 
 
 def _status(row: sqlite3.Row) -> dict[str, Any]:
-    """Return an instance as the extension's status query says it."""
+    """Return an instance in the format of the extension's status query."""
 
     def value(text: str | None) -> Any:
         return None if text is None else json.loads(text)

@@ -1,8 +1,8 @@
-"""The edge of the local system, as a program: the fleet's agents, this machine's agent, and each tenant's SPOC.
+"""The edge of the local system: the fleet's agents, this machine's agent, and each tenant's collector (SPOC).
 
-``python -m local.edge``, started by the local host. Everything goes the real way: readings → agent → file → SPOC →
-queue folder. On the first start it fills the last two hours; then it reads every ten seconds and pushes every minute,
-so that a developer need not wait for a quarter of an hour.
+The local host starts it as ``python -m local.edge``. Samples take the same path as in production: readings → agent →
+file → SPOC → queue folder. The first start fills the last two hours. Then it reads every ten seconds and pushes every
+minute, so that a developer need not wait for a quarter of an hour.
 """
 
 import argparse
@@ -33,17 +33,17 @@ FILL_SECONDS = 2 * 3600
 
 
 def this_machine() -> Identity:
-    """Return who this machine is in the fleet."""
+    """Return this machine's identity in the fleet."""
     tenant = mask_tenant(THIS_TENANT, KEY)
     dimensions = Dimensions("here", THIS_TENANT, None, f"{platform.system()} {os.cpu_count()} cores")
     return Identity(tenant, mask_vm(tenant, platform.node() or "localhost", KEY), dimensions)
 
 
 class Edge:
-    """All agents and SPOCs. ``state`` remembers up to when the fleet has been pushed."""
+    """All agents and SPOCs. The state file holds the second up to which the fleet has been pushed."""
 
     def __init__(self, data: Path, vms: int) -> None:
-        """Take part with ``vms`` desktops and this machine."""
+        """Set up the agents of ``vms`` desktops and of this machine."""
         self._agents_folder = data / "agents"
         self._state = data / "fleet.json"
         self._queue = FolderDestination(data / "queue")
@@ -52,7 +52,7 @@ class Edge:
         self._here = Agent(this_machine(), MINUTE)
 
     def fill(self, now: int) -> None:
-        """Push the fleet's samples of the last two hours, or since it was last pushed, up to this minute."""
+        """Push the fleet's samples since the last push, or of the last two hours if that is less, up to this minute."""
         end = now - now % MINUTE
         start = max(end - FILL_SECONDS, self._pushed_until())
         if start >= end:
@@ -70,7 +70,7 @@ class Edge:
                 self._send(until)
 
     def live(self) -> None:
-        """Read every ten seconds and push every minute, for ever; or until the host that started this is gone."""
+        """Read every ten seconds and push every minute, until the host that started this process has ended."""
         host = os.getppid()
         machine = Machine()
         now = int(time.time())
@@ -88,13 +88,13 @@ class Edge:
                 self.push(now)
 
     def catch_up(self, now: int) -> None:
-        """Read of the fleet what has passed since it was last pushed: filling took its time."""
+        """Read the fleet's moments since the last push: some have passed while the last two hours were filled."""
         for moment in moments(self._pushed_until(), now):
             for desktop, agent in self._fleet:
                 agent.add(moment, desktop.readings(moment))
 
     def push(self, now: int) -> None:
-        """Let every agent write the minutes that are over, and every SPOC push."""
+        """Let every agent write its ended minutes, and every SPOC push."""
         for agent in [self._here, *[agent for _, agent in self._fleet]]:
             for minute in agent.changed(now):
                 self._write(agent, minute, minute + MINUTE)
@@ -107,7 +107,7 @@ class Edge:
         agent.written(period)
 
     def _send(self, now: int) -> None:
-        """Let every SPOC push; remember that all up to this moment is on its way."""
+        """Let every SPOC push. Remember that everything up to this minute has been pushed."""
         if self._agents_folder.is_dir():
             for folder in sorted(self._agents_folder.iterdir()):
                 push(FolderSource(folder), self._queue, signer=self._signers.get(folder.name))

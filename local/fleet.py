@@ -1,8 +1,8 @@
-"""The sample fleet: believable desktops of several tenants, regions, sizes and pools, deterministic by seed.
+"""The sample fleet: realistic desktops of several tenants, regions, sizes and pools, determined by a seed.
 
-Each has working hours in its region, a log-on storm in the morning and a lunch break; one is slow, one disturbs its
-pool, one loses a service now and then. What a desktop reads at a moment depends on nothing but the seed, its name and
-the moment, so filling the past and running live give the same samples, and filling twice changes nothing.
+Each desktop has working hours in its region, a log-on storm in the morning and a lunch break. One is slow, one disturbs
+its pool, and one loses a service now and then. A desktop's readings depend only on the seed, its name and the moment.
+So filling the past and running live give the same samples, and filling twice changes nothing.
 """
 
 import math
@@ -28,7 +28,7 @@ REGIONS: tuple[tuple[str, float], ...] = (
     ("westus", -8),
     ("uksouth", 0),
 )
-"""Regions with the hours that their clocks are ahead of UTC."""
+"""Regions, and how many hours their clocks are ahead of UTC."""
 
 TENANTS = ("Contoso", "Fabrikam", "Northwind", "Tailspin", "Adventure Works", "Wide World")
 SIZES: tuple[tuple[str, int], ...] = (("Standard_D2s_v5", 8), ("Standard_D4s_v5", 16), ("Standard_D8s_v5", 32))
@@ -40,7 +40,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Desktop:
-    """One VM of the fleet. ``hours`` is what its region's clock is ahead of UTC."""
+    """One VM of the fleet. ``hours`` is how many hours its region's clock is ahead of UTC."""
 
     name: str
     identity: Identity
@@ -53,13 +53,13 @@ class Desktop:
     seed: int
 
     def readings(self, timestamp: int) -> Mapping[str, float]:
-        """Return what it reads at a moment, by counter."""
+        """Return the readings of a moment by counter."""
         minute = timestamp - timestamp % MINUTE
         chance = random.Random(f"{self.seed}/{self.name}/{minute}/{(timestamp - minute) // READ_EVERY}")  # noqa: S311
         steady = random.Random(f"{self.seed}/{self.name}")  # noqa: S311
         busy = _activity(timestamp + self.hours * 3600, steady.uniform(-0.4, 0.4)) * steady.uniform(0.6, 1.2)
         storm = _storm(timestamp + self.hours * 3600)
-        # Load wanders over some minutes rather than jumping from reading to reading.
+        # Load changes slowly over some minutes and does not jump between readings.
         phase = steady.uniform(0, 6.28)
         wander = 1 + 0.25 * math.sin(timestamp / 400 + phase) + 0.15 * math.sin(timestamp / 97 + phase * 2)
         burst = 1.0 if (self.noisy or self.disturbed) and timestamp % 1800 < 420 else 0.0  # noqa: PLR2004
@@ -132,12 +132,12 @@ def _desktop(number: int, seed: int) -> Desktop:
 
 
 def moments(start: int, end: int) -> Iterator[int]:
-    """Yield the moments of reading from ``start`` up to but not at ``end``."""
+    """Yield the moments of readings from ``start`` up to but excluding ``end``."""
     yield from range(start - start % -READ_EVERY, end, READ_EVERY)
 
 
 def _activity(local: float, shift: float) -> float:
-    """How busy people are at a local time, 0 to 1: a working day with a lunch break; little at weekends."""
+    """Return how busy people are at a local time, 0 to 1: a working day with a lunch break, and quiet weekends."""
     moment = datetime.fromtimestamp(local, UTC)
     hour = moment.hour + moment.minute / 60 + shift
     day = _ramp(hour, 8, 9.5) * (1 - _ramp(hour, 16.5, 18.5))
@@ -147,7 +147,7 @@ def _activity(local: float, shift: float) -> float:
 
 
 def _storm(local: float) -> float:
-    """The log-on storm in the morning of working days, 0 to 1."""
+    """Return the strength of the log-on storm in the morning of working days, 0 to 1."""
     moment = datetime.fromtimestamp(local, UTC)
     hour = moment.hour + moment.minute / 60
     return 0.0 if moment.weekday() >= 5 else math.exp(-(((hour - 8.75) / 0.25) ** 2))  # noqa: PLR2004

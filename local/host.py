@@ -1,7 +1,8 @@
 """The development host: serves the app's HTTP triggers, fires its timers, feeds its queue trigger, runs orchestrations.
 
-It does what the Functions host does for these, as far as this app needs it, on one instance; where that one answers a
-request itself (no such route, no key), it says so with an empty body, and this one as the app says its problems.
+It does what the Functions host does for these, as far as this app needs it, on one instance. There is one difference:
+if the Functions host itself refuses a request (no such route, no key), its answer has an empty body. This host's answer
+has the app's format for problems.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from local.routes import Route, match, routes
 from local.worker import Function, FunctionFailed, Worker
 
 log = logging.getLogger("local.host")
-# What is no HTTP at all is refused, and no fault of this program that its log should trace.
+# Requests that are not HTTP are refused. They are not errors of this program, so the log needs no traceback.
 logging.getLogger("aiohttp.server").addFilter(
     lambda record: not isinstance((record.exc_info or (0, 0))[1], BadHttpMessage)
 )
@@ -45,7 +46,7 @@ class Host:
     """The app of a folder, running on one port with one data folder."""
 
     def __init__(self, worker: Worker, data: Path, platform: Platform, host_json: Mapping[str, Any]) -> None:
-        """Take the loaded app; ``host_json`` is its host.json. Raises OSError."""
+        """Set up the loaded app. ``host_json`` is the content of its host.json. Raises OSError."""
         extensions = host_json.get("extensions", {})
         self.worker = worker
         self.queue = FolderQueue(data / "queue")
@@ -61,7 +62,7 @@ class Host:
 
     @classmethod
     async def load(cls, folder: Path, data: Path, platform: Platform) -> "Host":
-        """Load the app of a folder, with a folder for its data. Raises FunctionFailed and OSError."""
+        """Load the app in a folder; ``data`` is the folder for its data. Raises FunctionFailed and OSError."""
         return cls(await Worker.load(folder), data, platform, json.loads((folder / "host.json").read_text()))
 
     def of_type(self, kind: str) -> list[Function]:
@@ -70,7 +71,7 @@ class Host:
 
     @contextlib.asynccontextmanager
     async def running(self, port: int) -> AsyncIterator[None]:
-        """Serve, fire and feed while the context is entered. Raises OSError where the port is taken."""
+        """Serve requests, fire timers and feed queues inside the block. Raises OSError if the port is taken."""
         server = web.Application(client_max_size=MOST_REQUEST_BYTES)
         server.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(server, access_log=None, shutdown_timeout=2)
@@ -94,7 +95,7 @@ class Host:
         try:
             return await self._serve(request)
         except web.RequestPayloadError:
-            return _refusal(HTTPStatus.BAD_REQUEST, "the body is not encoded as its headers say")
+            return _refusal(HTTPStatus.BAD_REQUEST, "the body does not have the encoding that its headers name")
 
     async def _serve(self, request: web.Request) -> web.Response:
         if self.platform.principals is not None and request.path in (SIGN_IN, SIGN_OUT):
@@ -103,7 +104,7 @@ class Host:
             return answer
         found = match(self.routes, request.method, request.rel_url.raw_path)
         if found is None:
-            return _refusal(HTTPStatus.NOT_FOUND, "there is no such path, or not for this method")
+            return _refusal(HTTPStatus.NOT_FOUND, "this path does not exist, or not for this method")
         route, parameters = found
         url = f"{request.scheme}://{request.host}{request.rel_url.raw_path_qs}"
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -120,22 +121,22 @@ class Host:
                 await request.read(),
             )
         except FunctionFailed as error:
-            log.error("%s failed: %s", route.function.name, error)  # noqa: TRY400  (it has logged its trace itself)
-            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the function failed; the log says why")
+            log.error("%s failed: %s", route.function.name, error)  # noqa: TRY400  (the function has logged the traceback)
+            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the function failed; see the host's log for the reason")
         return web.Response(status=returned.status, headers=returned.headers, body=returned.body)
 
     def _sign(self, request: web.Request) -> web.Response:
-        """Sign somebody in or out, as the platform does in front of an app."""
+        """Sign a user in or out, as App Service does in front of an app."""
         if request.path == SIGN_OUT:
             return web.Response(status=302, headers={"Location": "/", "Set-Cookie": f"{SESSION}=; Path=/; Max-Age=0"})
         answer = self.platform.sign_in(request.query_string)
         if answer is None:
-            return _refusal(HTTPStatus.UNAUTHORIZED, "nobody of that name may sign in")
+            return _refusal(HTTPStatus.UNAUTHORIZED, "PRINCIPALS has nobody of that name")
         text, headers = answer
         return web.Response(text=text, content_type="text/html", headers=headers, status=302 if headers else 200)
 
     async def _fire(self, timer: Function) -> None:
-        """Fire a timer by its schedule, and at once: what was due while this host was not running is past due."""
+        """Fire a timer at the start and then by its schedule. The first run counts as past due, as after a downtime."""
         schedule = resolve(str(timer.trigger["schedule"]))
         past_due = True
         while True:
@@ -144,18 +145,18 @@ class Host:
             await asyncio.sleep(max(0.0, next_time(schedule, time.time()) - time.time()))
 
     async def _feed(self, trigger: Function) -> None:
-        """Deliver what waits in the queue, batch by batch; what is given back at once again, as the service does."""
+        """Deliver the waiting messages, batch by batch. Abandoned messages are delivered again at once, as in Azure."""
         while True:
             try:
                 waits = await self._deliver(trigger)
             except OSError as error:
-                log.error("the queue %s can't be worked on: %s", self.queue.folder, error)  # noqa: TRY400
+                log.error("the queue %s can't be read: %s", self.queue.folder, error)  # noqa: TRY400
                 waits = False
             if not waits:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _deliver(self, trigger: Function) -> bool:
-        """Deliver one batch; tell whether there was any."""
+        """Deliver one batch. Tell whether there were messages."""
         deliveries, unreadable = self.queue.take(self._batch)
         for path, error in unreadable:
             if path not in self._reported:
@@ -168,16 +169,16 @@ class Host:
             self.queue.complete(deliveries)
             return True
         for path in self.queue.abandon(deliveries):
-            log.error("%s failed too often and lies now in %s", path.name, path.parent)
+            log.error("%s failed too often and was moved to %s", path.name, path.parent)
         return True
 
     async def _invoke(self, function: Function, work: Any) -> bool:
-        """Tell whether a function succeeded; say once that it fails, and once that it works again."""
+        """Tell whether a function succeeded. Log once that it fails, and once that it works again."""
         try:
             await work
         except FunctionFailed as error:
             if function.name not in self._failing:
-                log.error("%s fails, and is tried again: %s", function.name, error)  # noqa: TRY400
+                log.error("%s fails and will be retried: %s", function.name, error)  # noqa: TRY400
             self._failing.add(function.name)
             return False
         if function.name in self._failing:
@@ -192,12 +193,12 @@ def _refusal(status: HTTPStatus, detail: str) -> web.Response:
 
 
 def resolve(text: str) -> str:
-    """Put settings in place of ``%NAME%``, as the host does. Raises KeyError for one that is missing."""
+    """Replace each ``%NAME%`` by that setting, as the Functions host does. Raises KeyError for a missing setting."""
     return _SETTING.sub(lambda found: os.environ[found[1]], text)
 
 
 def next_time(schedule: str, after: float) -> float:
-    """Return when an NCRONTAB schedule (six fields, seconds first, or five) is due next, in Unix seconds."""
+    """Return the Unix second at which an NCRONTAB schedule (five fields, or six with seconds first) is due next."""
     six = schedule if len(schedule.split()) == 6 else f"0 {schedule}"  # noqa: PLR2004
     start = datetime.fromtimestamp(after, UTC)
     due: float = croniter(six, start, second_at_beginning=True, day_or=False).get_next(float)

@@ -1,9 +1,9 @@
-"""What stands in front of an app in Azure: function keys, and App Service Authentication with pretend principals.
+"""Stands in for Azure's checks in front of an app: function keys, and App Service Authentication with fake principals.
 
-``KEYS`` holds the function keys: ``KEY`` for all functions, ``NAME:KEY`` for one, separated by commas. Without it, no
-key is asked for. ``PRINCIPALS`` holds who may sign in, as JSON: by token, the claims by type, for example
-``{"ann": {"roles": "operator"}, "bob": {"tid": "a directory"}}``. ``Authorization: Bearer ann`` then is ann's request,
-and so is one with the cookie that signing in as ann sets, at ``/.auth/login/aad``.
+``KEYS`` holds the function keys, separated by commas: ``KEY`` for all functions, ``NAME:KEY`` for one. Without it, no
+key is required. ``PRINCIPALS`` holds the users who may sign in, as JSON. It maps a token to the user's claims by type,
+for example ``{"ann": {"roles": "operator"}, "bob": {"tid": "a directory"}}``. A request is ann's if it has the header
+``Authorization: Bearer ann``, or the cookie that ``/.auth/login/aad`` sets when a user signs in as ann.
 """
 
 import base64
@@ -27,14 +27,14 @@ SIGN_OUT = "/.auth/logout"
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The keys by function ("" for all), and the claims of those who may sign in by token; None: nobody signs in."""
+    """The keys by function ("" for all functions), and the users' claims by token (None if sign-in is off)."""
 
     keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     principals: Mapping[str, Mapping[str, str | list[str]]] | None = None
 
     @classmethod
     def of(cls, keys: str, principals: str) -> "Platform":
-        """Read both as the module says. Raises ValueError, whose text names what is malformed."""
+        """Parse ``KEYS`` and ``PRINCIPALS``. Raises ValueError with a text that says which is malformed."""
         by_function: dict[str, set[str]] = {}
         for part in filter(None, (part.strip() for part in keys.split(","))):
             function, _, key = part.rpartition(":")
@@ -42,7 +42,7 @@ class Platform:
         try:
             claims = json.loads(principals) if principals.strip() else None
         except ValueError as error:
-            raise ValueError(f"PRINCIPALS is no JSON: {error}") from error
+            raise ValueError(f"PRINCIPALS is not JSON: {error}") from error
         if claims is not None and not (
             isinstance(claims, dict) and all(isinstance(each, dict) for each in claims.values())
         ):
@@ -50,7 +50,7 @@ class Platform:
         return cls({function: frozenset(each) for function, each in by_function.items()}, claims)
 
     def admits(self, function: str, headers: Mapping[str, str], query: str) -> bool:
-        """Tell whether a request has a key for a function: in the header, else in the query, as the host looks."""
+        """Tell whether a request has a key for a function, in the header or else in the query, as in Azure."""
         if not self.keys:
             return True
         given = headers.get(KEY_HEADER) or dict(parse_qsl(query)).get(KEY_PARAMETER, "")
@@ -60,14 +60,14 @@ class Platform:
     def passed_on(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return a request's headers as the app gets them. Names are in lower case.
 
-        Where people sign in, what a request says of its principal is taken away, and what the platform knows put there.
+        If sign-in is on, the request's own headers about its principal are replaced by the platform's.
         """
         if self.principals is None:
             return dict(headers)
         kept = {name: value for name, value in headers.items() if not name.startswith(PLATFORM_HEADERS)}
         scheme, _, token = headers.get("authorization", "").partition(" ")
         cookie = None
-        with suppress(CookieError):  # malformed, so as good as none
+        with suppress(CookieError):  # a malformed cookie counts as none
             cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION)
         for name in (token if scheme.lower() == "bearer" else "", unquote(cookie.value) if cookie else ""):
             if name in self.principals:
@@ -76,9 +76,10 @@ class Platform:
         return kept
 
     def sign_in(self, query: str) -> tuple[str, dict[str, str]] | None:
-        """Return the page on which one signs in as somebody, or where one goes having done so; None: as nobody known.
+        """Return the answer of the sign-in page: an HTML text and headers. None if the query names an unknown user.
 
-        The answer is an HTML text and headers, among them, where it is done, ``Location`` and ``Set-Cookie``.
+        Without a user in the query, it is the page with the choice of users. With one, the headers are ``Location`` and
+        ``Set-Cookie``.
         """
         asked = dict(parse_qsl(query))
         back = asked.get("post_login_redirect_uri", "/")
@@ -97,7 +98,7 @@ class Platform:
 
 
 def principal(claims: Mapping[str, str | list[str]]) -> str:
-    """Return the header that says who somebody with these claims is."""
+    """Return the value of the header that tells the app a user's claims."""
     listed = [
         {"typ": kind, "val": value}
         for kind, values in claims.items()

@@ -1,7 +1,8 @@
-"""``python -m local.quarantine``: list, show, re-ingest and drop what was refused, of the store that the settings name.
+"""``python -m local.quarantine``: lists, shows, re-ingests and drops refused inputs in the store that is set.
 
-Takes the app's settings from the environment, and those of ``local.settings.json`` (``--settings``) beside it. Does the
-same as the operator's endpoints, at once and in this process; so it also works while the app does not.
+It takes the app's settings from the environment, and from a ``local.settings.json`` (``--settings``) for those that the
+environment does not set. It does the same as the operator's endpoints, but in this process, so it also works while the
+app is down.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pipeline.quarantine import Drop, Reingest
 
 
 async def show(services: Services, day: str, message: str | None) -> None:
-    """Print the messages of a day of which something was refused; of one of them, every input."""
+    """Print the messages with refused inputs of a day, or all refused inputs of one message."""
     if message is None:
         found = [each async for each in services.tables.quarantine.messages(day)]
         for each in found:
@@ -30,9 +31,7 @@ async def show(services: Services, day: str, message: str | None) -> None:
             )
             for reason, count in each.reasons.items():
                 print(f"    {count} times: {reason}")
-        print(
-            f"{len(found)} messages of {day}" + ("" if not found else "; --message NAME shows what of it was refused")
-        )
+        print(f"{len(found)} messages of {day}" + ("" if not found else "; --message NAME shows its refused inputs"))
         return
     quarantined = await services.tables.quarantine.message(day, message)
     if quarantined is None:
@@ -42,7 +41,7 @@ async def show(services: Services, day: str, message: str | None) -> None:
 
 
 async def noted(services: Services, operation: Operation) -> Figures:
-    """Carry out an operation, and write down that it was done."""
+    """Carry out an operation, and record it."""
     record = record_of(operation, f"{os.environ.get('USER', 'somebody')}, by command", services.now)
     await note(services.tables, record, record.started)
     figures = await carry_out(operation, await services.context(record.started, float("inf")))
@@ -69,14 +68,14 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """Do what is asked; return 1 where that can't be done."""
+    """Carry out the command. Return 1 if that fails."""
     parser = argparse.ArgumentParser(prog="python -m local.quarantine", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("action", choices=["list", "reingest", "drop"])
     parser.add_argument("--day", default=utc_day(int(time.time())), help="the UTC day, as 2026-11-24; default: today")
     parser.add_argument("--message", help="only this message, by its name in the list; list then shows its inputs")
-    parser.add_argument("--reason", help="only what was refused for this reason (not for list)")
+    parser.add_argument("--reason", help="only inputs that were refused for this reason (not for list)")
     parser.add_argument("--tenant", help="for reingest, with --message: take it as signed by this tenant")
-    parser.add_argument("--settings", type=Path, help="a local.settings.json, for what the environment does not say")
+    parser.add_argument("--settings", type=Path, help="a local.settings.json for settings that the environment lacks")
     arguments = parser.parse_args()
     if arguments.tenant and not arguments.message:
         parser.error("--tenant wants --message: you vouch for one message at a time")
@@ -85,7 +84,7 @@ def main() -> int:
             read_settings(arguments.settings)
         asyncio.run(_run(arguments))
     except (SpotError, OSError, ValueError, KeyError) as error:
-        print(f"can't be done: {error}", file=sys.stderr)
+        print(f"{arguments.action} failed: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,8 +1,8 @@
-"""A folder as a queue: a file that is moved into it is one message, its bytes are the body.
+"""A folder as a queue: a file that is moved into it is one message, and its bytes are the body.
 
-A file is removed only when its message was completed. After a failure it is delivered again, up to 60 times, then it is
-moved to ``dead/``. Files are taken in the order of their times. Folders, and files whose name begins with a dot or
-ends with ``.tmp``, are not looked at, so a file can be written beside and renamed.
+A file is removed only when its message has been completed. After a failure it is delivered again, up to 60 times; then
+it is moved to ``dead/``. Files are taken in the order of their times. Folders are ignored, and so are files whose name
+begins with a dot or ends with ``.tmp``. So a writer can first write such a file and then rename it.
 """
 
 import json
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST_DELIVERIES = 60
-"""As the queue in Azure has it (infra/modules/servicebus.bicep, which says why)."""
+"""The limit of deliveries, as of the queue in Azure (infra/modules/servicebus.bicep gives the reason)."""
 
 MOST_BATCH_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that is being delivered, for the ``count``-th time."""
+    """A message that is being delivered for the ``count``-th time."""
 
     path: Path
     body: bytes
@@ -28,14 +28,14 @@ class Delivery:
 
 
 class FolderQueue:
-    """The queue. One process takes from it at a time; any number may put into it."""
+    """The queue. Only one process may take messages at a time; any number may add them."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder where it is not there."""
+        """Create the folder if it does not exist."""
         self.folder = folder
         self.dead = folder / "dead"
         self.dead.mkdir(parents=True, exist_ok=True)
-        # Survives a restart, as a queue's delivery count would; made only where something failed.
+        # Delivery counts survive a restart, as in Azure. The file exists only after failures.
         self._counts_file = folder / ".deliveries.json"
         self._counts: dict[str, int] = self._load()
 
@@ -47,7 +47,7 @@ class FolderQueue:
             return {}
 
     def waiting(self) -> list[Path]:
-        """Return the files that wait, oldest first."""
+        """Return the waiting files, oldest first."""
         found = []
         with os.scandir(self.folder) as entries:
             for entry in entries:
@@ -60,15 +60,15 @@ class FolderQueue:
         return [self.folder / name for _, name in sorted(found)]
 
     def take(self, most: int) -> tuple[list[Delivery], list[tuple[Path, OSError]]]:
-        """Return up to ``most`` messages (fewer where they are large), and the files that can't be read.
+        """Return up to ``most`` messages (fewer if they are large), and the files that can't be read.
 
-        Taken files stay where they are until they are completed.
+        Taken files stay in the folder until they are completed.
         """
         deliveries: list[Delivery] = []
         unreadable: list[tuple[Path, OSError]] = []
         size = 0
         waiting = self.waiting()
-        # Of a file that somebody took away the next one of that name, another message, must not pay for the failures.
+        # If a file was removed, a new file with its name is another message and must not inherit its count.
         self._forget(self._counts.keys() - {path.name for path in waiting})
         for path in waiting:
             if len(deliveries) == most:
@@ -87,13 +87,13 @@ class FolderQueue:
         return deliveries, unreadable
 
     def complete(self, deliveries: list[Delivery]) -> None:
-        """Remove messages that were processed."""
+        """Remove processed messages."""
         for delivery in deliveries:
             delivery.path.unlink(missing_ok=True)
         self._forget(delivery.path.name for delivery in deliveries)
 
     def abandon(self, deliveries: list[Delivery]) -> list[Path]:
-        """Keep messages that failed for another delivery; return where those went that have failed too often."""
+        """Keep failed messages for another delivery. Move those that failed too often to ``dead/``, and return them."""
         dead = []
         for delivery in deliveries:
             if delivery.count >= MOST_DELIVERIES:

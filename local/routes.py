@@ -1,9 +1,9 @@
-"""Which HTTP function answers a path: the routing rules of the Functions host.
+"""Routing: finds the HTTP function for a path by the rules of the Functions host.
 
-As the host does it: the prefix of host.json, functions sorted by name, the first route that matches wins, case makes no
-difference, nor does a trailing slash, and a wrong method is as good as no route. A path is decoded before it is looked
-at, but for ``%2F``, which stays as it is; one with an empty part (``//``) has no route. Templates may hold ``{name}``,
-``{name?}``, ``{name:int}``, ``{name:maxlength(n)}`` and ``{*rest}``.
+The rules: routes begin with the prefix of host.json. Functions are tried in the order of their names, and the first
+match wins. Case and a trailing slash do not matter. A route does not match if its function lacks the method. Paths are
+decoded before matching, except for ``%2F``, which stays as it is. A path with an empty part (``//``) has no route.
+Templates may hold ``{name}``, ``{name?}``, ``{name:int}``, ``{name:maxlength(n)}`` and ``{*rest}``.
 """
 
 import re
@@ -19,7 +19,7 @@ _PERCENT_OF_A_SLASH = re.compile(r"%(?=2[Ff])")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An HTTP function with what it answers to. No methods are named: all are its."""
+    """An HTTP function with its route. Empty ``methods`` mean all methods."""
 
     function: Function
     template: str
@@ -28,12 +28,12 @@ class Route:
 
     @property
     def anonymous(self) -> bool:
-        """Whether the host would ask for no key."""
+        """Whether the function needs no key."""
         return str(self.function.trigger.get("authLevel", "FUNCTION")).upper() == "ANONYMOUS"
 
 
 def routes(functions: Iterable[Function], prefix: str) -> list[Route]:
-    """Return the routes of the HTTP functions, in the order in which the host tries them."""
+    """Return the routes of the HTTP functions in the order in which the host tries them."""
     found = []
     for function in sorted(functions, key=lambda each: each.name):
         trigger = function.trigger
@@ -46,7 +46,7 @@ def routes(functions: Iterable[Function], prefix: str) -> list[Route]:
 
 
 def match(candidates: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """Return the route that answers a method and an encoded path, with its parameters decoded, or None."""
+    """Return the route for a method and an encoded path, with its decoded parameters; or None."""
     parts = path.removeprefix("/").removesuffix("/").split("/") if path != "/" else []
     if "" in parts:
         return None

@@ -1,6 +1,7 @@
-"""The HTTP API of the durable extension, as far as this app and its status URLs need it: start, ask, terminate, remove.
+"""The part of the durable extension's HTTP API that this app and its status URLs need.
 
-Knows paths and status codes; refuses to know how orchestrations run (local.durable).
+It starts, queries, terminates and removes orchestrations. Knows paths and status codes; refuses to know how
+orchestrations run (local.durable).
 """
 
 import json
@@ -15,17 +16,17 @@ from aiohttp import web
 from local.durable import ACTIVE, TaskHub
 
 OUTSIDE = "/runtime/webhooks/durabletask/"
-"""Where the extension answers whoever has its key."""
+"""The path for callers from outside. They must send the extension's key."""
 
 INSIDE = "/durabletask/"
-"""Where it answers the worker: in Azure nobody reaches that from outside, here the key is in the path."""
+"""The path for the worker. In Azure it can't be reached from outside; here the key is part of the path."""
 
 HUB = "SpotPcInsights"
 AGAIN = {"Retry-After": "2"}
 
 
 def client_binding(address: str, key: str) -> str:
-    """Return what a function with a durable client is given, where the host answers at an address."""
+    """Return the input of a function's durable client, for a host that answers at ``address``."""
     instance = f"{address}{OUTSIDE}instances/INSTANCEID"
     code = f"code={quote(key)}"
     urls = {
@@ -39,7 +40,7 @@ def client_binding(address: str, key: str) -> str:
 
 
 async def answer(request: web.Request, hub: TaskHub) -> web.Response | None:
-    """Answer a request to the extension; None: it is not for it."""
+    """Answer a request to the extension. Return None if the request is for something else."""
     if request.path.startswith(OUTSIDE):
         key, rest = request.query.get("code", ""), request.path.removeprefix(OUTSIDE)
     elif request.path.startswith(INSIDE):
@@ -62,14 +63,14 @@ async def answer(request: web.Request, hub: TaskHub) -> web.Response | None:
 async def _start(request: web.Request, hub: TaskHub, name: str, instance: str) -> web.Response:
     try:
         asked = json.loads(await request.read() or b"null")
-        if isinstance(asked, str):  # the package sends its input as JSON inside of a JSON string
+        if isinstance(asked, str):  # the package sends its input as JSON inside a JSON string
             asked = json.loads(asked)
     except (ValueError, RecursionError):
-        return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": "the input is no JSON"})
+        return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": "the input is not JSON"})
     try:
         started = hub.start(name, instance, json.dumps(asked))
     except KeyError:
-        return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": f"there is no orchestrator {name}"})
+        return _answer(HTTPStatus.BAD_REQUEST, {"ExceptionMessage": f"the orchestrator {name} does not exist"})
     if not started:
         return _answer(HTTPStatus.CONFLICT, {"message": f"the instance {instance} runs already"})
     return _answer(HTTPStatus.ACCEPTED, {"id": instance})
@@ -95,7 +96,7 @@ async def _one(request: web.Request, hub: TaskHub, instance: str, action: list[s
 
 
 def _unknown() -> web.Response:
-    return _answer(HTTPStatus.NOT_IMPLEMENTED, {"message": "the development host does not do this"})
+    return _answer(HTTPStatus.NOT_IMPLEMENTED, {"message": "the development host does not support this request"})
 
 
 def _answer(status: HTTPStatus, content: Any, headers: Mapping[str, str] | None = None) -> web.Response:

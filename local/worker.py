@@ -1,7 +1,7 @@
-"""The function app, loaded and invoked through Microsoft's own worker library (azure-functions-runtime).
+"""Loads and invokes the function app through Microsoft's own worker library (azure-functions-runtime).
 
-In Azure, the Functions host talks to this library over gRPC. The library takes the message classes as a parameter, so
-plain classes stand in for the generated ones here, and the app is indexed and invoked in this process.
+In Azure, the Functions host talks to this library over gRPC. The library takes the message classes as a parameter. So
+this module gives it plain classes instead of the generated ones, and indexes and invokes the app in this process.
 Knows the worker's protocol; refuses to know HTTP servers, schedules and queues (local.host).
 """
 
@@ -17,11 +17,11 @@ import azure_functions_runtime as runtime
 
 
 class FunctionFailed(RuntimeError):
-    """A function raised, or the app can't be indexed. ``str()`` is the message of what it raised."""
+    """A function raised an exception, or the app can't be indexed. ``str()`` is the exception's message."""
 
 
 class _Fields:
-    """Stands in for a protobuf message: takes any fields; those not given are None."""
+    """Stands in for a protobuf message. It takes any fields; fields not given are None."""
 
     def __init__(self, **fields: Any) -> None:
         self.__dict__.update(fields)
@@ -33,7 +33,7 @@ class _Fields:
 
 
 class _OneOf(_Fields):
-    """Stands in for a protobuf message of which one field is set."""
+    """Stands in for a protobuf message with one set field."""
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
@@ -67,7 +67,7 @@ class _StatusResult(_Fields):
 
 
 class _Protos:
-    """What the worker library looks for in the module of generated classes."""
+    """Stands in for the module of generated classes, with those that the worker library uses."""
 
     TypedData = _OneOf
     ParameterBinding = _OneOf
@@ -103,7 +103,7 @@ class _Parameter(_Fields):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """An indexed function: its name, its trigger as the host sees it (a binding's JSON), and its id for invoking."""
+    """An indexed function: its name, its trigger (a binding's JSON, as the host gets it), and its id for invoking."""
 
     name: str
     trigger: Mapping[str, Any]
@@ -113,7 +113,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What an HTTP function returned."""
+    """The answer of an HTTP function."""
 
     status: int
     headers: Mapping[str, str]
@@ -121,16 +121,16 @@ class HttpAnswer:
 
 
 class Worker:
-    """The loaded app. One a process, since the library keeps the app in module globals."""
+    """The loaded app. A process can have only one, since the library keeps the app in module globals."""
 
     def __init__(self, functions: Mapping[str, Function]) -> None:
         self.functions = functions
         self.durable_client = ""
-        """What functions with a durable client are given: where to reach the task hub, as JSON (local.durable)."""
+        """The input of durable clients: JSON that says where to reach the task hub (local.webhooks)."""
 
     @classmethod
     async def load(cls, folder: Path) -> "Worker":
-        """Index the app of a folder. Raises FunctionFailed where it can't be imported or indexed."""
+        """Index the app in a folder. Raises FunctionFailed if it can't be imported or indexed."""
         runtime.start_threadpool_executor()
         start = _Fields(capabilities={}, function_app_directory=str(folder))
         answer = await runtime.worker_init_request(_request(worker_init_request=start))
@@ -173,9 +173,9 @@ class Worker:
         await self._invoke(function, _OneOf(json=json.dumps({"IsPastDue": past_due})), {})
 
     async def queue_batch(self, function: Function, messages: Sequence[tuple[str, bytes, int]]) -> None:
-        """Invoke a queue function with a batch of messages: ids, bodies, delivery counts. Raises FunctionFailed."""
+        """Invoke a queue function with messages (id, body, delivery count). Raises FunctionFailed."""
         names, bodies, deliveries = zip(*messages, strict=True)
-        # Protobuf's strings hold no half of a surrogate pair, which is how a file's name says a byte that is no UTF-8.
+        # A file name holds half a surrogate pair for each byte that is not UTF-8. Protobuf's strings can't hold these.
         ids = [name.encode(errors="replace").decode() for name in names]
         metadata = {
             "UserPropertiesArray": _OneOf(json=json.dumps([{}] * len(ids))),
@@ -186,13 +186,13 @@ class Worker:
         await self._invoke(function, _OneOf(collection_bytes=_Fields(bytes=list(bodies))), metadata)
 
     async def orchestrate(self, function: Function, context: str) -> Any:
-        """Replay an orchestrator on a history; return its state. Raises FunctionFailed, also where it has failed."""
+        """Replay an orchestrator with a history. Return its state. Raises FunctionFailed, also if it has failed."""
         returned = await self._invoke(function, _OneOf(string=context), {})
         state = json.loads(returned.json)
         return json.loads(state) if isinstance(state, str) else state
 
     async def activity(self, function: Function, asked: str) -> str:
-        """Do an activity; input and result are JSON. Raises FunctionFailed."""
+        """Run an activity. Input and result are JSON. Raises FunctionFailed."""
         returned = await self._invoke(function, _OneOf(json=asked), {})
         return str(returned.json)
 

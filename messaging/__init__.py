@@ -1,1 +1,1 @@
-"""What speaks to queues: ports, their adapters. Knows no table and no pipeline."""
+"""Ports to queues, and their adapters. Knows no tables and no pipeline."""

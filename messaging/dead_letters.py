@@ -1,7 +1,7 @@
-"""Dead letters: messages that the queue gave up, since they failed too often or waited too long. A port, two adapters.
+"""Dead letters: messages that the queue gave up because they failed too often or waited too long.
 
-Putting one back means sending it anew and only then removing it, so whatever dies in between, it is there at least
-once; ingest does not mind twice.
+This is a port with two adapters. To resubmit a message, an adapter first sends it again and then removes the dead
+letter. So a crash in between loses nothing; ingest accepts the same message twice.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 100
 WAIT_SECONDS = 2
-"""How long the queue may take to hand out a dead letter before there is none."""
+"""If the queue returns no dead letter within this time, there is none."""
 
 PEEK_SECONDS = 30
 PAUSE_SECONDS = 1
 LONGEST_ID = 128
 BATCH_ROOM = 1024
-"""The SDK reckons a batch some bytes smaller than it sends it."""
+"""Spare bytes in a batch: the SDK computes a slightly smaller size than it sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that the queue gave up. ``enqueued``: when it came there, in Unix seconds."""
+    """A message that the queue gave up. ``enqueued`` is the Unix second at which it arrived in the queue."""
 
     message_id: str
     enqueued: int
@@ -45,18 +45,18 @@ class DeadLetters(Protocol):
     """The port. Every call may raise Unavailable."""
 
     async def peek(self, most: int) -> Sequence[DeadLetter]:
-        """Return dead letters, oldest first, and take none away."""
+        """Return at most so many dead letters, oldest first, and leave them in the queue."""
 
     async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
-        """Put those that came to the queue until a second (included) back into it, while there is time.
+        """Resubmit the dead letters enqueued at or before the second ``until``, while ``time_left`` returns true.
 
-        Returns how many, and whether there may be more.
+        Returns how many were resubmitted, and whether there may be more.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class NoDeadLetters:
-    """Stands where no queue is named."""
+    """The adapter that is used if the settings name no queue. Every call raises Misconfigured."""
 
     async def peek(self, most: int) -> Sequence[DeadLetter]:  # noqa: ARG002
         """See DeadLetters."""
@@ -67,19 +67,19 @@ class NoDeadLetters:
         raise self._unknown()
 
     def _unknown(self) -> Misconfigured:
-        return Misconfigured("where the queue is, is not set: ServiceBusConnection, or QUEUE_FOLDER of the local host")
+        return Misconfigured("no queue is set: set ServiceBusConnection, or QUEUE_FOLDER for the local host")
 
 
 @dataclass(frozen=True, slots=True)
 class FolderDeadLetters:
-    """The local host's: files in the folder ``dead`` of its queue's."""
+    """The local host's dead letters: the files in the folder ``dead`` of its queue."""
 
     queue: Path
 
     async def peek(self, most: int) -> Sequence[DeadLetter]:
         """See DeadLetters."""
         return [
-            # A byte of the name that is no UTF-8 can't be told.
+            # Bytes of a file name that are not UTF-8 become question marks.
             DeadLetter(
                 path.name.encode(errors="replace").decode(),
                 int(came),
@@ -92,7 +92,7 @@ class FolderDeadLetters:
         ]
 
     async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
-        """See DeadLetters. A rename can't be cut in half."""
+        """See DeadLetters. A rename is atomic, so a crash loses nothing."""
         count = 0
         for came, path in self._files():
             if int(came) > until:
@@ -103,7 +103,7 @@ class FolderDeadLetters:
                 path.replace(self.queue / path.name)
             except OSError as error:
                 raise Unavailable(f"{path} can't be moved to {self.queue}: {error}") from error
-            with suppress(FileNotFoundError):  # taken already
+            with suppress(FileNotFoundError):  # the queue has taken it already
                 os.utime(self.queue / path.name)
             count += 1
             if count % MOST_AT_ONCE == 0:
@@ -120,9 +120,10 @@ class FolderDeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class ServiceBusDeadLetters:
-    """Those of a queue of Azure Service Bus, reached by a connection string, or by identity in a namespace.
+    """The dead letters of a queue in Azure Service Bus.
 
-    Wants the rights to receive and to send.
+    It connects with a connection string, or to a namespace with this process's identity. It needs the rights to receive
+    and to send.
     """
 
     queue: str
@@ -133,15 +134,15 @@ class ServiceBusDeadLetters:
         """See DeadLetters."""
         found: list[DeadLetter] = []
         async with self._open() as (receiver, _):
-            while len(found) < most:  # a page is not always full: it holds what fits into one answer
-                page = await receiver.peek_messages(most - len(found), timeout=PEEK_SECONDS)  # goes on after the last
+            while len(found) < most:  # a page may be short: it holds what fits into one answer
+                page = await receiver.peek_messages(most - len(found), timeout=PEEK_SECONDS)  # continues
                 if not page:
                     break
                 found += [_dead_letter(message) for message in page]
         return found
 
     async def resubmit(self, until: int, time_left: Callable[[], bool]) -> tuple[int, bool]:
-        """See DeadLetters. What somebody else holds, perhaps one who was killed, is waited for until it is let go."""
+        """See DeadLetters. Waits for messages that another receiver (perhaps a killed one) has locked."""
         count = 0
         async with self._open() as (receiver, sender):
             while time_left():
@@ -195,7 +196,7 @@ class ServiceBusDeadLetters:
 
 
 async def _let_go(receiver: "ServiceBusReceiver", messages: Sequence["ServiceBusReceivedMessage"]) -> None:
-    """Give up the locks of messages, as far as that is possible; else they expire."""
+    """Release the locks of messages. A lock that can't be released expires by itself."""
     from azure.core.exceptions import AzureError  # noqa: PLC0415
 
     for message in messages:
@@ -204,7 +205,7 @@ async def _let_go(receiver: "ServiceBusReceiver", messages: Sequence["ServiceBus
 
 
 async def _send(sender: "ServiceBusSender", messages: Sequence["ServiceBusReceivedMessage"]) -> None:
-    """Send messages anew, in as few transfers as they fit into."""
+    """Send messages again, in as few batches as possible."""
     from azure.servicebus import ServiceBusMessage  # noqa: PLC0415
 
     if not messages:
@@ -212,7 +213,7 @@ async def _send(sender: "ServiceBusSender", messages: Sequence["ServiceBusReceiv
     limit = (await sender.create_message_batch()).max_size_in_bytes - BATCH_ROOM
     batch = await sender.create_message_batch(max_size_in_bytes=limit)
     for message in messages:
-        # An id of its own: a queue that detects duplicates would drop, in silence, what has the id of its first coming.
+        # A new id: with the original one, a queue with duplicate detection would silently drop the message.
         message_id = f"{message.message_id}~{message.sequence_number}"[-LONGEST_ID:]
         again = ServiceBusMessage(_body(message), message_id=message_id)
         try:
@@ -223,7 +224,7 @@ async def _send(sender: "ServiceBusSender", messages: Sequence["ServiceBusReceiv
             batch = await sender.create_message_batch(max_size_in_bytes=limit)
             try:
                 batch.add_message(again)
-            except ValueError:  # as large as a message may be, so it goes alone
+            except ValueError:  # it has the largest size of a message, so it is sent alone
                 await sender.send_messages(again)
     if len(batch):
         await sender.send_messages(batch)
@@ -246,7 +247,7 @@ def _text(value: object) -> str | None:
 
 
 def _second(message: "ServiceBusReceivedMessage") -> int:
-    """When a message came to the queue; one of which that is not known has always been there."""
+    """Return the second at which a message was enqueued, or 0 if that is unknown."""
     came = message.enqueued_time_utc
     return int(came.timestamp()) if came else 0
 

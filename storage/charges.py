@@ -1,7 +1,7 @@
-"""Request units: what the store charges for each call, added up for whoever asks.
+"""Request units: adds up what the store charges for its calls.
 
-An adapter says what a call was charged; ``metered`` gathers what is charged inside of it, in this task and those that
-it starts. A store without charges (SQLite) says nothing.
+An adapter reports the charge of each call. ``metered`` collects the charges made inside its block, by this task and
+the tasks that it starts. A store without charges (SQLite) reports nothing.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Tally:
-    """How many calls of one kind there were, and what they were charged together, in request units."""
+    """The number of calls of one kind, and their total charge in request units."""
 
     calls: int = 0
     units: float = 0.0
@@ -20,13 +20,13 @@ class Tally:
 
 @dataclass(slots=True)
 class Meter:
-    """What was charged, by request: a method of the port and a table, such as ``create samples``."""
+    """The charges by request. A request is a method of the port and a table, such as ``create samples``."""
 
     requests: dict[str, Tally] = field(default_factory=dict)
 
     @property
     def units(self) -> float:
-        """All of it, in request units."""
+        """The total charge in request units."""
         return sum(tally.units for tally in self.requests.values())
 
     def add(self, request: str, units: float) -> None:
@@ -36,7 +36,7 @@ class Meter:
         tally.units += units
 
     def __str__(self) -> str:
-        """For a log line: the total, then each request's calls and units, dearest first."""
+        """For a log line: the total, then each request's calls and units, the most expensive first."""
         dearest = sorted(self.requests.items(), key=lambda each: (-each[1].units, each[0]))
         parts = (f"{request} {tally.calls}/{tally.units:.1f}" for request, tally in dearest)
         return f"{self.units:.1f} RU" + (f" ({', '.join(parts)})" if dearest else "")
@@ -47,7 +47,7 @@ _meters: ContextVar[tuple[Meter, ...]] = ContextVar("meters", default=())
 
 @contextmanager
 def metered() -> Iterator[Meter]:
-    """Gather what is charged meanwhile. May be nested: each meter gets all that is charged inside of it."""
+    """Collect the charges made inside the block. Blocks may be nested: each meter gets every charge inside its own."""
     meter = Meter()
     token = _meters.set((*_meters.get(), meter))
     try:
@@ -57,6 +57,6 @@ def metered() -> Iterator[Meter]:
 
 
 def charge(request: str, units: float) -> None:
-    """Say what a call was charged."""
+    """Report the charge of one call."""
     for meter in _meters.get():
         meter.add(request, units)

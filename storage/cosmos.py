@@ -1,10 +1,12 @@
-"""The documents port on Azure Cosmos DB for NoSQL: a container a table, point operations, id ranges of one partition.
+"""The documents port on Azure Cosmos DB for NoSQL.
 
-The fields of a body stand beside ``id`` and ``pk`` in the item, so that it reads as a plain record in any tool.
-A call that failed for a passing reason (storage.cosmos_errors) is made again, in bounded time, as the port allows; only
-throttled calls (429) are left to the SDK, which waits as long as the service says. What is still refused then is
-Unavailable. Reads are made at the account's own consistency; where that is too weak for averaging, it is said. Knows
-nothing of what the documents mean.
+Each table is a container. The adapter uses point operations and ranges of ids in one partition. An item holds the
+body's fields beside ``id`` and ``pk``, so any tool shows it as a plain record.
+
+A call that failed for a transient reason (storage.cosmos_errors) is retried for a limited time, as the port allows.
+Throttled calls (429) are the exception: the SDK retries them and waits as long as the service says. A call that still
+fails raises Unavailable. Reads use the account's own consistency; a warning is logged if that is too weak for
+averaging. Knows nothing of what the documents mean.
 """
 
 import asyncio
@@ -38,16 +40,16 @@ from storage.documents import MOST_BYTES, Body, Document, Gone, TooLarge
 from storage.schema import INDEXING_POLICY, PARTITION_KEY, Table
 
 CALLS_AT_ONCE = 32
-"""How many point operations run side by side. More gains nothing where the service's answer takes some milliseconds and
-this process makes the requests on one core, and would throttle a small account at once."""
+"""The number of point operations that run concurrently. More would not be faster, since the service answers in some
+milliseconds and this process makes its requests on one core; and a small account would be throttled at once."""
 
 SCAN_PAGE = 200
 ANSWER_SECONDS = 8
-"""How long an attempt waits for the next byte of its answer. The service itself needs milliseconds."""
+"""The time that an attempt waits for the next byte of its answer. The service itself needs milliseconds."""
 
 FIRST_PAUSE_SECONDS = 0.05
-"""The pause between attempts doubles from this to the longest; chance takes up to half of it away, so that calls
-which failed together do not come again together."""
+"""The first pause between attempts. Each pause is twice the last, up to the longest. A random part of up to half of it
+is taken off, so that calls that failed together are not retried together."""
 
 Result = TypeVar("Result")
 _PARTITION = PARTITION_KEY.strip("/")
@@ -55,7 +57,7 @@ _RANGE = "SELECT * FROM c WHERE c.id >= @from AND c.id < @to ORDER BY c.id"
 
 
 class CosmosDocuments:
-    """The documents of one database. Connects at the first call, in that call's event loop."""
+    """The documents of one database. The first call connects, in its event loop."""
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class CosmosDocuments:
         tables: Mapping[str, Table],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """Take note of where to connect; nothing is opened yet. ``sleep`` waits between attempts."""
+        """Store where to connect; nothing is opened yet. ``sleep`` waits between attempts."""
         self._account = account
         self._tables = tables
         self.client = Client(account, tables)
@@ -73,10 +75,10 @@ class CosmosDocuments:
         self._turns = asyncio.Semaphore(CALLS_AT_ONCE)
 
     async def consistency(self) -> tuple[str, bool]:
-        """Return what the account promises to readers, in words, and whether it suffices. Raises Unavailable."""
+        """Return the account's consistency in words, and whether it suffices. Raises Unavailable."""
 
         async def connected(_: Connection) -> None:
-            """Its set-up learns it."""
+            """Do nothing: connecting reads the account."""
 
         await self._persistently("read the account", connected)
         return self.client.words_of_consistency()
@@ -129,7 +131,7 @@ class CosmosDocuments:
 
         async def next_page(connection: Connection) -> list[dict[str, Any]] | None:
             nonlocal under_way
-            # Where it failed, or its connection was replaced, another query goes on after what was given.
+            # After a failure or with a new connection, a new query continues after the last document yielded.
             goes_on = under_way is not None and under_way[0] is connection
             pages = under_way[1] if under_way and goes_on else query(connection)
             under_way = None
@@ -142,28 +144,28 @@ class CosmosDocuments:
 
         while (page := await self._persistently(request, next_page)) is not None:
             if page:
-                from_id = page[-1]["id"] + "-"  # the least id after it, since no character of ids is less
+                from_id = page[-1]["id"] + "-"  # the first id after it: "-" sorts before every other character of ids
             for item in page:
                 yield _document(item)
 
     async def _write(self, verb: str, table: str, call: Callable[..., Awaitable[Any]]) -> None:
         """Do a point operation that writes a document.
 
-        A bad request (400) is taken for this document's own fault only where the table has taken others from here: else
-        the container may be another than it should be, or the SDK may be at fault, and nothing could be stored at all.
+        A bad request (400) is attributed to this document only if this process has already written to the table.
+        Otherwise the container may be the wrong one, or the SDK may be at fault, and no document could be stored.
         """
         try:
             await self._call(verb, table, call)
         except Unavailable as unavailable:
             if table in self._taking and is_a_bad_request(unavailable.__cause__):
-                raise TooLarge(f"{verb} {table}: the store can't take it: {unavailable}") from unavailable
+                raise TooLarge(f"{verb} {table}: the store refuses this document: {unavailable}") from unavailable
             raise
         self._taking.add(table)
 
     async def _call(self, verb: str, table: str, call: Callable[..., Awaitable[Any]]) -> Any:
-        """Do a point operation, a method of ContainerProxy, in its turn, and note its charge.
+        """Do a point operation (a method of ContainerProxy) within the concurrency limit, and report its charge.
 
-        It keeps its turn while it pauses: a store in trouble gets fewer calls.
+        A call keeps its place while it pauses, so a store in trouble gets fewer calls.
         """
         request = f"{verb} {table}"
 
@@ -175,13 +177,13 @@ class CosmosDocuments:
             return await self._persistently(request, attempt)
 
     async def _persistently(self, request: str, attempt: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Make an attempt, and others where it failed for a passing reason; translate what the SDK raises in the end.
+        """Make an attempt, and retry it after transient failures; translate the SDK's last error.
 
-        Where access is denied, there is one other attempt, with a new connection: the SDK never renews a token that the
-        service takes for expired (azure-sdk-for-python 45886).
+        If access is denied, there is one more attempt with a new connection: the SDK never renews a token that the
+        service considers expired (azure-sdk-for-python 45886).
 
-        When a call has been given up, those after it are too, at their first failure, until one is answered or as much
-        time has passed: else hundreds of calls would take turns at waiting for a store that is down.
+        After a call has been given up, later calls are not retried, until one succeeds or LONGEST_WAIT_SECONDS have
+        passed. Otherwise hundreds of calls would each wait in turn for a store that is down.
         """
         left = float(LONGEST_WAIT_SECONDS)
         renewed = False
@@ -212,13 +214,13 @@ class CosmosDocuments:
                 self._given_up = -math.inf
                 return result
             await self._sleep(pause)
-        raise AssertionError  # never: the loop has no end
+        raise AssertionError  # unreachable: the loop has no end
 
     def _translated(self, error: Exception, request: str) -> Exception:
         return translated(error, request, self._account.endpoint, self._account.database, LONGEST_WAIT_SECONDS)
 
     async def create_tables(self) -> None:
-        """Create the database and the containers that are missing: for emulators and tests. In Azure, Bicep does it."""
+        """Create the missing database and containers. For emulators and tests; in Azure, Bicep creates them."""
         try:
             async with self.client.using() as connection:
                 database = await connection.client.create_database_if_not_exists(self._account.database)
@@ -238,7 +240,7 @@ class CosmosDocuments:
 
 
 class _Hook:
-    """What the SDK calls with each response's headers; it may ask to clear what earlier ones said."""
+    """The SDK calls this with each response's headers."""
 
     def __init__(self, request: str) -> None:
         self._request = request

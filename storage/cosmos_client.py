@@ -1,6 +1,6 @@
-"""A connection to Azure Cosmos DB: opened at the first call, opened anew where access is denied, closed when unused.
+"""A connection to Azure Cosmos DB: opened by the first call, replaced when access is denied, closed when unused.
 
-Knows how a client is set up, and what consistency the account promises; refuses to know what is asked through it.
+Knows how to set up a client and which consistency the account has. Refuses to know which calls are made through it.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ from storage.schema import Table
 
 THROTTLED_RETRIES = 9
 LONGEST_WAIT_SECONDS = 20
-"""How long a call takes at most, all its attempts included (of a scan: each page), so that a trigger is done well
-before its lock or its caller's patience ends."""
+"""The longest time of a call with all its attempts (in a scan: of each page). A trigger so ends well before its lock
+expires or its caller times out."""
 
 LONGEST_PAUSE_SECONDS = 5
 """The longest pause between attempts."""
 
 WEAK = ("Session", "ConsistentPrefix", "Eventual")
-"""The levels at which a reader may not see (yet) what another process wrote."""
+"""The consistency levels at which a reader may not yet see what another process wrote."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where the documents are.
+    """The Cosmos DB account and database that hold the documents.
 
-    Without a key, whoever runs this is identified (managed identity, Azure CLI, ...). Which of several managed
-    identities is meant, the environment says: AZURE_CLIENT_ID.
+    Without a key, the identity of this process is used (managed identity, Azure CLI, ...). AZURE_CLIENT_ID in the
+    environment selects one of several managed identities.
     """
 
     endpoint: str
@@ -45,7 +45,7 @@ class Account:
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A client that is set up, and how many calls use it."""
+    """A connected client, and the number of calls that use it."""
 
     client: CosmosClient
     credential: Any
@@ -53,20 +53,20 @@ class Connection:
     users: int = 0
 
     async def close(self) -> None:
-        """Close the client, and what identifies it."""
+        """Close the client and its credential."""
         await self.client.close()
         if hasattr(self.credential, "close"):
             await self.credential.close()
 
 
 class Client:
-    """The account's one connection of this process. It is opened at the first use, in that call's event loop."""
+    """The one connection of this process to the account. The first use opens it, in its event loop."""
 
     def __init__(self, account: Account, tables: Mapping[str, Table]) -> None:
-        """Take note of where to connect; nothing is opened yet."""
+        """Store where to connect; nothing is opened yet."""
         self._account = account
         self._tables = tables
-        # An emulator has a certificate of its own making, tells an address that only it can reach, and is one replica.
+        # An emulator has a self-signed certificate, reports an address that only it can reach, and is a single replica.
         self._emulator = urlsplit(account.endpoint).hostname in ("localhost", "127.0.0.1", "::1")
         self._consistency: str | None = None
         self._connection: Connection | None = None
@@ -74,7 +74,7 @@ class Client:
         self._closed = False
 
     async def _connected(self) -> Connection:
-        """Return the connection, which the first call opens while others wait."""
+        """Return the connection. The first call opens it while the others wait."""
         if self._connection is None:
             async with self._opening:
                 if self._closed:
@@ -94,8 +94,8 @@ class Client:
                 enable_endpoint_discovery=not self._emulator,
                 retry_throttle_total=THROTTLED_RETRIES,
                 retry_throttle_backoff_max=LONGEST_WAIT_SECONDS
-                - LONGEST_PAUSE_SECONDS,  # so that what it says is heard
-                retry_connect=0,  # connections that fail are tried again here, like all the rest
+                - LONGEST_PAUSE_SECONDS,  # shorter than a call, so that the SDK's own error arrives before our timeout
+                retry_connect=0,  # storage.cosmos retries failed connections, like all other failures
                 retry_read=0,
                 no_response_on_write=True,
                 enable_compact_utf8_item_writes=True,
@@ -105,14 +105,14 @@ class Client:
             connection = Connection(client, credential, containers)
             try:
                 await client.__aenter__()  # reads the account
-                # A session would only see what this process wrote, and the SDK (4.17) sends one container's token to
-                # another where writes are answered without a body: the service then does not answer at all (404, 1002).
+                # No session: it would only cover what this process wrote. And if writes are answered without a body,
+                # the SDK (4.17) sends one container's session token to another; the service then refuses (404, 1002).
                 client.client_connection.session = None
                 await self._learn_consistency(client)
             except BaseException:
                 await connection.close()
                 raise
-        except (ValueError, TypeError) as error:  # a key that is none
+        except (ValueError, TypeError) as error:  # a malformed key or endpoint
             raise Unavailable(f"the store {account.endpoint} can't be used: {error}") from error
         return connection
 
@@ -126,7 +126,7 @@ class Client:
                 log.warning("the store %s: %s", self._account.endpoint, said)
 
     def words_of_consistency(self) -> tuple[str, bool]:
-        """Return what the account promises to readers, in words, and whether it suffices."""
+        """Return the account's consistency in words, and whether it suffices."""
         level = self._consistency
         if level is None:
             return "the account does not tell its default consistency", True
@@ -139,7 +139,7 @@ class Client:
 
     @asynccontextmanager
     async def using(self) -> AsyncIterator[Connection]:
-        """Use the connection: it is not closed meanwhile."""
+        """Use the connection. It stays open until the block ends."""
         connection = await self._connected()
         connection.users += 1
         try:
@@ -149,18 +149,18 @@ class Client:
             await self._leave(connection)
 
     async def renew(self, connection: Connection) -> None:
-        """Let the next call open another connection, unless that was done already."""
+        """Let the next call open a new connection, unless one has been opened already."""
         if connection is self._connection:
             self._connection = None
         await self._leave(connection)
 
     async def _leave(self, connection: Connection) -> None:
-        """Close a connection that has been replaced and that nobody uses any more."""
+        """Close a connection if it has been replaced and no call uses it any more."""
         if connection is not self._connection and not connection.users:
             await connection.close()
 
     async def close(self) -> None:
-        """Close the connection as soon as nobody uses it, and open none any more."""
+        """Close the connection as soon as no call uses it, and open no other."""
         self._closed = True
         async with self._opening:
             if self._connection:
@@ -168,6 +168,6 @@ class Client:
 
 
 def _identity() -> Any:
-    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415  (not wanted with a key, and slow to load)
+    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415  (slow to import, and not needed with a key)
 
     return DefaultAzureCredential()

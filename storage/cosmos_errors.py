@@ -1,6 +1,6 @@
-"""What the SDK of Cosmos DB raises, judged: which errors pass, which ask to wait, and which error of the port each is.
+"""The errors of the Cosmos DB SDK: which are transient, which ask to wait, and which error of the port each becomes.
 
-Knows the service's status codes and sub-statuses; refuses to know how often a call is tried.
+Knows the service's status codes and sub-statuses. Refuses to know how often a call is retried.
 """
 
 from http import HTTPStatus
@@ -26,36 +26,36 @@ from storage.documents import AlreadyExists, Changed, Gone, TooLarge
 PASSING = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.GONE,  # the partition is moving or being split
-    449,  # "retry with": others write the same item
+    449,  # "retry with": another call writes the same item
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-"""Answers after which the same call may well succeed ("Design resilient applications with Azure Cosmos DB SDKs")."""
+"""Status codes of transient failures ("Design resilient applications with Azure Cosmos DB SDKs")."""
 
 _OWNER_NOT_FOUND = 1003
-"""The sub-status of a 404 that means the container or the database."""
+"""The sub-status of a 404 for a missing container or database."""
 
 _NOT_FOUND_YET = {1002, 1013}
-"""Those that mean a replica behind the session that was asked for, and a container that is still being made."""
+"""Sub-statuses of transient 404s: a replica is behind the session's token; a container is still being created."""
 
 _PARTITION_FULL = 1014
-"""The sub-status of a 403 that means that the logical partition has reached 20 GB ("Troubleshoot Azure Cosmos DB
-forbidden exceptions"). Other reasons of a 403 concern every document: a firewall, a missing role, a failover."""
+"""The sub-status of a 403 for a logical partition that has reached 20 GB ("Troubleshoot Azure Cosmos DB forbidden
+exceptions"). Other reasons for a 403 concern every document: a firewall, a missing role, a failover."""
 
 _TOKEN_REFUSED = 5300
-"""The sub-status of a 403 that means, among others, an expired token."""
+"""The sub-status of a 403 for, among other reasons, an expired token."""
 
 SDK_ERRORS = (AzureError, OSError, TimeoutError)
 NO_ANSWER = (ServiceRequestError, ServiceResponseError, IncompleteReadError, OSError, TimeoutError)
-"""Those of them that say that no answer came, or half of one. What was asked may have been done."""
+"""The SDK_ERRORS raised when no answer came, or only part of one. The service may have executed the call."""
 
 _RETRY_AFTER = "x-ms-retry-after-ms"
 
 
 def passes(error: Exception) -> bool:
-    """Tell whether the same call may succeed soon. Throttled calls do not: the SDK has tried them again."""
+    """Tell whether an error is transient, so that a retry may succeed. False for 429: the SDK has retried already."""
     match error:
         case CosmosResourceNotFoundError():
             return error.sub_status in _NOT_FOUND_YET
@@ -66,7 +66,7 @@ def passes(error: Exception) -> bool:
 
 
 def is_denied(error: Exception) -> bool:
-    """Tell whether the service, or whoever gives tokens, does not know (any more) who calls."""
+    """Tell whether the service or the token issuer rejected this process's credential."""
     match error:
         case ClientAuthenticationError() | CosmosHttpResponseError(status_code=HTTPStatus.UNAUTHORIZED):
             return True
@@ -76,30 +76,30 @@ def is_denied(error: Exception) -> bool:
 
 
 def asked_to_wait(error: Exception) -> float | None:
-    """Return for how many seconds the service asks to wait, if it does."""
+    """Return how many seconds the service asks to wait, or None."""
     headers = error.headers if isinstance(error, CosmosHttpResponseError) else None
     asked = (headers or {}).get(_RETRY_AFTER)
     return None if asked is None else float(asked) / 1000
 
 
 def _is_of_an_item(error: CosmosResourceNotFoundError) -> bool:
-    """Tell whether an item was not found, and not the container, which the SDK asks for before its first call."""
+    """Tell whether the missing thing is an item. The SDK also reads the container before its first call."""
     request: Any = error.response.request if error.response is not None else None
     other = {_OWNER_NOT_FOUND, *_NOT_FOUND_YET}
     return request is not None and "/docs/" in request.url and error.sub_status not in other
 
 
 def is_a_bad_request(error: BaseException | None) -> bool:
-    """Tell whether the service can make nothing of a request, though it is meant for this container."""
+    """Tell whether the service rejected the content of a request, and not its container or partition key."""
     return (
         isinstance(error, CosmosHttpResponseError)
         and error.status_code == HTTPStatus.BAD_REQUEST
-        and not error.sub_status  # 1001: another partition key; 1024: the container was made anew
+        and not error.sub_status  # 1001: wrong partition key; 1024: the container was recreated
     )
 
 
 def translated(error: Exception, request: str, endpoint: str, database: str, longest: float) -> Exception:
-    """Return the port's error for one of SDK_ERRORS. ``longest``: seconds that a call takes at most."""
+    """Return the port's error for one of SDK_ERRORS. ``longest`` is the longest time of a call in seconds."""
     match error:
         case CosmosResourceExistsError():
             return AlreadyExists(request)

@@ -1,11 +1,11 @@
-"""The documents port: a partitioned, ordered store of JSON documents, narrow enough to be equal on every database.
+"""The documents port: a partitioned, ordered store of JSON documents. It is small enough to be equal on every database.
 
 A table holds documents. A document has a partition, an id (unique in its partition), a body (a JSON object) and an
 etag, which changes with every write. Ids are ordered by their code points and hold only ASCII letters, digits, ``.``,
 ``-``, ``_`` and ``~`` (domain.names.encode_name).
 
-Every adapter passes tests/storage/test_documents_contract.py. All raise domain.errors.Unavailable where the database is
-down, busy or refuses.
+Every adapter passes tests/storage/test_documents_contract.py. Every method raises domain.errors.Unavailable if the
+database is down, busy or refuses the call.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -18,47 +18,48 @@ Body = Mapping[str, Any]
 
 
 class Conflict(Exception):
-    """The write was not made, because the document is not as the caller believes. Read again and decide anew.
+    """The document has changed since the caller read it, so nothing was written. Read it again and decide again.
 
-    Or it was made, by this very call, whose first answer was lost: what is read again is then what was to be written.
+    Or this very call did write it, but the answer to its first attempt was lost. Then a new read returns what the
+    caller wanted to write.
     """
 
 
 class AlreadyExists(Conflict):
-    """The document to create is there already."""
+    """The document to create exists already."""
 
 
 class Changed(Conflict):
-    """The document has another etag: somebody wrote it since it was read."""
+    """The document has another etag: it was written since it was read."""
 
 
 class Gone(Conflict):
-    """The document is not there (any more)."""
+    """The document does not exist, or no longer exists."""
 
 
 class TooLarge(Exception):
-    """There is no room for this document: the write was not made and never will be, though others are.
+    """The store can't hold this document. Retrying won't help; other documents can still be written.
 
-    The body is larger than a document may be (MOST_BYTES), its partition is as large as one may be (Cosmos DB: 20 GB),
-    or the store can't hold what it says. ``str()`` says which.
+    The body exceeds MOST_BYTES, its partition is full (Cosmos DB: 20 GB), or the store rejects its content. ``str()``
+    says which.
     """
 
 
 class Corrupt(Unavailable):
-    """A document is there and is not what its table holds. ``str()`` says which and why: an operator must act.
+    """A document exists but does not have its table's format. ``str()`` says which one and why: an operator must act.
 
-    ``etag``: what it had when it was read, for whoever can write it anew.
+    ``etag`` is the document's etag when it was read. A caller that can derive the document replaces it by this etag.
     """
 
     def __init__(self, table: str, partition: str, document: "Document", why: object) -> None:
-        """Name the document, and say why it can't be read."""
+        """Name the document and the reason why it can't be read."""
         place = f"the document {document.id} of the table {table} in partition {partition}"
         super().__init__(f"{place} is corrupt: {why} (docs/runbook.md, Corrupt documents)")
         self.etag = document.etag
 
 
 MOST_BYTES = 2_000_000
-"""The most bytes of JSON that a body may take: Cosmos DB's limit of an item, 2 MB."""
+"""The largest size of a body, in bytes of JSON: Cosmos DB's limit for an item, 2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +68,22 @@ class Document:
 
     id: str
     body: Body
-    """Empty, where what is stored is no JSON object (any more)."""
+    """Empty if the stored text is not a JSON object."""
     etag: str
 
 
 class Documents(Protocol):
-    """The port. Writes are durable when their call returns; a call that was cancelled may have written or not.
+    """The port. A write is durable when its call returns. A cancelled call may or may not have written.
 
-    An adapter that hears no answer asks again, so **every call may be done twice**, and its answer is the second one's:
-    a create that was made raises AlreadyExists, a replace Changed, a delete Gone. So a Conflict is no proof that
-    somebody else wrote: who meets one reads again and decides anew. The pipeline does so: ingest merges into what is
-    there, averaging derives from what is there, purges remove what is left; and a mark whose clearing was done twice is
-    set again, which costs one more run.
+    An adapter retries a call that got no answer, so **every call may be executed twice**. The caller gets the second
+    answer: a create that succeeded at first then raises AlreadyExists, a replace Changed, a delete Gone. So a Conflict
+    does not prove that another process wrote. The caller must read again and decide again. The pipeline does: ingest
+    merges into the stored document, averaging derives from the stored documents, and purges remove what is left. If a
+    mark was cleared twice, it is set again; that costs one more run.
 
-    A write may raise TooLarge. A name in a body is no ``id``, ``pk`` or ``ttl``, nor does it begin with ``_``.
+    A write may raise TooLarge. The names in a body are never ``id``, ``pk`` or ``ttl`` and never begin with ``_``.
 
-    A table may have a time to live: a document that was last written longer ago is not there any more, for any call.
+    A table may have a time to live. A document that was last written longer ago no longer exists for any call.
     """
 
     async def read(self, table: str, partition: str, document_id: str) -> Document | None:
@@ -92,10 +93,10 @@ class Documents(Protocol):
         """Write a new document. Raises AlreadyExists."""
 
     async def replace(self, table: str, partition: str, document_id: str, body: Body, etag: str) -> None:
-        """Write a document anew if it still has this etag. Raises Changed or Gone."""
+        """Replace a document if it still has this etag. Raises Changed or Gone."""
 
     async def upsert(self, table: str, partition: str, document_id: str, body: Body) -> None:
-        """Write a document, whether it is there or not."""
+        """Create or replace a document."""
 
     async def delete(self, table: str, partition: str, document_id: str, etag: str) -> None:
         """Remove a document if it still has this etag. Raises Changed or Gone."""
@@ -103,8 +104,8 @@ class Documents(Protocol):
     def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
         """Yield a partition's documents with ``from_id <= id < to_id``, in the order of their ids.
 
-        What is written to the range meanwhile may be seen or not.
+        The scan may or may not see documents that are written to the range while it runs.
         """
 
     async def close(self) -> None:
-        """Release connections. Calls after it raise Unavailable."""
+        """Release connections. Later calls raise Unavailable."""

@@ -1,6 +1,6 @@
-"""The tables of the store: their names, what their partitions and ids are, and how long documents live.
+"""The tables of the store: their names, partitions and ids, and how long their documents live.
 
-The one place for this. The adapters, and in Azure the Bicep templates (checked by a test), follow it.
+This is defined only here. The adapters follow it, and so do the Bicep templates for Azure (a test checks that).
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ OPERATIONS = "operations"
 
 
 PARTITION_KEY = "/pk"
-"""On Cosmos DB: the field of an item that holds its partition."""
+"""On Cosmos DB: the path of the field that holds an item's partition."""
 
 INDEXING_POLICY: Mapping[str, object] = {
     "indexingMode": "consistent",
@@ -26,18 +26,18 @@ INDEXING_POLICY: Mapping[str, object] = {
     "includedPaths": [{"path": f"{PARTITION_KEY}/?"}],
     "excludedPaths": [{"path": "/*"}],
 }
-"""On Cosmos DB: what scans go by is indexed and nothing else: ``id``, which always is, and the partition key.
+"""On Cosmos DB: only what scans need is indexed: the partition key, and ``id``, which is always indexed.
 
-Where all is excluded, the service does not index the key by itself ("Indexing policies in Azure Cosmos DB"): a range of
-ids in one partition would look at that range in all partitions that lie beside it.
+If all paths are excluded, the service does not index the partition key by itself ("Indexing policies in Azure Cosmos
+DB"). A scan of ids in one partition would then also read that range in the other logical partitions beside it.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. ``time_to_live`` is in seconds since a document's last write; None: for ever.
+    """A table. ``time_to_live`` is in seconds from a document's last write; None means that documents never expire.
 
-    ``bulky``: it holds most of all bytes. SQLite keeps its bodies deflated.
+    ``bulky`` marks the table that holds most of the bytes. SQLite compresses its bodies.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Table:
 
 
 def lifetime_of_samples(days: int) -> int:
-    """Return how many seconds samples and rollups live where samples are accepted for so many days: a day longer.
+    """Return how many seconds samples and rollups live: one day longer than the days for which samples are accepted.
 
-    So a window is never averaged from a part of its samples while the rest has just expired.
+    Otherwise a window could be averaged from a part of its samples while the rest has just expired.
     """
     return (days + 1) * DAY
 

@@ -1,6 +1,6 @@
-"""The tables: the domain's values as documents, and back. One table a file: its ids, partitions and bodies.
+"""The tables: they convert the domain's values to documents and back. Each file has one table's ids and bodies.
 
-They decide nothing. A new table is a file, and a line below.
+Tables make no decisions. A new table needs a file here and a line below.
 """
 
 from storage.documents import Documents
@@ -18,7 +18,7 @@ from storage.tables.senders import Senders
 
 
 class Tables:
-    """All tables, over one store of documents."""
+    """All tables of one document store."""
 
     def __init__(self, documents: Documents) -> None:
         self.documents = documents

@@ -1,4 +1,4 @@
-"""The catalogue: which counters, tenants and VMs have been averaged, and each tenant's list of counters."""
+"""The catalogue table: the counters, tenants and VMs that have been averaged, and each tenant's list of counters."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ _COUNTERS_OF = "tenants' counters"
 class Entry:
     """An entry of the catalogue: a counter, tenant or VM that has been averaged, and its newest minute.
 
-    For VMs, ``newest`` may be up to six hours behind (pipeline.averaging says why) and ``dimensions`` are set.
+    For a VM, ``dimensions`` are set and ``newest`` may be up to six hours behind (pipeline.averaging says why).
     """
 
     name: str
@@ -39,7 +39,10 @@ class Catalogue(Table):
         return _entry(document) if document else None
 
     async def entries(self, kind: str, among: Iterable[str] | None = None) -> dict[str, Stored[Entry]]:
-        """Return a kind's entries by name, in the order of their ids; or those among the given names."""
+        """Return a kind's entries by name, in the order of their ids. ``among`` limits them to a range of names.
+
+        The range goes from the first to the last of these names and may hold other names too.
+        """
         if among is None:
             scan = self.documents.scan(CATALOGUE, kind)
         elif wanted := {encode_name(name) for name in among}:
@@ -89,7 +92,7 @@ class _CountersBody(msgspec.Struct):
 
 
 def _entry(document: Document) -> Stored[Entry]:
-    """Return an entry; a corrupt one as one that is not averaged yet, so that averaging writes it anew."""
+    """Return an entry. A corrupt one counts as not averaged yet, so that averaging writes it again."""
     try:
         body = msgspec.convert(document.body, _EntryBody)
     except msgspec.ValidationError:
@@ -98,7 +101,7 @@ def _entry(document: Document) -> Stored[Entry]:
 
 
 def _counters(document: Document) -> dict[str, int]:
-    """Return a tenant's counters; of a corrupt list none, for the same reason."""
+    """Return a tenant's counters. A corrupt list counts as empty, so that averaging writes it again."""
     try:
         return msgspec.convert(document.body, _CountersBody).counters
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Dirty marks: which tenants' windows changed since they were last averaged."""
+"""The marks table. A dirty mark says that a tenant's window has changed since it was last averaged."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _DIRTY = "dirty"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Says that this tenant's window changed since it was last averaged."""
+    """A dirty mark: this tenant's window has changed since it was last averaged."""
 
     tenant: str
     window: int
@@ -22,7 +22,7 @@ class Marks(Table):
     """The dirty marks."""
 
     async def read(self, window: int | None = None) -> list[Stored[Mark]]:
-        """Return all dirty marks, or those of a window: oldest window first."""
+        """Return all dirty marks, or those of one window. The oldest window comes first."""
         marks = []
         ids = () if window is None else (number(window), number(window + 1))
         async for document in self.documents.scan(MARKS, _DIRTY, *ids):
@@ -31,9 +31,9 @@ class Marks(Table):
         return marks
 
     async def set(self, mark: Mark) -> None:
-        """Set a mark. A mark that is set already gets a new etag, so that who has read it can't clear it."""
+        """Set a mark. An existing mark gets a new etag, so that a caller that read it before can't clear it."""
         await self.documents.upsert(MARKS, _DIRTY, numbered(mark.window, mark.tenant), {})
 
     async def clear(self, mark: Stored[Mark]) -> None:
-        """Remove a mark if it has not been set anew. Raises Changed or Gone."""
+        """Remove a mark if it has not been set again since it was read. Raises Changed or Gone."""
         await self.documents.delete(MARKS, _DIRTY, numbered(mark.value.window, mark.value.tenant), mark.etag)

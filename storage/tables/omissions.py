@@ -1,4 +1,4 @@
-"""Omissions: what came and was left out of the averages. They are kept in the quarantine, by UTC day."""
+"""Omissions: data that arrived but is not in the averages. They are stored in the quarantine table by UTC day."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +16,7 @@ from storage.tables.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Omission:
-    """Something that came and is not in the averages: what, of whom, of which window, and how many there are."""
+    """Data that arrived but is not in the averages: what it is, whose it is, its window, and how many items it has."""
 
     what: str
     whose: str
@@ -26,21 +26,21 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class Omissions(Table):
-    """What was left out."""
+    """The omissions."""
 
     async def write(self, omission: Omission, now: int) -> None:
-        """Write down, on the UTC day of a second, that something is left out. The same again overwrites itself."""
+        """Write an omission under the UTC day of ``now``. The same omission overwrites itself."""
         body = asdict(omission)
         place = digest({"what": omission.what, "whose": omission.whose, "window": omission.window})
         await self.documents.upsert(QUARANTINE, _omissions_partition(utc_day(now)), place, body)
 
     async def of_day(self, day: str) -> list[Omission]:
-        """Return what was left out on a UTC day."""
+        """Return the omissions of a UTC day."""
         found = [document.body async for document in self.documents.scan(QUARANTINE, _omissions_partition(day))]
         return [msgspec.convert(body, Omission) for body in found if _is_omission(body)]
 
     async def forget(self, day: str, whose: str) -> None:
-        """Forget what was left out of somebody on a UTC day."""
+        """Delete the omissions of one owner on a UTC day."""
         partition = _omissions_partition(day)
         async for document in self.documents.scan(QUARANTINE, partition):
             if document.body.get("whose") == whose:

@@ -1,4 +1,4 @@
-"""Records of what operators had done, the newest first."""
+"""The operations table: records of the operations that operators started, the newest first."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,11 +16,11 @@ _OPERATIONS = "operations"
 
 @dataclass(frozen=True, slots=True)
 class OperationRecord:
-    """What an operator had done: which operation, on what, by whom, when, and what came of it.
+    """An operator's operation: its kind, its command, who started it and when, and its result.
 
-    ``state`` is "running", "done", "failed" or "stopped", or "unknown" where the record is corrupt; ``ended`` is None
-    while it runs, and of one that stopped and could not say so, when that was seen. ``error`` says why it failed or
-    stopped. Times are Unix seconds.
+    ``state`` is "running", "done", "failed" or "stopped", or "unknown" if the record is corrupt. ``ended`` is None
+    while it runs. If it stopped without recording that, ``ended`` is when that was noticed. ``error`` says why it
+    failed or stopped. Times are Unix seconds.
     """
 
     instance: str
@@ -39,21 +39,21 @@ class Operations(Table):
     """The records of operations."""
 
     async def write(self, record: OperationRecord) -> None:
-        """Write down an operation; the same one (by its start and instance) overwrites what was written before."""
+        """Write an operation's record. It overwrites the record with the same start and instance."""
         await self.documents.upsert(OPERATIONS, _OPERATIONS, _operation_id(record), _operation_body(record))
 
     async def settle(self, record: OperationRecord, etag: str) -> None:
-        """Write down what became of an operation, if nobody has written that meanwhile. Raises Conflict."""
+        """Write an operation's result if its record has not changed since it was read. Raises Conflict."""
         body = _operation_body(record)
         await self.documents.replace(OPERATIONS, _OPERATIONS, _operation_id(record), body, etag)
 
     async def read(self, record: OperationRecord) -> OperationRecord | None:
-        """Return what is written of an operation by now."""
+        """Return an operation's present record."""
         document = await self.documents.read(OPERATIONS, _OPERATIONS, _operation_id(record))
         return _operation(document) if document else None
 
     async def newest(self, most: int) -> list[Stored[OperationRecord]]:
-        """Return the newest operations."""
+        """Return at most so many operations, the newest first."""
         records: list[Stored[OperationRecord]] = []
         async for document in self.documents.scan(OPERATIONS, _OPERATIONS):
             records.append(Stored(_operation(document), document.etag))

@@ -1,4 +1,4 @@
-"""Progress: the one document of what averaging remembers of windows, which queries read as well."""
+"""The progress table: one document with what averaging remembers about windows. Queries read it too."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,15 +17,15 @@ _FLEET = "fleet"
 
 @dataclass(frozen=True, slots=True)
 class ProgressTable(Table):
-    """What is remembered of windows (domain.closing)."""
+    """What averaging remembers about windows (domain.closing)."""
 
     async def read(self) -> Stored[Progress] | None:
-        """Read what is remembered of windows; of a corrupt document, nothing."""
+        """Read the progress. A corrupt document counts as empty."""
         document = await self.documents.read(MARKS, _PROGRESS, _FLEET)
         return Stored(_progress(document), document.etag) if document else None
 
     async def write(self, progress: Progress, etag: str | None) -> None:
-        """Create (etag None) or replace what is remembered of windows. Raises Conflict."""
+        """Create (etag None) or replace the progress. Raises Conflict."""
         body = {
             "opened": {str(window): arrived for window, arrived in progress.opened.items()},
             "closed": progress.closed,

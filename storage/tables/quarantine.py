@@ -1,4 +1,4 @@
-"""The quarantine: a message's reasons in one small document, its refused inputs beside it."""
+"""The quarantine table: one small document with a message's reasons, and other documents with its refused inputs."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,16 +16,17 @@ from storage.tables.ids import digest
 from storage.tables.table import Table
 
 KEPT_BYTES = 1_500_000
-"""How many bytes of refused input go into one document of the quarantine (Cosmos DB takes 2 MB); a single one that has
-more is cut."""
+"""The most bytes of refused inputs in one document of the quarantine (Cosmos DB allows 2 MB). A single input that is
+longer is cut off."""
 
 CORRUPT_INPUTS = "what was kept of it is corrupt (docs/runbook.md, Corrupt documents)"
-"""The reason of the one input that stands for all of a message that can't be read. Where it is kept, they are."""
+"""The reason of the one input that stands for all inputs of a message that can't be read back. ``keep`` leaves the
+corrupt documents in the store if it gets an input with this reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedInput:
-    """An input that was refused: its place in its message, why, and its JSON as it came (cut off where it is huge)."""
+    """A refused input: its position in its message, the reason, and its original JSON (cut off if it is huge)."""
 
     position: int
     reason: str
@@ -34,9 +35,9 @@ class RefusedInput:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedMessage:
-    """What of one message was refused: how many inputs for each reason. ``message`` is derived from its bytes.
+    """A message with refused inputs, and how many there are for each reason. ``message`` is derived from its bytes.
 
-    ``proven`` is the tenant that it was found to come from when it came (pipeline.trust); None: that is not known.
+    ``proven`` is the tenant whose signature it bore when it came (pipeline.trust); None: its sender is not known.
     """
 
     message: str
@@ -47,19 +48,19 @@ class QuarantinedMessage:
 
     @property
     def day(self) -> str:
-        """The UTC day on which it came, under which it is kept."""
+        """The UTC day on which the message arrived. It is stored under this day."""
         return utc_day(self.received)
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantine(Table):
-    """What was refused."""
+    """The refused inputs, by message."""
 
     async def keep(self, message: QuarantinedMessage, inputs: Sequence[RefusedInput]) -> None:
-        """Keep what was refused of a message, in place of what is kept of it already.
+        """Store a message's refused inputs in place of those stored for it before.
 
-        The inputs' documents are named by what they hold, and old ones go only when the new are there: so the same
-        message again overwrites itself, and a crash in between leaves no input out.
+        The ids of the inputs' documents are digests of their bodies, and old documents are deleted only after the new
+        ones are written. So the same message overwrites itself, and a crash in between loses no input.
         """
         partition = _inputs_partition(message)
         readable = [each for each in inputs if each.reason != CORRUPT_INPUTS]
@@ -76,29 +77,29 @@ class Quarantine(Table):
         await self.documents.upsert(QUARANTINE, message.day, message.message, body)
 
     async def drop(self, message: QuarantinedMessage) -> None:
-        """Forget what was refused of a message."""
+        """Delete a message and its refused inputs."""
         await self._remove_inputs(_inputs_partition(message), lambda _: True)
         document = await self.documents.read(QUARANTINE, message.day, message.message)
         if document:
-            with suppress(Conflict):  # it came again meanwhile, or somebody else dropped it
+            with suppress(Conflict):  # it arrived again in the meantime, or another process dropped it
                 await self.documents.delete(QUARANTINE, message.day, message.message, document.etag)
 
     async def messages(
         self, day: str, from_message: str = "", to_message: str = "~"
     ) -> AsyncIterator[QuarantinedMessage]:
-        """Yield the messages of a UTC day of which something was refused, or a range of them, by their names."""
+        """Yield the messages with refused inputs of a UTC day, in the order of their names, or a range of them."""
         async for document in self.documents.scan(QUARANTINE, day, from_message, to_message):
             yield await self._message(day, document)
 
     async def message(self, day: str, message: str) -> QuarantinedMessage | None:
-        """Return one message of a UTC day of which something was refused."""
+        """Return one message with refused inputs of a UTC day, or None."""
         document = await self.documents.read(QUARANTINE, day, message)
         return await self._message(day, document) if document else None
 
     async def inputs(self, message: QuarantinedMessage) -> list[RefusedInput]:
-        """Return the refused inputs of a message, in the order in which they stood in it.
+        """Return the refused inputs of a message, in their order in the message.
 
-        For all that can't be read of them, one stands with the reason CORRUPT_INPUTS.
+        One input with the reason CORRUPT_INPUTS stands for all inputs that can't be read back.
         """
         found: dict[tuple[int, str], RefusedInput] = {}
         async for document in self.documents.scan(QUARANTINE, _inputs_partition(message)):
@@ -115,7 +116,7 @@ class Quarantine(Table):
     async def _message(self, day: str, document: Document) -> QuarantinedMessage:
         try:
             body = msgspec.convert(document.body, _MessageBody)
-        except msgspec.ValidationError:  # what it says follows from the inputs, but for its queue's id and its time
+        except msgspec.ValidationError:  # the inputs tell the reasons; the queue's id and the time are lost
             message = QuarantinedMessage(document.id, "", first_second(day), {})
             return replace(message, reasons=Counter(each.reason for each in await self.inputs(message)))
         return QuarantinedMessage(document.id, body.messageId, body.received, body.reasons, body.proven)
@@ -139,7 +140,7 @@ class _InputsBody(msgspec.Struct):
 
 
 def _inputs(document: Document) -> list[RefusedInput] | None:
-    """Return the refused inputs of a document; None: it is corrupt."""
+    """Return the refused inputs of a document, or None if it is corrupt."""
     try:
         body = msgspec.convert(document.body, _InputsBody)
     except msgspec.ValidationError:
@@ -152,7 +153,7 @@ def _inputs_partition(message: QuarantinedMessage) -> str:
 
 
 def _in_documents(inputs: Iterable[RefusedInput]) -> Iterator[dict[str, Any]]:
-    """Yield bodies of documents that hold refused inputs, each of one reason and of a size that a document may have."""
+    """Yield bodies of documents that hold refused inputs. Each has inputs of one reason and fits into a document."""
     by_reason = sorted(inputs, key=lambda each: (each.reason, each.position))
     for reason, group in groupby(by_reason, key=lambda each: each.reason):
         some: list[dict[str, Any]] = []
@@ -161,7 +162,7 @@ def _in_documents(inputs: Iterable[RefusedInput]) -> Iterator[dict[str, Any]]:
             record = {"position": each.position, "input": each.input}
             length = len(msgspec.json.encode(record))
             if length > KEPT_BYTES:
-                record["input"] = each.input[: KEPT_BYTES // 6]  # JSON writes a character with at most six
+                record["input"] = each.input[: KEPT_BYTES // 6]  # JSON writes a character as at most six bytes
                 length = len(msgspec.json.encode(record))
             if some and size + length > KEPT_BYTES:
                 yield {"reason": reason, "inputs": some}

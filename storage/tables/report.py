@@ -1,4 +1,4 @@
-"""The report: a counter's window a document, which holds its rows as plain records."""
+"""The report table. Each document holds one counter's rows of one window as plain records."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Report(Table):
     """The report rows."""
 
     async def rows(self, key: str, first: int, last: int) -> list[ReportRow]:
-        """Return a counter's rows from one identifier timestamp to another, both included, oldest first."""
+        """Return a counter's rows from identifier timestamp ``first`` to ``last``, both included, oldest first."""
         scan = self.documents.scan(REPORT, key, number(max(window_of(first), 0)), number(last + 1))
         return [row async for document in scan for row in _report_rows(key, document) if first <= row.timestamp <= last]
 
@@ -29,12 +29,12 @@ class Report(Table):
         return Stored(_report_rows(key, document), document.etag) if document else None
 
     async def windows_before(self, key: str, before: int) -> AsyncIterator[Stored[int]]:
-        """Yield the windows before a second of which a counter has rows, oldest first."""
+        """Yield the windows that begin before a second and in which a counter has rows, oldest first."""
         async for document in self.documents.scan(REPORT, key, to_id=number(before)):
             yield Stored(int(document.id), document.etag)
 
     async def newest(self, key: str, not_after: int) -> int | None:
-        """Return a counter's newest minute up to a second, or None where it has none."""
+        """Return a counter's newest minute up to a second, or None if it has none."""
         reach = WINDOW
         while True:
             from_id = number(max(window_of(not_after) - reach, 0))
@@ -54,14 +54,14 @@ class Report(Table):
         await self._write(REPORT, key, number(window), body, etag)
 
     async def delete(self, key: str, window: int, etag: str) -> None:
-        """Remove a counter's rows of a window that no sample stands behind any more. Raises Conflict."""
+        """Remove a counter's rows of a window that no longer has samples. Raises Conflict."""
         await self.documents.delete(REPORT, key, number(window), etag)
 
 
 def _report_record(row: ReportRow) -> dict[str, Any]:
-    """The report record of the wire, with the shares that disclosure asks for besides.
+    """Return the report record of the wire format, and the shares that domain.disclosure needs.
 
-    ``PerfValue`` equals ``average``, so that it can be read where a sample can.
+    ``PerfValue`` equals ``average``, so that code that reads a sample can read a report record too.
     """
     return {
         "timestamp": row.timestamp,
@@ -84,7 +84,7 @@ class _ReportBody(msgspec.Struct):
 
 def _report_rows(key: str, document: Document) -> list[ReportRow]:
     try:
-        # Some stores give 1.0 back as 1; what is a float becomes one again here.
+        # Some stores return 1.0 as 1; this conversion makes it a float again.
         return msgspec.convert(document.body, _ReportBody).rows
     except msgspec.ValidationError as error:
         raise Corrupt(REPORT, key, document, error) from error

@@ -1,4 +1,4 @@
-"""Rollups: those of a window, of tenants and branches, in one partition; each a document."""
+"""The rollups table. A partition holds a window's rollups: one document for each tenant and each branch of tenants."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ from storage.tables.ids import number
 from storage.tables.table import Stored, Table
 
 ROLLUP_VERSION = 4
-"""The format of rollups. It is raised when they change in what they hold or how; a rebuild then brings old ones up to
-it. In a rollup each counter's place and series are a text (of JSON): who wants one counter does not parse forty."""
+"""The version of the rollups' format. It is raised when their content or encoding changes; a rebuild then rewrites old
+rollups. A rollup stores each counter's place and series as a string of JSON, so a reader of one counter does not parse
+forty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollups(Table):
-    """The rollups, and of each window whether its data have begun to come."""
+    """The rollups, and for each window whether any of its data have arrived."""
 
     async def read(self, node: Node, window: int) -> Stored[Rollup] | None:
         """Read a node's rollup of a window."""
@@ -32,13 +33,13 @@ class Rollups(Table):
         return Stored(_rollup(window, document), document.etag, document.body.get("version") == ROLLUP_VERSION)
 
     async def partials(self, node: Node, window: int, keys: Collection[str]) -> Mapping[str, Series]:
-        """Read some counters of a node's rollup of a window: those of them that it has."""
+        """Read the series of some counters from a node's rollup of a window. Counters that it lacks are left out."""
         document = await self.documents.read(ROLLUPS, number(window), _node_id(node))
         rollup = _rollup(window, document, keys) if document else {}
         return {key: placed.series for key, placed in rollup.items()}
 
     async def below(self, branch: Node, window: int) -> list[Rollup]:
-        """Return the rollups that make up a branch's (or the fleet's), in the order of their ids."""
+        """Return the rollups that are merged into the rollup of a branch or of the fleet, in the order of their ids."""
         prefix = f"{len(branch.branch) + 1}_{branch.branch}"
         scan = self.documents.scan(ROLLUPS, number(window), prefix, prefix + "~")
         return [_rollup(window, document) async for document in scan]
@@ -50,20 +51,20 @@ class Rollups(Table):
         await self._write(ROLLUPS, number(window), _node_id(node), body, etag)
 
     async def delete(self, node: Node, window: int, etag: str) -> None:
-        """Remove a rollup that no sample stands behind any more. Raises Conflict."""
+        """Remove a rollup that no longer has samples. Raises Conflict."""
         await self.documents.delete(ROLLUPS, number(window), _node_id(node), etag)
 
     async def has_begun(self, window: int) -> bool:
-        """Tell whether data of a window have ever come; see begin."""
+        """Tell whether any data of a window have arrived (see begin)."""
         return await self.documents.read(ROLLUPS, number(window), _node_id(FLEET)) is not None
 
     async def begin(self, window: int) -> None:
-        """Write down that data of a window have come. It is forgotten when its rollups are."""
+        """Record that data of a window have arrived. The record expires with the window's rollups."""
         await self.documents.upsert(ROLLUPS, number(window), _node_id(FLEET), {})
 
 
 def _node_id(node: Node) -> str:
-    """The level first, so that what hangs on a branch is a range of ids."""
+    """Return a node's id. It begins with the level, so that the nodes below a branch are a range of ids."""
     if node.tenant is None:
         return f"{len(node.branch)}_{node.branch}"
     return f"{len(node.branch) + 1}_{node.branch}_{encode_name(node.tenant)}"
@@ -86,7 +87,7 @@ class _RollupBody(msgspec.Struct):
 
 
 def _rollup(window: int, document: Document, keys: Collection[str] | None = None) -> Rollup:
-    """Return a rollup, or those of these counters that it has."""
+    """Return a rollup, or only the given counters of it. Counters that it lacks are left out."""
     try:
         series = msgspec.convert(document.body, _RollupBody).series
         return {key: _placed(series[key]) for key in (series if keys is None else keys) if key in series}
@@ -95,8 +96,8 @@ def _rollup(window: int, document: Document, keys: Collection[str] | None = None
 
 
 def _placed(stored: Any) -> Placed:
-    if not isinstance(stored, str):  # before version 3 it was no text
+    if not isinstance(stored, str):  # before version 3 it was not a string
         return Placed(0, msgspec.convert(stored, _Series))
-    if not stored[1:2].isdigit():  # and before version 4 it had no place
+    if not stored[1:2].isdigit():  # before version 4 it had no place
         return Placed(0, _SERIES.decode(stored))
     return Placed(*_PLACED.decode(stored))

@@ -1,4 +1,4 @@
-"""Samples: a VM window a document, by tenant and UTC day."""
+"""The samples table. Each document holds one VM window. A partition holds a tenant's VM windows of one UTC day."""
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, fields
@@ -26,21 +26,21 @@ class Samples(Table):
     async def read(
         self, tenant: str, vm: str, window: int, keys: Collection[str] | None = None
     ) -> Stored[VmWindow] | None:
-        """Read one VM window; of it, all counters, or those of these that it has."""
+        """Read one VM window with all its counters, or only the given ones. Counters that it lacks are left out."""
         partition, document_id = _samples_partition(tenant, window), numbered(window, vm)
         document = await self.documents.read(SAMPLES, partition, document_id)
         return Stored(_vm_window(tenant, partition, document, keys), document.etag) if document else None
 
     async def of_window(self, tenant: str, window: int, from_vm: str = "") -> AsyncIterator[VmWindow]:
-        """Yield all VM windows of a tenant's window, in the order of the VMs' ids; or those from one VM on."""
+        """Yield a tenant's VM windows of one window in the order of the VMs' ids, all or from one VM on."""
         partition = _samples_partition(tenant, window)
         async for document in self.documents.scan(SAMPLES, partition, numbered(window, from_vm), number(window + 1)):
             yield _vm_window(tenant, partition, document)
 
     async def between(self, tenant: str, first: int, last: int) -> AsyncIterator[Stored[VmWindow]]:
-        """Yield all VM windows of a tenant from one window to another, both included and of the same UTC day.
+        """Yield a tenant's VM windows from window ``first`` to ``last``. Both are included, and of the same UTC day.
 
-        A corrupt one is given as an empty one, for those who want them gone.
+        A corrupt VM window is yielded as an empty one, so that the caller can delete it.
         """
         partition = _samples_partition(tenant, first)
         async for document in self.documents.scan(SAMPLES, partition, number(first), number(last + 1)):
@@ -83,7 +83,7 @@ def _vm_window(tenant: str, partition: str, document: Document, keys: Collection
 
 
 def _are_series(series: Any) -> TypeGuard[dict[str, list[float | None]]]:
-    """Tell whether these are a VM window's series: msgspec would make all lists anew, a tenth of averaging's time."""
+    """Tell whether these are a VM window's series. msgspec would copy all lists, a tenth of averaging's time."""
     if not isinstance(series, dict):
         return False
     rows = series.values()

@@ -1,7 +1,7 @@
-"""What all tables share: reading gives the etag, and writing takes it back.
+"""The base of all tables: reading returns a document's etag, and writing checks it.
 
-Where a caller is to write only what nobody else wrote meanwhile, reading gives a ``Stored`` with the etag, and writing
-takes it back (None: to be created). A ``Conflict`` then says: start anew.
+Reading returns a ``Stored``, a value with its etag. Writing takes this etag, or None to create the document. If another
+process has written the document in the meantime, writing raises ``Conflict`` and the caller starts again.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[Value]):
-    """A value as it was read, with the etag that it had."""
+    """A value as it was read, with its etag."""
 
     value: Value
     etag: str
     current: bool = True
-    """Whether it was written in the present format; else it is to be written anew though it says the same."""
+    """Whether the document has the present format. If not, it must be rewritten even if its value has not changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table over a store of documents."""
+    """A table in a document store."""
 
     documents: Documents
 

@@ -41,7 +41,7 @@ def test_a_store_that_works_is_left_as_it_was(tmp_path: Path) -> None:
     assert code == 0
     assert "ok      settings: complete" in said
     assert f"ok      store {path}: 7 tables written, read and cleaned" in said
-    assert "queue: not looked at" in said
+    assert "queue: not checked" in said
     with sqlite3.connect(path) as store:
         assert store.execute("SELECT count(*) FROM documents").fetchone() == (0,)
     store.close()
@@ -75,7 +75,7 @@ def test_a_store_that_can_not_be_opened_is_said_so_and_the_queue_is_looked_at_al
     assert code == 1
     assert f"FAILED  store {tmp_path}" in said
     assert "look at: the folder of SQLITE_PATH" in said
-    assert "queue: not looked at" in said
+    assert "queue: not checked" in said
 
 
 @needs_node
@@ -136,14 +136,17 @@ class TestPeers:
     def test_a_queue_that_may_be_received_from(self, tmp_path: Path, broker: Broker, queue: dict[str, str]) -> None:
         code, said = check(SQLITE_PATH=str(tmp_path / "s.db"), **queue)
         assert code == 0, said
-        assert f"ok      queue {queue['QUEUE_NAME']} of the namespace of the connection string: may be received" in said
+        assert (
+            f"ok      queue {queue['QUEUE_NAME']} of the namespace of the connection string: can receive messages"
+            in said
+        )
         assert broker.bodies(queue["QUEUE_NAME"]) == []
 
     def test_a_queue_without_the_right(self, tmp_path: Path, broker: Broker, queue: dict[str, str]) -> None:
         broker.set(deny=["listen"])
         code, said = check(SQLITE_PATH=str(tmp_path / "s.db"), **queue)
         assert code == 1, said
-        assert "can't be received from" in said
+        assert "can't receive messages" in said
         assert "Azure Service Bus Data Receiver" in said
 
     def test_a_queue_without_a_name(self, tmp_path: Path, broker: Broker) -> None:

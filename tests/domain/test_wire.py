@@ -198,5 +198,5 @@ def test_what_else_stands_in_a_message_does_not_matter(body: bytes) -> None:
 
 
 def test_a_message_that_can_not_be_one_of_samples_is_refused_before_it_is_read() -> None:
-    with pytest.raises(BadMessage, match="so many commas"):
+    with pytest.raises(BadMessage, match="more commas"):
         wire.decode(b'{"metrics":[' + b"0," * 400_000 + b"0]}")

@@ -57,7 +57,7 @@ def test_telegrafs_output_on_standard_input_becomes_files_under_masked_names(tmp
         (tenant, mask_vm(tenant, "pc2", KEY.encode())): (50, "uksouth"),
     }
     assert {sample.timestamp for sample in samples} == {AT // 60 * 60 + 30}
-    assert "1 lines were no Telegraf metrics" in done.stderr
+    assert "1 lines were not Telegraf metrics" in done.stderr
     assert "Contoso" not in "".join(path.name + path.read_text() for path in tmp_path.glob("*.json"))
 
 

@@ -39,7 +39,7 @@ class Windows:
 
     def add(self, path: str) -> object:
         if path not in self.values_:
-            raise OSError("PDH says 0xC0000BB8")
+            raise OSError("PDH returned the error 0xC0000BB8")
         return path
 
     def collect(self) -> None:

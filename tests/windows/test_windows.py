@@ -91,7 +91,7 @@ def test_standard_input_is_utf_8_whatever_the_code_page(windows: Windows, encodi
     done = windows.python(*FROM_TELEGRAF, "--dry-run", given=given, more={"PYTHONIOENCODING": encoding})
     assert done.returncode == 0, done.stderr.decode()
     assert [json.loads(line)["MaskedVMName"] for line in done.stdout.splitlines()] == [vm("ÁRON-01")]
-    assert b"1 lines were no Telegraf metrics" in done.stderr
+    assert b"1 lines were not Telegraf metrics" in done.stderr
 
 
 def test_this_machine_is_read_and_what_it_does_not_have_is_named(windows: Windows) -> None:
@@ -105,7 +105,8 @@ def test_this_machine_is_read_and_what_it_does_not_have_is_named(windows: Window
     assert "win_service.NoSuchService" not in readings
     assert {"win_mem.available_bytes", "win_disk.percent_free_space", "win_system.processes"} <= readings.keys()
     assert readings["win_session.active_sessions"] == readings["win_session.logons"] == 0  # Wine tells of no session
-    assert r"\System\Processor Queue Length: PDH says 0xC0000BB9" in failed["win_system.processor_queue_length"]
+    queue = failed["win_system.processor_queue_length"]
+    assert r"\System\Processor Queue Length: PDH returned the error 0xC0000BB9" in queue
     assert "win_system.processes" not in failed  # psutil has it
 
 
@@ -115,7 +116,7 @@ def test_pdh_opens_collects_and_refuses_in_words(windows: Windows) -> None:
         "from edge.pdh import Query; query = Query(); up = query.add('\\\\System\\\\System Up Time'); query.collect();"
         "print(query.value(up) is not None)\ntry: query.add('\\\\Nonsense')\nexcept OSError as error: print(error)"
     )
-    assert windows.python("-c", script).stdout.split(b"\r\n")[:2] == [b"True", b"PDH says 0xC0000BB9"]
+    assert windows.python("-c", script).stdout.split(b"\r\n")[:2] == [b"True", b"PDH returned the error 0xC0000BB9"]
 
 
 def written(console: int, until: bytes, seconds: float = 60) -> bytes:
