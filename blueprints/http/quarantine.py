@@ -1,5 +1,6 @@
 """The quarantine: what was refused, for the operator to look at, to try again and to drop."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -59,10 +60,17 @@ class ReingestParameters(SelectionParameters):
     tenant: Annotated[
         Name | None,
         Field(
-            description="Take messages of which it is not known whose they are as if this tenant (its masked name) had "
-            "signed them: whoever asks vouches for that."
+            description="With message: if it is not known whose that one is, take it as if this tenant, by its masked "
+            "name, had signed it. Whoever asks vouches for that."
         ),
     ] = None
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:  # noqa: ARG003
+        """Nobody vouches for messages without having looked at each."""
+        if "tenant" in given and "message" not in given:
+            return {"tenant": "is given without message: you vouch for one message at a time"}
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

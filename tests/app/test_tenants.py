@@ -68,6 +68,12 @@ def test_from_a_stranger_to_an_enrolled_tenant_whose_key_changes(host: Local) ->
     assert [reason for each in listed(host, "quarantine") for reason in each["reasons"]] == [
         "the message is not signed, and enrolment is required"
     ]
+    (unsigned,) = listed(host, "quarantine")
+    assert unsigned["provenTenant"] is None
+    path = f"/v1/admin/quarantine/reingest?day={each}&message={unsigned['message']}&tenant={TENANT.replace('+', '%2B')}"
+    assert host.operation_ended(host.start_operation(path))["output"]["accepted"] == 1
+    assert listed(host, "quarantine") == []
+    host.settled()
     (tenant,) = host.get("/v1/tenants", headers=host.operator)[1]["data"]
     assert (tenant["tenant"], tenant["label"]) == (TENANT, "Contoso")
     assert host.get("/v1/tenants", headers={"Authorization": "Bearer bob"})[1]["data"][0]["label"] is None
