@@ -83,6 +83,16 @@ class Settings(BaseSettings):
     averaging_budget_seconds: Annotated[
         int, Field(ge=1, le=500, description="For how long one run of averaging begins new windows, newest first.")
     ] = 240
+    remote_write_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/]+",
+            description="Where every final minute of the fleet is sent by Prometheus remote write. Not given: nowhere.",
+        ),
+    ] = None
+    remote_write_token: Annotated[
+        SecretStr | None, Field(pattern=r"^[!-~]+$", description="The bearer token that it is sent with.")
+    ] = None
     reductions: Annotated[
         dict[str, Reduction],
         NoDecode,  # parsed by the validator, so that bad JSON is named beside the other problems

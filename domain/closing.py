@@ -22,6 +22,9 @@ SHORTEST_KEPT = 2 * DAY
 """Samples are kept for at least so long (one day, and one more). What had expired under a shorter lifetime is at least
 so old: whatever says otherwise was said by a clock that was ahead."""
 
+MOST_CLOSED_LATE = 100
+"""How many windows are remembered that closed after a newer one had: those of a day's outage, and what comes late."""
+
 ENOUGH = 0.5
 """Which part of the hour's VMs must have reached a minute for it to be the newest. So no VM's clock makes it."""
 
@@ -53,6 +56,7 @@ class Progress:
     """What is remembered of windows from one run of averaging to the next.
 
     ``opened``: the first arrival of each window that is not closed. ``closed``: the newest window that is.
+    ``closed_late``: windows that closed when a newer one had closed already, in order of time, the newest of them.
     ``vms``: how many VMs each minute of the newest windows has. ``kept``: see Times, as it was in the last run.
     ``whole_from``: of windows before this second, samples may have expired under a shorter lifetime than today's.
     ``runs``: when averaging was last begun (Unix seconds, of a minute the first time), by what drove it.
@@ -64,6 +68,7 @@ class Progress:
     kept: int | None = None
     whole_from: int = 0
     runs: Mapping[Driver, int] = field(default_factory=dict)
+    closed_late: tuple[int, ...] = ()
 
     def opening(self, window: int, now: int) -> "Progress":
         """Return this with a window opened, whose data begin to arrive now; the same where too many are open."""
@@ -74,7 +79,9 @@ class Progress:
     def closing(self, window: int) -> "Progress":
         """Return this with a window closed."""
         opened = {each: arrived for each, arrived in self.opened.items() if each != window}
-        return replace(self, opened=opened, closed=max(window, self.closed or window))
+        newest = max(window, self.closed or window)
+        late = self.closed_late if window == newest else tuple(sorted({*self.closed_late, window})[-MOST_CLOSED_LATE:])
+        return replace(self, opened=opened, closed=newest, closed_late=late)
 
     def due(self, times: Times) -> list[int]:
         """Return the windows that are to be closed now, oldest first."""

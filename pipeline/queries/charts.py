@@ -16,10 +16,12 @@ from domain.charts import (
 )
 from domain.closing import Progress
 from domain.disclosure import NEVER_SHOWN, disclosed_items
+from domain.errors import BadParameters
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
 from domain.rollups import Node
 from pipeline.concurrency import gather
+from pipeline.queries.lists import list_counters
 from pipeline.queries.names import known_counters, sorted_entries, tenant_named, vm_named
 from pipeline.queries.view import AT_ONCE, View, newest_minute, progress_of
 from storage.tables import Tables
@@ -126,6 +128,30 @@ async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
         AT_ONCE,
     )
     return [item for answer in answers for item in answer.data]
+
+
+async def final_points(
+    tables: Tables, keys: Sequence[str], start: int, end: int | None, most: int, view: View
+) -> list[FleetItem]:
+    """Return all final minutes of counters in a range: counter after counter by name, each oldest first.
+
+    Without ``keys``: all counters that the caller may know of. Raises NotFound, and BadParameters where minutes times
+    counters are more than ``most``.
+    """
+    if not keys:
+        reached = (await progress_of(tables)).newest
+        end = reached if end is None else end
+        counters = await list_counters(tables, view)
+        # A tenant's caller knows how new a counter is in that tenant, which is not how new it is in the fleet.
+        keys = [each.key for each in counters if view.caller.tenant or each.newest >= start]
+    minutes = ((view.now if end is None else end) - start) // MINUTE + 1
+    if minutes * len(keys) > most:
+        fewer = f"ask for {most // len(keys)} minutes at a time, or for fewer counters"
+        raise BadParameters({"start": f"makes, times {len(keys)} counters, more than {most} minutes: {fewer}"})
+    if not keys:
+        return []
+    question = Question(sorted(set(keys)), start=start, end=end, final=True)
+    return (await get_data(tables, question, view)).data
 
 
 def _asked(keys: Collection[str]) -> str | list[str]:

@@ -5,6 +5,7 @@ They decide nothing. A new table is a file, and a line below.
 
 from storage.documents import Documents
 from storage.tables.catalogue import Catalogue
+from storage.tables.cursors import Cursors
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -24,6 +25,7 @@ class Tables:
         self.rollups = Rollups(documents)
         self.report = Report(documents)
         self.marks = Marks(documents)
+        self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)
         self.catalogue = Catalogue(documents)
         self.quarantine = Quarantine(documents)

@@ -41,6 +41,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "dataType": "BINARY",
     },
     "average": {"type": "timerTrigger", "schedule": "%AVERAGING_SCHEDULE%"},
+    "remote_write": {"type": "timerTrigger", "schedule": "%AVERAGING_SCHEDULE%"},
     "get_data": http("v1/get-data"),
     "get_tenant_data": http("v1/get-tenant-data"),
     "samples": http("v1/samples"),
@@ -50,6 +51,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "status": http("v1/status"),
     "health": http("v1/health", "ANONYMOUS"),
     "metrics": http("metrics"),
+    "get_openmetrics": http("v1/get-openmetrics"),
     "api_document": http("v1/openapi.json"),
     "rebuild": http("v1/admin/rebuild"),
     "purge": http("v1/admin/purge"),
@@ -120,6 +122,7 @@ def test_requirements_of_the_app_hold_nothing_of_local_test_or_benchmark_use() -
         if line and not line.startswith("#")
     }
     assert names == {
+        "aiohttp",
         "azure-functions",
         "azure-functions-durable",
         "azure-cosmos",
