@@ -17,7 +17,7 @@ from domain.remote_write import TimeSeries, request_body
 SECONDS = 10
 """How long one request may take, whatever the receiver does."""
 
-RETRY_SECONDS = 30
+RETRY_SECONDS = 5
 """After how long it is tried again where the receiver does not say."""
 
 LONGEST_RETRY_SECONDS = 3_600
