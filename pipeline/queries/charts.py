@@ -17,6 +17,7 @@ from domain.charts import (
 from domain.closing import Progress
 from domain.disclosure import NEVER_SHOWN, disclosed_items
 from domain.errors import BadParameters
+from domain.gaps import Gaps, with_gaps
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
 from domain.rollups import Node
@@ -34,7 +35,7 @@ class Question:
 
     Either ``minutes``, the latest so many counted back from the newest that any of them has (and that the fleet has
     reached, see domain.closing), or ``start`` and perhaps ``end`` (Unix seconds, both included). ``interval``: minutes
-    a group. ``final``: leave out what is not final yet.
+    a group. ``final``: leave out what is not final yet. ``gaps``: how groups without data are shown; None: not.
     """
 
     keys: Sequence[str]
@@ -44,6 +45,7 @@ class Question:
     interval: int = 1
     by: Aggregation = "avg"
     final: bool = False
+    gaps: Gaps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,10 @@ async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswe
     own: Mapping[str, Mapping[int, Partial]] = {}
     if view.caller.tenant:
         _, own = await _beside(tables, view.caller.tenant, None, charts)
-    items = [
-        item for key, minutes in charts.items() for item in _points(minutes, own.get(key, {}), span, question, view)
-    ]
+    items: list[FleetItem] = []
+    for key, minutes in charts.items():
+        fleet = _points(minutes, own.get(key, {}), span, question, view)
+        items += with_gaps(fleet, FleetItem, key, span, question.interval) if question.gaps else fleet
     return FleetAnswer(_asked(charts), span.first, span.last, question.interval, question.by, _suppressed(view), items)
 
 
@@ -109,7 +112,8 @@ async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: s
     items: list[TenantItem] = []
     for key, minutes in charts.items():
         fleet = _points(minutes, of_tenant[key], span, question, view)
-        items += tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
+        points = tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
+        items += with_gaps(points, TenantItem, key, span, question.interval) if question.gaps else points
     return TenantAnswer(
         _asked(charts), tenant, vm, span.first, span.last, question.interval, question.by, _suppressed(view), items
     )

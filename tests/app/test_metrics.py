@@ -1,5 +1,7 @@
 """What Prometheus reads of the API: metrics that are scraped, and a range of minutes that is imported."""
 
+import csv
+import io
 import json
 import math
 import shutil
@@ -13,8 +15,11 @@ import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
+from blueprints.http.charts import ChartParameters
 from blueprints.http.formats import negotiated
 from blueprints.http.metrics import MOST_EXPORTED
+from blueprints.http.reading import read
+from domain.errors import BadParameters
 from domain.minutes import WINDOW, minutes_of
 from domain.openmetrics import FAMILIES, OPENMETRICS, PLAIN
 from tests.app.conftest import Local, a_free_port, wait_for
@@ -99,18 +104,18 @@ def test_the_format_is_the_one_that_is_accepted_best(accept: str, expected: str)
 
 
 @pytest.mark.parametrize(
-    ("accept", "media_type", "read"),
+    ("accept", "media_type", "parse"),
     [
         ("application/openmetrics-text", OPENMETRICS, openmetrics_parser.text_string_to_metric_families),
         ("text/plain", PLAIN, parser.text_string_to_metric_families),
     ],
 )
 def test_metrics_are_each_counters_newest_minute_as_the_official_parsers_read_them(
-    host: Local, accept: str, media_type: str, read: Any
+    host: Local, accept: str, media_type: str, parse: Any
 ) -> None:
     status, body, headers = host.get("/metrics", headers={**as_caller("scraper"), "Accept": accept})
     assert (status, headers["content-type"]) == (200, media_type)
-    families = {family.name: family for family in read(body.decode())}
+    families = {family.name: family for family in parse(body.decode())}
     assert set(families) == {family.name for family in FAMILIES}
     found = {tuple(sample.labels.values()): sample for sample in families["spot_fleet_average"].samples}
     newest = {(row["PerfType"], row["PerfName"]): row for row in charts(host)}
@@ -238,3 +243,36 @@ def test_promtool_makes_blocks_of_an_export_and_prometheus_has_its_figures(host:
         }
     assert found == figures(charts(host))
     assert all(math.isfinite(value) for samples in found.values() for value in samples.values())
+
+
+@pytest.mark.parametrize("interval", [1, 15])
+@pytest.mark.parametrize("caller", ["operator", "tenant"])
+@pytest.mark.parametrize("path", ["get-data", "get-tenant-data"])
+def test_gaps_are_rows_of_nulls_where_that_is_asked_for(host: Local, path: str, caller: str, interval: int) -> None:
+    """Of one counter the middle window has no data; of the other every one has."""
+    beside = "&tenant=t0&vm=v" if path == "get-tenant-data" else ""
+    query = f"/v1/{path}?key={CPU}&key={MEMORY}&start={WINDOWS[0]}&end={NEWEST + WINDOW - 1}&final=true{beside}"
+    asked = f"{query}&aggregationInterval={interval}"
+    _, plain, _ = host.get(asked, headers=as_caller(caller))
+    _, body, _ = host.get(f"{asked}&gaps=null", headers=as_caller(caller))
+    assert body | {"data": []} == plain | {"data": []}
+    assert [row["timestamp"] for row in body["data"]] == 2 * [
+        at for window in WINDOWS for at in minutes_of(window)[::interval]
+    ]
+    gaps = [row for row in body["data"] if row["average"] is None]
+    assert [row for row in body["data"] if row["average"] is not None] == plain["data"]
+    assert [row["timestamp"] for row in gaps] == list(minutes_of(WINDOWS[1])[::interval])
+    for row in gaps:
+        assert {name for name, value in row.items() if value not in (None, False, 0)} == {
+            "timestamp", "PerfType", "PerfName",
+        }  # fmt: skip
+    _, text, _ = host.get(f"{asked}&gaps=null&format=csv", headers=as_caller(caller))
+    rows = list(csv.DictReader(io.StringIO(text.decode())))
+    assert [row["average"] == "" for row in rows] == [row["average"] is None for row in body["data"]]
+    _, text, _ = host.get(f"{asked}&gaps=null&format=ndjson", headers=as_caller(caller))
+    assert [json.loads(line) for line in text.splitlines()] == body["data"]
+
+
+def test_gaps_in_another_way_are_told() -> None:
+    with pytest.raises(BadParameters, match="gaps: must be 'null'"):
+        read(ChartParameters, f"https://a/?key={CPU}&minutes=1&gaps=zero", NEWEST)
