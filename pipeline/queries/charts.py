@@ -148,13 +148,14 @@ async def final_points(
         counters = await list_counters(tables, view)
         # A tenant's caller knows how new a counter is in that tenant, which is not how new it is in the fleet.
         keys = [each.key for each in counters if view.caller.tenant or each.newest >= start]
+    keys = sorted(set(keys))
     minutes = ((view.now if end is None else end) - start) // MINUTE + 1
     if minutes * len(keys) > most:
         fewer = f"ask for {most // len(keys)} minutes at a time, or for fewer counters"
         raise BadParameters({"start": f"makes, times {len(keys)} counters, more than {most} minutes: {fewer}"})
     if not keys:
         return []
-    question = Question(sorted(set(keys)), start=start, end=end, final=True)
+    question = Question(keys, start=start, end=end, final=True)
     return (await get_data(tables, question, view)).data
 
 

@@ -181,3 +181,19 @@ async def test_one_that_is_not_there() -> None:
     with pytest.raises(Unavailable, match="can't be reached") as error:
         await HttpReceiver(f"http://127.0.0.1:{a_free_port()}/").write([a_series("a", (0, 1.0))])
     assert not isinstance(error.value, Misconfigured)
+
+
+@needs_prometheus
+@pytest.mark.parametrize(
+    ("config", "taken"), [("{}", False), ("{storage: {tsdb: {out_of_order_time_window: 1d}}}", True)]
+)
+async def test_what_is_hours_older_than_the_newest_of_all_is_taken_where_prometheus_is_told_to(
+    tmp_path: Path, config: str, taken: bool
+) -> None:
+    """After an outage, in which others have gone on writing: what docs/prometheus.md says of it."""
+    with a_prometheus(tmp_path, a_free_port(), config) as prometheus:
+        receiver = HttpReceiver(prometheus.url)
+        assert await receiver.write([a_series("others", (0, 1.0))])
+        assert await receiver.write([a_series("spot_a", (-3500, 1.0))])
+        assert await receiver.write([a_series("spot_b", (-7200, 2.0))]) is taken
+        assert len(prometheus.holds(NOW - 8000, NOW, "spot_b")) == taken

@@ -11,6 +11,7 @@ from domain.remote_write import Cursor, request_body
 from pipeline.queries.charts import Question, get_data
 from pipeline.queries.status import status
 from pipeline.remote_write import COUNTERS_A_REQUEST, send
+from storage.documents import Corrupt
 from storage.schema import MARKS
 from storage.tables import Tables
 from tests.builders import KEY, LATENESS, NOW, WINDOW_START, a_message, a_view, records_of
@@ -272,3 +273,15 @@ async def test_where_nothing_has_closed_yet_the_last_day_is_sent_and_what_is_emp
     await pushed(tables, a_body([old]))
     await pushed(tables, a_body(WINDOWS[3:]))
     assert (await send(tables, receiver, LATER)).windows == [old, WINDOWS[3]]
+
+
+async def test_a_corrupt_cursor_holds_up_remote_write_and_is_told(memory: MemoryDocuments) -> None:
+    tables, receiver = Tables(memory), FakeReceiver()
+    await begun(tables)
+    await memory.upsert(MARKS, "cursors", "remote-write", {"window": "soon"})
+    with pytest.raises(Corrupt, match="remote-write of the table marks"):
+        await send(tables, receiver, LATER)
+    told = (await status(tables, a_view())).remoteWrite
+    assert told
+    assert "is corrupt" in str(told.problem)
+    assert receiver.requests == []
