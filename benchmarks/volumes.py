@@ -91,7 +91,7 @@ async def measure(vms: int, counters: int, vms_a_tenant: int = 100, runs: int = 
     units: dict[str, float] = {}
     calls = 0.0
     for meter, times, by_vms in ((whole.meter, share / WINDOWS, True), (tree.meter, 1.0, False)):
-        for operation, tally in meter.operations.items():
+        for operation, tally in meter.requests.items():
             if (operation.split()[1] in (SAMPLES, OF_VMS)) == by_vms:
                 units[operation] = units.get(operation, 0) + tally.units * times
                 calls += tally.calls * times
@@ -171,8 +171,8 @@ async def _one_tenant(vms: int, counters: int) -> _Whole:
             if number:  # the first window makes the catalogue, once for ever
                 ingesting += (middle - start) / WINDOWS
                 averaging += (end - middle) / WINDOWS
-                for operation, tally in meter.operations.items():
-                    of = total.operations.setdefault(operation, Tally())
+                for request, tally in meter.requests.items():
+                    of = total.requests.setdefault(request, Tally())
                     of.calls += tally.calls
                     of.units += tally.units
         store.sizes[SAMPLES] = dict(list(store.sizes[SAMPLES].items())[vms:])

@@ -14,6 +14,7 @@ from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters
 from messaging.remote_write import HttpReceiver, Receiver
 from pipeline.operations import OperationContext
 from pipeline.queries.view import View
+from pipeline.trust import Trust
 from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
 
@@ -55,6 +56,10 @@ class Services:
         whole_from = stored.value.whole_from if stored else 0
         return Horizon.at(self.now, self.settings.samples_retention_days * DAY, whole_from)
 
+    async def trust(self) -> Trust:
+        """Return what decides whose samples are taken. Raises Unavailable."""
+        return Trust(await self.tables.enrolments.register(), self.settings.enrolment == "required")
+
     async def context(self, started: int, budget: float) -> OperationContext:
         """Return what a step of an operation that was asked for at a second works with, for about so many seconds.
 
@@ -69,6 +74,7 @@ class Services:
             started,
             self.times,
             lambda: time.monotonic() < end,
+            await self.trust(),
         )
 
 

@@ -7,7 +7,7 @@ Trigger attributes name one more that the Functions host resolves itself, ``AVER
 import json
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -92,6 +92,13 @@ class Settings(BaseSettings):
         ),
     ] = None
     remote_write_token: Annotated[SecretStr | None, Field(description="The bearer token that it is sent with.")] = None
+    enrolment: Annotated[
+        Literal["open", "required"],
+        Field(
+            description="Whose samples are taken: open, everybody's but for enrolled tenants' that are not signed by "
+            "them; required, only enrolled tenants', signed."
+        ),
+    ] = "open"
     reductions: Annotated[
         dict[str, Reduction],
         NoDecode,  # parsed by the validator, so that bad JSON is named beside the other problems

@@ -6,9 +6,10 @@
     ├── Invalid            never try the same again: the input is at fault
     │   ├── BadMessage         this message can't be read: quarantine it whole
     │   ├── BadParameters      this query can't be answered: 400, every bad parameter named
-    │   ├── NotFound          this counter, tenant or VM is not known: 404
-    │   ├── Unauthenticated        nobody knows who asks: 401
-    │   └── Forbidden         this caller may not ask for this: 403
+    │   ├── NotFound           this counter, tenant or VM is not known: 404
+    │   ├── Unauthenticated    nobody knows who asks: 401
+    │   ├── Forbidden          this caller may not ask for this: 403
+    │   └── StateConflict      this does not fit what is there: 409
     └── Unavailable        try again later: 503 with Retry-After, or raise so that the queue delivers again
         └── Misconfigured      settings are missing or malformed: an operator must act first
 
@@ -53,6 +54,10 @@ class Unauthenticated(Invalid):
 
 class Forbidden(Invalid):
     """Who asks is known and may not ask for this. ``str()`` says why."""
+
+
+class StateConflict(Invalid):
+    """What is asked does not fit what is there; something else has to change first. ``str()`` says what."""
 
 
 class Unavailable(SpotError):

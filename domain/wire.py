@@ -1,6 +1,7 @@
 """The message of the wire and the file of an agent, as bytes: ``{"metrics": [sample, ...]}``, UTF-8, optionally gzip.
 
-Knows the format and how to read a corrupt one; refuses to know which samples are acceptable (domain.samples).
+Knows the format and how to read a corrupt one; refuses to know which samples are acceptable (domain.samples). A head
+that signs a message (domain.signed) is passed over: whether it is right is another question than what the message says.
 
 **What a message may cost.** Reading one takes memory and time in proportion to its text, whatever it holds. Its text
 is at most UNZIPS_TO times as long as what was sent (or SMALL, if that is more), never longer than MAX_BYTES. A
@@ -18,6 +19,7 @@ import msgspec
 from domain.errors import BadMessage
 from domain.refusals import Refusals
 from domain.samples import Sample
+from domain.signed import taken_apart
 
 MAX_BYTES = 16 * 1024 * 1024
 """The most bytes a message may unpack to. A queue's 256 KB, gzipped, hold some 10 MB; more is a bomb or a mistake."""
@@ -93,11 +95,13 @@ def as_text(value: object) -> str:
 
 
 def unpack(body: bytes) -> bytes:
-    """Return the message's text, unzipped where its first two bytes say gzip.
+    """Return the message's text, without what signs it, and unzipped where its first two bytes say gzip.
 
     Zeros after a gzip file are passed over, as gzip does. Raises BadMessage where the message is empty, unpacks to more
     than it may, or is broken or cut off.
     """
+    if signed := taken_apart(body):
+        body = signed.body
     if not body:
         raise BadMessage("the message is empty")
     if not body.startswith(GZIP_MAGIC):

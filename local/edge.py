@@ -23,9 +23,9 @@ from edge.destinations import FolderDestination
 from edge.files import write_file
 from edge.gathering import Agent, Identity
 from edge.inputs import READ_EVERY
+from edge.pushing import push
 from edge.readings import Machine
 from edge.sources import FolderSource
-from edge.spoc import push
 from local.fleet import KEY, Desktop, desktops, moments
 
 FILL_SECONDS = 2 * 3600

@@ -16,7 +16,7 @@ from blueprints.settings import load
 from domain.errors import SpotError
 from domain.minutes import iso, utc_day
 from local.check import read_settings
-from pipeline.operations import Figures, Operation, added, note, record_of
+from pipeline.operations import Figures, Operation, carry_out, note, record_of
 from pipeline.quarantine import Drop, Reingest
 
 
@@ -39,16 +39,11 @@ async def show(services: Services, day: str, message: str | None) -> None:
         print(f"at {refused.position}: {refused.reason}\n    {refused.input}")
 
 
-async def carry_out(services: Services, operation: Operation) -> Figures:
-    """Do an operation step by step, and write down that it was done."""
-    by = f"{os.environ.get('USER', 'somebody')}, by command"
-    started = services.now
-    record = record_of(operation, by, started)
-    await note(services.tables, record, started)
-    figures: Figures = {}
-    steps = await operation.plan(await services.context(started, float("inf")))
-    for step in steps:
-        figures = added(figures, (await operation.do(step, await services.context(started, float("inf")))).figures)
+async def noted(services: Services, operation: Operation) -> Figures:
+    """Carry out an operation, and write down that it was done."""
+    record = record_of(operation, f"{os.environ.get('USER', 'somebody')}, by command", services.now)
+    await note(services.tables, record, record.started)
+    figures = await carry_out(operation, await services.context(record.started, float("inf")))
     await note(services.tables, record, services.now, figures)
     return figures
 
@@ -60,9 +55,9 @@ async def _run(arguments: argparse.Namespace) -> None:
             case "list":
                 await show(services, arguments.day, arguments.message)
             case "reingest":
-                print(await carry_out(services, Reingest(arguments.day, arguments.message, arguments.reason)))
+                print(await noted(services, Reingest(arguments.day, arguments.message, arguments.reason)))
             case "drop":
-                print(await carry_out(services, Drop(arguments.day, arguments.message, arguments.reason)))
+                print(await noted(services, Drop(arguments.day, arguments.message, arguments.reason)))
     finally:
         await services.tables.documents.close()
 

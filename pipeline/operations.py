@@ -18,6 +18,7 @@ from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import FUTURE_TOLERANCE, Horizon
 from messaging.dead_letters import DeadLetters
+from pipeline.trust import ANYBODY, Trust
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.operations import OperationRecord
@@ -45,6 +46,8 @@ class OperationContext:
     times: Times
     time_left: Callable[[], bool] = lambda: True
     """Whether a step that can stop in the middle should go on."""
+    trust: Trust = ANYBODY
+    """What decides whose samples are taken, where messages are tried again."""
 
     @property
     def now(self) -> int:
@@ -137,6 +140,20 @@ async def note(
         state = "failed" if error else "done"
         record = replace(record, ended=now, state=state, figures=figures or {}, error=error)
     await tables.operations.write(record)
+
+
+async def carry_out(operation: Operation, context: OperationContext) -> Figures:
+    """Do an operation in this process, step after step; return what it did. Raises Unavailable.
+
+    (In the app, Durable Functions does the steps side by side, and each again where it fails: blueprints.operations.)
+    """
+    figures: Figures = {}
+    for step in await operation.plan(context):
+        again = True
+        while again:
+            done = await operation.do(step, context)
+            figures, again = added(figures, done.figures), done.again
+    return added(figures, await operation.conclude(context))
 
 
 async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[OperationRecord]:

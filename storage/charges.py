@@ -20,25 +20,25 @@ class Tally:
 
 @dataclass(slots=True)
 class Meter:
-    """What was charged, by operation: a method of the port and a table, such as ``create samples``."""
+    """What was charged, by request: a method of the port and a table, such as ``create samples``."""
 
-    operations: dict[str, Tally] = field(default_factory=dict)
+    requests: dict[str, Tally] = field(default_factory=dict)
 
     @property
     def units(self) -> float:
         """All of it, in request units."""
-        return sum(tally.units for tally in self.operations.values())
+        return sum(tally.units for tally in self.requests.values())
 
-    def add(self, operation: str, units: float) -> None:
+    def add(self, request: str, units: float) -> None:
         """Count one call."""
-        tally = self.operations.setdefault(operation, Tally())
+        tally = self.requests.setdefault(request, Tally())
         tally.calls += 1
         tally.units += units
 
     def __str__(self) -> str:
-        """For a log line: the total, then each operation's calls and units, dearest first."""
-        dearest = sorted(self.operations.items(), key=lambda each: (-each[1].units, each[0]))
-        parts = (f"{operation} {tally.calls}/{tally.units:.1f}" for operation, tally in dearest)
+        """For a log line: the total, then each request's calls and units, dearest first."""
+        dearest = sorted(self.requests.items(), key=lambda each: (-each[1].units, each[0]))
+        parts = (f"{request} {tally.calls}/{tally.units:.1f}" for request, tally in dearest)
         return f"{self.units:.1f} RU" + (f" ({', '.join(parts)})" if dearest else "")
 
 
@@ -56,7 +56,7 @@ def metered() -> Iterator[Meter]:
         _meters.reset(token)
 
 
-def charge(operation: str, units: float) -> None:
+def charge(request: str, units: float) -> None:
     """Say what a call was charged."""
     for meter in _meters.get():
-        meter.add(operation, units)
+        meter.add(request, units)

@@ -113,7 +113,7 @@ class CosmosDocuments:
 
     async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
         """See Documents."""
-        operation = f"scan {table}"
+        request = f"scan {table}"
         under_way: tuple[Connection, AsyncIterator[AsyncIterator[dict[str, Any]]]] | None = None
 
         def query(connection: Connection) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
@@ -123,7 +123,7 @@ class CosmosDocuments:
                 partition_key=partition,
                 max_item_count=SCAN_PAGE,
                 read_timeout=ANSWER_SECONDS,
-                response_hook=_Hook(operation),
+                response_hook=_Hook(request),
             )
             return found.by_page()
 
@@ -140,7 +140,7 @@ class CosmosDocuments:
             under_way = connection, pages
             return page
 
-        while (page := await self._persistently(operation, next_page)) is not None:
+        while (page := await self._persistently(request, next_page)) is not None:
             if page:
                 from_id = page[-1]["id"] + "-"  # the least id after it, since no character of ids is less
             for item in page:
@@ -165,16 +165,16 @@ class CosmosDocuments:
 
         It keeps its turn while it pauses: a store in trouble gets fewer calls.
         """
-        operation = f"{verb} {table}"
+        request = f"{verb} {table}"
 
         async def attempt(connection: Connection) -> Any:
             container = connection.containers[table]
-            return await call(container, read_timeout=ANSWER_SECONDS, response_hook=_Hook(operation))
+            return await call(container, read_timeout=ANSWER_SECONDS, response_hook=_Hook(request))
 
         async with self._turns:
-            return await self._persistently(operation, attempt)
+            return await self._persistently(request, attempt)
 
-    async def _persistently(self, operation: str, attempt: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def _persistently(self, request: str, attempt: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Make an attempt, and others where it failed for a passing reason; translate what the SDK raises in the end.
 
         Where access is denied, there is one other attempt, with a new connection: the SDK never renews a token that the
@@ -193,7 +193,7 @@ class CosmosDocuments:
                     result = await attempt(connection)
             except SDK_ERRORS as error:
                 if isinstance(error, CosmosHttpResponseError):
-                    _charged(operation, error.headers or {})
+                    _charged(request, error.headers or {})
                 now = time.monotonic()
                 pause = max(_pause(failures), asked_to_wait(error) or 0)
                 left -= now - began + pause
@@ -204,18 +204,18 @@ class CosmosDocuments:
                     continue
                 if not passes(error):
                     self._given_up = -math.inf
-                    raise self._translated(error, operation) from error
+                    raise self._translated(error, request) from error
                 if left <= 0 or now - self._given_up < LONGEST_WAIT_SECONDS:
                     self._given_up = now
-                    raise self._translated(error, operation) from error
+                    raise self._translated(error, request) from error
             else:
                 self._given_up = -math.inf
                 return result
             await self._sleep(pause)
         raise AssertionError  # never: the loop has no end
 
-    def _translated(self, error: Exception, operation: str) -> Exception:
-        return translated(error, operation, self._account.endpoint, self._account.database, LONGEST_WAIT_SECONDS)
+    def _translated(self, error: Exception, request: str) -> Exception:
+        return translated(error, request, self._account.endpoint, self._account.database, LONGEST_WAIT_SECONDS)
 
     async def create_tables(self) -> None:
         """Create the database and the containers that are missing: for emulators and tests. In Azure, Bicep does it."""
@@ -240,15 +240,15 @@ class CosmosDocuments:
 class _Hook:
     """What the SDK calls with each response's headers; it may ask to clear what earlier ones said."""
 
-    def __init__(self, operation: str) -> None:
-        self._operation = operation
+    def __init__(self, request: str) -> None:
+        self._request = request
 
     def __call__(self, headers: Mapping[str, str], _: object) -> None:
-        _charged(self._operation, headers)
+        _charged(self._request, headers)
 
 
-def _charged(operation: str, headers: Mapping[str, str]) -> None:
-    charge(operation, float(headers.get("x-ms-request-charge", 0)))
+def _charged(request: str, headers: Mapping[str, str]) -> None:
+    charge(request, float(headers.get("x-ms-request-charge", 0)))
 
 
 def _pause(failures: int) -> float:

@@ -98,28 +98,28 @@ def is_a_bad_request(error: BaseException | None) -> bool:
     )
 
 
-def translated(error: Exception, operation: str, endpoint: str, database: str, longest: float) -> Exception:
+def translated(error: Exception, request: str, endpoint: str, database: str, longest: float) -> Exception:
     """Return the port's error for one of SDK_ERRORS. ``longest``: seconds that a call takes at most."""
     match error:
         case CosmosResourceExistsError():
-            return AlreadyExists(operation)
+            return AlreadyExists(request)
         case CosmosAccessConditionFailedError():
-            return Changed(operation)
+            return Changed(request)
         case CosmosResourceNotFoundError() if _is_of_an_item(error):
-            return Gone(operation)
+            return Gone(request)
         case CosmosHttpResponseError(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
-            return TooLarge(f"{operation}: the document is too large")
+            return TooLarge(f"{request}: the document is too large")
         case CosmosHttpResponseError(status_code=HTTPStatus.FORBIDDEN, sub_status=code) if code == _PARTITION_FULL:
-            return TooLarge(f"{operation}: the partition is full")
+            return TooLarge(f"{request}: the partition is full")
     wait = 5.0
-    reason = f"{operation}: {type(error).__name__}: {error}"
+    reason = f"{request}: {type(error).__name__}: {error}"
     if isinstance(error, CosmosResourceNotFoundError):
-        reason = f"{operation}: the database {database} or its container does not exist"
+        reason = f"{request}: the database {database} or its container does not exist"
     elif isinstance(error, CosmosHttpResponseError):
-        reason = f"{operation}: HTTP {error.status_code}: {error.http_error_message}"
+        reason = f"{request}: HTTP {error.status_code}: {error.http_error_message}"
         wait = max(1.0, asked_to_wait(error) or wait)
     elif isinstance(error, ClientAuthenticationError):
-        reason = f"{operation}: no access: {error.message}"
+        reason = f"{request}: no access: {error.message}"
     elif isinstance(error, TimeoutError):
-        reason = f"{operation}: not done in {longest} s"
+        reason = f"{request}: not done in {longest} s"
     return Unavailable(f"the store {endpoint} is not available: {reason}", wait)

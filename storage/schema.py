@@ -76,6 +76,11 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
             "message; digest of what it holds",
             samples_days * DAY,
         ),
-        Table(OPERATIONS, '"operations"', "start, the newest first, and instance", None),
+        Table(
+            OPERATIONS,
+            '"operations"; "enrolled tenants"; or "enrolled keys"',
+            "start, the newest first, and instance; tenant; or key",
+            None,
+        ),
     )
     return {table.name: table for table in tables}

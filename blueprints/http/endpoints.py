@@ -18,7 +18,7 @@ import azure.functions as func
 from blueprints.http.access import caller_behind
 from blueprints.http.formats import chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
-from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
+from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read, read_body
 from blueprints.operations import start
 from blueprints.services import Services, services
 from blueprints.telemetry import line
@@ -32,7 +32,7 @@ Work = Callable[..., Awaitable[Any]]
 """From services, view and parameters (and, where it names a ``client``, that of Durable Functions) to an answer."""
 
 READING = ("GET", "HEAD")
-STARTING = ("POST",)
+POSTING = ("POST",)
 ANYBODY: tuple[Role, ...] = ()
 EVERY_CALLER: tuple[Role, ...] = ("operator", "tenant", "machine")
 PEOPLE: tuple[Role, ...] = ("operator", "tenant")
@@ -69,7 +69,8 @@ class Started:
 class Endpoint:
     """An endpoint: ``work`` answers ``parameters``. Nobody in ``callers``: anybody may call, without any key.
 
-    One that ``starts`` an operation is posted to; its ``work`` returns the operation.
+    One that ``starts`` an operation is posted to; its ``work`` returns the operation. One that ``changes`` something at
+    once is posted to as well, with its parameters as a JSON object.
     """
 
     route: str
@@ -80,11 +81,12 @@ class Endpoint:
     answer: Any
     media_types: Sequence[str]
     starts: bool
+    changes: bool
 
     @property
     def methods(self) -> Sequence[str]:
         """The methods that are answered."""
-        return STARTING if self.starts else READING
+        return POSTING if self.starts or self.changes else READING
 
     @property
     def public(self) -> bool:
@@ -113,26 +115,31 @@ def endpoint(
     media_types: Sequence[str] = ("application/json",),
     *,
     starts: bool = False,
+    changes: bool = False,
 ) -> Callable[[Work], Work]:
     """Register a function as an endpoint. Its annotations say which parameters it reads and what it answers.
 
-    All methods are routed to it, so that a wrong one is told which are right; the Functions host would say 404.
+    All methods of its route are routed to it, so that a wrong one is told which are right; the Functions host would say
+    404. One that has the route of an earlier one, with another method, is reached through that one's trigger.
     """
 
     def register(work: Work) -> Work:
         hints = get_type_hints(work)
         answer = Started if starts else hints["return"]
-        made = Endpoint(route, callers, max_age, work, hints["asked"], answer, media_types, starts)
+        made = Endpoint(route, callers, max_age, work, hints["asked"], answer, media_types, starts, changes)
+        alone = not endpoints_of(route)
         ENDPOINTS.append(made)
+        if not alone:
+            return work
         level = func.AuthLevel.ANONYMOUS if made.public else func.AuthLevel.FUNCTION
 
         async def handle(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-            return await _handle(made, req, context.invocation_id)
+            return await _handle(route, req, context.invocation_id)
 
         async def handle_with_client(
             req: func.HttpRequest, context: func.Context, client: df.DurableOrchestrationClient
         ) -> func.HttpResponse:
-            return await _handle(made, req, context.invocation_id, client)
+            return await _handle(route, req, context.invocation_id, client)
 
         with_client = starts or "client" in hints
         handler = blueprint.durable_client_input("client")(handle_with_client) if with_client else handle
@@ -143,19 +150,27 @@ def endpoint(
     return register
 
 
+def endpoints_of(route: str) -> Sequence[Endpoint]:
+    """Return the endpoints that share a route, each with other methods."""
+    return [each for each in ENDPOINTS if each.route == route]
+
+
 async def _handle(
-    to: Endpoint, request: func.HttpRequest, request_id: str, client: df.DurableOrchestrationClient | None = None
+    route: str, request: func.HttpRequest, request_id: str, client: df.DurableOrchestrationClient | None = None
 ) -> func.HttpResponse:
     """Answer a request; whatever goes wrong becomes a problem."""
-    if request.method not in to.methods:
-        allowed = ", ".join(to.methods)
-        detail = f"{request.method} is not possible here; {allowed} {'is' if len(to.methods) == 1 else 'are'}"
+    there = endpoints_of(route)
+    to = next((each for each in there if request.method in each.methods), None)
+    if to is None:
+        methods = [method for each in there for method in each.methods]
+        allowed = ", ".join(methods)
+        detail = f"{request.method} is not possible here; {allowed} {'is' if len(methods) == 1 else 'are'}"
         return problem(request_id, HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
     try:
         shared = services()
         caller = OPERATOR if to.public else _admitted(to, request, shared)
         view = shared.view(caller)
-        asked = read(to.parameters, request.url, view.now)
+        asked = _asked(to, request, view.now)
         with metered() as meter:
             given = {} if client is None or to.starts else {"client": client}
             answer = await to.work(shared, view, asked, **given)
@@ -163,7 +178,8 @@ async def _handle(
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
         if to.starts:
             return _started(client, request, await start(client, answer, caller.name, view.now), headers)
-        return respond(request.headers, *_written(answer, asked, request, headers), headers)
+        already = {} if to.changes else request.headers  # what was changed is told, whatever a reader has
+        return respond(already, *_written(answer, asked, request, headers), headers)
     except Exception as error:  # noqa: BLE001  (each is logged or told)
         return problem_of(error, request_id, public=to.public)
 
@@ -182,11 +198,21 @@ def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Call
     caller = caller_behind(request.headers, shared.settings)
     if caller.role not in to.callers:
         raise Forbidden(f"this is not for a {caller.role}")
-    if to.starts and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    if to.methods == POSTING and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Forbidden("this was sent by a page of another site")
     if to.starts and request.get_body():
         raise Invalid("parameters stand in the query; a body is not read, so leave it out")
     return caller
+
+
+def _asked(to: Endpoint, request: func.HttpRequest, now: int) -> Any:
+    """Return an endpoint's parameters: from the URL, or from the body."""
+    if not to.changes:
+        return read(to.parameters, request.url, now)
+    read(NoParameters, request.url, now)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Invalid("send the parameters as a JSON object, with Content-Type: application/json")
+    return read_body(to.parameters, request.get_body())
 
 
 def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, headers: dict[str, str]) -> tuple[bytes, str]:
@@ -209,4 +235,4 @@ def _with_page(url: str, token: str) -> str:
 
 
 def _cache_control(to: Endpoint) -> str:
-    return f"private, max-age={to.max_age}" if to.max_age and not to.starts else "no-store"
+    return f"private, max-age={to.max_age}" if to.max_age and to.methods == READING else "no-store"

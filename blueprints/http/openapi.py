@@ -43,9 +43,16 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Spot PC Insights", "version": "1", "description": ABOUT},
         "servers": [{"url": "/"}],
-        "paths": {f"/{each.route}": {"post" if each.starts else "get": _operation(each)} for each in endpoints},
+        "paths": {
+            f"/{route}": {_method(each): _operation(each) for each in endpoints if each.route == route}
+            for route in dict.fromkeys(each.route for each in endpoints)
+        },
         "components": {"schemas": _schemas(endpoints), "securitySchemes": SECURITY},
     }
+
+
+def _method(of: Endpoint) -> str:
+    return of.methods[0].lower()
 
 
 def _operation(of: Endpoint) -> dict[str, Any]:
@@ -54,12 +61,15 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
     if of.parameters.model_fields:
         problems.append(HTTPStatus.NOT_FOUND)
+    if of.changes:
+        problems.append(HTTPStatus.CONFLICT)
     return {
         "operationId": of.name,
         "summary": of.meaning,
         "x-callers": list(of.callers) or ["anybody"],
         "security": [] if of.public else [{"key": []}, {"key": [], "signIn": []}],
-        "parameters": _parameters(of.parameters),
+        "parameters": [] if of.changes else _parameters(of.parameters),
+        **({"requestBody": _body(of.parameters)} if of.changes else {}),
         "responses": {
             **_good_answers(of),
             **{
@@ -78,8 +88,11 @@ def _good_answers(of: Endpoint) -> dict[str, Any]:
         headers = {**HEADERS, "Location": {"description": "Where to ask how far it is.", "schema": {"type": "string"}}}
         del headers["ETag"]
         return {"202": {"description": "The operation runs.", "headers": headers, "content": _content(of)}}
+    answer = {"description": "The answer.", "headers": HEADERS, "content": _content(of)}
+    if of.changes:
+        return {"200": answer}
     return {
-        "200": {"description": "The answer.", "headers": HEADERS, "content": _content(of)},
+        "200": answer,
         "304": {"description": "The answer that If-None-Match named is still right.", "headers": HEADERS},
     }
 
@@ -93,6 +106,10 @@ def _content(of: Endpoint) -> dict[str, Any]:
     if issubclass(of.parameters, ListParameters):
         content |= {kind: {"schema": {"type": "string"}} for form, kind in MEDIA_TYPES.items() if form != "json"}
     return content
+
+
+def _body(model: type[NoParameters]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
 
 
 def _parameters(model: type[NoParameters]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from blueprints.http.endpoints import OPERATORS, endpoint
 from blueprints.http.fields import (
     Day,
     MessageName,
+    Name,
 )
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
@@ -53,6 +54,18 @@ class SelectionParameters(NoParameters):
     ] = None
 
 
+class ReingestParameters(SelectionParameters):
+    """Which refused inputs are meant, and whose they are."""
+
+    tenant: Annotated[
+        Name | None,
+        Field(
+            description="Take messages of which it is not known whose they are as if this tenant (its masked name) had "
+            "signed them: whoever asks vouches for that."
+        ),
+    ] = None
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantineItem:
     """A message of which something was refused."""
@@ -66,6 +79,8 @@ class QuarantineItem:
     refused: int
     reasons: dict[str, int]
     """How many of its inputs were refused for each reason."""
+    provenTenant: str | None
+    """The tenant whose key it is signed with; null: whose it is was not known when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,8 @@ class Quarantined:
     message: str
     messageId: str
     received: int
+    provenTenant: str | None
+    """The tenant whose key it is signed with; null: whose it is was not known when it came."""
     data: list[RefusedInput]
 
 
@@ -98,7 +115,9 @@ async def quarantine(shared: Services, view: View, asked: QuarantineParameters) 
         if len(items) == MOST_LISTED:
             return QuarantineList(day, each.message, items)
         refused = sum(each.reasons.values())
-        items.append(QuarantineItem(each.message, each.message_id, each.received, refused, dict(each.reasons)))
+        items.append(
+            QuarantineItem(each.message, each.message_id, each.received, refused, dict(each.reasons), each.proven)
+        )
     return QuarantineList(day, None, items)
 
 
@@ -109,13 +128,13 @@ async def quarantined(shared: Services, view: View, asked: QuarantinedParameters
     if message is None:
         raise NotFound(f"no message {asked.message} of {asked.day} is in the quarantine")
     inputs = await shared.tables.quarantine.inputs(message)
-    return Quarantined(message.day, message.message, message.message_id, message.received, inputs)
+    return Quarantined(message.day, message.message, message.message_id, message.received, message.proven, inputs)
 
 
 @endpoint(blueprint, "v1/admin/quarantine/reingest", OPERATORS, starts=True)
-async def reingest(shared: Services, view: View, asked: SelectionParameters) -> Operation:  # noqa: ARG001
+async def reingest(shared: Services, view: View, asked: ReingestParameters) -> Operation:  # noqa: ARG001
     """Try refused inputs once more, after a fix; what is still refused stays in the quarantine."""
-    return Reingest(asked.day, asked.message, asked.reason)
+    return Reingest(asked.day, asked.message, asked.reason, asked.tenant)
 
 
 @endpoint(blueprint, "v1/admin/quarantine/drop", OPERATORS, starts=True)

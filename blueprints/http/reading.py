@@ -10,14 +10,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from blueprints.http.fields import (
-    MOST_KEYS,
-)
 from blueprints.http.formats import Format
 from domain.errors import BadParameters, Invalid
 
 REPEATABLE = "key"
 """The one parameter that may be given several times."""
+
+MOST_BODY = 65_536
+"""The most bytes of a body that are read."""
 
 KEY_PARAMETERS = frozenset({"code", "clientid"})
 """Read by the Functions host itself (a function key in the URL), so not ours to refuse."""
@@ -72,6 +72,24 @@ def read(model: type[Parameters], url: str, now: int) -> Parameters:
     return parameters
 
 
+def read_body(model: type[Parameters], body: bytes) -> Parameters:
+    """Read the parameters from a request's body, a JSON object. Raises BadParameters, naming every one that is bad.
+
+    Raises Invalid where the body is no JSON object.
+    """
+    if len(body) > MOST_BODY:
+        raise Invalid(f"the body has {len(body):,} bytes; at most {MOST_BODY:,} are read")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        problems: dict[str, str] = {}
+        for each in error.errors():
+            if not each["loc"]:
+                raise Invalid(f"the body is no JSON object of parameters: {each['msg']}") from error
+            problems.setdefault(str(each["loc"][0]), _in_words(each, model))
+        raise BadParameters(problems) from error
+
+
 def _given(url: str) -> dict[str, list[str]]:
     """Return the values of all parameters in a URL, but those for the Functions host. Raises Invalid."""
     given: dict[str, list[str]] = {}
@@ -93,7 +111,7 @@ def _in_words(error: Any, model: type[BaseModel]) -> str:
         case "extra_forbidden":
             return f"is unknown; known are {', '.join(model.model_fields) or 'none'}"
         case "too_long":
-            return f"is given more than {MOST_KEYS} times"
+            return f"is given more than {error['ctx']['max_length']} times"
         case "literal_error":
             return f"must be {error['ctx']['expected']}"
         case _:

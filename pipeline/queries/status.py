@@ -1,11 +1,12 @@
 """How the system is, and whether its store answers."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.closing import Driver
 from domain.minutes import utc_day
+from pipeline.queries.enrolments import unsigned_lately
 from pipeline.queries.view import View, age, progress_of
 from storage.documents import Corrupt
 from storage.tables import Tables
@@ -13,6 +14,8 @@ from storage.tables.catalogue import COUNTERS
 
 MOST_REFUSALS = 10
 """How many reasons of refusals are told."""
+
+MOST_SENDERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ class Status:
     averagingRuns: Mapping[Driver, int]
     """When averaging last ran, to the minute (Unix seconds), by what drove it: its timer, each minute; ingest, where
     the timer stands still; a catch-up."""
+    enrolledTenants: int
+    """Tenants that have a valid key."""
+    unsignedSenders: Sequence[str]
+    """The first tenants, by name, in whose names messages came within the hour that no enrolled key has signed."""
     remoteWrite: RemoteWriteStatus | None
     """What is sent to Prometheus; null: nothing ever was (REMOTE_WRITE_URL)."""
 
@@ -81,6 +88,8 @@ async def status(tables: Tables, view: View) -> Status:
         dict(reasons.most_common(MOST_REFUSALS)),
         dict(omissions),
         progress.runs,
+        len((await tables.enrolments.register()).enrolled),
+        (await unsigned_lately(tables, view))[:MOST_SENDERS],
         await _remote_write(tables),
     )
 

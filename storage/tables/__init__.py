@@ -6,6 +6,7 @@ They decide nothing. A new table is a file, and a line below.
 from storage.documents import Documents
 from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
+from storage.tables.enrolment import Enrolments
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -14,6 +15,7 @@ from storage.tables.quarantine import Quarantine
 from storage.tables.report import Report
 from storage.tables.rollups import Rollups
 from storage.tables.samples import Samples
+from storage.tables.senders import Senders
 
 
 class Tables:
@@ -31,3 +33,5 @@ class Tables:
         self.quarantine = Quarantine(documents)
         self.omissions = Omissions(documents)
         self.operations = Operations(documents)
+        self.enrolments = Enrolments(documents)
+        self.senders = Senders(documents)

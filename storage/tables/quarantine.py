@@ -34,12 +34,16 @@ class RefusedInput:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedMessage:
-    """What of one message was refused: how many inputs for each reason. ``message`` is derived from its bytes."""
+    """What of one message was refused: how many inputs for each reason. ``message`` is derived from its bytes.
+
+    ``proven`` is the tenant that it was found to come from when it came (pipeline.trust); None: that is not known.
+    """
 
     message: str
     message_id: str
     received: int
     reasons: Mapping[str, int]
+    proven: str | None = None
 
     @property
     def day(self) -> str:
@@ -67,6 +71,8 @@ class Quarantine(Table):
             partition, lambda old: old.id not in documents and (all_readable or _inputs(old) is not None)
         )
         body = {"messageId": message.message_id, "received": message.received, "reasons": message.reasons}
+        if message.proven is not None:
+            body["proven"] = message.proven
         await self.documents.upsert(QUARANTINE, message.day, message.message, body)
 
     async def drop(self, message: QuarantinedMessage) -> None:
@@ -112,13 +118,14 @@ class Quarantine(Table):
         except msgspec.ValidationError:  # what it says follows from the inputs, but for its queue's id and its time
             message = QuarantinedMessage(document.id, "", first_second(day), {})
             return replace(message, reasons=Counter(each.reason for each in await self.inputs(message)))
-        return QuarantinedMessage(document.id, body.messageId, body.received, body.reasons)
+        return QuarantinedMessage(document.id, body.messageId, body.received, body.reasons, body.proven)
 
 
 class _MessageBody(msgspec.Struct):
     messageId: str
     received: int
     reasons: dict[str, int]
+    proven: str | None = None
 
 
 class _InputBody(msgspec.Struct):

@@ -43,8 +43,13 @@ def test_it_names_every_endpoint_with_its_parameters(document: Any) -> None:
     assert document["openapi"].startswith("3.1.")
     assert set(document["paths"]) == {f"/{each.route}" for each in ENDPOINTS}
     for endpoint in ENDPOINTS:
-        operation = document["paths"][f"/{endpoint.route}"]["post" if endpoint.starts else "get"]
-        named = {each["name"]: each["required"] for each in operation["parameters"]}
+        operation = document["paths"][f"/{endpoint.route}"][endpoint.methods[0].lower()]
+        if endpoint.changes:
+            body = operation["requestBody"]["content"]["application/json"]["schema"]
+            named = {name: name in body["required"] for name in body["properties"]}
+            assert all(each["description"] for each in body["properties"].values())
+        else:
+            named = {each["name"]: each["required"] for each in operation["parameters"]}
         assert named == {name: field.is_required() for name, field in endpoint.parameters.model_fields.items()}
         assert all(each["description"] for each in operation["parameters"])
         assert operation["summary"]

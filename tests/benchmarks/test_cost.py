@@ -206,7 +206,7 @@ async def test_a_priced_store_charges_each_call() -> None:
         await store.read("samples", "p", "none")
         assert [document.id async for document in store.scan("samples", "p")] == ["i"]
     assert store.expiry_of("samples") == pytest.approx(50, rel=0.001)
-    charges = {name: round(tally.units, 1) for name, tally in meter.operations.items()}
+    charges = {name: round(tally.units, 1) for name, tally in meter.requests.items()}
     assert charges == {"create samples": 50.0, "read samples": 22.0, "scan samples": 22.6}
 
 

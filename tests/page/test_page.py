@@ -445,7 +445,7 @@ VIEWS = {"fleet": "/", "compare": COMPARED, "api": "/docs"}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make tests/page/node_modules)")
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
 def test_axe_finds_no_violation(open_page: Callable[..., Page], view: str, scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True)
     page.goto(VIEWS[view])
@@ -616,7 +616,7 @@ def test_the_page_knows_the_limits_of_the_api() -> None:
     assert told == {"MOST_KEYS": MOST_KEYS, "MOST_ROWS": MOST_ROWS}
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make tests/page/node_modules)")
+@pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make peers)")
 def test_the_chart_library_is_the_one_of_npm() -> None:
     ours, theirs = ROOT / "web/vendor/uplot-1.6.32", AXE.parents[1] / "uplot"
     assert json.loads((theirs / "package.json").read_text())["version"] == "1.6.32"

@@ -13,9 +13,10 @@ from domain.minutes import WINDOW, minutes_of, utc_day
 from domain.rollups import Node
 from domain.samples import Horizon
 from messaging.dead_letters import FolderDeadLetters, NoDeadLetters
+from pipeline import operations
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
-from pipeline.operations import Figures, Operation, OperationContext, added, instance_of
+from pipeline.operations import Figures, Operation, OperationContext, instance_of
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
@@ -42,16 +43,8 @@ def context(
 
 
 async def carry_out(tables: Tables, operation: Operation, with_context: OperationContext | None = None) -> Figures:
-    """Plan, do the steps (those again that ask for it), conclude: as the orchestration does."""
-    with_context = with_context or context(tables)
-    figures: Figures = {}
-    for step in await operation.plan(with_context):
-        step = json.loads(json.dumps(step))  # noqa: PLW2901  (steps travel as JSON)
-        again = True
-        while again:
-            done = await operation.do(step, with_context)
-            figures, again = added(figures, done.figures), done.again
-    return added(figures, await operation.conclude(with_context))
+    """Do an operation, by default with these tables."""
+    return await operations.carry_out(operation, with_context or context(tables))
 
 
 def a_fleet(tenants: Sequence[str] = ("t0", "t1", "t2"), vms: int = 2, windows: int = 3) -> list[bytes]:

@@ -541,7 +541,7 @@ async def test_charges_are_added_up_by_operation_also_those_of_refused_calls(sto
             await store.read(*HERE)
         await store.read(*HERE)
     # This server charges 1 for every answer.
-    assert {name: (tally.calls, tally.units) for name, tally in meter.operations.items()} == {
+    assert {name: (tally.calls, tally.units) for name, tally in meter.requests.items()} == {
         "create samples": (2, 2.0),
         "read samples": (1, 1.0),
     }
