@@ -11,6 +11,7 @@ from domain.access import Caller
 from domain.closing import Times
 from domain.samples import Horizon
 from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
+from messaging.remote_write import HttpReceiver, Receiver
 from pipeline.operations import OperationContext
 from pipeline.queries.view import View
 from pipeline.trust import Trust
@@ -25,6 +26,14 @@ class Services:
     settings: Settings
     tables: Tables
     dead_letters: DeadLetters
+
+    @property
+    def receiver(self) -> Receiver | None:
+        """Who takes the fleet's minutes by remote write; None: nobody."""
+        if self.settings.remote_write_url is None:
+            return None
+        token = self.settings.remote_write_token
+        return HttpReceiver(self.settings.remote_write_url, token.get_secret_value() if token else None)
 
     @property
     def now(self) -> int:

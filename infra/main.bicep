@@ -40,6 +40,12 @@ param enrolment string = 'required'
 @description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
 param reductions { *: string } = {}
 
+@description('Where every final minute of the fleet is sent by Prometheus remote write; empty: nowhere.')
+param remoteWriteUrl string = ''
+
+@description('The address of the Key Vault secret that holds the bearer token for it; empty: none is sent. The app\'s identity must be let read it (Key Vault Secrets User), by hand.')
+param remoteWriteTokenSecretUri string = ''
+
 @description('Any other setting of the app, by name. What no parameter names is not kept: each deployment sets all settings anew.')
 param otherSettings { *: string } = {}
 
@@ -225,6 +231,8 @@ module app 'modules/app.bicep' = {
       QUEUE_NAME: queueName
       AVERAGING_SCHEDULE: averagingSchedule
       AVERAGING_BUDGET_SECONDS: string(averagingBudgetSeconds)
+      REMOTE_WRITE_URL: remoteWriteUrl
+      REMOTE_WRITE_TOKEN: empty(remoteWriteTokenSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${remoteWriteTokenSecretUri})'
       ENROLMENT: enrolment
       REDUCTIONS: string(reductions)
       COSMOS_ENDPOINT: cosmos.outputs.endpoint

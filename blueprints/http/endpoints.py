@@ -17,7 +17,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from blueprints.http.access import caller_behind
-from blueprints.http.formats import chosen_format, respond, written
+from blueprints.http.formats import chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
 from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
 from blueprints.operations import start
@@ -47,10 +47,9 @@ VARY = "Accept, Accept-Encoding, Authorization, Cookie, X-Functions-Key"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An answer that is text in a format of its own."""
+    """An answer that is text: by media type, what writes it. The last is the one that everybody reads."""
 
-    text: str
-    media_type: str
+    forms: Mapping[str, Callable[[], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class Endpoint:
     work: Work
     parameters: type[NoParameters]
     answer: Any
-    media_type: str
+    media_types: Sequence[str]
     starts: bool
 
     @property
@@ -129,7 +128,7 @@ def endpoint(
     route: str,
     callers: Collection[Role],
     max_age: int = LIVE,
-    media_type: str = "application/json",
+    media_types: Sequence[str] = ("application/json",),
     *,
     method: Method = "GET",
     starts: bool = False,
@@ -146,7 +145,7 @@ def endpoint(
         answer = Started if starts else hints["return"]
         with_client = starts or "client" in hints
         by = "POST" if starts else method
-        made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_type, starts)
+        made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts)
         earlier = endpoints_of(route)
         ENDPOINTS.append(made)
         if earlier:
@@ -239,7 +238,8 @@ def _asked(to: Endpoint, request: func.HttpRequest, now: int) -> Any:
 def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, headers: dict[str, str]) -> tuple[bytes, str]:
     """Return the bytes of an answer and their media type; where there is a next page, say so in the headers."""
     if isinstance(answer, Text):
-        return answer.text.encode(), answer.media_type
+        media_type = negotiated(request.headers.get("accept", ""), list(answer.forms))
+        return answer.forms[media_type]().encode(), media_type
     if not isinstance(asked, ListParameters):
         return written(answer, "json")
     if next_page := getattr(answer, "nextPage", None):

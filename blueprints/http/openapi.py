@@ -95,10 +95,10 @@ def _good_answers(of: Endpoint) -> dict[str, Any]:
 
 def _content(of: Endpoint) -> dict[str, Any]:
     if of.answer is Text:
-        return {of.media_type: {"schema": {"type": "string"}}}
+        return {media_type: {"schema": {"type": "string"}} for media_type in of.media_types}
     named = is_dataclass(of.answer) and isinstance(of.answer, type)
     schema = {"$ref": REFERENCE.format(model=of.answer.__name__)} if named else {"type": "object"}
-    content: dict[str, Any] = {of.media_type: {"schema": schema}}
+    content: dict[str, Any] = {media_type: {"schema": schema} for media_type in of.media_types}
     if issubclass(of.parameters, ListParameters):
         content |= {kind: {"schema": {"type": "string"}} for form, kind in MEDIA_TYPES.items() if form != "json"}
     return content

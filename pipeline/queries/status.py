@@ -8,6 +8,7 @@ from domain.closing import Driver
 from domain.minutes import utc_day
 from pipeline.queries.enrolments import unsigned_lately
 from pipeline.queries.view import View, age, progress_of
+from storage.documents import Corrupt
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 
@@ -15,6 +16,23 @@ MOST_REFUSALS = 10
 """How many reasons of refusals are told."""
 
 MOST_SENDERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWriteStatus:
+    """How far the fleet's minutes have been sent to Prometheus, and what was not."""
+
+    window: int | None
+    """The newest window (its first second) that was sent, and with it all older ones since it was set up; null: what
+    says so can't be read."""
+    lateRows: int
+    """Report rows of windows that closed when newer ones had been sent: not sent, since they would be refused."""
+    refusedSamples: int
+    """Samples that the receiver refused for good, since it has them, or newer ones, or they are too old for it."""
+    problem: str | None
+    """Why nothing can be sent now; what waits is sent later. Null: it can."""
+    notBefore: int | None
+    """Until when (Unix seconds) it is not tried again after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +60,8 @@ class Status:
     """Tenants that have a valid key."""
     unsignedSenders: Sequence[str]
     """The first tenants, by name, in whose names messages came within the hour that no enrolled key has signed."""
+    remoteWrite: RemoteWriteStatus | None
+    """What is sent to Prometheus; null: nothing ever was (REMOTE_WRITE_URL)."""
 
 
 async def alive(tables: Tables) -> None:
@@ -70,4 +90,18 @@ async def status(tables: Tables, view: View) -> Status:
         progress.runs,
         len((await tables.enrolments.register()).enrolled),
         (await unsigned_lately(tables, view))[:MOST_SENDERS],
+        await _remote_write(tables),
+    )
+
+
+async def _remote_write(tables: Tables) -> RemoteWriteStatus | None:
+    try:
+        stored = await tables.cursors.remote_write()
+    except Corrupt as error:  # holds up remote write and nothing else
+        return RemoteWriteStatus(None, 0, 0, str(error), None)
+    if stored is None:
+        return None
+    cursor = stored.value
+    return RemoteWriteStatus(
+        cursor.window, cursor.late_rows, cursor.refused, cursor.problem, cursor.not_before if cursor.problem else None
     )
