@@ -6,10 +6,11 @@ which the OpenAPI document is made. So what is documented is what is parsed and 
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import azure.durable_functions as df
@@ -18,7 +19,7 @@ import azure.functions as func
 from blueprints.http.access import caller_behind
 from blueprints.http.formats import chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
-from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read, read_body
+from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
 from blueprints.operations import start
 from blueprints.services import Services, services
 from blueprints.telemetry import line
@@ -31,8 +32,7 @@ log = logging.getLogger(__name__)
 Work = Callable[..., Awaitable[Any]]
 """From services, view and parameters (and, where it names a ``client``, that of Durable Functions) to an answer."""
 
-READING = ("GET", "HEAD")
-POSTING = ("POST",)
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 ANYBODY: tuple[Role, ...] = ()
 EVERY_CALLER: tuple[Role, ...] = ("operator", "tenant", "machine")
 PEOPLE: tuple[Role, ...] = ("operator", "tenant")
@@ -69,10 +69,12 @@ class Started:
 class Endpoint:
     """An endpoint: ``work`` answers ``parameters``. Nobody in ``callers``: anybody may call, without any key.
 
-    One that ``starts`` an operation is posted to; its ``work`` returns the operation. One that ``changes`` something at
-    once is posted to as well, with its parameters as a JSON object.
+    Parameters that the route names, as in ``v1/rules/{rule}``, stand in the path. The others stand in the query, or, of
+    POST and PUT, in a JSON object in the body. One that ``starts`` an operation is posted to, with its parameters
+    in the query; its ``work`` returns the operation.
     """
 
+    method: Method
     route: str
     callers: Collection[Role]
     max_age: int
@@ -81,12 +83,26 @@ class Endpoint:
     answer: Any
     media_types: Sequence[str]
     starts: bool
-    changes: bool
 
     @property
     def methods(self) -> Sequence[str]:
         """The methods that are answered."""
-        return POSTING if self.starts or self.changes else READING
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    @property
+    def changes(self) -> bool:
+        """Whether calling it changes anything."""
+        return self.method != "GET"
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether its parameters stand in the body."""
+        return self.method in ("POST", "PUT") and not self.starts
+
+    @property
+    def in_path(self) -> Collection[str]:
+        """The names of the parameters that stand in the path."""
+        return re.findall(r"{(\w+)}", self.route)
 
     @property
     def public(self) -> bool:
@@ -114,22 +130,27 @@ def endpoint(
     max_age: int = LIVE,
     media_types: Sequence[str] = ("application/json",),
     *,
+    method: Method = "GET",
     starts: bool = False,
-    changes: bool = False,
 ) -> Callable[[Work], Work]:
     """Register a function as an endpoint. Its annotations say which parameters it reads and what it answers.
 
     All methods of its route are routed to it, so that a wrong one is told which are right; the Functions host would say
-    404. One that has the route of an earlier one, with another method, is reached through that one's trigger.
+    404. An endpoint with the route of an earlier one, and another method, is reached through that one's trigger, so it
+    can neither be open to anybody where that one is not, nor start operations. Raises ValueError where it would.
     """
 
     def register(work: Work) -> Work:
         hints = get_type_hints(work)
         answer = Started if starts else hints["return"]
-        made = Endpoint(route, callers, max_age, work, hints["asked"], answer, media_types, starts, changes)
-        alone = not endpoints_of(route)
+        with_client = starts or "client" in hints
+        by = "POST" if starts else method
+        made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts)
+        earlier = endpoints_of(route)
         ENDPOINTS.append(made)
-        if not alone:
+        if earlier:
+            if with_client or any(each.public != made.public or each.method == by for each in earlier):
+                raise ValueError(f"{made.name} can't share the route {route} with {earlier[0].name}")
             return work
         level = func.AuthLevel.ANONYMOUS if made.public else func.AuthLevel.FUNCTION
 
@@ -141,7 +162,6 @@ def endpoint(
         ) -> func.HttpResponse:
             return await _handle(route, req, context.invocation_id, client)
 
-        with_client = starts or "client" in hints
         handler = blueprint.durable_client_input("client")(handle_with_client) if with_client else handle
         handle.__doc__ = handle_with_client.__doc__ = made.meaning
         blueprint.function_name(made.name)(blueprint.route(route=route, auth_level=level)(handler))
@@ -198,21 +218,21 @@ def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Call
     caller = caller_behind(request.headers, shared.settings)
     if caller.role not in to.callers:
         raise Forbidden(f"this is not for a {caller.role}")
-    if to.methods == POSTING and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    if to.changes and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Forbidden("this was sent by a page of another site")
-    if to.starts and request.get_body():
-        raise Invalid("parameters stand in the query; a body is not read, so leave it out")
+    if to.changes and not to.reads_body and request.get_body():
+        raise Invalid("parameters stand in the URL; a body is not read, so leave it out")
     return caller
 
 
 def _asked(to: Endpoint, request: func.HttpRequest, now: int) -> Any:
-    """Return an endpoint's parameters: from the URL, or from the body."""
-    if not to.changes:
-        return read(to.parameters, request.url, now)
-    read(NoParameters, request.url, now)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Invalid("send the parameters as a JSON object, with Content-Type: application/json")
-    return read_body(to.parameters, request.get_body())
+    """Return an endpoint's parameters: from the path, and from the query or the body."""
+    body = None
+    if to.reads_body:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Invalid("send the parameters as a JSON object, with Content-Type: application/json")
+        body = request.get_body()
+    return read(to.parameters, request.url, now, {name: request.route_params[name] for name in to.in_path}, body)
 
 
 def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, headers: dict[str, str]) -> tuple[bytes, str]:
@@ -235,4 +255,4 @@ def _with_page(url: str, token: str) -> str:
 
 
 def _cache_control(to: Endpoint) -> str:
-    return f"private, max-age={to.max_age}" if to.max_age and to.methods == READING else "no-store"
+    return f"private, max-age={to.max_age}" if to.max_age and not to.changes else "no-store"

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 from blueprints.http.endpoints import Endpoint, Text
 from blueprints.http.formats import MEDIA_TYPES
 from blueprints.http.problems import MEDIA_TYPE, Problem
-from blueprints.http.reading import ListParameters, NoParameters
+from blueprints.http.reading import ListParameters
 
 REFERENCE = "#/components/schemas/{model}"
 HEADERS = {
@@ -44,15 +44,11 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "info": {"title": "Spot PC Insights", "version": "1", "description": ABOUT},
         "servers": [{"url": "/"}],
         "paths": {
-            f"/{route}": {_method(each): _operation(each) for each in endpoints if each.route == route}
+            f"/{route}": {each.method.lower(): _operation(each) for each in endpoints if each.route == route}
             for route in dict.fromkeys(each.route for each in endpoints)
         },
         "components": {"schemas": _schemas(endpoints), "securitySchemes": SECURITY},
     }
-
-
-def _method(of: Endpoint) -> str:
-    return of.methods[0].lower()
 
 
 def _operation(of: Endpoint) -> dict[str, Any]:
@@ -61,15 +57,15 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
     if of.parameters.model_fields:
         problems.append(HTTPStatus.NOT_FOUND)
-    if of.changes:
+    if of.changes and not of.starts:
         problems.append(HTTPStatus.CONFLICT)
     return {
         "operationId": of.name,
         "summary": of.meaning,
         "x-callers": list(of.callers) or ["anybody"],
         "security": [] if of.public else [{"key": []}, {"key": [], "signIn": []}],
-        "parameters": [] if of.changes else _parameters(of.parameters),
-        **({"requestBody": _body(of.parameters)} if of.changes else {}),
+        "parameters": _parameters(of),
+        **({"requestBody": _body(of)} if of.reads_body else {}),
         "responses": {
             **_good_answers(of),
             **{
@@ -108,15 +104,22 @@ def _content(of: Endpoint) -> dict[str, Any]:
     return content
 
 
-def _body(model: type[NoParameters]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+def _body(of: Endpoint) -> dict[str, Any]:
+    schema = of.parameters.model_json_schema()
+    for name in of.in_path:
+        del schema["properties"][name]
+        schema["required"].remove(name)
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
-def _parameters(model: type[NoParameters]) -> list[dict[str, Any]]:
-    schema = model.model_json_schema()
+def _parameters(of: Endpoint) -> list[dict[str, Any]]:
+    """Return the parameters that stand in the URL."""
+    schema = of.parameters.model_json_schema()
     required = schema.get("required", ())
     parameters = []
     for name, described in schema.get("properties", {}).items():
+        if of.reads_body and name not in of.in_path:
+            continue
         kind = {key: value for key, value in described.items() if key not in ("title", "description", "default")}
         kind = _without_null(kind)
         if "default" in described and described["default"] not in (None, []):
@@ -124,7 +127,7 @@ def _parameters(model: type[NoParameters]) -> list[dict[str, Any]]:
         parameters.append(
             {
                 "name": name,
-                "in": "query",
+                "in": "path" if name in of.in_path else "query",
                 "required": name in required,
                 "description": described.get("description", ""),
                 "schema": kind,

@@ -122,7 +122,7 @@ async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) 
     return EnrolmentList(None if left is None else token_of([left], question), items)
 
 
-@endpoint(blueprint, "v1/admin/tenants", OPERATORS, changes=True)
+@endpoint(blueprint, "v1/admin/tenants", OPERATORS, method="POST")
 async def enrol(shared: Services, view: View, asked: EnrolParameters) -> EnrolmentItem:
     """Enrol a tenant, give it one more key, or change what is said of it."""
     public_key = None if asked.publicKey is None else public_of(asked.publicKey)
@@ -131,7 +131,7 @@ async def enrol(shared: Services, view: View, asked: EnrolParameters) -> Enrolme
     return await enrolment_item(shared.tables, await enrol_tenant(shared.tables, said, view.now), view)
 
 
-@endpoint(blueprint, "v1/admin/tenants/revoke", OPERATORS, changes=True)
+@endpoint(blueprint, "v1/admin/tenants/revoke", OPERATORS, method="POST")
 async def revoke(shared: Services, view: View, asked: RevokeParameters) -> EnrolmentItem:
     """Revoke a key of a tenant, for good: what it signs is refused from then on."""
     return await enrolment_item(shared.tables, await revoke_key(shared.tables, asked.tenant, asked.key, view.now), view)

@@ -9,6 +9,7 @@ from domain.signed import HEAD_BYTES, MAGIC, Signer, taken_apart
 from tests.builders import a_message, a_record
 
 OURS, OTHERS = Signer(bytes(range(32))), Signer(bytes(32))
+OURS.signed(b"")  # the library is loaded here, and not within a test's deadline
 
 
 def test_the_private_key_of_the_standard_signs_as_the_standard_says() -> None:
