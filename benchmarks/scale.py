@@ -28,7 +28,7 @@ VM_WINDOW_BYTES = 5.16 * KB
 ROLLUP_BYTES = 47 * KB
 REPORT_BYTES = 3.4 * KB
 
-# Of one core of the machine that README.md names, by `make bench`: seconds of
+# Of one core of the machine that docs/benchmarks.md names, by `make bench`: seconds of
 SECONDS_A_SAMPLE = 1.15e-6
 """ingest, decoding to durable;"""
 SECONDS_A_VM_WINDOW = 0.35e-3
