@@ -220,6 +220,7 @@ def collect(
     """Sort the readings of one message into at ``most`` this many VM windows, and refuse readings that break a rule.
 
     ``refuses`` says of a tenant why its readings are not taken from this message, or None.
+
     Several readings of one counter and VM in one minute are reduced by the counter's rule. The order of the readings
     matters only if they contradict each other in a dimension: then the last one wins.
     """
@@ -292,12 +293,8 @@ def collect(
 
 def _vm_problem(reading: Sample) -> str | None:
     names = {"MaskedTenantId": reading.MaskedTenantId, "MaskedVMName": reading.MaskedVMName}
-    dimensions = {
-        "SiteName": reading.SiteName,
-        "ResourcePoolName": reading.ResourcePoolName,
-        "Region": reading.Region,
-        "MachineSize": reading.MachineSize,
-    }
-    names.update({field: value for field, value in dimensions.items() if value})
+    for name in ("SiteName", "ResourcePoolName", "Region", "MachineSize"):
+        if value := getattr(reading, name):
+            names[name] = value
     problems = (f"{field} {problem}" for field, value in names.items() if (problem := name_problem(value)))
     return next(problems, None)

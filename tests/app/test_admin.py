@@ -257,4 +257,4 @@ def test_the_command_does_the_same_as_the_endpoints(host: Local) -> None:
 
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     host = Local(tmp_path)
-    assert "can't be done" in command(host, "list", "--settings", str(tmp_path / "nothing.json"))
+    assert "list failed" in command(host, "list", "--settings", str(tmp_path / "nothing.json"))
