@@ -1,7 +1,7 @@
-"""``python -m benchmarks.messages``: how long the worst messages take, beside one as a SPOC packs it.
+"""``python -m benchmarks.messages``: times the worst messages, and a message of the tenant's collector (SPOC).
 
-The messages are those of tests/pipeline/test_what_a_message_costs.py, which holds their memory and calls to fixed
-multiples. Here is their time, by byte of text, as a multiple of what a full message of samples takes.
+The messages are those of tests/pipeline/test_what_a_message_costs.py, which limits their memory and calls to fixed
+multiples. This prints their time per byte of text, as a multiple of that of a full message of samples.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ SENT = 256 * 1024
 
 
 def seconds(body: bytes) -> float:
-    """Return the processor time of ingesting a message into a store in memory: the best of three."""
+    """Return the processor time of ingesting a message into a store in memory, the shortest of three runs."""
     found = []
     for _ in range(3):
         tables = Tables(MemoryDocuments())

@@ -1,4 +1,4 @@
-"""The services that the functions share: settings, tables, dead letters, clock. Built once per process, at first use."""
+"""The services that the functions share: settings, tables, dead letters, clock. Built once per process, when needed."""
 
 import logging
 import threading
