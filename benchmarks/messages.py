@@ -1,7 +1,8 @@
-"""``python -m benchmarks.messages``: times the worst messages, and a message of the tenant's collector (SPOC).
+"""``python -m benchmarks.messages``: times the worst messages, a signature, and a usual message.
 
 The messages are those of tests/pipeline/test_what_a_message_costs.py, which limits their memory and calls to fixed
-multiples. This prints their time per byte of text, as a multiple of that of a full message of samples.
+multiples. This prints their time per byte of text, as a multiple of that of a full message of samples, as the tenant's
+collector (SPOC) packs it.
 """
 
 import asyncio
@@ -9,13 +10,17 @@ import time
 
 from benchmarks.fleet import HORIZON, NOW, message
 from domain import wire
+from domain.enrolment import Enrolment, Key, Register
 from domain.packing import pack
+from domain.signed import Signer
 from pipeline.ingest import Message, ingest
+from pipeline.trust import Trust
 from storage.tables import Tables
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.test_what_a_message_costs import WORST, text_of
 
 SENT = 256 * 1024
+TIMES = 200
 
 
 def seconds(body: bytes) -> float:
@@ -29,11 +34,25 @@ def seconds(body: bytes) -> float:
     return min(found)
 
 
+def verifying(body: bytes) -> float:
+    """Return the processor time of finding out who sent a signed message: the mean of many."""
+    signer = Signer(bytes(32))
+    trust = Trust(Register.of([Enrolment("t", keys=(Key(signer.public, 0),))]), required=True)
+    signed = signer.signed(body)
+    trust.origin(signed)  # the library is loaded once
+    began = time.process_time()
+    for _ in range(TIMES):
+        trust.origin(signed)
+    return (time.process_time() - began) / TIMES
+
+
 def main() -> None:
     batches = [wire.decode(message(0, vm)).samples for vm in range(60)]
     full = next(pack(batches, SENT)).body
     usual = seconds(full) / text_of(full)
     print(f"{'a full message of samples':45}{text_of(full):>12,} bytes of text{usual * 1e9:9.0f} ns a byte")
+    share = verifying(full) / seconds(full)
+    print(f"{'verifying its signature':45}{share:>12.3f} of ingesting it (at most 0.03)")
     for name, make in WORST.items():
         body = make()
         each = seconds(body) / text_of(body)

@@ -13,6 +13,7 @@ from blueprints.http import (
     rebuild,
     samples,
     status,
+    tenants,
 )
 
 FEATURES = (
@@ -27,5 +28,6 @@ FEATURES = (
     quarantine,
     dead_letters,
     operations,
+    tenants,
     pages,
 )

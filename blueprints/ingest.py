@@ -82,7 +82,12 @@ async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:
         shared = services()
         end = began + shared.settings.ingest_patience_seconds
         return await ingest(
-            shared.tables, batch, await shared.horizon(), shared.settings.reductions, lambda: time.monotonic() < end
+            shared.tables,
+            batch,
+            await shared.horizon(),
+            shared.settings.reductions,
+            lambda: time.monotonic() < end,
+            await shared.trust(),
         )
     except Unavailable as error:
         log.warning("%s", telemetry.line("ingest waits", messages=len(batch), reason=str(error)))

@@ -11,8 +11,10 @@ from domain.access import Caller
 from domain.closing import Times
 from domain.samples import Horizon
 from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
+from messaging.remote_write import HttpReceiver, Receiver
 from pipeline.operations import OperationContext
 from pipeline.queries.view import View
+from pipeline.trust import Trust
 from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
 
@@ -24,6 +26,14 @@ class Services:
     settings: Settings
     tables: Tables
     dead_letters: DeadLetters
+
+    @property
+    def receiver(self) -> Receiver | None:
+        """Who takes the fleet's minutes by remote write; None: nobody."""
+        if self.settings.remote_write_url is None:
+            return None
+        token = self.settings.remote_write_token
+        return HttpReceiver(self.settings.remote_write_url, token.get_secret_value() if token else None)
 
     @property
     def now(self) -> int:
@@ -46,6 +56,10 @@ class Services:
         whole_from = stored.value.whole_from if stored else 0
         return Horizon.at(self.now, self.settings.samples_retention_days * DAY, whole_from)
 
+    async def trust(self) -> Trust:
+        """Return what decides whose samples are taken. Raises Unavailable."""
+        return Trust(await self.tables.enrolments.register(), self.settings.enrolment == "required")
+
     async def context(self, started: int, budget: float) -> OperationContext:
         """Return the context for steps of an operation. ``started`` is the second at which the operation was started.
 
@@ -60,6 +74,7 @@ class Services:
             started,
             self.times,
             lambda: time.monotonic() < end,
+            await self.trust(),
         )
 
 

@@ -5,8 +5,9 @@ Trigger attributes name one more that the Functions host resolves itself, ``AVER
 """
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -83,6 +84,21 @@ class Settings(BaseSettings):
     averaging_budget_seconds: Annotated[
         int, Field(ge=1, le=500, description="For how long one run of averaging begins new windows, newest first.")
     ] = 240
+    remote_write_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/]+",
+            description="Where every final minute of the fleet is sent by Prometheus remote write. Not given: nowhere.",
+        ),
+    ] = None
+    remote_write_token: Annotated[SecretStr | None, Field(description="The bearer token that it is sent with.")] = None
+    enrolment: Annotated[
+        Literal["open", "required"],
+        Field(
+            description="Whose samples are taken: open, everybody's but for enrolled tenants' that are not signed by "
+            "them; required, only enrolled tenants', signed."
+        ),
+    ] = "open"
     reductions: Annotated[
         dict[str, Reduction],
         NoDecode,  # parsed by the validator, so that bad JSON is named beside the other problems
@@ -110,6 +126,13 @@ class Settings(BaseSettings):
     min_tenants: Annotated[
         int, Field(ge=1, description="How many other tenants a fleet average shown to a tenant must be made of.")
     ] = 5
+
+    @field_validator("remote_write_token")
+    @classmethod
+    def _one_word(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+            raise ValueError("must be printable ASCII characters without blanks")
+        return token
 
     @field_validator("cosmos_endpoint")
     @classmethod

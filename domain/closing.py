@@ -22,6 +22,9 @@ SHORTEST_KEPT = 2 * DAY
 """Samples are kept for at least this long (one day, and one more), so expired samples are at least this old. If a
 remembered time says otherwise, it came from a clock that was ahead."""
 
+MOST_CLOSED_LATE = 100
+"""How many windows are remembered that closed after a newer one had: those of a day's outage, and what comes late."""
+
 ENOUGH = 0.5
 """The share of the hour's VMs that must have reached a minute for it to be the newest. So a single VM with a wrong
 clock can't determine the newest minute."""
@@ -55,8 +58,9 @@ class Times:
 class Progress:
     """What averaging remembers about windows from one run to the next.
 
-    ``opened`` is the time of the first arrival of each open window. ``closed`` is the newest closed window. ``vms`` is
-    the number of VMs in each minute of the newest windows. ``kept`` is the value of Times.kept in the last run.
+    ``opened`` is the time of the first arrival of each open window. ``closed`` is the newest closed window, and
+    ``closed_late`` holds the newest windows that closed after a newer one, in order of time. ``vms`` is the number of
+    VMs in each minute of the newest windows. ``kept`` is the value of Times.kept in the last run.
     ``whole_from``: samples of windows before this second may have expired under an earlier, shorter lifetime.
     ``runs`` is when averaging last began to run, by driver (Unix seconds; of several runs in a minute, the first).
     """
@@ -67,6 +71,7 @@ class Progress:
     kept: int | None = None
     whole_from: int = 0
     runs: Mapping[Driver, int] = field(default_factory=dict)
+    closed_late: tuple[int, ...] = ()
 
     def opening(self, window: int, now: int) -> "Progress":
         """Return this with a window opened, because its first data arrived now. Unchanged if too many are open."""
@@ -77,7 +82,9 @@ class Progress:
     def closing(self, window: int) -> "Progress":
         """Return this with a window closed."""
         opened = {each: arrived for each, arrived in self.opened.items() if each != window}
-        return replace(self, opened=opened, closed=max(window, self.closed or window))
+        newest = max(window, self.closed or window)
+        late = self.closed_late if window == newest else tuple(sorted({*self.closed_late, window})[-MOST_CLOSED_LATE:])
+        return replace(self, opened=opened, closed=newest, closed_late=late)
 
     def due(self, times: Times) -> list[int]:
         """Return the windows that must be closed now, oldest first."""

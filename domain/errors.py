@@ -8,7 +8,8 @@
     │   ├── BadParameters      this query can't be answered: 400, every bad parameter named
     │   ├── NotFound           this counter, tenant or VM is unknown: 404
     │   ├── Unauthenticated    the caller is unknown: 401
-    │   └── Forbidden          this caller may not ask for this: 403
+    │   ├── Forbidden          this caller may not ask for this: 403
+    │   └── StateConflict      the request does not fit the present state: 409
     └── Unavailable        try again later: 503 with Retry-After, or raise so that the queue delivers again
         └── Misconfigured      settings are missing or malformed: an operator must act first
 
@@ -53,6 +54,10 @@ class Unauthenticated(Invalid):
 
 class Forbidden(Invalid):
     """The caller is known but may not ask for this. ``str()`` says why."""
+
+
+class StateConflict(Invalid):
+    """What is asked does not fit what is there; something else has to change first. ``str()`` says what."""
 
 
 class Unavailable(SpotError):

@@ -1,38 +1,62 @@
-"""The fleet's newest minutes as OpenMetrics text (the format's specification, version 1.0), for Prometheus to scrape.
+"""The fleet's minutes as text for Prometheus: OpenMetrics 1.0, and the older text format 0.0.4.
 
-Every point carries the identifier timestamp of its minute, so it does not matter when it is scraped.
+Knows the metrics, their labels and both formats; refuses to know which minutes are asked for. Every sample carries the
+identifier timestamp of its minute, so it does not matter when the text is read.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from domain.charts import FleetItem
 
-CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
-_FAMILIES: tuple[tuple[str, str, Callable[[FleetItem], float | None]], ...] = (
-    ("spot_fleet_average", "The mean over all VMs of all tenants.", lambda item: item.average),
-    ("spot_fleet_min", "The min of all VMs.", lambda item: item.min),
-    ("spot_fleet_max", "The max of all VMs.", lambda item: item.max),
-    ("spot_fleet_stddev", "The population standard deviation over all VMs.", lambda item: item.stddev),
-    ("spot_fleet_vms", "How many VMs had a value.", lambda item: item.count),
-    ("spot_fleet_tenants", "Of how many tenants they are.", lambda item: item.tenants),
-    ("spot_fleet_coverage", "VMs over the most VMs of any minute of the hour before.", lambda item: item.coverage),
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric, which is a gauge: its name, what it says, and which figure of a minute it is."""
+
+    name: str
+    meaning: str
+    figure: Callable[[FleetItem], float | None]
+
+
+FAMILIES: Sequence[Family] = (
+    Family("spot_fleet_average", "Mean of a final minute over all VMs of all tenants.", lambda item: item.average),
+    Family("spot_fleet_min", "Minimum of a final minute over all VMs.", lambda item: item.min),
+    Family("spot_fleet_max", "Maximum of a final minute over all VMs.", lambda item: item.max),
+    Family("spot_fleet_stddev", "Population standard deviation over all VMs.", lambda item: item.stddev),
+    Family("spot_fleet_vms", "How many VMs had a value in a final minute.", lambda item: item.count),
+    Family("spot_fleet_tenants", "How many tenants these VMs belong to.", lambda item: item.tenants),
+    Family("spot_fleet_coverage", "VMs over the most of any minute of the hour before.", lambda item: item.coverage),
 )
 
+NEWEST_ONLY = "A scrape holds each counter's newest final minute only; remote write sends every one."
+"""Goes with the help of metrics that are scraped: minutes become final 15 at a time."""
 
-def exposition(items: Iterable[FleetItem]) -> str:
-    """Return the text: a gauge a figure, with ``perf_type`` and ``perf_name`` as labels, at the items' timestamps."""
+
+def exposition(items: Iterable[FleetItem], note: str = "") -> str:
+    """Return OpenMetrics: a family a figure, with ``perf_type`` and ``perf_name`` as labels, in seconds.
+
+    ``items``: counter after counter, each oldest first. ``note`` goes with the help of every metric.
+    """
+    return "".join([*_lines(items, note, "{}"), "# EOF\n"])
+
+
+def plain_exposition(items: Iterable[FleetItem], note: str = "") -> str:
+    """Return the same in the text format 0.0.4, whose timestamps are in milliseconds."""
+    return "".join(_lines(items, note, "{}000"))
+
+
+def _lines(items: Iterable[FleetItem], note: str, timestamp: str) -> Iterable[str]:
     items = list(items)
-    lines = []
-    for name, meaning, figure in _FAMILIES:
-        lines += [f"# TYPE {name} gauge", f"# HELP {name} {meaning}"]
-        lines += [
-            f'{name}{{perf_type="{_escaped(item.PerfType)}",perf_name="{_escaped(item.PerfName)}"}} '
-            f"{value} {item.timestamp}"
-            for item in items
-            if (value := figure(item)) is not None
-        ]
-    return "\n".join([*lines, "# EOF", ""])
+    for family in FAMILIES:
+        yield f"# TYPE {family.name} gauge\n# HELP {family.name} {' '.join(filter(None, (family.meaning, note)))}\n"
+        for item in items:
+            if (value := family.figure(item)) is not None:
+                labels = f'perf_type="{_escaped(item.PerfType)}",perf_name="{_escaped(item.PerfName)}"'
+                yield f"{family.name}{{{labels}}} {value} {timestamp.format(item.timestamp)}\n"
 
 
 def _escaped(text: str) -> str:

@@ -4,7 +4,7 @@ Knows the rules for one sample and the shape of a VM window. Refuses to know the
 storage.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -215,9 +215,11 @@ def collect(
     horizon: Horizon,
     overrides: Mapping[str, Reduction] | None = None,
     most: int = MOST_VM_WINDOWS,
+    refuses: Callable[[str], str | None] = lambda _: None,
 ) -> Collected:
     """Sort the readings of one message into at ``most`` this many VM windows, and refuse readings that break a rule.
 
+    ``refuses`` says of a tenant why its readings are not taken from this message, or None.
     Several readings of one counter and VM in one minute are reduced by the counter's rule. The order of the readings
     matters only if they contradict each other in a dimension: then the last one wins.
     """
@@ -243,7 +245,8 @@ def collect(
             or reading.Region != region
             or reading.MachineSize != size
         ):
-            if problem := horizon.problem(reading.timestamp) or _vm_problem(reading):
+            problem = horizon.problem(reading.timestamp) or _vm_problem(reading) or refuses(reading.MaskedTenantId)
+            if problem:
                 refused.add(position, problem, reading)
                 continue
             identity = (reading.MaskedTenantId, reading.MaskedVMName, window_of(reading.timestamp))

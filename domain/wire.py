@@ -1,6 +1,7 @@
 """The bytes of a message and of an agent's file: ``{"metrics": [sample, ...]}`` in UTF-8, optionally gzipped.
 
 Knows the format and how to read a malformed message; refuses to know which samples are acceptable (domain.samples).
+Passes over the head that signs a message (domain.signed): whether a signature is valid is not decided here.
 
 **What a message may cost.** Reading a message takes memory and time in proportion to its text, whatever the text holds.
 The text is at most UNZIPS_TO times as long as the bytes sent (or SMALL, if that is more), and never longer than
@@ -19,6 +20,7 @@ import msgspec
 from domain.errors import BadMessage
 from domain.refusals import Refusals
 from domain.samples import Sample
+from domain.signed import taken_apart
 
 MAX_BYTES = 16 * 1024 * 1024
 """The most bytes that a message may unpack to. A gzipped message of 256 KB, the queue's limit, unpacks to about 10 MB.
@@ -95,11 +97,13 @@ def as_text(value: object) -> str:
 
 
 def unpack(body: bytes) -> bytes:
-    """Return the message's text. It is unzipped if its first two bytes are those of gzip.
+    """Return the message's text, without its signature. It is unzipped if its first two bytes are those of gzip.
 
     Zeros after a gzip file are ignored, as gzip does. Raises BadMessage if the message is empty, unpacks to more than
     is allowed, or is broken or cut off.
     """
+    if signed := taken_apart(body):
+        body = signed.body
     if not body:
         raise BadMessage("the message is empty")
     if not body.startswith(GZIP_MAGIC):

@@ -22,6 +22,7 @@ from domain.names import name_problem
 from domain.samples import Dimensions
 from edge.gathering import Identity
 from edge.inputs import FilesSource, MachineSource, Source, StreamSource
+from edge.naming import Names, add_names, listed_names
 from edge.options import folder, read_options
 from edge.program import Identify, Program
 from edge.stopping import stop_event, wait
@@ -67,6 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--timestamp-format", metavar="LAYOUT", help="Telegraf's json_timestamp_format")
     parser.add_argument("--once", action="store_true", help="end after one period")
     parser.add_argument("--dry-run", action="store_true", help="print samples instead of writing files")
+    parser.add_argument(
+        "--names",
+        type=Path,
+        metavar="FILE",
+        help="add this VM's masked and real name to a JSON file, for the page to show real names; end",
+    )
+    parser.add_argument(
+        "--vms", type=Path, metavar="FILE", help="with --names: of these VMs instead, a text file with a name a line"
+    )
     return parser
 
 
@@ -139,6 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until interrupted, or for one period."""
     parser = _parser()
     options = read_options(parser, arguments)
+    if options.names:
+        return _write_names(options, parser)
+    if options.vms:
+        parser.error("--vms wants --names, which says where to write them")
     if not options.folder and not options.dry_run:
         parser.error("--folder is missing (or --dry-run)")
     if options.push_every <= 0 or options.push_every % MINUTE or WINDOW % options.push_every:
@@ -157,6 +171,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = stop_event()
     _say(f"reads {options.source}; writes to {options.folder if not options.dry_run else 'standard output'}")
     return _run(program, source, stop, once=options.once)
+
+
+def _write_names(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Add the names of this VM, or of a list of VMs, to a file."""
+    if options.vms and options.vm:
+        parser.error("give either --vm or --vms")
+    identify = _identify(options, parser)
+    try:
+        real = listed_names(options.vms) if options.vms else [options.vm or platform.node() or "localhost"]
+        names = Names(identify(None).tenant, options.tenant, {identify(name).vm: name for name in real})
+        count = add_names(options.names, names)
+    except (OSError, ValueError) as error:
+        parser.error(f"--names: {error}")
+    _say(f"{options.names} holds the names of {count} VMs; it is for this tenant's administrator and nobody else")
+    return 0
 
 
 def _run(program: Program, source: Source, stop: threading.Event, *, once: bool) -> int:

@@ -1,7 +1,7 @@
-"""``python -m edge.spoc``: a tenant's only way to the queue. Collects the agents' files, packs them, sends them.
+"""``python -m edge.spoc``: a tenant's only way to the queue. Collects the agents' files, packs, signs and sends them.
 
-Puts together a source (edge.sources) and a destination (edge.destinations). A file is forgotten only after the queue
-has acknowledged every message that holds a part of it; dying before that sends the same messages again, with their ids.
+Puts together a source (edge.sources), a destination (edge.destinations), the key that it signs with (edge.signing) and
+what a push does (edge.pushing), again and again. What an administrator sees is said here.
 """
 
 import argparse
@@ -10,16 +10,17 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from domain import wire
-from domain.errors import BadMessage, Unavailable
-from domain.packing import Packed, pack
-from domain.samples import Sample
+from domain.enrolment import key_id, text_of
+from domain.errors import Unavailable
+from domain.signed import Signer
 from edge.destinations import Destination, FolderDestination, ServiceBusDestination
 from edge.options import folder, read_options
+from edge.pushing import Push, Pushed
+from edge.signing import readable_by_others, signer_of
 from edge.sources import BlobSource, FolderSource, Source
 from edge.stopping import stop_event, wait
 
@@ -27,98 +28,6 @@ CONNECTION = "SPOT_SERVICE_BUS_CONNECTION"
 STORAGE_CONNECTION = "SPOT_STORAGE_CONNECTION"
 LONGEST_PAUSE = 300.0
 PROGRESS_EVERY = 5.0
-MOST_REASONS = 20
-
-
-@dataclass(slots=True)
-class Pushed:
-    """What one push did."""
-
-    files: int = 0
-    samples: int = 0
-    messages: int = 0
-    bytes: int = 0
-    refused: int = 0
-    """Files of which something was set aside."""
-
-    def plus(self, other: "Pushed") -> "Pushed":
-        """Return the sum of both."""
-        return Pushed(*map(sum, zip(astuple(self), astuple(other), strict=True)))
-
-
-class Push:
-    """One push: batch after batch, until nothing waits. ``done`` tells what is acknowledged, also after a failure."""
-
-    def __init__(
-        self, source: Source, destination: Destination, *, gzip: bool = True, tenant: str | None = None
-    ) -> None:
-        """Send gzip, or plain JSON; with ``tenant`` (masked), nothing of any other tenant."""
-        self._source = source
-        self._destination = destination
-        self._gzip = gzip
-        self._tenant = tenant
-        self._batch = Pushed()
-        self.done = Pushed()
-
-    def run(self) -> Iterator[Pushed]:
-        """Send all that waits, yielding after each batch what is done. Raises Unavailable; nothing is lost then."""
-        names = self._source.claim()
-        if not names:
-            return
-        with self._destination.open() as link:
-            while names:
-                self._batch = Pushed()
-                link.send(self._counted(pack(self._samples(names), link.limit, gzip=self._gzip)))
-                self._source.finish()
-                self.done = self.done.plus(self._batch)
-                yield self.done
-                names = self._source.claim()
-
-    def _counted(self, messages: Iterator[Packed]) -> Iterator[Packed]:
-        for message in messages:
-            yield message
-            self._batch.messages += 1
-            self._batch.samples += message.samples
-            self._batch.bytes += len(message.body)
-
-    def _samples(self, names: Sequence[str]) -> Iterator[Sequence[Sample]]:
-        """Yield each file's samples; what is none is set aside, with its reason."""
-        for name in names:
-            body = self._source.read(name)
-            if body is None:
-                continue
-            self._batch.files += 1
-            samples, reasons = self._checked(body)
-            if reasons:
-                more = len(reasons) - MOST_REASONS
-                shown = [*reasons[:MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
-                self._source.refuse(name, body, "\n".join(shown))
-                self._batch.refused += 1
-            yield samples
-
-    def _checked(self, body: bytes) -> tuple[Sequence[Sample], list[str]]:
-        """Return a file's samples, and what is wrong with what is none."""
-        try:
-            decoded = wire.decode(body)
-        except BadMessage as error:
-            return (), [str(error)]
-        reasons = [f"metrics[{each.position}]: {each.reason}" for each in decoded.refused.kept]
-        if more := decoded.refused.count - len(reasons):
-            reasons.append(f"{more} more are refused as well")
-        if self._tenant is None:
-            return decoded.samples, reasons
-        ours = [sample for sample in decoded.samples if sample.MaskedTenantId == self._tenant]
-        if others := len(decoded.samples) - len(ours):
-            reasons.append(f"{others} samples are of another tenant than {self._tenant}")
-        return ours, reasons
-
-
-def push(source: Source, destination: Destination, *, gzip: bool = True) -> Pushed:
-    """Send all that waits. Raises Unavailable; nothing is lost then."""
-    one = Push(source, destination, gzip=gzip)
-    for _ in one.run():
-        pass
-    return one.done
 
 
 @dataclass(slots=True)
@@ -155,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--queue", default="samples", help="the queue's name (default: samples)")
     parser.add_argument("--queue-folder", type=folder, help="instead: the local host's DATA/queue")
     parser.add_argument("--tenant", help="the tenant's masked name: samples of any other are set aside")
+    parser.add_argument(
+        "--key-file",
+        type=Path,
+        help="sign messages with the private key in this file; where it is not there, a new key is made",
+    )
+    parser.add_argument(
+        "--public-key", action="store_true", help="print the public key of --key-file, for the operator to enrol; end"
+    )
     parser.add_argument("--archive", type=folder, help="keep sent files here (blobs: below archive/)")
     parser.add_argument("--plain", action="store_true", help="send plain JSON instead of gzip")
     parser.add_argument("--every", type=float, default=60, metavar="SECONDS", help="from push to push (default: 60)")
@@ -189,17 +106,40 @@ def _destination(options: argparse.Namespace, parser: argparse.ArgumentParser) -
     return ServiceBusDestination(options.queue, options.namespace, connection)
 
 
+def _signer(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Signer | None:
+    """Return what signs, and say what an administrator should know of its key."""
+    if not options.key_file:
+        if options.public_key:
+            parser.error("--public-key wants --key-file, which says where the key is, or is to be made")
+        return None
+    try:
+        signer, made = signer_of(options.key_file)
+        if made:
+            _say(f"made the key {options.key_file}; its public half is for the operator to enrol (--public-key)")
+        elif readable_by_others(options.key_file):
+            _say(f"others than its owner may read the key {options.key_file}; take that from them (chmod 600)")
+    except (OSError, ValueError) as error:
+        parser.error(f"--key-file: {error}")
+    return signer
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Push again and again until interrupted, or once."""
     parser = _parser()
     options = read_options(parser, arguments)
+    signer = _signer(options, parser)
+    if signer and options.public_key:
+        print(f"publicKey {text_of(signer.public)}\nkey id    {key_id(signer.public).hex()}")
+        return 0
     source, destination = _source(options, parser), _destination(options, parser)
     if options.check:
-        return _check(source, destination)
+        return _check(source, destination, signer)
+    if signer is None:
+        _say("messages are not signed (--key-file): they are refused as soon as the tenant is enrolled")
     stop = stop_event()
     pauses = Pauses()
     while not stop.is_set():
-        one = Push(source, destination, gzip=not options.plain, tenant=options.tenant)
+        one = Push(source, destination, gzip=not options.plain, tenant=options.tenant, signer=signer)
         try:
             run(one, source)
             if pauses.failures:
@@ -248,8 +188,10 @@ def _report(done: Pushed, pauses: Pauses, source: Source) -> None:
         print(json.dumps(metrics), flush=True)
 
 
-def _check(source: Source, destination: Destination) -> int:
+def _check(source: Source, destination: Destination, signer: Signer | None) -> int:
     """Tell what is found; 0 where a push would go."""
+    signs = f"signs with the key {key_id(signer.public).hex()}" if signer else "messages are not signed (--key-file)"
+    print(f"signature: {signs}")
 
     def look_at_source() -> list[str]:
         return [f"{source.waiting().files:,} files wait"]

@@ -33,8 +33,18 @@ param averagingSchedule string = '0 * * * * *'
 @maxValue(500)
 param averagingBudgetSeconds int = 240
 
+@description('Whose samples are taken. required: only those of tenants that the operator enrolled, signed with their keys. open: also those of tenants that are not enrolled, from anybody who may send to the queue; so a system whose SPOCs do not sign yet changes over (docs/azure.md).')
+@allowed(['open', 'required'])
+param enrolment string = 'required'
+
 @description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
 param reductions { *: string } = {}
+
+@description('Where every final minute of the fleet is sent by Prometheus remote write; empty: nowhere.')
+param remoteWriteUrl string = ''
+
+@description('The address of the Key Vault secret that holds the bearer token for it; empty: none is sent. The app\'s identity must be let read it (Key Vault Secrets User), by hand.')
+param remoteWriteTokenSecretUri string = ''
 
 @description('Any other setting of the app, by name. What no parameter names is not kept: each deployment sets all settings anew.')
 param otherSettings { *: string } = {}
@@ -59,8 +69,8 @@ param allowedLatenessMinutes int = 20
 @maxValue(200)
 param ingestPatienceSeconds int = 200
 
-@description('Version of Python that the function app runs on. No other: remote builds use 3.11 whatever is asked (azure-dev 8538).')
-@allowed(['3.11'])
+@description('Version of Python that the function app runs on. Remote builds were seen to use 3.11 whatever was asked (azure-dev 8538): docs/azure.md says what to look at with another one.')
+@allowed(['3.11', '3.12', '3.13'])
 param pythonVersion string = '3.11'
 
 @description('Memory of one instance of the function app, in MB.')
@@ -221,6 +231,9 @@ module app 'modules/app.bicep' = {
       QUEUE_NAME: queueName
       AVERAGING_SCHEDULE: averagingSchedule
       AVERAGING_BUDGET_SECONDS: string(averagingBudgetSeconds)
+      REMOTE_WRITE_URL: remoteWriteUrl
+      REMOTE_WRITE_TOKEN: empty(remoteWriteTokenSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${remoteWriteTokenSecretUri})'
+      ENROLMENT: enrolment
       REDUCTIONS: string(reductions)
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database

@@ -16,8 +16,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from blueprints.http.endpoints import ENDPOINTS
-from blueprints.services import close
+from blueprints.services import close, services
+from domain.errors import SpotError
 from local.edge import this_machine
+from local.enrolling import enrol_fleet
 from local.host import Host, resolve
 from local.platform import Platform
 from local.routes import Route
@@ -76,12 +78,23 @@ async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if vms:
+        await _enrol(data)
     async with host.running(port):
         _announce(host, port, vms)
         async with _edge(data, vms):
             await stop.wait()
             print("\nending ...", flush=True)
     await close()
+
+
+async def _enrol(data: Path) -> None:
+    """Enrol the sample fleet's tenants; where the store is away, what they send waits in quarantine."""
+    try:
+        shared = services()
+        await enrol_fleet(shared.tables, data, shared.now)
+    except SpotError as error:
+        print(f"the sample fleet's tenants can't be enrolled now, start again to do that: {error}", flush=True)
 
 
 def _announce(host: Host, port: int, vms: int) -> None:

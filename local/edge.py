@@ -23,13 +23,13 @@ from edge.destinations import FolderDestination
 from edge.files import write_file
 from edge.gathering import Agent, Identity
 from edge.inputs import READ_EVERY
+from edge.pushing import push
 from edge.readings import Machine
 from edge.sources import FolderSource
-from edge.spoc import push
+from local.enrolling import THIS_TENANT, spoc_keys
 from local.fleet import KEY, Desktop, desktops, moments
 
 FILL_SECONDS = 2 * 3600
-THIS_TENANT = "This computer"
 
 
 def this_machine() -> Identity:
@@ -47,6 +47,7 @@ class Edge:
         self._agents_folder = data / "agents"
         self._state = data / "fleet.json"
         self._queue = FolderDestination(data / "queue")
+        self._signers = spoc_keys(data)
         self._fleet: list[tuple[Desktop, Agent]] = [(each, Agent(each.identity, MINUTE)) for each in desktops(vms)]
         self._here = Agent(this_machine(), MINUTE)
 
@@ -109,7 +110,7 @@ class Edge:
         """Let every SPOC push. Remember that everything up to this minute has been pushed."""
         if self._agents_folder.is_dir():
             for folder in sorted(self._agents_folder.iterdir()):
-                push(FolderSource(folder), self._queue)
+                push(FolderSource(folder), self._queue, signer=self._signers.get(folder.name))
         temporary = self._state.with_suffix(".tmp")
         temporary.write_text(json.dumps({"pushed_until": now - now % MINUTE}))
         temporary.replace(self._state)

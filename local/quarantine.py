@@ -26,7 +26,9 @@ async def show(services: Services, day: str, message: str | None) -> None:
     if message is None:
         found = [each async for each in services.tables.quarantine.messages(day)]
         for each in found:
-            print(f"{each.message}  {iso(each.received)}  id {each.message_id or '-'}")
+            print(
+                f"{each.message}  {iso(each.received)}  id {each.message_id or '-'}  of {each.proven or 'nobody known'}"
+            )
             for reason, count in each.reasons.items():
                 print(f"    {count} times: {reason}")
         print(f"{len(found)} messages of {day}" + ("" if not found else "; --message NAME shows its refused inputs"))
@@ -54,7 +56,11 @@ async def _run(arguments: argparse.Namespace) -> None:
             case "list":
                 await show(services, arguments.day, arguments.message)
             case "reingest":
-                print(await noted(services, Reingest(arguments.day, arguments.message, arguments.reason)))
+                print(
+                    await noted(
+                        services, Reingest(arguments.day, arguments.message, arguments.reason, arguments.tenant)
+                    )
+                )
             case "drop":
                 print(await noted(services, Drop(arguments.day, arguments.message, arguments.reason)))
     finally:
@@ -68,8 +74,11 @@ def main() -> int:
     parser.add_argument("--day", default=utc_day(int(time.time())), help="the UTC day, as 2026-11-24; default: today")
     parser.add_argument("--message", help="only this message, by its name in the list; list then shows its inputs")
     parser.add_argument("--reason", help="only inputs that were refused for this reason (not for list)")
+    parser.add_argument("--tenant", help="for reingest, with --message: take it as signed by this tenant")
     parser.add_argument("--settings", type=Path, help="a local.settings.json for settings that the environment lacks")
     arguments = parser.parse_args()
+    if arguments.tenant and not arguments.message:
+        parser.error("--tenant wants --message: you vouch for one message at a time")
     try:
         if arguments.settings:
             read_settings(arguments.settings)

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain import wire
 from domain.counters import Reduction
@@ -25,6 +25,7 @@ from domain.samples import Collected, Horizon, VmWindow, collect, vm_windows_of
 from pipeline.concurrency import TURN, gather
 from pipeline.refusals import keep, refused_whole
 from pipeline.storing import Rest, store
+from pipeline.trust import ANYBODY, Origin, Trust
 from storage.charges import metered
 from storage.tables import Tables
 from storage.tables.marks import Mark
@@ -38,11 +39,15 @@ takes up to 700 bytes of memory. As a SPOC packs them, 50,000 are 38 full messag
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the queue delivered it. ``received`` (Unix seconds) names the day of its quarantine."""
+    """A message as the queue delivered it. ``received`` (Unix seconds) names the day of its quarantine.
+
+    ``proven`` is the tenant that it was found to come from. Only ingest says so, of what it keeps in quarantine.
+    """
 
     body: bytes
     message_id: str
     received: int
+    proven: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,14 @@ class Group:
 
     horizon: Horizon
     overrides: Mapping[str, Reduction] | None
+    trust: Trust = ANYBODY
     messages: list[Message] = field(default_factory=list)
     windows: dict[tuple[str, str, int], VmWindow] = field(default_factory=dict)
     rows: int = 0
     samples: int = 0
     refused: list[tuple[Message, Refusals]] = field(default_factory=list)
+    senders: set[tuple[str, int, str]] = field(default_factory=set)
+    """In whose names messages came that prove nothing, when, and with which unknown key."""
     again: bool = False
     """Whether they are tried again from the quarantine: then they do not replace what came in the meantime."""
 
@@ -85,8 +93,20 @@ class Group:
         """Take in what a message holds."""
         self.messages.append(message)
         try:
+            origin = Origin(message.proven) if message.proven else self.trust.origin(message.body)
+            message = replace(message, proven=origin.tenant)
             decoded = wire.decode(message.body)
-            collected = collect(decoded.samples, self.horizon, self.overrides, vm_windows_of(len(message.body)))
+            if origin.tenant is None and decoded.samples:
+                self.senders.add((decoded.samples[0].MaskedTenantId, message.received, origin.unknown_key))
+            if reason := self.trust.refuses_all(origin):
+                raise BadMessage(reason)
+            collected = collect(
+                decoded.samples,
+                self.horizon,
+                self.overrides,
+                vm_windows_of(len(message.body)),
+                self.trust.refuses_from(origin),
+            )
         except BadMessage as error:
             self.refused.append((message, refused_whole(str(error))))
             return
@@ -119,7 +139,8 @@ class Group:
                 await self._mark(tables)
             raise
         await self._mark(tables)
-        rests = [_as_message(rest, self.messages[0].received) for _, rest in stored if rest]
+        received = self.messages[0].received
+        rests = [_as_message(rest, received, self.trust.proven(rest.window.tenant)) for _, rest in stored if rest]
         return sum(written for written, _ in stored), rests
 
     async def store(self, tables: Tables) -> int:
@@ -127,9 +148,10 @@ class Group:
         written, rests = await self.write(tables)
         self.refused += rests
         await gather(
-            keep(tables, message.body, message.message_id, message.received, refused)
+            keep(tables, message.body, message.message_id, message.received, refused, message.proven)
             for message, refused in self.refused
         )
+        await gather(tables.senders.note(*each) for each in sorted(self.senders))
         return written
 
     async def _mark(self, tables: Tables) -> None:
@@ -177,6 +199,7 @@ async def ingest(
     horizon: Horizon,
     overrides: Mapping[str, Reduction] | None = None,
     time_left: Callable[[], bool] = lambda: True,
+    trust: Trust = ANYBODY,
 ) -> Ingested:
     """Store the samples of a batch of messages; quarantine what can't be accepted.
 
@@ -186,7 +209,7 @@ async def ingest(
     done = _Sum()
     refusals: list[Unavailable] = []
     with metered() as meter:
-        async for group in _groups(messages, horizon, overrides):
+        async for group in _groups(messages, horizon, overrides, trust):
             try:
                 done.add(group, await group.store(tables))
             except Exception:  # noqa: BLE001  (whatever it is, it is met again by the message that causes it)
@@ -209,10 +232,10 @@ async def ingest(
 
 
 async def _groups(
-    messages: Iterable[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None
+    messages: Iterable[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None, trust: Trust
 ) -> AsyncIterator[Group]:
     """Read messages, each in one go and with turns for other work in between; yield them in groups, in their order."""
-    group = Group(horizon, overrides)
+    group = Group(horizon, overrides, trust)
     began = time.perf_counter()
     for message in messages:
         group.read(message)
@@ -221,7 +244,7 @@ async def _groups(
             began = time.perf_counter()
         if group.rows >= ROWS_AT_ONCE:
             yield group
-            group = Group(horizon, overrides)
+            group = Group(horizon, overrides, trust)
     if group.messages:
         yield group
 
@@ -230,7 +253,7 @@ async def _one_by_one(tables: Tables, group: Group, done: _Sum, time_left: Calla
     """Store the messages of a group that failed, each by itself while there is time; return the store's refusals."""
     refusals: list[Unavailable] = []
     for message in group.messages:
-        alone = Group(group.horizon, group.overrides)
+        alone = Group(group.horizon, group.overrides, group.trust)
         alone.read(message)
         try:
             done.add(alone, await alone.store_alone(tables))
@@ -252,10 +275,10 @@ def _span(windows: Iterable[int]) -> Sequence[int]:
     return [known[0], known[-1]] if known else []
 
 
-def _as_message(rest: Rest, received: int) -> tuple[Message, Refusals]:
+def _as_message(rest: Rest, received: int, proven: str | None) -> tuple[Message, Refusals]:
     """What of a VM window could not be stored, as a message of its own (the samples of several may be in it)."""
     samples = list(rest.window.samples())
     refused = Refusals()
     for position, sample in enumerate(samples):
         refused.add(position, rest.reason, sample)
-    return Message(gzip.compress(wire.encode_samples(samples), mtime=0), "", received), refused
+    return Message(gzip.compress(wire.encode_samples(samples), mtime=0), "", received, proven), refused

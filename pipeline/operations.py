@@ -19,6 +19,7 @@ from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import FUTURE_TOLERANCE, Horizon
 from messaging.dead_letters import DeadLetters
+from pipeline.trust import ANYBODY, Trust
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.operations import OperationRecord
@@ -46,6 +47,8 @@ class OperationContext:
     times: Times
     time_left: Callable[[], bool] = lambda: True
     """Whether a step that can stop in the middle should continue."""
+    trust: Trust = ANYBODY
+    """Decides whose samples are accepted when messages are ingested again."""
 
     @property
     def now(self) -> int:

@@ -191,9 +191,11 @@ class Purge:
             removed += await self._settle(tables, await tables.catalogue.entries(COUNTERS, counters.value))
         if len(leaving) < len(vms):
             return removed
-        if counters and not self.dry_run:
-            with suppress(Conflict):
-                await tables.catalogue.delete_counters_of(tenant, counters.etag)
+        if not self.dry_run:
+            await tables.senders.forget(tenant)
+            if counters:
+                with suppress(Conflict):
+                    await tables.catalogue.delete_counters_of(tenant, counters.etag)
         return removed + (await self._remove_entry(tables, TENANTS, entry) if entry else 0)
 
     def _leaves(self, vm: Entry) -> bool:

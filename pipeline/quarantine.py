@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from domain.counters import Reduction
-from domain.refusals import MOST_KEPT, Refusals
+from domain.refusals import MOST_KEPT, Refusals, Refused
 from domain.samples import Horizon
 from domain.wire import as_text
 from pipeline.ingest import Group, Message
 from pipeline.operations import Done, Figures, OperationContext, Step, added
-from pipeline.refusals import keep_as, reasons_left, whole_of
+from pipeline.refusals import WHOLE, keep_as, reasons_left, whole_of
+from pipeline.trust import ANYBODY, Trust
 from storage.tables import Tables
 from storage.tables.quarantine import QuarantinedMessage, RefusedInput
 
@@ -55,13 +56,18 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Reingest(Selection):
-    """Try refused inputs once more; what is still refused stays where it is. A message is tried as a whole."""
+    """Try refused inputs once more; what is still refused stays where it is. A message is tried as a whole.
+
+    ``tenant``: messages that prove nothing are taken as if this tenant had signed them; the operator vouches for that.
+    """
 
     kind: ClassVar[str] = "reingest"
+    tenant: str | None = None
 
     async def handle(self, message: QuarantinedMessage, context: OperationContext) -> Figures:
         """See Selection."""
-        accepted, refused = await reingest(context.tables, message, context.horizon, context.reductions)
+        known = replace(message, proven=message.proven or self.tenant)
+        accepted, refused = await reingest(context.tables, known, context.horizon, context.reductions, context.trust)
         return {"accepted": accepted, "stillRefused": refused}
 
 
@@ -81,6 +87,7 @@ async def reingest(
     message: QuarantinedMessage,
     horizon: Horizon,
     overrides: Mapping[str, Reduction] | None = None,
+    trust: Trust = ANYBODY,
 ) -> tuple[int, int]:
     """Try once more what was refused of a message; return how many inputs were accepted now, and how many not.
 
@@ -91,13 +98,13 @@ async def reingest(
     refused = sum(message.reasons.values())
     for each in inputs:
         if (body := _readable(each)) is not None:
-            left = await _reingest_whole(tables, message, body, horizon, overrides)
+            left = await _reingest_whole(tables, message, body, Group(horizon, overrides, trust, again=True))
             return max(0, refused - left), left
     remaining: list[RefusedInput] = []
     for some in _chunks(inputs, remaining):
-        group = Group(horizon, overrides, again=True)
-        group.read(Message(_body_of(some), message.message_id, message.received))
-        still = [replace(some[each.position], reason=each.reason) for _, of in group.refused for each in of.kept]
+        group = Group(horizon, overrides, trust, again=True)
+        group.read(Message(_body_of(some), message.message_id, message.received, message.proven))
+        still = [one for _, of in group.refused for each in of.kept for one in _still(some, each)]
         _, rests = await group.write(tables)
         still += [RefusedInput(each.position, each.reason, as_text(each.value)) for _, of in rests for each in of.kept]
         remaining += still
@@ -113,12 +120,10 @@ async def _reingest_whole(
     tables: Tables,
     message: QuarantinedMessage,
     body: bytes,
-    horizon: Horizon,
-    overrides: Mapping[str, Reduction] | None,
+    group: Group,
 ) -> int:
     """Try a message again that is kept whole; return how many of its inputs are still refused."""
-    group = Group(horizon, overrides, again=True)
-    group.read(Message(body, message.message_id, message.received))
+    group.read(Message(body, message.message_id, message.received, message.proven))
     _, rests = await group.write(tables)
     still = Refusals()
     for _, refused in (*group.refused, *rests):
@@ -128,6 +133,12 @@ async def _reingest_whole(
     else:
         await tables.quarantine.drop(message)
     return still.count
+
+
+def _still(some: Sequence[RefusedInput], refused: Refused) -> Sequence[RefusedInput]:
+    """Return which of some inputs, tried as one message, are refused again: one, or with the message all of them."""
+    again = some if refused.value is WHOLE else [some[refused.position]]
+    return [replace(each, reason=refused.reason) for each in again]
 
 
 def _readable(kept: RefusedInput) -> bytes | None:

@@ -39,10 +39,12 @@ def refused_whole(reason: str) -> Refusals:
     return refused
 
 
-async def keep(tables: Tables, body: bytes, message_id: str, received: int, refused: Refusals) -> None:
+async def keep(
+    tables: Tables, body: bytes, message_id: str, received: int, refused: Refusals, proven: str | None = None
+) -> None:
     """Put what was refused of a message into quarantine, under the day on which it was received. Raises Unavailable."""
     name = hashlib.sha256(body).hexdigest()[:32]
-    await keep_as(tables, QuarantinedMessage(name, message_id, received, refused.reasons), body, refused)
+    await keep_as(tables, QuarantinedMessage(name, message_id, received, refused.reasons, proven), body, refused)
 
 
 async def keep_as(tables: Tables, message: QuarantinedMessage, body: bytes, refused: Refusals) -> None:

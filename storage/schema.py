@@ -63,7 +63,7 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
             ROLLUPS, "window", "level, branch and tenant; level 0: the window itself", lifetime_of_samples(samples_days)
         ),
         Table(REPORT, "key", "window", report_days * DAY),
-        Table(MARKS, '"dirty"; or "progress"', 'window and tenant; or "fleet"', None),
+        Table(MARKS, '"dirty"; "progress"; "cursors"', 'window and tenant; "fleet"; who goes on from there', None),
         Table(
             CATALOGUE,
             'kind: "counters", "tenants", "tenants\' counters", or a tenant\'s VMs',
@@ -76,6 +76,11 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
             "message; digest of what it holds",
             samples_days * DAY,
         ),
-        Table(OPERATIONS, '"operations"', "start, the newest first, and instance", None),
+        Table(
+            OPERATIONS,
+            '"operations"; "enrolled tenants"; or "enrolled keys"',
+            "start, the newest first, and instance; tenant; or key",
+            None,
+        ),
     )
     return {table.name: table for table in tables}

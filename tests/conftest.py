@@ -9,7 +9,7 @@ import pytest
 from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
 
 LONGEST = (
-    *("test_kills", "test_dead_letters", "test_page", "test_openapi", "test_crashes", "test_windows", "test_spoc"),
+    *("test_kills", "test_dead_letters", "test_failures", "test_openapi", "test_crashes", "test_windows", "test_spoc"),
     *("test_model", "test_published_package", "test_admin", "test_access", "test_operations", "test_scale"),
 )
 """Modules that take long, the longest first."""

@@ -24,6 +24,7 @@ from blueprints.http.fields import (
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
 from domain.errors import BadParameters
+from domain.gaps import Gaps
 from pipeline.queries import charts
 from pipeline.queries.charts import FleetAnswer, Question, TenantAnswer
 from pipeline.queries.view import View
@@ -57,6 +58,13 @@ class ChartParameters(ListParameters):
         AggregationBy, Field(description="How minutes make a point: avg, min or max, in any case, also in quotes.")
     ] = "avg"
     final: Annotated[Flag, Field(description="Leave out minutes that are not final yet.")] = False
+    gaps: Annotated[
+        Gaps | None,
+        Field(
+            description="null: where a point's minutes have no data, a point whose figures are null and which is not "
+            "final, so that a chart shows a gap. Default: no point."
+        ),
+    ] = None
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
@@ -92,6 +100,7 @@ class ChartParameters(ListParameters):
             self.aggregationInterval,
             self.aggregationBy,
             self.final,
+            self.gaps,
         )
 
     def within(self, most: int, now: int) -> None:

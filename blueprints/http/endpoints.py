@@ -6,17 +6,18 @@ which the OpenAPI document is made. So what is documented is what is parsed and 
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import azure.durable_functions as df
 import azure.functions as func
 
 from blueprints.http.access import caller_behind
-from blueprints.http.formats import chosen_format, respond, written
+from blueprints.http.formats import chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
 from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
 from blueprints.operations import start
@@ -31,8 +32,7 @@ log = logging.getLogger(__name__)
 Work = Callable[..., Awaitable[Any]]
 """From services, view and parameters (and, where it names a ``client``, that of Durable Functions) to an answer."""
 
-READING = ("GET", "HEAD")
-STARTING = ("POST",)
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 ANYBODY: tuple[Role, ...] = ()
 EVERY_CALLER: tuple[Role, ...] = ("operator", "tenant", "machine")
 PEOPLE: tuple[Role, ...] = ("operator", "tenant")
@@ -47,10 +47,9 @@ VARY = "Accept, Accept-Encoding, Authorization, Cookie, X-Functions-Key"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An answer that is text in a format of its own."""
+    """An answer that is text: by media type, what writes it. The last is the one that everybody reads."""
 
-    text: str
-    media_type: str
+    forms: Mapping[str, Callable[[], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +69,40 @@ class Started:
 class Endpoint:
     """An endpoint: ``work`` answers ``parameters``. Nobody in ``callers``: anybody may call, without any key.
 
-    One that ``starts`` an operation is posted to; its ``work`` returns the operation.
+    Parameters that the route names, as in ``v1/rules/{rule}``, stand in the path. The others stand in the query, or, of
+    POST and PUT, in a JSON object in the body. One that ``starts`` an operation is posted to, with its parameters
+    in the query; its ``work`` returns the operation.
     """
 
+    method: Method
     route: str
     callers: Collection[Role]
     max_age: int
     work: Work
     parameters: type[NoParameters]
     answer: Any
-    media_type: str
+    media_types: Sequence[str]
     starts: bool
 
     @property
     def methods(self) -> Sequence[str]:
         """The methods that are answered."""
-        return STARTING if self.starts else READING
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    @property
+    def changes(self) -> bool:
+        """Whether calling it changes anything."""
+        return self.method != "GET"
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether its parameters stand in the body."""
+        return self.method in ("POST", "PUT") and not self.starts
+
+    @property
+    def in_path(self) -> Collection[str]:
+        """The names of the parameters that stand in the path."""
+        return re.findall(r"{(\w+)}", self.route)
 
     @property
     def public(self) -> bool:
@@ -111,31 +128,40 @@ def endpoint(
     route: str,
     callers: Collection[Role],
     max_age: int = LIVE,
-    media_type: str = "application/json",
+    media_types: Sequence[str] = ("application/json",),
     *,
+    method: Method = "GET",
     starts: bool = False,
 ) -> Callable[[Work], Work]:
     """Register a function as an endpoint. Its annotations say which parameters it reads and what it answers.
 
-    All methods are routed to it, so that a wrong one is told which are right; the Functions host would say 404.
+    All methods of its route are routed to it, so that a wrong one is told which are right; the Functions host would say
+    404. An endpoint with the route of an earlier one, and another method, is reached through that one's trigger, so it
+    can neither be open to anybody where that one is not, nor start operations. Raises ValueError where it would.
     """
 
     def register(work: Work) -> Work:
         hints = get_type_hints(work)
         answer = Started if starts else hints["return"]
-        made = Endpoint(route, callers, max_age, work, hints["asked"], answer, media_type, starts)
+        with_client = starts or "client" in hints
+        by = "POST" if starts else method
+        made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts)
+        earlier = endpoints_of(route)
         ENDPOINTS.append(made)
+        if earlier:
+            if with_client or any(each.public != made.public or each.method == by for each in earlier):
+                raise ValueError(f"{made.name} can't share the route {route} with {earlier[0].name}")
+            return work
         level = func.AuthLevel.ANONYMOUS if made.public else func.AuthLevel.FUNCTION
 
         async def handle(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-            return await _handle(made, req, context.invocation_id)
+            return await _handle(route, req, context.invocation_id)
 
         async def handle_with_client(
             req: func.HttpRequest, context: func.Context, client: df.DurableOrchestrationClient
         ) -> func.HttpResponse:
-            return await _handle(made, req, context.invocation_id, client)
+            return await _handle(route, req, context.invocation_id, client)
 
-        with_client = starts or "client" in hints
         handler = blueprint.durable_client_input("client")(handle_with_client) if with_client else handle
         handle.__doc__ = handle_with_client.__doc__ = made.meaning
         blueprint.function_name(made.name)(blueprint.route(route=route, auth_level=level)(handler))
@@ -144,19 +170,27 @@ def endpoint(
     return register
 
 
+def endpoints_of(route: str) -> Sequence[Endpoint]:
+    """Return the endpoints that share a route, each with other methods."""
+    return [each for each in ENDPOINTS if each.route == route]
+
+
 async def _handle(
-    to: Endpoint, request: func.HttpRequest, request_id: str, client: df.DurableOrchestrationClient | None = None
+    route: str, request: func.HttpRequest, request_id: str, client: df.DurableOrchestrationClient | None = None
 ) -> func.HttpResponse:
     """Answer a request; whatever goes wrong becomes a problem."""
-    if request.method not in to.methods:
-        allowed = ", ".join(to.methods)
-        detail = f"{request.method} is not possible here; {allowed} {'is' if len(to.methods) == 1 else 'are'}"
+    there = endpoints_of(route)
+    to = next((each for each in there if request.method in each.methods), None)
+    if to is None:
+        methods = [method for each in there for method in each.methods]
+        allowed = ", ".join(methods)
+        detail = f"{request.method} is not possible here; {allowed} {'is' if len(methods) == 1 else 'are'}"
         return problem(request_id, HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
     try:
         shared = services()
         caller = OPERATOR if to.public else _admitted(to, request, shared)
         view = shared.view(caller)
-        asked = read(to.parameters, request.url, view.now)
+        asked = _asked(to, request, view.now)
         with metered() as meter:
             given = {} if client is None or to.starts else {"client": client}
             answer = await to.work(shared, view, asked, **given)
@@ -164,7 +198,8 @@ async def _handle(
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
         if to.starts:
             return _started(client, request, await start(client, answer, caller.name, view.now), headers)
-        return respond(request.headers, *_written(answer, asked, request, headers), headers)
+        already = {} if to.changes else request.headers  # what was changed is told, whatever a reader has
+        return respond(already, *_written(answer, asked, request, headers), headers)
     except Exception as error:  # noqa: BLE001  (each is logged or told)
         return problem_of(error, request_id, public=to.public)
 
@@ -183,17 +218,28 @@ def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Call
     caller = caller_behind(request.headers, shared.settings)
     if caller.role not in to.callers:
         raise Forbidden(f"this is not for a {caller.role}")
-    if to.starts and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    if to.changes and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Forbidden("this was sent by a page of another site")
-    if to.starts and request.get_body():
-        raise Invalid("parameters stand in the query; a body is not read, so leave it out")
+    if to.changes and not to.reads_body and request.get_body():
+        raise Invalid("parameters stand in the URL; a body is not read, so leave it out")
     return caller
+
+
+def _asked(to: Endpoint, request: func.HttpRequest, now: int) -> Any:
+    """Return an endpoint's parameters: from the path, and from the query or the body."""
+    body = None
+    if to.reads_body:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Invalid("send the parameters as a JSON object, with Content-Type: application/json")
+        body = request.get_body()
+    return read(to.parameters, request.url, now, {name: request.route_params[name] for name in to.in_path}, body)
 
 
 def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, headers: dict[str, str]) -> tuple[bytes, str]:
     """Return the bytes of an answer and their media type; where there is a next page, say so in the headers."""
     if isinstance(answer, Text):
-        return answer.text.encode(), answer.media_type
+        media_type = negotiated(request.headers.get("accept", ""), list(answer.forms))
+        return answer.forms[media_type]().encode(), media_type
     if not isinstance(asked, ListParameters):
         return written(answer, "json")
     if next_page := getattr(answer, "nextPage", None):
@@ -209,4 +255,4 @@ def _with_page(url: str, token: str) -> str:
 
 
 def _cache_control(to: Endpoint) -> str:
-    return f"private, max-age={to.max_age}" if to.max_age and not to.starts else "no-store"
+    return f"private, max-age={to.max_age}" if to.max_age and not to.changes else "no-store"

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_type_hints
 import azure.functions as func
 from pydantic import TypeAdapter
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header, parse_etags
+from werkzeug.http import parse_accept_header, parse_etags, parse_options_header
 
 from domain.names import NAMES_KEPT
 
@@ -48,6 +48,37 @@ def chosen_format(asked: Format | None, accept: str) -> Format:
     accepted = MIMEAccept([(kind.partition(";")[0], share) for kind, share in parse_accept_header(accept)])
     best = accepted.best_match(MEDIA_TYPES.values(), MEDIA_TYPES["json"])
     return next(name for name, media_type in MEDIA_TYPES.items() if media_type == best)
+
+
+def negotiated(accept: str, offered: Sequence[str]) -> str:
+    """Return the media type that a reader prefers among those offered, by the weights of the Accept header.
+
+    The last is the one that everybody reads: the others are taken only where they are named, and not by a wildcard.
+    """
+    *better, common = offered
+    for media_type in better:
+        weight = _weight(accept, media_type, wildcards=False)
+        if weight > 0 and weight >= _weight(accept, common, wildcards=True):
+            return media_type
+    return common
+
+
+def _weight(accept: str, media_type: str, *, wildcards: bool) -> float:
+    """Return the weight of a media type, which a reader may name without its version: its closest match's."""
+    kind, options = parse_options_header(media_type)
+    wild = (f"{kind.partition('/')[0]}/*", "*/*") if wildcards else ()
+    closest, found = -1, 0.0
+    for asked, share in parse_accept_header(accept):
+        name, given = parse_options_header(asked)
+        if name == kind and given.get("version", options.get("version")) == options.get("version"):
+            closeness = 3 if "version" in given else 2
+        elif name in wild:
+            closeness = 1 - wild.index(name)
+        else:
+            continue
+        if closeness > closest:
+            closest, found = closeness, float(share)
+    return found
 
 
 def written(answer: Any, form: Format) -> tuple[bytes, str]:

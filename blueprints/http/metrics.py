@@ -1,18 +1,71 @@
-"""The fleet's newest final minutes, for Prometheus."""
+"""The fleet's final minutes for Prometheus: the newest to be scraped, and a range of them to be imported."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Annotated
 
 import azure.durable_functions as df
+from pydantic import Field
 
-from blueprints.http.endpoints import FLEET_WIDE, Text, endpoint
+from blueprints.http.endpoints import EVERY_CALLER, FLEET_WIDE, Text, endpoint
+from blueprints.http.fields import MOST_KEYS, MOST_MINUTES, MOST_TENANT_MINUTES, Key, Moment, minutes_between
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
-from domain import openmetrics
-from pipeline.queries.charts import newest_points
+from domain.errors import BadParameters
+from domain.openmetrics import NEWEST_ONLY, OPENMETRICS, PLAIN, exposition, plain_exposition
+from pipeline.queries.charts import final_points, newest_points
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
 
+MOST_EXPORTED = 20_160
+"""The most minutes of all counters of one export together: 14 days of one, 8 hours of 40. As text they are 16 MB."""
 
-@endpoint(blueprint, "metrics", FLEET_WIDE, media_type=openmetrics.CONTENT_TYPE)
+
+@endpoint(blueprint, "metrics", FLEET_WIDE, media_types=(OPENMETRICS, PLAIN))
 async def metrics(shared: Services, view: View, asked: NoParameters) -> Text:  # noqa: ARG001
-    """The fleet's newest final minutes in OpenMetrics text, for Prometheus."""
-    return Text(openmetrics.exposition(await newest_points(shared.tables, view)), openmetrics.CONTENT_TYPE)
+    """The newest final minute of each counter over the fleet, for a Prometheus that scrapes.
+
+    Minutes become final 15 at a time, so a scrape sees one in 15 of them: to have every one, send them by remote write
+    (REMOTE_WRITE_URL), or get a range (/v1/get-openmetrics). OpenMetrics where it is accepted, else text 0.0.4.
+    """
+    points = await newest_points(shared.tables, view)
+    return Text(
+        {
+            OPENMETRICS: partial(exposition, points, NEWEST_ONLY),
+            PLAIN: partial(plain_exposition, points, NEWEST_ONLY),
+        }
+    )
+
+
+class ExportParameters(NoParameters):
+    """Which minutes are exported."""
+
+    key: Annotated[
+        tuple[Key, ...],
+        Field(max_length=MOST_KEYS, description="The counter, PerfType.PerfName; may be repeated; default: all."),
+    ] = ()
+    start: Annotated[Moment, Field(description="The beginning of the range, ISO 8601 or Unix seconds.")]
+    end: Annotated[Moment | None, Field(description="The end of the range; default: the newest final minute.")] = None
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+        """A range has its limits."""
+        minutes, problem = minutes_between(given, now)
+        if problem:
+            return {"start": problem}
+        if minutes is not None and minutes > MOST_MINUTES:
+            return {"end" if "end" in given else "start": f"makes a range of more than {MOST_MINUTES} minutes"}
+        return {}
+
+
+@endpoint(blueprint, "v1/get-openmetrics", EVERY_CALLER, media_types=(OPENMETRICS,))
+async def get_openmetrics(shared: Services, view: View, asked: ExportParameters) -> Text:
+    """Every final minute of a range over the fleet as OpenMetrics, for promtool tsdb create-blocks-from openmetrics."""
+    minutes = ((asked.end or view.now) - asked.start) // 60
+    if view.caller.tenant and minutes > MOST_TENANT_MINUTES:
+        raise BadParameters(
+            {"start": f"makes a range of more than {MOST_TENANT_MINUTES} minutes, the most for a tenant"}
+        )
+    points = await final_points(shared.tables, asked.key, asked.start, asked.end, MOST_EXPORTED, view)
+    return Text({OPENMETRICS: partial(exposition, points)})

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 from blueprints.http.endpoints import Endpoint, Text
 from blueprints.http.formats import MEDIA_TYPES
 from blueprints.http.problems import MEDIA_TYPE, Problem
-from blueprints.http.reading import ListParameters, NoParameters
+from blueprints.http.reading import ListParameters
 
 REFERENCE = "#/components/schemas/{model}"
 HEADERS = {
@@ -43,7 +43,10 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Spot PC Insights", "version": "1", "description": ABOUT},
         "servers": [{"url": "/"}],
-        "paths": {f"/{each.route}": {"post" if each.starts else "get": _operation(each)} for each in endpoints},
+        "paths": {
+            f"/{route}": {each.method.lower(): _operation(each) for each in endpoints if each.route == route}
+            for route in dict.fromkeys(each.route for each in endpoints)
+        },
         "components": {"schemas": _schemas(endpoints), "securitySchemes": SECURITY},
     }
 
@@ -54,12 +57,15 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
     if of.parameters.model_fields:
         problems.append(HTTPStatus.NOT_FOUND)
+    if of.changes and not of.starts:
+        problems.append(HTTPStatus.CONFLICT)
     return {
         "operationId": of.name,
         "summary": of.meaning,
         "x-callers": list(of.callers) or ["anybody"],
         "security": [] if of.public else [{"key": []}, {"key": [], "signIn": []}],
-        "parameters": _parameters(of.parameters),
+        "parameters": _parameters(of),
+        **({"requestBody": _body(of)} if of.reads_body else {}),
         "responses": {
             **_good_answers(of),
             **{
@@ -78,28 +84,42 @@ def _good_answers(of: Endpoint) -> dict[str, Any]:
         headers = {**HEADERS, "Location": {"description": "Where to ask how far it is.", "schema": {"type": "string"}}}
         del headers["ETag"]
         return {"202": {"description": "The operation runs.", "headers": headers, "content": _content(of)}}
+    answer = {"description": "The answer.", "headers": HEADERS, "content": _content(of)}
+    if of.changes:
+        return {"200": answer}
     return {
-        "200": {"description": "The answer.", "headers": HEADERS, "content": _content(of)},
+        "200": answer,
         "304": {"description": "The answer that If-None-Match named is still right.", "headers": HEADERS},
     }
 
 
 def _content(of: Endpoint) -> dict[str, Any]:
     if of.answer is Text:
-        return {of.media_type: {"schema": {"type": "string"}}}
+        return {media_type: {"schema": {"type": "string"}} for media_type in of.media_types}
     named = is_dataclass(of.answer) and isinstance(of.answer, type)
     schema = {"$ref": REFERENCE.format(model=of.answer.__name__)} if named else {"type": "object"}
-    content: dict[str, Any] = {of.media_type: {"schema": schema}}
+    content: dict[str, Any] = {media_type: {"schema": schema} for media_type in of.media_types}
     if issubclass(of.parameters, ListParameters):
         content |= {kind: {"schema": {"type": "string"}} for form, kind in MEDIA_TYPES.items() if form != "json"}
     return content
 
 
-def _parameters(model: type[NoParameters]) -> list[dict[str, Any]]:
-    schema = model.model_json_schema()
+def _body(of: Endpoint) -> dict[str, Any]:
+    schema = of.parameters.model_json_schema()
+    for name in of.in_path:
+        del schema["properties"][name]
+        schema["required"].remove(name)
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _parameters(of: Endpoint) -> list[dict[str, Any]]:
+    """Return the parameters that stand in the URL."""
+    schema = of.parameters.model_json_schema()
     required = schema.get("required", ())
     parameters = []
     for name, described in schema.get("properties", {}).items():
+        if of.reads_body and name not in of.in_path:
+            continue
         kind = {key: value for key, value in described.items() if key not in ("title", "description", "default")}
         kind = _without_null(kind)
         if "default" in described and described["default"] not in (None, []):
@@ -107,7 +127,7 @@ def _parameters(model: type[NoParameters]) -> list[dict[str, Any]]:
         parameters.append(
             {
                 "name": name,
-                "in": "query",
+                "in": "path" if name in of.in_path else "query",
                 "required": name in required,
                 "description": described.get("description", ""),
                 "schema": kind,

@@ -1,7 +1,8 @@
-"""What operators had done."""
+"""The operations that operators started."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import azure.durable_functions as df
 
@@ -11,7 +12,6 @@ from blueprints.operations import run_of
 from blueprints.services import Services
 from pipeline.operations import listed
 from pipeline.queries.view import View
-from storage.tables.operations import OperationRecord
 
 blueprint = df.Blueprint()
 
@@ -19,10 +19,34 @@ MOST_LISTED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class OperationList:
-    """What operators had done, the newest first."""
+class OperationItem:
+    """An operation that an operator started."""
 
-    data: list[OperationRecord]
+    instance: str
+    """The id under which it runs: the same for the same command."""
+    kind: str
+    """What it does: rebuild, catch-up, purge, reingest, drop or resubmit."""
+    command: dict[str, Any]
+    """What was asked, by the names of its parameters."""
+    by: str
+    """Who started it."""
+    started: int
+    """When, in Unix seconds."""
+    ended: int | None
+    """When it ended, in Unix seconds; null while it runs. If it stopped in silence: when that was noticed."""
+    state: str
+    """running, done, failed or stopped; unknown if its record is corrupt."""
+    figures: dict[str, int]
+    """What it did, in numbers."""
+    error: str | None
+    """Why it failed or stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationList:
+    """The operations that operators started, the newest first."""
+
+    data: list[OperationItem]
 
 
 @endpoint(blueprint, "v1/admin/operations", OPERATORS, max_age=0)
@@ -32,5 +56,6 @@ async def operations(
     asked: NoParameters,  # noqa: ARG001
     client: df.DurableOrchestrationClient,
 ) -> OperationList:
-    """What operators had done: what, by whom, when, and what came of it."""
-    return OperationList(await listed(shared.tables, MOST_LISTED, partial(run_of, client), view.now))
+    """Which operations operators started: what, by whom, when, and their results."""
+    records = await listed(shared.tables, MOST_LISTED, partial(run_of, client), view.now)
+    return OperationList([OperationItem(**asdict(record)) for record in records])

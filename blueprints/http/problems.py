@@ -9,7 +9,7 @@ import azure.functions as func
 
 from blueprints.http.formats import adapter
 from blueprints.telemetry import line
-from domain.errors import Forbidden, Invalid, Misconfigured, NotFound, Unauthenticated, Unavailable
+from domain.errors import Forbidden, Invalid, Misconfigured, NotFound, StateConflict, Unauthenticated, Unavailable
 from storage.documents import Corrupt
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ _STATUS: Mapping[type[Invalid], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    StateConflict: HTTPStatus.CONFLICT,
     Invalid: HTTPStatus.BAD_REQUEST,
 }
 """The first kind that fits."""

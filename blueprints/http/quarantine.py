@@ -1,6 +1,7 @@
 """The quarantine: what was refused, for the operator to look at, to try again and to drop."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import azure.durable_functions as df
@@ -10,6 +11,7 @@ from blueprints.http.endpoints import OPERATORS, endpoint
 from blueprints.http.fields import (
     Day,
     MessageName,
+    Name,
 )
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
@@ -18,7 +20,6 @@ from domain.minutes import utc_day
 from pipeline.operations import Operation
 from pipeline.quarantine import Drop, Reingest
 from pipeline.queries.view import View
-from storage.tables.quarantine import RefusedInput
 
 blueprint = df.Blueprint()
 
@@ -53,6 +54,25 @@ class SelectionParameters(NoParameters):
     ] = None
 
 
+class ReingestParameters(SelectionParameters):
+    """Which refused inputs are meant, and whose they are."""
+
+    tenant: Annotated[
+        Name | None,
+        Field(
+            description="With message: if it is not known whose that one is, take it as if this tenant, by its masked "
+            "name, had signed it. Whoever asks vouches for that."
+        ),
+    ] = None
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:  # noqa: ARG003
+        """Nobody vouches for messages without having looked at each."""
+        if "tenant" in given and "message" not in given:
+            return {"tenant": "is given without message: you vouch for one message at a time"}
+        return {}
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantineItem:
     """A message of which something was refused."""
@@ -66,6 +86,8 @@ class QuarantineItem:
     refused: int
     reasons: dict[str, int]
     """How many of its inputs were refused for each reason."""
+    provenTenant: str | None
+    """The tenant whose key it is signed with; null: whose it is was not known when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,17 @@ class QuarantineList:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """An input that was refused."""
+
+    position: int
+    """Its place in the message, from 0."""
+    reason: str
+    input: str
+    """Its JSON as it came; cut off if it is huge."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """What of one message was refused, in the order in which it stood there."""
 
@@ -86,7 +119,9 @@ class Quarantined:
     message: str
     messageId: str
     received: int
-    data: list[RefusedInput]
+    provenTenant: str | None
+    """The tenant whose key it is signed with; null: whose it is was not known when it came."""
+    data: list[RefusedItem]
 
 
 @endpoint(blueprint, "v1/admin/quarantine", OPERATORS, max_age=0)
@@ -98,7 +133,9 @@ async def quarantine(shared: Services, view: View, asked: QuarantineParameters) 
         if len(items) == MOST_LISTED:
             return QuarantineList(day, each.message, items)
         refused = sum(each.reasons.values())
-        items.append(QuarantineItem(each.message, each.message_id, each.received, refused, dict(each.reasons)))
+        items.append(
+            QuarantineItem(each.message, each.message_id, each.received, refused, dict(each.reasons), each.proven)
+        )
     return QuarantineList(day, None, items)
 
 
@@ -108,14 +145,14 @@ async def quarantined(shared: Services, view: View, asked: QuarantinedParameters
     message = await shared.tables.quarantine.message(asked.day, asked.message)
     if message is None:
         raise NotFound(f"no message {asked.message} of {asked.day} is in the quarantine")
-    inputs = await shared.tables.quarantine.inputs(message)
-    return Quarantined(message.day, message.message, message.message_id, message.received, inputs)
+    inputs = [RefusedItem(**asdict(each)) for each in await shared.tables.quarantine.inputs(message)]
+    return Quarantined(message.day, message.message, message.message_id, message.received, message.proven, inputs)
 
 
 @endpoint(blueprint, "v1/admin/quarantine/reingest", OPERATORS, starts=True)
-async def reingest(shared: Services, view: View, asked: SelectionParameters) -> Operation:  # noqa: ARG001
+async def reingest(shared: Services, view: View, asked: ReingestParameters) -> Operation:  # noqa: ARG001
     """Try refused inputs once more, after a fix; what is still refused stays in the quarantine."""
-    return Reingest(asked.day, asked.message, asked.reason)
+    return Reingest(asked.day, asked.message, asked.reason, asked.tenant)
 
 
 @endpoint(blueprint, "v1/admin/quarantine/drop", OPERATORS, starts=True)

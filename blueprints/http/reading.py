@@ -1,23 +1,22 @@
-"""Reading parameters from a request's URL: every problem of a request is found and named at once.
+"""Reading parameters from a request's URL and body: every problem of a request is found and named at once.
 
-Values are read from the URL's own query string and not from the host's dictionary, which joins repeated parameters and
-drops empty ones. Knows no endpoint: each has its parameters beside its route.
+Values of a query are read from the URL and not from the host's dictionary, which joins repeated parameters and drops
+empty ones. Knows no endpoint: each has its parameters beside its route.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
-from blueprints.http.fields import (
-    MOST_KEYS,
-)
 from blueprints.http.formats import Format
 from domain.errors import BadParameters, Invalid
 
-REPEATABLE = "key"
-"""The one parameter that may be given several times."""
+MOST_BODY = 65_536
+"""The most bytes of a body that are read."""
 
 KEY_PARAMETERS = frozenset({"code", "clientid"})
 """Read by the Functions host itself (a function key in the URL), so not ours to refuse."""
@@ -45,31 +44,68 @@ class ListParameters(NoParameters):
 Parameters = TypeVar("Parameters", bound=NoParameters)
 
 
-def read(model: type[Parameters], url: str, now: int) -> Parameters:
-    """Read the parameters from a request's URL. Raises BadParameters, naming every one that is bad.
+def read(
+    model: type[Parameters], url: str, now: int, path: Mapping[str, str] | None = None, body: bytes | None = None
+) -> Parameters:
+    """Read the parameters from a request. Raises BadParameters, naming every one that is bad.
 
-    Raises Invalid where the URL is none, so nothing that comes after needs to ask that again.
+    ``path``: those that stand in the URL's path. The others stand in its query, or where there is a ``body`` (the bytes
+    of a JSON object), all in that. A parameter may be repeated in a query where its type is a list.
+    Raises Invalid where the URL or the body is malformed, so nothing that comes after needs to ask that again.
     """
     given = _given(url)
     problems: dict[str, str] = {}
-    for name, values in list(given.items()):
-        if name in model.model_fields and not all(value.strip() for value in values):
-            del given[name]
-            problems[name] = "is empty"
-        elif len(values) > 1 and name != REPEATABLE:
-            problems[name] = "is given more than once"
+    values: dict[str, Any] = {}
+    if body is None:
+        repeatable = _lists(model)
+        for name, each in list(given.items()):
+            if name in model.model_fields and not all(value.strip() for value in each):
+                del given[name]
+                problems[name] = "is empty"
+                continue
+            if len(each) > 1 and name not in repeatable:
+                problems[name] = "is given more than once"
+            values[name] = each if name in repeatable else each[-1]
+    else:
+        problems |= dict.fromkeys(given, "stands in the URL; parameters belong in the body")
+        values = _object(body)
+    if path:
+        problems |= dict.fromkeys(path.keys() & values.keys(), "stands in the URL's path already")
+        values |= path
     try:
-        parameters = model.model_validate(
-            {name: values if name == REPEATABLE else values[-1] for name, values in given.items()}
-        )
+        parameters = model.model_validate(values)
     except ValidationError as error:
-        for each in error.errors():
-            problems.setdefault(str(each["loc"][0]), _in_words(each, model))
+        for wrong in error.errors():
+            problems.setdefault(str(wrong["loc"][0]), _in_words(wrong, model))
     for name, problem in model.together(given, now).items():
         problems.setdefault(name, problem)
     if problems:
         raise BadParameters(problems)
     return parameters
+
+
+@cache
+def _lists(model: type[NoParameters]) -> Collection[str]:
+    """Return the names of the parameters whose type is a list."""
+    properties: Mapping[str, Any] = model.model_json_schema().get("properties", {})
+    return {
+        name
+        for name, kind in properties.items()
+        if any(each.get("type") == "array" for each in (kind, *kind.get("anyOf", ())))
+    }
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds. Raises Invalid."""
+    if len(body) > MOST_BODY:
+        raise Invalid(f"the body has {len(body):,} bytes; at most {MOST_BODY:,} are read")
+    try:
+        found = from_json(body)
+    except ValueError as error:
+        raise Invalid(f"the body is no JSON object of parameters: {error}") from error
+    if not isinstance(found, dict):
+        raise Invalid(f"the body is no JSON object of parameters, but a {type(found).__name__}")
+    return found
 
 
 def _given(url: str) -> dict[str, list[str]]:
@@ -93,7 +129,7 @@ def _in_words(error: Any, model: type[BaseModel]) -> str:
         case "extra_forbidden":
             return f"is unknown; known are {', '.join(model.model_fields) or 'none'}"
         case "too_long":
-            return f"is given more than {MOST_KEYS} times"
+            return f"is given more than {error['ctx']['max_length']} times"
         case "literal_error":
             return f"must be {error['ctx']['expected']}"
         case _:

@@ -16,10 +16,13 @@ from domain.charts import (
 )
 from domain.closing import Progress
 from domain.disclosure import NEVER_SHOWN, disclosed_items
+from domain.errors import BadParameters
+from domain.gaps import Gaps, with_gaps
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
 from domain.rollups import Node
 from pipeline.concurrency import gather
+from pipeline.queries.lists import list_counters
 from pipeline.queries.names import known_counters, sorted_entries, tenant_named, vm_named
 from pipeline.queries.view import AT_ONCE, View, newest_minute, progress_of
 from storage.tables import Tables
@@ -32,7 +35,7 @@ class Question:
 
     Either ``minutes``, the latest so many counted back from the newest that any of them has (and that the fleet has
     reached, see domain.closing), or ``start`` and perhaps ``end`` (Unix seconds, both included). ``interval``: minutes
-    a group. ``final``: leave out what is not final yet.
+    a group. ``final``: leave out what is not final yet. ``gaps``: how groups without data are shown; None: not.
     """
 
     keys: Sequence[str]
@@ -42,6 +45,7 @@ class Question:
     interval: int = 1
     by: Aggregation = "avg"
     final: bool = False
+    gaps: Gaps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,10 @@ async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswe
     own: Mapping[str, Mapping[int, Partial]] = {}
     if view.caller.tenant:
         _, own = await _beside(tables, view.caller.tenant, None, charts)
-    items = [
-        item for key, minutes in charts.items() for item in _points(minutes, own.get(key, {}), span, question, view)
-    ]
+    items: list[FleetItem] = []
+    for key, minutes in charts.items():
+        fleet = _points(minutes, own.get(key, {}), span, question, view)
+        items += with_gaps(fleet, FleetItem, key, span, question.interval) if question.gaps else fleet
     return FleetAnswer(_asked(charts), span.first, span.last, question.interval, question.by, _suppressed(view), items)
 
 
@@ -107,7 +112,8 @@ async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: s
     items: list[TenantItem] = []
     for key, minutes in charts.items():
         fleet = _points(minutes, of_tenant[key], span, question, view)
-        items += tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
+        points = tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
+        items += with_gaps(points, TenantItem, key, span, question.interval) if question.gaps else points
     return TenantAnswer(
         _asked(charts), tenant, vm, span.first, span.last, question.interval, question.by, _suppressed(view), items
     )
@@ -126,6 +132,31 @@ async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
         AT_ONCE,
     )
     return [item for answer in answers for item in answer.data]
+
+
+async def final_points(
+    tables: Tables, keys: Sequence[str], start: int, end: int | None, most: int, view: View
+) -> list[FleetItem]:
+    """Return all final minutes of counters in a range: counter after counter by name, each oldest first.
+
+    Without ``keys``: all counters that the caller may know of. Raises NotFound, and BadParameters where minutes times
+    counters are more than ``most``.
+    """
+    if not keys:
+        reached = (await progress_of(tables)).newest
+        end = reached if end is None else end
+        counters = await list_counters(tables, view)
+        # A tenant's caller knows how new a counter is in that tenant, which is not how new it is in the fleet.
+        keys = [each.key for each in counters if view.caller.tenant or each.newest >= start]
+    keys = sorted(set(keys))
+    minutes = ((view.now if end is None else end) - start) // MINUTE + 1
+    if minutes * len(keys) > most:
+        fewer = f"ask for {most // len(keys)} minutes at a time, or for fewer counters"
+        raise BadParameters({"start": f"makes, times {len(keys)} counters, more than {most} minutes: {fewer}"})
+    if not keys:
+        return []
+    question = Question(keys, start=start, end=end, final=True)
+    return (await get_data(tables, question, view)).data
 
 
 def _asked(keys: Collection[str]) -> str | list[str]:

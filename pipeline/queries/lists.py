@@ -33,6 +33,8 @@ class TenantListItem:
     tenant: str
     newest: int
     """Its newest minute."""
+    label: str | None
+    """What people call it, for operators; null: it is not enrolled, or has no label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,21 @@ async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
 
 
 async def list_tenants(tables: Tables, view: View) -> list[TenantListItem]:
-    """Return all tenants that the caller may see, by name."""
+    """Return all tenants that the caller may see, by name; operators see what people call them as well."""
+    labels = {}
     if view.caller.tenant:
         stored = await tables.catalogue.entry(TENANTS, view.caller.tenant)
         entries = [stored.value] if stored else []
     else:
         entries = await sorted_entries(tables, TENANTS)
-    return [TenantListItem(entry.name, entry.newest) for entry in entries if view.caller.sees(entry.name)]
+    if view.caller.role == "operator":
+        enrolments = (await tables.enrolments.register()).enrolments
+        labels = {tenant: enrolment.label for tenant, enrolment in enrolments.items() if enrolment.label}
+    return [
+        TenantListItem(entry.name, entry.newest, labels.get(entry.name))
+        for entry in entries
+        if view.caller.sees(entry.name)
+    ]
 
 
 async def list_vms(tables: Tables, tenant: str, view: View) -> list[VmItem]:

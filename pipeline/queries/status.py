@@ -1,17 +1,38 @@
 """How the system is, and whether its store answers."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.closing import Driver
 from domain.minutes import utc_day
+from pipeline.queries.enrolments import unsigned_lately
 from pipeline.queries.view import View, age, progress_of
+from storage.documents import Corrupt
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 
 MOST_REFUSALS = 10
 """How many reasons of refusals are told."""
+
+MOST_SENDERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWriteStatus:
+    """How far the fleet's minutes have been sent to Prometheus, and what was not."""
+
+    window: int | None
+    """The newest window (its first second) that was sent, and with it all older ones since it was set up; null: what
+    says so can't be read."""
+    lateRows: int
+    """Report rows of windows that closed when newer ones had been sent: not sent, since they would be refused."""
+    refusedSamples: int
+    """Samples that the receiver refused for good, since it has them, or newer ones, or they are too old for it."""
+    problem: str | None
+    """Why nothing can be sent now; what waits is sent later. Null: it can."""
+    notBefore: int | None
+    """Until when (Unix seconds) it is not tried again after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +56,12 @@ class Status:
     averagingRuns: Mapping[Driver, int]
     """When averaging last ran, to the minute (Unix seconds), by what drove it: its timer, each minute; ingest, where
     the timer stands still; a catch-up."""
+    enrolledTenants: int
+    """Tenants that have a valid key."""
+    unsignedSenders: Sequence[str]
+    """The first tenants, by name, in whose names messages came within the hour that no enrolled key has signed."""
+    remoteWrite: RemoteWriteStatus | None
+    """What is sent to Prometheus; null: nothing ever was (REMOTE_WRITE_URL)."""
 
 
 async def alive(tables: Tables) -> None:
@@ -61,4 +88,20 @@ async def status(tables: Tables, view: View) -> Status:
         dict(reasons.most_common(MOST_REFUSALS)),
         dict(omissions),
         progress.runs,
+        len((await tables.enrolments.register()).enrolled),
+        (await unsigned_lately(tables, view))[:MOST_SENDERS],
+        await _remote_write(tables),
+    )
+
+
+async def _remote_write(tables: Tables) -> RemoteWriteStatus | None:
+    try:
+        stored = await tables.cursors.remote_write()
+    except Corrupt as error:  # holds up remote write and nothing else
+        return RemoteWriteStatus(None, 0, 0, str(error), None)
+    if stored is None:
+        return None
+    cursor = stored.value
+    return RemoteWriteStatus(
+        cursor.window, cursor.late_rows, cursor.refused, cursor.problem, cursor.not_before if cursor.problem else None
     )

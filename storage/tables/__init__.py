@@ -5,6 +5,8 @@ Tables make no decisions. A new table needs a file here and a line below.
 
 from storage.documents import Documents
 from storage.tables.catalogue import Catalogue
+from storage.tables.cursors import Cursors
+from storage.tables.enrolment import Enrolments
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -13,6 +15,7 @@ from storage.tables.quarantine import Quarantine
 from storage.tables.report import Report
 from storage.tables.rollups import Rollups
 from storage.tables.samples import Samples
+from storage.tables.senders import Senders
 
 
 class Tables:
@@ -24,8 +27,11 @@ class Tables:
         self.rollups = Rollups(documents)
         self.report = Report(documents)
         self.marks = Marks(documents)
+        self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)
         self.catalogue = Catalogue(documents)
         self.quarantine = Quarantine(documents)
         self.omissions = Omissions(documents)
         self.operations = Operations(documents)
+        self.enrolments = Enrolments(documents)
+        self.senders = Senders(documents)

@@ -33,6 +33,7 @@ class ProgressTable(Table):
             "kept": progress.kept,
             "wholeFrom": progress.whole_from,
             "runs": dict(progress.runs),
+            "closedLate": list(progress.closed_late),
         }
         await self._write(MARKS, _PROGRESS, _FLEET, body, etag)
 
@@ -44,6 +45,7 @@ class _ProgressBody(msgspec.Struct):
     kept: int | None = None
     wholeFrom: int = 0
     runs: dict[Driver, int] = {}
+    closedLate: list[int] = []
 
 
 def _progress(document: Document) -> Progress:
@@ -52,5 +54,11 @@ def _progress(document: Document) -> Progress:
     except msgspec.ValidationError:
         return Progress()
     return Progress(
-        body.opened, body.closed, {at: tuple(vms) for at, vms in body.vms.items()}, body.kept, body.wholeFrom, body.runs
+        body.opened,
+        body.closed,
+        {at: tuple(vms) for at, vms in body.vms.items()},
+        body.kept,
+        body.wholeFrom,
+        body.runs,
+        tuple(body.closedLate),
     )

@@ -35,12 +35,16 @@ class RefusedInput:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedMessage:
-    """A message with refused inputs, and how many there are for each reason. ``message`` is derived from its bytes."""
+    """A message with refused inputs, and how many there are for each reason. ``message`` is derived from its bytes.
+
+    ``proven`` is the tenant whose signature it bore when it came (pipeline.trust); None: its sender is not known.
+    """
 
     message: str
     message_id: str
     received: int
     reasons: Mapping[str, int]
+    proven: str | None = None
 
     @property
     def day(self) -> str:
@@ -68,6 +72,8 @@ class Quarantine(Table):
             partition, lambda old: old.id not in documents and (all_readable or _inputs(old) is not None)
         )
         body = {"messageId": message.message_id, "received": message.received, "reasons": message.reasons}
+        if message.proven is not None:
+            body["proven"] = message.proven
         await self.documents.upsert(QUARANTINE, message.day, message.message, body)
 
     async def drop(self, message: QuarantinedMessage) -> None:
@@ -113,13 +119,14 @@ class Quarantine(Table):
         except msgspec.ValidationError:  # the inputs tell the reasons; the queue's id and the time are lost
             message = QuarantinedMessage(document.id, "", first_second(day), {})
             return replace(message, reasons=Counter(each.reason for each in await self.inputs(message)))
-        return QuarantinedMessage(document.id, body.messageId, body.received, body.reasons)
+        return QuarantinedMessage(document.id, body.messageId, body.received, body.reasons, body.proven)
 
 
 class _MessageBody(msgspec.Struct):
     messageId: str
     received: int
     reasons: dict[str, int]
+    proven: str | None = None
 
 
 class _InputBody(msgspec.Struct):

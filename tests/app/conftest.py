@@ -96,20 +96,20 @@ class Local:
         return self.process.wait(PATIENCE)
 
     def get(
-        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[int, Any, dict[str, str]]:
         """Return the status, the body (decoded where it is JSON) and the headers (names in lower case)."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", method=method, headers={**(headers or {})}
+            f"http://127.0.0.1:{self.port}{path}", data=body, method=method, headers={**(headers or {})}
         )
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
-                status, body, got = response.status, response.read(), response.headers
+                status, answer, got = response.status, response.read(), response.headers
         except urllib.error.HTTPError as error:
             with error:
-                status, body, got = error.code, error.read(), error.headers
+                status, answer, got = error.code, error.read(), error.headers
         kind = got.get_content_type()
-        decoded = json.loads(body) if body and kind.endswith("json") and kind != "application/x-ndjson" else body
+        decoded = json.loads(answer) if answer and kind.endswith("json") and kind != "application/x-ndjson" else answer
         return status, decoded, {name.lower(): value for name, value in got.items()}
 
     def start_operation(self, path: str) -> str:

@@ -124,6 +124,7 @@ def test_the_status_is_for_who_has_the_key(host: Local) -> None:
         ("rebuild?start=1000", ["start"]),  # which the work refuses, not the reading
         ("purge?tenant=t2&confirm=t3", ["confirm"]),
         ("quarantine/drop?day=yesterday&message=1", ["day", "message"]),
+        ("quarantine/reingest?day=2026-01-01&tenant=t", ["tenant"]),
     ],
 )
 def test_bad_parameters_are_all_named_and_nothing_is_started(host: Local, path: str, named: list[str]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from domain.minutes import WINDOW
 from tests.app.conftest import Local
@@ -375,16 +374,6 @@ def test_a_long_answer_is_compressed_where_that_is_accepted(api: Local, accept: 
 @pytest.mark.parametrize(("path", "accept"), [(CHART, "identity"), (CHART, "gzip;q=0, br"), ("/v1/tenants", "gzip")])
 def test_else_it_is_not(api: Local, path: str, accept: str) -> None:
     assert "content-encoding" not in api.get(path, headers={"Accept-Encoding": accept})[2]
-
-
-def test_metrics_are_the_newest_minutes_as_the_official_parser_reads_them(api: Local) -> None:
-    status, body, headers = api.get("/metrics")
-    assert (status, headers["content-type"]) == (200, "application/openmetrics-text; version=1.0.0; charset=utf-8")
-    families = {family.name: family for family in text_string_to_metric_families(body.decode())}  # type: ignore[no-untyped-call]
-    found = {tuple(sample.labels.values()): sample for sample in families["spot_fleet_average"].samples}
-    assert found[tuple(KEY.split("."))].value == 20.0
-    assert float(found[tuple(KEY.split("."))].timestamp) == NEWEST
-    assert families["spot_fleet_vms"].samples[0].value == 2
 
 
 def test_a_table_that_a_spreadsheet_opens_runs_nothing(api: Local) -> None:

@@ -136,7 +136,10 @@ class TestPeers:
     def test_a_queue_that_may_be_received_from(self, tmp_path: Path, broker: Broker, queue: dict[str, str]) -> None:
         code, said = check(SQLITE_PATH=str(tmp_path / "s.db"), **queue)
         assert code == 0, said
-        assert f"ok      queue {queue['QUEUE_NAME']} of the namespace of the connection string: can receive messages" in said
+        assert (
+            f"ok      queue {queue['QUEUE_NAME']} of the namespace of the connection string: can receive messages"
+            in said
+        )
         assert broker.bodies(queue["QUEUE_NAME"]) == []
 
     def test_a_queue_without_the_right(self, tmp_path: Path, broker: Broker, queue: dict[str, str]) -> None:

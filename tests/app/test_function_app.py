@@ -41,6 +41,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "dataType": "BINARY",
     },
     "average": {"type": "timerTrigger", "schedule": "%AVERAGING_SCHEDULE%"},
+    "remote_write": {"type": "timerTrigger", "schedule": "%AVERAGING_SCHEDULE%"},
     "get_data": http("v1/get-data"),
     "get_tenant_data": http("v1/get-tenant-data"),
     "samples": http("v1/samples"),
@@ -50,7 +51,10 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "status": http("v1/status"),
     "health": http("v1/health", "ANONYMOUS"),
     "metrics": http("metrics"),
+    "get_openmetrics": http("v1/get-openmetrics"),
     "api_document": http("v1/openapi.json"),
+    "enrolments": http("v1/admin/tenants"),
+    "revoke": http("v1/admin/tenants/revoke"),
     "rebuild": http("v1/admin/rebuild"),
     "purge": http("v1/admin/purge"),
     "quarantine": http("v1/admin/quarantine"),
@@ -108,7 +112,8 @@ import azure.functions
 os_environ, os.environ = os.environ, Watched()
 import function_app
 os.environ = os_environ
-print([name for name in ("azure.cosmos", "azure.servicebus", "azure.identity", "sqlite3") if name in sys.modules])
+unwanted = ("azure.cosmos", "azure.servicebus", "azure.identity", "cryptography", "sqlite3")
+print([name for name in unwanted if name in sys.modules])
 """
     assert run_alone(code).strip() == "[]"
 
@@ -120,11 +125,13 @@ def test_requirements_of_the_app_hold_nothing_of_local_test_or_benchmark_use() -
         if line and not line.startswith("#")
     }
     assert names == {
+        "aiohttp",
         "azure-functions",
         "azure-functions-durable",
         "azure-cosmos",
         "azure-identity",
         "azure-servicebus",
+        "cryptography",
         "azure-monitor-opentelemetry-exporter",
         "opentelemetry-sdk",
         "msgspec",
@@ -178,8 +185,10 @@ def test_every_missing_or_malformed_setting_is_named_at_once(monkeypatch: pytest
         ({"SQLITE_PATH": "x.db", "COSMOS_ENDPOINT": "https://a"}, "SQLITE_PATH"),
         ({"COSMOS_ENDPOINT": "somewhere"}, "COSMOS_ENDPOINT"),
         ({"SQLITE_PATH": "x.db", "REDUCTIONS": "{"}, "REDUCTIONS"),
+        ({"SQLITE_PATH": "x.db", "REMOTE_WRITE_URL": "prometheus:9090"}, "REMOTE_WRITE_URL"),
+        ({"SQLITE_PATH": "x.db", "REMOTE_WRITE_TOKEN": "two words"}, "REMOTE_WRITE_TOKEN: must be printable"),
     ],
-    ids=["two stores", "no address", "no JSON"],
+    ids=["two stores", "no address", "no JSON", "no URL", "no token"],
 )
 def test_settings_that_make_no_sense_are_named(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str
@@ -206,7 +215,9 @@ def test_the_key_is_not_shown_where_settings_are_printed(monkeypatch: pytest.Mon
     clear(monkeypatch)
     monkeypatch.setenv("COSMOS_ENDPOINT", "https://a")
     monkeypatch.setenv("COSMOS_KEY", "the key")
+    monkeypatch.setenv("REMOTE_WRITE_TOKEN", "the-token")
     assert "the key" not in repr(settings.load())
+    assert "the-token" not in repr(settings.load())
 
 
 SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]

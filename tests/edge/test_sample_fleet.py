@@ -7,8 +7,13 @@ from domain.counters import COUNTERS
 from domain.minutes import WINDOW
 from domain.samples import Sample
 from local.edge import Edge
-from local.fleet import desktops, moments
-from tests.builders import WINDOW_START
+from local.enrolling import enrol_fleet
+from local.fleet import TENANTS, desktops, moments
+from pipeline.ingest import Message, ingest
+from pipeline.trust import Trust
+from storage.tables import Tables
+from tests.builders import HORIZON, WINDOW_START
+from tests.pipeline.memory import MemoryDocuments
 
 CPU = "win_cpu.percent_processor_time"
 
@@ -21,6 +26,27 @@ def test_the_sample_fleet_is_deterministic_by_seed() -> None:
     one, two, other = (desktops(6, seed)[4].readings(WINDOW_START) for seed in (1, 1, 2))
     assert one == two
     assert one != other
+
+
+async def test_the_sample_fleets_spocs_sign_with_keys_that_are_enrolled(tmp_path: Path) -> None:
+    tables = Tables(MemoryDocuments())
+    await enrol_fleet(tables, tmp_path, WINDOW_START)
+    edge = Edge(tmp_path, 12)
+    edge.fill(WINDOW_START + WINDOW)
+    trust = Trust(await tables.enrolments.register(), required=True)
+    messages = [path.read_bytes() for path in sorted((tmp_path / "queue").iterdir())]
+    done = await ingest(tables, [Message(each, "m", WINDOW_START) for each in messages], HORIZON, trust=trust)
+    assert (done.refused, len(done.tenants)) == (0, 6)
+    assert done.samples > 12 * 15
+
+
+async def test_where_the_keys_are_made_anew_the_old_ones_are_revoked(tmp_path: Path) -> None:
+    tables = Tables(MemoryDocuments())
+    for folder in ("one", "one", "two", "three"):
+        await enrol_fleet(tables, tmp_path / folder, WINDOW_START)
+    keys = [[key.valid for key in each.keys] for each in await tables.enrolments.all()]
+    assert keys == [[False, False, True]] * 7
+    assert {each.label for each in await tables.enrolments.all()} == {*TENANTS, "This computer"}
 
 
 def test_the_sample_fleet_has_tenants_regions_sizes_and_pools() -> None:

@@ -20,8 +20,9 @@ from domain.errors import Unavailable
 from domain.minutes import minutes_of
 from edge import spoc
 from edge.destinations import HEADER_ROOM, Destination, FolderDestination, ServiceBusDestination
+from edge.pushing import Push, push
 from edge.sources import BlobSource, FolderSource, Source
-from edge.spoc import Pauses, main, push
+from edge.spoc import Pauses, main
 from tests.builders import TENANT, WINDOW_START, a_message, a_record
 from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
 from tests.peers import Broker, needs_node
@@ -257,7 +258,7 @@ def test_a_backlog_shows_how_far_it_has_come(
     monkeypatch.setattr("edge.spoc.PROGRESS_EVERY", 0)
     fill(tmp_path / "in")
     source = FolderSource(tmp_path / "in", batch_files=5)
-    spoc.run(spoc.Push(source, FolderDestination(tmp_path / "queue")), source)
+    spoc.run(Push(source, FolderDestination(tmp_path / "queue")), source)
     assert capsys.readouterr().err.splitlines()[:2] == [
         "spoc: sent 5 files, 7 to go",
         "spoc: sent 10 files, 2 to go",

@@ -2,17 +2,24 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.endpoints import ENDPOINTS
 from blueprints.http.formats import row_type
-from domain.openmetrics import exposition
+from blueprints.http.reading import read
+from domain.openmetrics import FAMILIES, exposition
+from domain.remote_write import TimeSeries
+from messaging.remote_write import HttpReceiver
+from tests.app.conftest import a_free_port
+from tests.peers.prometheus import a_prometheus, needs_prometheus
 
 FOLDER = Path(__file__).parents[2] / "docs/grafana"
 PROMETHEUS, API = (json.loads((FOLDER / name).read_text()) for name in ("prometheus.json", "api.json"))
@@ -36,6 +43,54 @@ def test_the_metrics_of_the_dashboard_are_those_of_the_app() -> None:
     assert len(asked) >= 5
 
 
+GIVEN = {
+    "${key}": "a.b", "${tenant}": "t", "${vm}": "v", "${interval}": "1", "${by}": "avg",
+    "${__from:date:seconds}": "1789990000", "${__to:date:seconds}": "1789999000",
+}  # fmt: skip
+"""What Grafana puts in place of variables."""
+
+
+def values_of(request: Any) -> dict[str, str]:
+    return {each["key"]: GIVEN.get(each["value"], each["value"]) for each in request["url_options"]["params"]}
+
+
+def test_charts_of_the_api_are_of_final_minutes_and_show_gaps() -> None:
+    charts = [target for panel in API["panels"] if panel["type"] == "timeseries" for target in panel["targets"]]
+    assert len(charts) == 2
+    for chart in charts:
+        assert {"final": "true", "gaps": "null"}.items() <= values_of(chart).items()
+
+
+@pytest.mark.parametrize("dashboard", [PROMETHEUS, API], ids=["prometheus", "api"])
+def test_no_line_is_drawn_over_a_null(dashboard: Any) -> None:
+    drawn = [panel["fieldConfig"]["defaults"]["custom"] for panel in dashboard["panels"] if "fieldConfig" in panel]
+    assert len(drawn) >= 2
+    assert all(custom["spanNulls"] is False for custom in drawn)
+
+
+@needs_prometheus
+@pytest.mark.parametrize("step", [60, 300])
+async def test_prometheus_has_points_for_the_dashboards_lines_where_there_are_minutes_and_nowhere_else(
+    tmp_path: Path, step: int
+) -> None:
+    """A quarter of an hour without any minute, which Prometheus alone would bridge for five minutes."""
+    last = int(time.time()) // 900 * 900
+    minutes = [at for at in range(last - 2670, last, 60) if not last - 1800 <= at < last - 900]
+    labels = {"perf_type": "a", "perf_name": "b"}
+    series = [TimeSeries({"__name__": each.name, **labels}, [(at, at % 7.0) for at in minutes]) for each in FAMILIES]
+    lines = [
+        target["expr"] for panel in PROMETHEUS["panels"] if panel["type"] == "timeseries" for target in panel["targets"]
+    ]
+    assert len(lines) >= 5
+    assert all(panel["interval"] == "1m" for panel in PROMETHEUS["panels"] if panel["type"] == "timeseries")
+    with a_prometheus(tmp_path, a_free_port()) as prometheus:
+        assert await HttpReceiver(prometheus.url).write(series)
+        for line in lines:
+            given = line.replace("$perf_type", "a").replace("$perf_name", "b").replace("$__interval", f"{step}s")
+            points = set(prometheus.line(given, last - 2700 + step, last, step))
+            assert points == {at - at % -step for at in minutes}, line
+
+
 def test_the_requests_of_the_dashboard_are_those_of_the_api() -> None:
     endpoints = {f"/{endpoint.route}": endpoint for endpoint in ENDPOINTS}
     requests = [*each(API["panels"], "targets"), *([query] for query in each(API["templating"], "infinityQuery"))]
@@ -45,6 +100,7 @@ def test_the_requests_of_the_dashboard_are_those_of_the_api() -> None:
         endpoint = endpoints[request["url"]]
         parameters = {parameter["key"] for parameter in request["url_options"]["params"]}
         assert parameters <= endpoint.parameters.model_fields.keys()
+        read(endpoint.parameters, f"https://app/?{urlencode(values_of(request))}", 1_790_000_000)
         needed = {name for name, field in endpoint.parameters.model_fields.items() if field.is_required()}
         assert needed <= parameters
         known = {field.name for field in fields(row_type(endpoint.answer))}

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from domain.minutes import WINDOW
-from tests.app.conftest import Local, local  # noqa: F401  (a fixture)
+from tests.app.conftest import Local, local, shared_local  # noqa: F401  (fixtures)
 from tests.page.fleet import fill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -535,9 +535,11 @@ async def test_ingesting_one_new_vm_window_is_one_write(memory: MemoryDocuments)
         if call.startswith("before"):
             calls.append((call, table))
 
+    tables = Tables(memory)
+    await deliver(tables, [a_message(records_of(TENANT, "another", KEY, [1.0]))])  # who sends is known by then
     memory.hook = watch
     messages = [Message(a_message(records_of(TENANT, VM, KEY, [1.0] * 15)), "m", NOW)]
-    await ingest(Tables(memory), messages, HORIZON)
+    await ingest(tables, messages, HORIZON)
     assert calls == [("before create", "samples"), ("before upsert", "marks")]
 
 

@@ -1,4 +1,4 @@
-"""The agent, the SPOC and ``--check`` on Windows' CPython, under Wine: what is said of Windows in docs/edge.md."""
+"""Agent, SPOC, ``--check`` and dev.py on Windows' CPython, under Wine: what is said of Windows in docs/edge.md."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from domain.masking import mask_tenant, mask_vm
 from domain.samples import Sample
 from tests.conftest import a_queue
 from tests.peers import Broker, needs_node
-from tests.windows.conftest import KEY, Windows
+from tests.windows.conftest import KEY, ROOT, Windows
 
 pytestmark = pytest.mark.xdist_group("windows")
 
@@ -105,7 +105,8 @@ def test_this_machine_is_read_and_what_it_does_not_have_is_named(windows: Window
     assert "win_service.NoSuchService" not in readings
     assert {"win_mem.available_bytes", "win_disk.percent_free_space", "win_system.processes"} <= readings.keys()
     assert readings["win_session.active_sessions"] == readings["win_session.logons"] == 0  # Wine tells of no session
-    assert r"\System\Processor Queue Length: PDH returned the error 0xC0000BB9" in failed["win_system.processor_queue_length"]
+    queue = failed["win_system.processor_queue_length"]
+    assert r"\System\Processor Queue Length: PDH returned the error 0xC0000BB9" in queue
     assert "win_system.processes" not in failed  # psutil has it
 
 
@@ -215,3 +216,36 @@ def test_the_spoc_checks_and_sends_by_microsofts_sdk(windows: Windows, broker: B
     assert windows.python(*to, "--once", more=more).returncode == 0
     (body,) = broker.bodies(queue)
     assert [each.MaskedVMName for each in wire.decode(body).samples] == [vm("pc1")]
+
+
+def test_dev_plans_the_same_with_windows_paths(windows: Windows) -> None:
+    dev = f"Z:{ROOT / 'dev.py'}".replace("/", "\\")
+    shown = windows.python(dev, "help")
+    assert (shown.returncode, b"  run " in shown.stdout) == (0, True), shown.stderr.decode()
+    planned = windows.python(dev, "run", "PORT=8080", more={"DRY_RUN": "1", "VENV": "C:\\an environment"})
+    lines = planned.stdout.decode().splitlines()
+    assert planned.returncode == 0, planned.stderr.decode()
+    assert lines[-1] == r'"C:\an environment\Scripts\python.exe" -m local'
+    assert any("-m venv --clear " in line for line in lines)
+    assert any("pip" in line and "-r local.txt -c lock.txt" in line for line in lines)
+
+
+def test_dev_runs_what_it_plans_on_windows(windows: Windows) -> None:
+    """The environment is there already: its Python is a copy of the one that runs dev.py."""
+    project = windows.c / f"a project {uuid.uuid4().hex[:6]}"
+    shutil.copytree(windows.home / "python", project / ".venv" / "Scripts")
+    shutil.copytree(ROOT / "requirements", project / "requirements")
+    shutil.copy(ROOT / "dev.py", project)
+    (project / ".venv" / "python").touch()
+    (project / ".venv" / "Scripts" / "python313._pth").write_text(f"python313.zip\n.\nC:\\{project.name}\n")
+    (project / "pip.py").write_text("import sys; print('installs', *sys.argv[-4:])\n")
+    (project / "local.py").write_text("import os; print('runs on port', os.environ['PORT']); raise SystemExit(7)\n")
+    try:
+        done = [windows.python(f"C:\\{project.name}\\dev.py", "run", "PORT=8080") for _ in range(2)]
+    finally:
+        shutil.rmtree(project)
+    assert [each.returncode for each in done] == [7, 7], done[0].stderr.decode()
+    first, second = (each.stdout.decode().split("\r\n") for each in done)
+    assert "installs -r local.txt -c lock.txt" in first
+    assert "runs on port 8080" in first
+    assert second[:-1] == ["runs on port 8080"]

@@ -1,7 +1,8 @@
 // The page that shows the OpenAPI document: its operations, their parameters, and what answers are made of. Knows OpenAPI;
 // refuses to know this API.
 
-import { ask, keepKey, NoAccess } from "./ask.js";
+import { askForKey } from "./access.js";
+import { ask, NoAccess } from "./ask.js";
 import { byId, made } from "./elements.js";
 
 /** @typedef {any} Described a part of an OpenAPI document */
@@ -33,7 +34,7 @@ function table(heads, rows) {
 function operation(path, method, described) {
   /** @type {Content[][][]} */
   const rows = described.parameters.map((/** @type {Described} */ parameter) => [
-    [made("code", {}, parameter.name), parameter.required ? " (needed)" : ""],
+    [made("code", {}, parameter.name), parameter.required ? " (required)" : ""],
     kind(parameter.schema),
     [parameter.description, "default" in parameter.schema ? made("span", { class: "soft" }, ` Default: ${parameter.schema.default}.`) : ""],
   ]);
@@ -83,9 +84,5 @@ async function show() {
 }
 
 byId("again").addEventListener("click", show);
-byId("access").addEventListener("submit", (/** @type {Event} */ event) => {
-  event.preventDefault();
-  keepKey(byId("access-key").value);
-  show();
-});
+askForKey(show);
 await show();

@@ -1,9 +1,11 @@
-// Asking the API. An access key, where one is asked for, is kept in this tab and nowhere else, and sent in a header only.
-// Knows HTTP and the API's shapes; refuses to know what is shown.
+// Asking the API. Knows HTTP and the API's shapes; refuses to know what is shown. An access key is sent in a header only.
 
-const ACCESS_KEY = "accessKey";
+import { storedKey } from "./access.js";
+
 const MOST_KEYS = 100; // of one request, as the API has it
 const MOST_ROWS = 100_800; // minutes of all counters of one request, as the API has it
+const PATIENCE_MS = 30_000; // for an answer
+const PING_PATIENCE_MS = 4_000; // for a sign of life
 
 /**
  * @typedef {{key: string, title: string, unit: string, group: string, newest: number}} Counter
@@ -15,9 +17,15 @@ const MOST_ROWS = 100_800; // minutes of all counters of one request, as the API
  */
 
 /** A failure in words for people. */
-export class Problem extends Error {}
+export class Problem extends Error {
+  /** @param {string} message @param {boolean} [passing] whether it may be over in a few seconds, so that asking again helps */
+  constructor(message, passing = false) {
+    super(message);
+    this.passing = passing;
+  }
+}
 
-/** The API wants to know who asks, or has not enough trust in who does. */
+/** The API wants to know who asks, or does not allow it to who does. */
 export class NoAccess extends Problem {
   /** @param {string} message @param {boolean} signIn whether signing in would help, and not a key */
   constructor(message, signIn) {
@@ -26,37 +34,36 @@ export class NoAccess extends Problem {
   }
 }
 
-/** @param {string} key */
-export function keepKey(key) {
-  sessionStorage.setItem(ACCESS_KEY, key.trim());
-}
-
-/** @param {string} path @param {Parameters} parameters @param {string} accept */
-async function response(path, parameters, accept) {
-  const key = sessionStorage.getItem(ACCESS_KEY);
+/** @param {string} path @param {Parameters} parameters @param {string} accept @param {number} [patience] milliseconds */
+async function response(path, parameters, accept, patience = PATIENCE_MS) {
+  const key = storedKey();
   const headers = { Accept: accept, ...(key ? { "x-functions-key": key } : {}) };
   let answer;
   try {
-    // no-cache: what the browser has is asked after, and comes again only if it changed.
-    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers, cache: "no-cache" });
-  } catch {
-    throw new Problem("The server can't be reached.");
+    // no-cache: the browser asks whether what it has is still right, and gets it again only if it is not.
+    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers, cache: "no-cache", signal: AbortSignal.timeout(patience) });
+  } catch (error) {
+    const silent = error instanceof DOMException && error.name === "TimeoutError";
+    throw new Problem(`The server ${silent ? "does not answer" : "can't be reached"}. Check your connection; if other sites work, tell the operator.`, true);
   }
   if (answer.ok) return answer;
   const detail = (await answer.json().catch(() => null))?.detail;
-  if (answer.status === 401 && answer.headers.has("WWW-Authenticate")) throw new NoAccess("You are not signed in, or no longer.", true);
-  if (answer.status === 401) throw new NoAccess("This needs an access key, which the operator has.", false);
+  if (answer.status === 401 && answer.headers.has("WWW-Authenticate")) throw new NoAccess("You are not signed in, or your sign-in has expired.", true);
+  if (answer.status === 401) throw new NoAccess(key ? "This access key is not valid. The operator has the right one." : "An access key is needed. The operator has it.", false);
   if (answer.status === 403) throw new NoAccess(`You have no access to this: ${detail ?? "the operator can change that"}.`, true);
-  throw new Problem(detail ?? `The server's answer (${answer.status}) can't be read.`);
+  throw new Problem(detail ? `The server could not answer: ${detail}.` : `The server failed (status ${answer.status}). If it stays so, tell the operator.`, answer.status >= 500);
 }
 
 /** @param {string} path @param {Parameters} [parameters] @returns {Promise<any>} */
 export async function ask(path, parameters = []) {
   const answer = await response(path, parameters, "application/json");
   return answer.json().catch(() => {
-    throw new Problem("The server's answer can't be read.");
+    throw new Problem("The server's answer can't be read. If it stays so, tell the operator.", true);
   });
 }
+
+/** Ask for a sign of life. Throws a Problem where none comes soon. */
+export const ping = () => response("v1/health", [], "application/json", PING_PATIENCE_MS);
 
 /** How many counters fit into one request. @param {number} minutes */
 const keysAtOnce = (minutes) => Math.max(1, Math.min(MOST_KEYS, Math.floor(MOST_ROWS / Math.max(1, minutes))));
@@ -89,12 +96,17 @@ export async function askCharts(path, keys, minutes, parameters) {
   };
 }
 
-/** The same as one table. @param {string} path @param {string[]} keys @param {number} minutes @param {Parameters} parameters */
-export async function askTable(path, keys, minutes, parameters) {
-  let table = "";
+/**
+ * The same as one table.
+ * @param {string} path @param {string[]} keys @param {number} minutes @param {Parameters} parameters
+ * @param {(counters: number) => void} progress told how many counters have come @returns {Promise<Blob>}
+ */
+export async function askTable(path, keys, minutes, parameters, progress) {
+  const parts = [];
   for (const each of portions(keys, minutes, parameters)) {
     const part = await (await response(path, each, "text/csv")).text();
-    table += table ? part.slice(part.indexOf("\n") + 1) : part;
+    parts.push(parts.length ? part.slice(part.indexOf("\n") + 1) : part); // one line of headings
+    progress(Math.min(keys.length, parts.length * keysAtOnce(minutes)));
   }
-  return table;
+  return new Blob(parts, { type: "text/csv" });
 }

@@ -1,7 +1,9 @@
 // A chart of one counter: the fleet's band and average, and where asked for a tenant's and a VM's line. Knows the chart
 // library (uPlot), colours and shapes; refuses to know where points come from.
 
-import { written } from "./numbers.js";
+import { axes } from "./axes.js";
+import { moment } from "./clock.js";
+import { percent, written } from "./numbers.js";
 import { MAX, MIN } from "./series.js";
 
 /** @type {typeof import("uplot")} */
@@ -42,12 +44,11 @@ function options(look, width, range) {
   });
   /** @type {(label: string, value: (value: number) => string) => import("uplot").Series} Only for the legend. */
   const told = (label, value) => ({ label, scale: label, paths: () => null, points: { show: false }, value: (_, each) => (each == null ? "–" : value(each)) });
-  const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
   const hidden = { show: false };
   return {
     width,
     height,
-    tzDate: (at) => (utc ? uPlot.tzDate(new Date(at * 1000), "Etc/UTC") : new Date(at * 1000)),
+    ...(small ? {} : { padding: [null, 34, null, null] }), // the last time is not cut off
     legend: { show: !small },
     cursor: small
       ? { show: false }
@@ -57,23 +58,24 @@ function options(look, width, range) {
       x: { range }, // one for all charts, so that they are aligned whatever they hold
       y: {
         range: (_plot, low, high) => {
-          if (unit === "%" && !small && (high ?? 0) > 50) return [0, 100];
+          if (unit === "%" && !small && (low ?? 0) >= 0 && (high ?? 0) > 50 && (high ?? 0) <= 100) return [0, 100];
           // Small charts show a shape, with no axis that could mislead; the others begin at zero.
-          const [least, greatest] = [small && low != null && low !== high ? low : Math.min(0, low ?? 0), high || 1];
-          return [least, greatest + (greatest - least) * 0.05];
+          const bottom = small && low != null && low !== high ? low : Math.min(0, low ?? 0);
+          const top = Math.max(high ?? 1, small ? -Infinity : 0);
+          return top > bottom ? [bottom, top + (top - bottom) * 0.05] : [bottom, bottom + 1];
         },
       },
     },
-    axes: small ? [hidden, hidden] : [axis, { ...axis, size: 82, values: (_, ticks) => ticks.map((tick) => written(tick, unit)) }],
+    axes: small ? [hidden, hidden] : axes(unit, utc, colour),
     series: [
-      { label: "Time" },
-      line("Fleet's greatest", "edge", { width: 0, points: { show: false } }),
-      line("Fleet's least", "edge", { width: 0, points: { show: false } }),
-      line("Fleet's average", "fleet"),
-      line("not final yet", "fleet", { dash: [5, 4] }),
+      { label: "Time", value: (_, at) => (at == null ? "–" : moment(at, utc)) },
+      line("Fleet maximum", "edge", { width: 0, points: { show: false } }),
+      line("Fleet minimum", "edge", { width: 0, points: { show: false } }),
+      line("Fleet average", "fleet"),
+      line("Not final yet", "fleet", { dash: [5, 4] }),
       told(interval > 1 ? "Samples" : "VMs", (count) => count.toLocaleString()),
-      told("Coverage", (share) => `${Math.round(share * 100)} %`),
-      ...(beside ? [line("Tenant's average", "tenant", { dash: [10, 3] }), line("This VM", "vm", { width: 2.5 })] : []),
+      told("Coverage", percent),
+      ...(beside ? [line("Tenant average", "tenant", { dash: [10, 3] }), line("This VM", "vm", { width: 2.5 })] : []),
     ],
     bands: [{ series: [MAX, MIN], fill: colour("band") }],
     hooks: {
@@ -107,6 +109,7 @@ export class Chart {
     const key = JSON.stringify([look, colour("fleet")]);
     if (this.plot && key === this.drawn) {
       this.plot.setData(data);
+      this.fit();
       return;
     }
     this.close();

@@ -15,11 +15,26 @@ export function made(tag, attributes = {}, ...content) {
   return element;
 }
 
+/** A control with its label. @param {string} text @param {HTMLElement} control which has an id */
+export const labelled = (text, control) => made("div", {}, made("label", { for: control.id }, text), " ", control);
+
+/** What selects were filled with, so that one is not made anew under a person's hand. @type {WeakMap<HTMLSelectElement, string>} */
+const filled = new WeakMap();
+
 /**
  * Fill a select and keep what was chosen, where it is there.
  * @param {HTMLSelectElement} select @param {[string, string, string?][]} choices values, texts and groups @param {string} chosen
  */
 export function fill(select, choices, chosen) {
+  const value = choices.some(([each]) => each === chosen) ? chosen : (choices[0]?.[0] ?? "");
+  const key = JSON.stringify(choices);
+  if (filled.get(select) !== key) select.replaceChildren(...options(choices));
+  filled.set(select, key);
+  if (select.value !== value) select.value = value;
+}
+
+/** @param {[string, string, string?][]} choices */
+function options(choices) {
   const groups = new Map();
   /** @type {HTMLElement[]} */
   const top = [];
@@ -32,8 +47,7 @@ export function fill(select, choices, chosen) {
       top.push(groups.get(group));
     }
   }
-  select.replaceChildren(...top);
-  select.value = choices.some(([value]) => value === chosen) ? chosen : (choices[0]?.[0] ?? "");
+  return top;
 }
 
 /** Do something a moment after the last call. @param {() => void} work @param {number} milliseconds */

@@ -2,6 +2,9 @@
 
 import { made } from "./elements.js";
 
+/** @param {string} view @param {string} kind the name's end */
+export const fileName = (view, kind) => `spot-pc-insights-${view}-${new Date().toISOString().slice(0, 16).replace(":", "")}.${kind}`;
+
 /** @param {Blob} content @param {string} name */
 export function save(content, name) {
   const link = made("a", { href: URL.createObjectURL(content), download: name });

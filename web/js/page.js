@@ -1,248 +1,257 @@
-// The page: what is chosen, asked for and shown. State lives in the URL; views draw it; this module joins them.
+// The page: routes between views. It joins what is chosen, which stands in the URL and in the controls, with what is shown.
+// Knows what a view is, when to ask anew and what to say when that fails; refuses to know what a view asks and draws.
 
-import { ask, askTable, keepKey, NoAccess, Problem } from "./ask.js";
-import { Compare } from "./compare.js";
-import { byId, fill, settled } from "./elements.js";
-import { picture, save } from "./files.js";
-import { Fleet } from "./fleet.js";
-import { short } from "./numbers.js";
-import { read, write } from "./state.js";
-import { ago, clock, fitting, INTERVALS, intervalOf, lasting, minutesOf, RANGES, rangeOf, zoneName } from "./time.js";
+import { askForKey } from "./access.js";
+import { askTable, NoAccess, ping, Problem } from "./ask.js";
+import { clock, dated, zoneName } from "./clock.js";
+import { byId, made, settled } from "./elements.js";
+import { fileName, picture, save } from "./files.js";
+import { askLists, NO_LISTS } from "./lists.js";
+import { say, sayAge, tell, tellProblem } from "./notices.js";
+import { minutesOf, onRange, readRange, showRange, writeRange } from "./range.js";
+import { Compare } from "./views/compare.js";
+import { Fleet } from "./views/fleet.js";
+
+/**
+ * @typedef {import("./ask.js").Parameters} Parameters
+ * @typedef {import("./lists.js").Lists} Lists
+ * @typedef {import("./range.js").Range} Range
+ */
+
+/** @template Own @typedef {{view: View<Own>, range: Range, own: Own}} Chosen `own`: what only that view lets people choose */
+
+/**
+ * @template Own
+ * @typedef {{own: Own, newest: number, end: number, suppressed: string, notice: string, empty: string}} Shown
+ *   `own`: what was chosen, with what the view chose where nobody did. `newest`: the newest minute with data, `end`: the end of
+ *   the range (Unix seconds, 0: none). `suppressed`, `notice`, `empty`: what to tell people; empty: nothing.
+ */
+
+/**
+ * What the page needs of a view. `fields` are its controls, `parameters` those of the URL that are its own. `show` brings
+ * controls and layout to what is chosen and asks nothing. `refresh` asks and draws; null: something else is wanted meanwhile.
+ * @template Own
+ * @typedef {{name: string, title: string, parameters: string[], fields: HTMLElement[], body: HTMLElement,
+ *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
+ *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
+ *   table: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
+ *   drawings: () => [string, HTMLCanvasElement][], width: () => number, fit: () => void}} View
+ */
+
+/**
+ * What a view needs of the page: choose something else; adjust what can be shown without an answer of the server; ask again;
+ * the address of a view.
+ * @typedef {{choose: (changes: {range?: Partial<Range>, own?: unknown}) => void, adjust: (own: unknown) => void,
+ *   refresh: () => void, address: (view: string, own: unknown, range: Range) => string}} Host
+ */
 
 const REFRESH_MS = 60_000;
-const LATE_SECONDS = 20 * 60;
-const FIRST_COUNTERS = 4; // compared where none is chosen
+const CHECK_MS = 5_000; // how often the page checks that the server is there
 
-/** @type {import("./state.js").State} */
-let state = read(location.search);
-/** @type {import("./ask.js").Counter[]} */
-let counters = [];
-let tenantOfVms = ""; // whose VMs the drop-down holds
-let asked = 0; // numbers what is asked, so that a slow answer never covers a newer one
-let shownAt = 0;
-/** @type {string[]} */
-let shownKeys = [];
-
-const controls = {
-  range: byId("range"), interval: byId("interval"), by: byId("by"), zone: byId("zone"), search: byId("search"), sort: byId("sort"),
-  tenant: byId("tenant"), vm: byId("vm"), add: byId("add"),
+/** @type {Host} */
+const host = {
+  choose: ({ range, own }) => go({ ...base(), range: { ...base().range, ...range }, own: own ?? base().own }),
+  adjust(own) {
+    wanted = { ...base(), own };
+    if (shown) shown.chosen = { ...shown.chosen, own };
+    history.replaceState(null, "", write(wanted));
+    show();
+  },
+  refresh: () => show(),
+  address: (name, own, range) => write({ view: VIEWS.find((view) => view.name === name) ?? VIEWS[0], own, range }),
 };
-const fleet = new Fleet(byId("fleet"), () => refresh());
-const compare = new Compare(
-  byId("compare"),
-  (key) => go({ keys: state.keys.filter((each) => each !== key) }),
-  (start, end) => go({ start, end }),
-);
 
-/** Choose something else. @param {Partial<import("./state.js").State>} changes */
-function go(changes) {
-  state = { ...state, ...changes };
-  history.pushState(null, "", write(state));
-  return show();
+/** A view more is a file in views/ and a line here. The first is shown where none is chosen. @type {[View<any>, ...View<any>[]]} */
+const VIEWS = [new Fleet(host), new Compare(host)];
+
+/** @type {Chosen<any>} */
+let wanted = read(location.search);
+/** @type {{chosen: Chosen<any>, at: number, newest: number, end: number} | null} What the charts show, and since when (milliseconds). */
+let shown = null;
+/** @type {unknown} Why what is wanted is not shown; null: it is. */
+let problem = null;
+let lists = NO_LISTS;
+let asked = 0; // numbers what is asked, so that a slow answer never covers a newer one
+let askedAt = 0; // milliseconds
+let waiting = false; // for an answer
+let checking = false;
+
+/** @param {string} query @returns {Chosen<any>} */
+function read(query) {
+  const given = new URLSearchParams(query);
+  const view = VIEWS.find(({ name }) => name === given.get("view")) ?? VIEWS.findLast(({ parameters }) => parameters.some((name) => given.get(name))) ?? VIEWS[0];
+  return { view, range: readRange(given), own: view.read(given) };
 }
 
-/** @param {string} text @param {boolean} [late] */
-function say(text, late = false) {
-  byId("status").textContent = text;
-  byId("status").classList.toggle("late", late);
+/** @param {Chosen<any>} chosen @returns {string} the query, with a question mark, without what is as by default */
+function write({ view, range, own }) {
+  /** @type {Parameters} */
+  const all = [["view", view === VIEWS[0] ? "" : view.name], ...view.write(own), ...writeRange(range)];
+  return `?${new URLSearchParams(all.filter(([, value]) => value))}`;
 }
 
-/** @param {unknown} problem */
-function showProblem(problem) {
-  const access = problem instanceof NoAccess;
-  byId("problem").hidden = !problem;
-  byId("problem-text").textContent =
-    problem instanceof Problem ? problem.message : problem ? `Something went wrong on this page: ${problem}` : "";
-  byId("access").hidden = !access || problem.signIn;
-  byId("sign-in").hidden = !access || !problem.signIn;
-  byId("sign-in").href = `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname + location.search)}`;
-  byId("again").hidden = access;
-  if (problem) byId("main").setAttribute("aria-busy", "false");
-  if (problem && !(problem instanceof Problem)) console.error(problem);
+/** What the controls show, which a next choice changes: after a failure they show what the charts do. */
+const base = () => (problem && shown ? shown.chosen : wanted);
+
+/** Choose something else. @param {Chosen<any>} chosen */
+function go(chosen) {
+  wanted = chosen;
+  history.pushState(null, "", write(wanted));
+  tell("saving", "");
+  show();
 }
 
-/** @param {string} text empty: there is something to see */
-function showEmpty(text) {
-  byId("empty").hidden = !text;
-  byId("empty").textContent = text;
+/** Bring the controls and the layout to something. @param {Chosen<any>} chosen */
+function bring(chosen) {
+  for (const view of VIEWS) {
+    const on = view === chosen.view;
+    const link = byId(`to-${view.name}`);
+    link.href = on ? write(chosen) : write({ view, range: chosen.range, own: view.read(new URLSearchParams()) });
+    link.toggleAttribute("aria-current", on);
+    view.body.hidden = !on;
+    for (const field of view.fields) field.hidden = !on;
+  }
+  chosen.view.show(chosen, lists);
+  showRange(chosen.range, chosen.view.width());
 }
 
-/** The lists that drop-downs are made of. */
-async function load() {
-  const [listed, tenants] = await Promise.all([
-    ask("v1/counters"),
-    // Who sees only the fleet gets no tenants, and no drop-down of them.
-    ask("v1/tenants").catch((error) => (error instanceof NoAccess && error.signIn ? { data: [] } : Promise.reject(error))),
-  ]);
-  counters = listed.data;
-  const names = tenants.data.map((/** @type {{tenant: string}} */ { tenant }) => [tenant, short(tenant)]);
-  fill(controls.tenant, [["", "the whole fleet"], ...names], state.tenant);
-  byId("whose").hidden = !names.length;
-}
-
-async function loadVms() {
-  if (tenantOfVms === state.tenant) return;
-  const { data } = state.tenant ? await ask("v1/vms", [["tenant", state.tenant]]) : { data: [] };
-  const named = data.map((/** @type {Record<string, string>} */ vm) => [
-    vm.vm, [short(vm.vm ?? ""), vm.ResourcePoolName, vm.MachineSize].filter(Boolean).join(" · "),
-  ]);
-  fill(controls.vm, named.length ? named : [["", "choose a tenant first"]], state.vm);
-  tenantOfVms = state.tenant;
-}
-
-/** Bring the controls and the layout to what is chosen. */
+/** Ask for what is wanted and show it. Where that fails it is said, and what was shown stays, in the charts and the controls. */
 async function show() {
-  try {
-    if (!counters.length) await load();
-    await loadVms();
-  } catch (error) {
-    showProblem(error);
-    return;
-  }
-  const comparing = state.view === "compare";
-  if (comparing && !state.keys.length) state = { ...state, keys: counters.slice(0, FIRST_COUNTERS).map((counter) => counter.key) };
-  if (state.tenant && !state.vm) state = { ...state, vm: controls.vm.value };
-  // What is chosen for who did not choose is shared by the URL as well.
-  if (comparing) history.replaceState(null, "", write(state));
-  const minutes = minutesOf(state);
-  const custom = /** @type {[string, string][]} */ (
-    state.start ? [["", `${clock(state.start, state.utc, true)} – ${clock(state.end, state.utc)}`]] : []
-  );
-  const other = RANGES.some(([each]) => each === state.minutes) ? [] : [[String(state.minutes), `last ${lasting(state.minutes)}`]];
-  const ranges = RANGES.map(([each, text]) => /** @type {[string, string]} */ ([String(each), text]));
-  fill(controls.range, [...custom, ...ranges, .../** @type {[string, string][]} */ (other)], state.start ? "" : String(state.minutes));
-  const least = fitting(minutes, width());
-  const fit = INTERVALS.filter((interval) => interval >= least && interval <= Math.max(minutes, 1));
-  fill(controls.interval, [["0", `automatic (${lasting(intervalOf({ ...state, interval: 0 }, width()))})`], ...fit.map((each) => /** @type {[string, string]} */ ([String(each), lasting(each)]))], String(state.interval));
-  fill(controls.zone, [["", `local (${zoneName(false)})`], ["utc", "UTC"]], state.utc ? "utc" : "");
-  controls.by.value = state.by;
-  controls.sort.value = state.sort;
-  if (controls.search !== document.activeElement) controls.search.value = state.search;
-  controls.tenant.value = state.tenant;
-  controls.vm.value = state.vm;
-  controls.vm.disabled = !state.tenant;
-  const more = counters.filter((counter) => !state.keys.includes(counter.key));
-  fill(controls.add, [["", "add a counter …"], ...more.map(({ key, title, group }) => /** @type {[string, string, string]} */ ([key, title, group]))], "");
-  for (const view of ["fleet", "compare"]) {
-    const link = byId(`to-${view}`);
-    link.href = write({ ...state, view: view === "fleet" ? "fleet" : "compare", keys: view === "fleet" ? [] : state.keys });
-    link.toggleAttribute("aria-current", view === state.view);
-    byId(view).hidden = view !== state.view;
-    for (const element of document.querySelectorAll(`.for-${view}`)) /** @type {HTMLElement} */ (element).hidden = view !== state.view;
-  }
-  if (comparing) compare.layOut(counters, state);
-  else fleet.layOut(counters, state);
-  await refresh();
-}
-
-/** The width that a chart of this view has, in pixels. */
-function width() {
-  const holder = document.querySelector(state.view === "compare" ? "#compare .chart" : "#fleet .small-chart");
-  return holder?.clientWidth || (state.view === "compare" ? byId("main").clientWidth - 40 : 240);
-}
-
-/** Ask anew and show. Whatever fails is said, and what is shown stays. */
-async function refresh() {
   const mine = ++asked;
   const current = () => mine === asked;
+  const chosen = wanted;
+  askedAt = Date.now();
+  waiting = true;
+  if (!problem || !shown) bring(chosen);
+  byId("main").setAttribute("aria-busy", String(!shown || write(shown.chosen) !== write(chosen)));
   try {
-    if (!counters.length) {
-      await load();
-      if (!counters.length) {
-        showEmpty("No data has arrived yet. As soon as a SPOC has sent some, it is here.");
-        say("no data yet");
-        showProblem(null);
-        return;
-      }
-      return await show();
-    }
-    const view = state.view === "compare" ? compare : fleet;
-    const done = await view.refresh(state, current);
+    if (!lists.counters.length || Date.now() - lists.at >= REFRESH_MS) lists = await askLists();
     if (!current()) return;
-    showEmpty(done ? "" : `No counter matches “${state.search}”.`);
-    if (done) {
-      shownAt = Date.now();
-      shownKeys = done.keys;
-      showAge(done.newest);
-      byId("suppressed").textContent = done.suppressed ? `As a tenant: ${done.suppressed}.` : "";
-      if (state.view === "fleet" && state.sort === "change") fleet.layOut(counters, state);
-    } else say("");
-    showProblem(null);
+    byId("view").hidden = false;
+    bring(chosen);
+    const done = lists.counters.length ? await chosen.view.refresh(chosen, lists, current) : null;
+    if (!current()) return;
+    succeed(done ? { ...chosen, own: done.own } : chosen, done);
   } catch (error) {
-    if (current()) showProblem(error);
+    if (current()) fail(error);
   } finally {
-    if (current()) byId("main").setAttribute("aria-busy", "false");
+    if (current()) {
+      waiting = false;
+      byId("main").setAttribute("aria-busy", "false");
+    }
   }
 }
 
-/** @param {number} newest Unix seconds, 0: nothing is in the range */
-function showAge(newest) {
-  if (!newest) return say("no data in this range");
-  const seconds = Date.now() / 1000 - newest;
-  const late = !state.start && seconds > LATE_SECONDS;
-  say(`newest minute ${clock(newest, state.utc, seconds > 86_400)}, ${ago(seconds)}${late ? ": data is late" : ""}`, late);
+/** @param {Chosen<any>} chosen @param {Shown<any> | null} done null: there is no data at all */
+function succeed(chosen, done) {
+  wanted = chosen;
+  if (write(chosen) !== location.search) history.replaceState(null, "", write(chosen)); // so that it can be shared
+  problem = null;
+  shown = done && { chosen, at: Date.now(), newest: done.newest, end: done.end };
+  bring(chosen);
+  tell("empty", done ? done.empty : "No data has arrived yet. It appears here as soon as a tenant's collector (SPOC) has sent some.");
+  tell("notice", done?.notice ?? "");
+  tell("suppressed", done?.suppressed ? `As a tenant's user: ${done.suppressed}.` : "");
+  tellProblem(null, "", false);
+  if (!done) say("no data yet");
+  else if (done.empty) say("");
+  else sayAge(done.newest, chosen.range);
+  usable();
 }
 
-/** @param {string} kind */
-const fileName = (kind) => `spot-pc-insights-${state.view}-${new Date().toISOString().slice(0, 16).replace(":", "")}.${kind}`;
-
-async function saveTable() {
-  const beside = state.view === "compare" && state.tenant && state.vm;
-  const shape = compare.question(state, intervalOf(state, width()));
-  const question = beside ? shape : /** @type {import("./ask.js").Parameters} */ ([...rangeOf(state), ...shape.filter(([name]) => name.startsWith("aggregation"))]);
-  const keys = state.view === "compare" ? state.keys : shownKeys;
-  const table = await askTable(beside ? "v1/get-tenant-data" : "v1/get-data", keys, minutesOf(state), question);
-  save(new Blob([table], { type: "text/csv" }), fileName("csv"));
+/** @param {unknown} error */
+function fail(error) {
+  problem = error;
+  if (!(error instanceof Problem)) console.error(error);
+  byId("main").setAttribute("aria-busy", "false");
+  if (shown) bring(shown.chosen);
+  const since = shown ? clock(shown.at / 1000, shown.chosen.range.utc) : "";
+  tellProblem(error, since, Boolean(shown && write(shown.chosen) !== write(wanted)));
+  usable();
 }
 
-async function savePicture() {
-  const view = state.view === "compare" ? compare : fleet;
-  const heading = `Spot PC Insights, ${controls.range.selectedOptions[0].textContent}, ${zoneName(state.utc)}, saved ${clock(Date.now() / 1000, state.utc, true)}`;
-  save(await picture(heading, view.drawings()), fileName("png"));
+/** After a failure there may be nothing to look at and to save. */
+function usable() {
+  byId("view").hidden = Boolean(problem) && !shown;
+  for (const id of ["save-csv", "save-png"]) byId(id).disabled = !shown;
 }
 
-/** @param {() => Promise<void>} work */
-const trying = (work) => () => work().catch(showProblem);
+/** Notice when data is due, and when the server went or came back. */
+async function check() {
+  if (document.hidden || checking) return;
+  const due = Date.now() - askedAt >= REFRESH_MS;
+  if (!problem && due && !waiting) return void show();
+  if (problem ? problem instanceof NoAccess || !(due || (problem instanceof Problem && problem.passing)) : !document.hasFocus()) return;
+  checking = true;
+  const began = Date.now();
+  try {
+    await ping();
+    if (problem && !waiting) show();
+  } catch (error) {
+    // An answer that came meanwhile is the better sign.
+    if (!problem && !(shown && shown.at > began)) fail(error);
+  } finally {
+    checking = false;
+  }
+}
 
-controls.range.addEventListener("change", () => controls.range.value && go({ minutes: Number(controls.range.value), start: 0, end: 0, interval: 0 }));
-controls.interval.addEventListener("change", () => go({ interval: Number(controls.interval.value) }));
-controls.by.addEventListener("change", () => go({ by: controls.by.value }));
-controls.zone.addEventListener("change", () => go({ utc: controls.zone.value === "utc" }));
-controls.sort.addEventListener("change", () => go({ sort: controls.sort.value }));
-controls.tenant.addEventListener("change", () => go({ tenant: controls.tenant.value, vm: "" }));
-controls.vm.addEventListener("change", () => go({ vm: controls.vm.value }));
-controls.add.addEventListener("change", () => controls.add.value && go({ keys: [...state.keys, controls.add.value] }));
-controls.search.addEventListener("input", settled(() => {
-  state = { ...state, search: controls.search.value.trim() };
-  history.replaceState(null, "", write(state));
-  show();
-}, 150));
+/** Save what the charts show, and of a view that shows a part, the whole. */
+async function saveCsv() {
+  if (!shown) return;
+  const { chosen, end } = shown;
+  const { path, keys, parameters } = chosen.view.table(chosen, lists);
+  const minutes = minutesOf(chosen.range);
+  // All requests are to have the range that is shown, though data goes on arriving.
+  /** @type {Parameters} */
+  const fixed = [["start", String(end - (minutes - 1) * 60)], ["end", String(end)]];
+  const asked = chosen.range.start || !end ? parameters : [...fixed, ...parameters.filter(([name]) => name !== "minutes")];
+  byId("save-csv").disabled = true;
+  const saving = (/** @type {number} */ count) => tell("saving", `Saving ${count.toLocaleString()} of ${keys.length.toLocaleString()} counters …`);
+  try {
+    saving(0);
+    save(await askTable(path, keys, minutes, asked, saving), fileName(chosen.view.name, "csv"));
+    tell("saving", `Saved ${keys.length.toLocaleString()} ${keys.length === 1 ? "counter" : "counters"}.`);
+  } catch (error) {
+    tell("saving", "Not saved: see above.");
+    fail(error);
+  }
+  usable();
+}
+
+async function savePng() {
+  if (!shown) return;
+  const { view, range } = shown.chosen;
+  const heading = `Spot PC Insights, ${byId("range").selectedOptions[0].textContent}, ${zoneName(range.utc)}, saved ${dated(Date.now() / 1000, range.utc)}`;
+  save(await picture(heading, view.drawings()), fileName(view.name, "png"));
+}
+
+for (const view of VIEWS) {
+  byId("views").append(made("a", { id: `to-${view.name}` }, view.title), " ");
+  byId("own").append(...view.fields);
+  byId("view").append(view.body);
+}
+onRange((range) => Object.keys(range).length && host.choose({ range }));
 byId("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
-byId("save-csv").addEventListener("click", trying(saveTable));
-byId("save-png").addEventListener("click", trying(savePicture));
+byId("save-csv").addEventListener("click", () => saveCsv());
+byId("save-png").addEventListener("click", () => savePng().catch(fail));
 byId("again").addEventListener("click", () => show());
-byId("access").addEventListener("submit", (/** @type {Event} */ event) => {
-  event.preventDefault();
-  keepKey(byId("access-key").value);
-  show();
-});
+askForKey(() => show());
 document.addEventListener("click", (event) => {
   // Cards and views are links, to be opened in a new tab as well; here they change what this page shows.
-  const link = /** @type {HTMLElement} */ (event.target).closest?.("a.card, nav a");
-  if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  const link = /** @type {HTMLElement} */ (event.target).closest?.("a");
+  if (!link || link.origin !== location.origin || link.pathname !== location.pathname) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   go(read(link.search));
   scrollTo(0, 0);
 });
 addEventListener("popstate", () => {
-  state = read(location.search);
+  wanted = read(location.search);
   show();
 });
-addEventListener("resize", settled(() => {
-  fleet.fit();
-  compare.fit();
-}, 100));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => refresh());
-document.addEventListener("visibilitychange", () => document.hidden || Date.now() - shownAt < REFRESH_MS || refresh());
-setInterval(() => document.hidden || refresh(), REFRESH_MS);
+addEventListener("resize", settled(() => VIEWS.forEach((view) => view.fit()), 100));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());
+for (const event of ["focus", "online", "offline"]) addEventListener(event, check);
+document.addEventListener("visibilitychange", check);
+setInterval(check, CHECK_MS);
 await show();

@@ -1,7 +1,7 @@
 // From the API's points to columns for a chart, and to words and rows for those who do not see it.
 
-import { written } from "./numbers.js";
-import { clock, lasting } from "./time.js";
+import { dated, lasting } from "./clock.js";
+import { percent, written } from "./numbers.js";
 
 /**
  * @typedef {import("./ask.js").Item} Item
@@ -58,24 +58,24 @@ export function inWords(title, unit, items, utc, beside) {
   if (!items.length) return `${title}: no data in this range.`;
   const first = /** @type {Item} */ (items[0]);
   const own = beside ? items.findLast((item) => item.PerfValue !== null) : undefined;
-  const mine = own ? ` This VM: ${written(own.PerfValue, unit)}, its tenant: ${written(own.tenantAverage, unit)} at ${clock(own.timestamp, utc)}.` : "";
-  if (!newest) return `${title}: the fleet's average is not shown.${mine}`;
+  const mine = own ? ` This VM: ${written(own.PerfValue, unit)}, its tenant: ${written(own.tenantAverage, unit)} at ${dated(own.timestamp, utc)}.` : "";
+  if (!newest) return `${title}: the fleet average is not shown.${mine}`;
   const averages = shown.map((item) => /** @type {number} */ (item.average));
-  const range = `between ${written(Math.min(...averages), unit)} and ${written(Math.max(...averages), unit)} since ${clock(first.timestamp, utc)}`;
-  return `${title}: the fleet's average is ${written(newest.average, unit)} at ${clock(newest.timestamp, utc)}, ${range}.${mine}`;
+  const range = `between ${written(Math.min(...averages), unit)} and ${written(Math.max(...averages), unit)} since ${dated(first.timestamp, utc)}`;
+  return `${title}: the fleet average is ${written(newest.average, unit)} at ${dated(newest.timestamp, utc)}, ${range}.${mine}`;
 }
 
-/** What is to be said of points that may still change, or are suppressed. @param {Item[]} items @param {number} interval */
+/** What to say about points that may still change, or are suppressed. @param {Item[]} items @param {number} interval */
 export function caveats(items, interval) {
   const open = items.filter((item) => !item.final);
   const suppressed = items.filter((item) => item.suppressed && item.final);
   const words = [];
   if (open.length) {
     const covered = open.map((item) => item.coverage).filter((share) => share !== null);
-    const least = covered.length ? `; the least covered holds ${Math.round(100 * Math.min(...covered))} % of the VMs` : "";
-    words.push(`${open.length} of ${items.length} points are not final yet (dashed): data of some VMs is awaited${least}.`);
+    const lowest = covered.length ? ` The lowest coverage is ${percent(Math.min(...covered))} of the VMs.` : "";
+    words.push(`${open.length} of ${items.length} points are not final yet (dashed): some VMs have not sent their data.${lowest}`);
   }
-  if (suppressed.length) words.push(`${suppressed.length} points are suppressed: ${suppressed.at(-1)?.suppressed}.`);
-  if (interval > 1) words.push(`A point is ${lasting(interval)}.`);
+  if (suppressed.length) words.push(`${suppressed.length} of ${items.length} points are suppressed: ${suppressed.at(-1)?.suppressed}.`);
+  if (interval > 1) words.push(`Each point covers ${lasting(interval)}.`);
   return words.join(" ");
 }

@@ -1,0 +1,21 @@
+"""Gaps: points of a chart that say that there is nothing, so that who draws it draws no line there."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+from domain.charts import FleetItem, Span
+from domain.names import split_key
+
+Gaps = Literal["null"]
+"""How a chart shows groups of minutes without data, where it does: as points whose figures are null."""
+
+Item = TypeVar("Item", bound=FleetItem)
+
+
+def with_gaps(items: Sequence[Item], kind: type[Item], key: str, span: Span, interval: int) -> list[Item]:
+    """Return a counter's points, oldest first, with one of null figures for each group of the span that has none."""
+    there = {item.timestamp: item for item in items}
+    perf_type, perf_name = split_key(key)
+    return [
+        there.get(group.first) or kind(group.first, perf_type, perf_name, None, None) for group in span.groups(interval)
+    ]

@@ -1,0 +1,143 @@
+"""Prometheus remote write 1.0: a request's body, and which windows are to be sent.
+
+Knows the protobuf of a WriteRequest and snappy's block format, both by hand since they are tiny, and the order in which
+windows leave; refuses to know where rows come from and how a request travels. Sources: "Prometheus Remote-Write 1.0
+specification", prometheus/prompb/types.proto, and google/snappy's format_description.txt.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from domain.charts import FleetItem
+from domain.closing import Progress
+from domain.minutes import DAY, WINDOW, window_of
+from domain.openmetrics import FAMILIES
+
+MILLISECONDS = 1_000
+
+LONGEST_LITERAL = 65_536
+"""Bytes of one literal of a snappy block, whose length then stands in two bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSeries:
+    """A metric's samples, oldest first: values with the Unix seconds that they are of."""
+
+    labels: Mapping[str, str]
+    samples: Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the fleet's minutes have been sent, and what was not.
+
+    ``window``: the newest of which all that there was has been acknowledged, and of all older ones. ``key``: of the
+    next, the last counter that was. ``handled``: those windows of ``Progress.closed_late`` that were sent or counted.
+    ``late_rows``: report rows of windows that closed when the cursor had passed them. ``refused``: samples that the
+    receiver will never take, since it has newer ones, or others at their timestamps. ``problem``: why nothing can be
+    sent; None: it can. ``not_before``: the Unix second before which the receiver asked to be left alone.
+    """
+
+    window: int
+    key: str = ""
+    handled: tuple[int, ...] = ()
+    late_rows: int = 0
+    refused: int = 0
+    problem: str | None = None
+    not_before: int = 0
+
+    @classmethod
+    def first(cls, progress: Progress, now: int) -> "Cursor":
+        """Return where sending begins: with what closes from now on, and not with the whole past.
+
+        Where no window has closed yet there is no past to leave out, and it begins with those of the last day.
+        """
+        begin = progress.closed if progress.closed is not None else window_of(now) - DAY
+        return cls(begin, handled=progress.closed_late)
+
+    def due(self, progress: Progress) -> Iterator[int]:
+        """Yield the windows to send, oldest first, up to the first that is open: it closes before long.
+
+        Prometheus takes the samples of a series in the order of their time only.
+        """
+        for window in range(self.window + WINDOW, (progress.closed or 0) + 1, WINDOW):
+            if window in progress.opened:
+                return
+            yield window
+
+    def late(self, progress: Progress) -> Iterator[int]:
+        """Yield the windows that closed when the cursor had passed them, and are not counted yet."""
+        return (window for window in progress.closed_late if window <= self.window and window not in self.handled)
+
+    def sent_up_to(self, key: str, refused: int) -> "Cursor":
+        """Return this after the counters up to one were acknowledged, of the window that comes next."""
+        return replace(self, key=key, refused=self.refused + refused, problem=None, not_before=0)
+
+    def sent(self, window: int, progress: Progress) -> "Cursor":
+        """Return this after all that there is of a window was acknowledged."""
+        handled = {*self.handled, window} & set(progress.closed_late)
+        return replace(self, window=window, key="", handled=tuple(sorted(handled)))
+
+    def counted(self, window: int, rows: int, progress: Progress) -> "Cursor":
+        """Return this with the rows of a window that closed too late."""
+        handled = {*self.handled, window} & set(progress.closed_late)
+        return replace(self, handled=tuple(sorted(handled)), late_rows=self.late_rows + rows)
+
+    def failed(self, problem: str, not_before: int) -> "Cursor":
+        """Return this after the receiver took nothing, and why."""
+        return replace(self, problem=problem, not_before=not_before)
+
+
+def series_of(items: Sequence[FleetItem]) -> list[TimeSeries]:
+    """Return the time series of one counter's minutes, oldest first: those that /metrics has, with their labels."""
+    if not items:
+        return []
+    counter = {"perf_name": items[0].PerfName, "perf_type": items[0].PerfType}
+    return [
+        TimeSeries({"__name__": family.name, **counter}, samples)
+        for family in FAMILIES
+        if (samples := [(item.timestamp, float(value)) for item in items if (value := family.figure(item)) is not None])
+    ]
+
+
+def request_body(series: Iterable[TimeSeries]) -> bytes:
+    """Return the body of a request: a WriteRequest as a snappy block."""
+    return snappy_block(b"".join(_field(1, _time_series(each)) for each in series))
+
+
+def snappy_block(content: bytes) -> bytes:
+    """Return content as a snappy block of literals only: nothing is compressed, and every reader can read it."""
+    parts = [_varint(len(content))]
+    for start in range(0, len(content), LONGEST_LITERAL):
+        literal = content[start : start + LONGEST_LITERAL]
+        # The tag 61 in the upper six bits says: a literal, and its length less one in the next two bytes.
+        parts += [bytes([61 << 2]), struct.pack("<H", len(literal) - 1), literal]
+    return b"".join(parts)
+
+
+def _time_series(series: TimeSeries) -> bytes:
+    labels = (
+        _field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in sorted(series.labels.items())
+    )
+    # A double (field 1, type 1), and milliseconds as a number (field 2, type 0).
+    samples = (
+        _field(2, struct.pack("<Bd", 1 << 3 | 1, value) + bytes([2 << 3]) + _varint(at * MILLISECONDS))
+        for at, value in series.samples
+    )
+    return b"".join([*labels, *samples])
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a protobuf field with a length and a content (type 2)."""
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    """Return a number that is not negative, seven bits a byte, the lowest first."""
+    parts = bytearray()
+    while number > 0x7F:  # noqa: PLR2004  (seven bits)
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)

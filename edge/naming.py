@@ -1,0 +1,61 @@
+"""The file of names: which real name stands behind each masked one, for the tenant's administrator and nobody else.
+
+A JSON object: ``tenant`` (the masked name), ``name`` (the real one) and ``vms`` (real names by masked ones). Whoever
+has it needs no key to know who is who, so it stays in the tenant: the page reads it in the browser and sends it
+nowhere.
+"""
+
+import codecs
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from domain.names import name_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The real names of a tenant and of its VMs, these by their masked names."""
+
+    tenant: str
+    name: str
+    vms: Mapping[str, str]
+
+
+def add_names(path: Path, names: Names) -> int:
+    """Write names to a file, with those of this tenant that it holds already; return of how many VMs there are now.
+
+    Raises OSError, and ValueError where the file holds something else, or another tenant's names.
+    """
+    vms = dict(names.vms)
+    if path.exists():
+        try:
+            earlier = msgspec.json.decode(path.read_bytes(), type=Names)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"{path} is no file of names, and is left as it is: {error}") from error
+        if earlier.tenant != names.tenant:
+            raise ValueError(f"{path} holds the names of another tenant, or those made with another masking key")
+        vms = {**earlier.vms, **vms}
+    ordered = dict(sorted(vms.items(), key=lambda each: (each[1].casefold(), each[0])))
+    text = json.dumps({"tenant": names.tenant, "name": names.name, "vms": ordered}, indent=1, ensure_ascii=False)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text + "\n", encoding="utf8")
+    temporary.replace(path)
+    return len(vms)
+
+
+def listed_names(path: Path) -> list[str]:
+    """Return the names in a text file, one a line: in UTF-8, or in UTF-16 as Windows PowerShell's ``>`` writes it.
+
+    Raises OSError, and ValueError where a line is no name.
+    """
+    content = path.read_bytes()
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    names = [line.strip() for line in content.decode("utf-16" if utf16 else "utf-8-sig").splitlines() if line.strip()]
+    for name in names:
+        if problem := name_problem(name):
+            raise ValueError(f"{path}: {name[:60]!r} {problem}")
+    return names

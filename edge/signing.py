@@ -1,0 +1,47 @@
+"""The key that a SPOC signs with: made once, kept in a file, shown to nobody; and what its public half looks like.
+
+Knows the file; refuses to know how a signature is made (domain.signed) and what is signed.
+"""
+
+import base64
+import binascii
+import os
+import secrets
+from pathlib import Path
+
+from domain.signed import SECRET_BYTES, Signer
+
+ONLY_MINE = 0o600
+
+
+def signer_of(path: Path) -> tuple[Signer, bool]:
+    """Return what signs with the private key in a file, and whether it was made just now, as there was none.
+
+    Raises OSError where the file can't be read or made, and ValueError where it holds no key.
+    """
+    made = not path.exists()
+    if made:
+        _make(path)
+    try:
+        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except binascii.Error:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
+        raise ValueError(f"{path} holds no signing key (it is {SECRET_BYTES} bytes in base64); is it another file?")
+    return Signer(secret), made
+
+
+def readable_by_others(path: Path) -> bool:
+    """Tell whether others than the file's owner may read it. On Windows that is the folder's matter: False."""
+    return os.name == "posix" and bool(path.stat().st_mode & 0o077)
+
+
+def _make(path: Path) -> None:
+    """Write a new key where nobody else can read it; the file appears whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, ONLY_MINE), "wb") as file:
+        file.write(base64.b64encode(secrets.token_bytes(SECRET_BYTES)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

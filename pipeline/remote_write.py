@@ -1,0 +1,167 @@
+"""Remote write: every final minute of the fleet to a Prometheus, window after window, once each.
+
+A run goes on where the cursor stands: for each closed window in order of time, read its report rows, send them some
+counters at a time, and move the cursor when they were acknowledged. What dies in between is sent again, and a receiver
+that has it refuses it; so a refused request is halved until what it has not got has come through. Averaging does not
+wait for any of this. Knows the order of steps; refuses to know who receives (messaging.remote_write).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from domain.charts import FleetItem, Span, fleet_items, judge, lookback
+from domain.errors import Misconfigured, Unavailable
+from domain.minutes import minutes_of
+from domain.remote_write import Cursor, series_of
+from messaging.remote_write import Receiver
+from pipeline.concurrency import gather
+from pipeline.queries.names import sorted_entries
+from pipeline.queries.view import AT_ONCE, progress_of
+from storage.documents import Conflict
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS
+from storage.tables.table import Stored
+
+COUNTERS_A_REQUEST = 20
+"""Of 15 minutes and seven figures each: 2,100 samples, some 45 KB, as Prometheus itself sends."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What a run did."""
+
+    windows: list[int] = field(default_factory=list)
+    """Of which all was acknowledged."""
+    samples: int = 0
+    """How many were sent and not refused."""
+    refused: int = 0
+    """Samples that the receiver will never take."""
+    late: list[int] = field(default_factory=list)
+    """Windows that closed when the cursor had passed them: not sent, and counted."""
+    problem: str | None = None
+    """Why it did not go on."""
+    must_act: bool = False
+    """Whether an operator must act first."""
+
+
+async def send(tables: Tables, receiver: Receiver, now: int, time_left: Callable[[], bool] = lambda: True) -> Sent:
+    """Send what has closed since the last run; begin no other request when no time is left. Raises Unavailable.
+
+    That is the store's: what the receiver can't take is remembered for the operator, and the next run tries again.
+    """
+    done = Sent()
+    stored = await tables.cursors.remote_write()
+    try:
+        if stored is None:
+            await tables.cursors.write_remote_write(Cursor.first(await progress_of(tables), now), None)
+            return done
+        run = _Run(tables, receiver, stored.value, stored, done)
+        await run.count_late()
+        if now >= run.cursor.not_before:
+            await run.send_closed(now, time_left)
+    except Conflict:  # another run has gone on from the same place, and goes on
+        pass
+    return done
+
+
+class _NotNow(Exception):
+    """The receiver could not take a request, or an operator must act first."""
+
+    def __init__(self, why: Unavailable) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
+@dataclass(slots=True)
+class _Run:
+    tables: Tables
+    receiver: Receiver
+    cursor: Cursor
+    stored: Stored[Cursor]
+    done: Sent
+
+    async def count_late(self) -> None:
+        """Count the rows of windows that closed when the cursor had passed them."""
+        progress = await progress_of(self.tables)
+        for window in list(self.cursor.late(progress)):
+            rows = sum(len(items) for items in (await self._items(window)).values())
+            self.cursor = self.cursor.counted(window, rows, progress)
+            await self._save()
+            self.done.late.append(window)
+
+    async def send_closed(self, now: int, time_left: Callable[[], bool]) -> None:
+        """Send closed windows, oldest first, until one can't be sent."""
+        try:
+            while time_left() and await self._send_next(time_left):
+                pass
+        except _NotNow as stopped:
+            why = stopped.why
+            self.done.problem, self.done.must_act = str(why), isinstance(why, Misconfigured)
+            self.cursor = self.cursor.failed(str(why), now + math.ceil(why.retry_after))
+        await self._save()
+
+    async def _send_next(self, time_left: Callable[[], bool]) -> bool:
+        """Send the next window that is due; tell whether all of it was sent. What is empty is passed over."""
+        progress = await progress_of(self.tables)
+        window = next(self.cursor.due(progress), None)
+        if window is None:
+            return False
+        items = await self._items(window)
+        later = await progress_of(self.tables)
+        if window in later.opened or later.closed_late != progress.closed_late:
+            return window not in later.opened  # it was opened, or closed, while its rows were read: read them anew
+        keys = [key for key in sorted(items) if key > self.cursor.key]
+        for at in range(0, len(keys), COUNTERS_A_REQUEST):
+            if not time_left():
+                return False
+            batch = keys[at : at + COUNTERS_A_REQUEST]
+            refused = await self._deliver([items[key] for key in batch])
+            self.done.refused += refused
+            self.cursor = self.cursor.sent_up_to(batch[-1], refused)
+            await self._save()
+        self.cursor = self.cursor.sent(window, progress)
+        if items:
+            await self._save()
+            self.done.windows.append(window)
+        return True
+
+    async def _deliver(self, counters: Sequence[Sequence[FleetItem]]) -> int:
+        """Send these counters' minutes; count the samples that the receiver will never take."""
+        series = [each for items in counters for each in series_of(items)]
+        samples = sum(len(each.samples) for each in series)
+        try:
+            taken = await self.receiver.write(series)
+        except Unavailable as error:
+            raise _NotNow(error) from error
+        if taken:
+            self.done.samples += samples
+            return 0
+        if len(counters) == 1:
+            return samples
+        # Prometheus takes nothing of a request of which it refuses one sample.
+        half = len(counters) // 2
+        return await self._deliver(counters[:half]) + await self._deliver(counters[half:])
+
+    async def _items(self, window: int) -> dict[str, list[FleetItem]]:
+        """Return the minutes of a closed window, by counter."""
+        stamps = minutes_of(window)
+        span = Span(stamps[0], stamps[-1])
+        wanted = lookback(span)
+        keys = [entry.name for entry in await sorted_entries(self.tables, COUNTERS) if entry.newest >= span.first]
+        rows = await gather((self.tables.report.rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
+        items = {
+            key: fleet_items(judge(each, span, lambda _: True), span, 1, "avg")
+            for key, each in zip(keys, rows, strict=True)
+        }
+        return {key: each for key, each in items.items() if each}
+
+    async def _save(self) -> None:
+        """Write the cursor, if it has moved. Raises Conflict."""
+        if self.cursor == self.stored.value:
+            return
+        await self.tables.cursors.write_remote_write(self.cursor, self.stored.etag)
+        written = await self.tables.cursors.remote_write()
+        if written is None or written.value != self.cursor:
+            raise Conflict
+        self.stored = written

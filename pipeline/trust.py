@@ -1,0 +1,83 @@
+"""Trust: whose message it is, and whose samples are taken from it.
+
+A tenant's samples are taken only from messages signed with a key of that tenant. While enrolment is *open*, those of
+tenants that are not enrolled are taken from anybody, so that senders can change over one by one; where it is
+*required*, only enrolled tenants' are taken. Knows the register and signatures; refuses to know what a message holds,
+and what becomes of what is refused.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from domain.enrolment import Register
+from domain.errors import BadMessage
+from domain.signed import taken_apart
+
+REVOKED = "the message is signed with a key that is revoked"
+FORGED = "the message's signature does not fit: the message was changed, or signed with another key than it says"
+UNKNOWN_KEY = "the message is signed with a key that is not enrolled, and enrolment is required"
+UNSIGNED = "the message is not signed, and enrolment is required"
+NOT_THE_SIGNERS = "the sample is of another tenant than the one whose key the message is signed with"
+NOT_SIGNED_BY_IT = "the sample's tenant is enrolled, and the message is not signed with a key of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who sent a message: ``tenant`` is proven, and None where that is not known.
+
+    ``unknown_key`` is the id of the key that it says it is signed with, where no tenant has that one.
+    """
+
+    tenant: str | None
+    unknown_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What decides whose samples are taken. ``required``: of tenants that are not enrolled, nothing is."""
+
+    register: Register = field(default_factory=Register)
+    required: bool = False
+
+    def origin(self, message: bytes) -> Origin:
+        """Return who sent a message.
+
+        Raises BadMessage, with the reason, where it says that it is signed and that is not true (any more).
+        """
+        signed = taken_apart(message)
+        if signed is None:
+            return Origin(None)
+        if signed.key not in self.register.keys:
+            return Origin(None, signed.key)
+        enrolment, key = self.register.keys[signed.key]
+        if not key.valid:
+            raise BadMessage(REVOKED)
+        if not signed.fits(key.public):
+            raise BadMessage(FORGED)
+        return Origin(enrolment.tenant)
+
+    def refuses_all(self, origin: Origin) -> str | None:
+        """Say why no sample is taken from a message of this origin, whatever it holds; or return None."""
+        if origin.tenant is not None or not self.required:
+            return None
+        return UNKNOWN_KEY if origin.unknown_key else UNSIGNED
+
+    def refuses_from(self, origin: Origin) -> Callable[[str], str | None]:
+        """Return what says of a tenant why its samples are not taken from a message; None: they are."""
+
+        def refuses(tenant: str) -> str | None:
+            if tenant == origin.tenant:
+                return None
+            if origin.tenant is not None:
+                return NOT_THE_SIGNERS
+            return NOT_SIGNED_BY_IT if tenant in self.register.enrolments else None
+
+        return refuses
+
+    def proven(self, tenant: str) -> str | None:
+        """Return a tenant if whatever was taken of it is proven to be its own: it is enrolled. Else None."""
+        return tenant if tenant in self.register.enrolments else None
+
+
+ANYBODY = Trust()
+"""Trusts whoever sends, since nobody is enrolled: for measurements, and tests of something else."""

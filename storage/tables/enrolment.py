@@ -1,0 +1,103 @@
+"""Enrolments: a document a tenant, and one a key, so that a key is never that of two tenants.
+
+They stand beside the operations, which are the operator's as well and live for ever: with autoscale, a container of
+their own would have a price of its own (docs/scale.md).
+
+Whoever asks is given the register as it was read at most REMEMBERED seconds ago, so asking costs nothing.
+"""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from domain.enrolment import Enrolment, Key, Register, public_of, text_of
+from domain.names import decode_name, encode_name
+from storage.documents import AlreadyExists, Document, Documents
+from storage.schema import OPERATIONS
+from storage.tables.table import Stored
+
+REMEMBERED = 30
+"""For how many seconds the register is not read again, but by who has changed it."""
+
+_TENANTS = "enrolled tenants"
+_KEYS = "enrolled keys"
+
+
+class Enrolments:
+    """The tenants that the operator has admitted."""
+
+    def __init__(self, documents: Documents, clock: Callable[[], float] = time.monotonic) -> None:
+        """Remember by a clock in seconds, which never goes back."""
+        self._documents = documents
+        self._clock = clock
+        self._register = Register()
+        self._until = float("-inf")
+
+    async def register(self) -> Register:
+        """Return all enrolments, as they were at most REMEMBERED seconds ago. Raises Unavailable."""
+        if self._clock() >= self._until:
+            now = self._clock()
+            self._register, self._until = Register.of(await self.all()), now + REMEMBERED
+        return self._register
+
+    async def all(self) -> list[Enrolment]:
+        """Return all enrolments as they are now."""
+        return [_enrolment(each) async for each in self._documents.scan(OPERATIONS, _TENANTS)]
+
+    async def read(self, tenant: str) -> Stored[Enrolment] | None:
+        """Read a tenant's enrolment."""
+        document = await self._documents.read(OPERATIONS, _TENANTS, encode_name(tenant))
+        return Stored(_enrolment(document), document.etag) if document else None
+
+    async def write(self, enrolment: Enrolment, etag: str | None) -> None:
+        """Create (etag None) or replace a tenant's enrolment. Raises Conflict. Its keys are to be claimed before."""
+        body = {
+            "label": enrolment.label,
+            "contact": enrolment.contact,
+            "keys": [
+                {"public": text_of(key.public), "added": key.added, "revoked": key.revoked} for key in enrolment.keys
+            ],
+            "directories": list(enrolment.directories),
+            "since": enrolment.since,
+        }
+        place = encode_name(enrolment.tenant)
+        if etag is None:
+            await self._documents.create(OPERATIONS, _TENANTS, place, body)
+        else:
+            await self._documents.replace(OPERATIONS, _TENANTS, place, body, etag)
+        self._until = float("-inf")
+
+    async def claim(self, key: str, tenant: str) -> str:
+        """Make a key (by its id) a tenant's, for good; return whose it is, which is another's who claimed it before."""
+        try:
+            await self._documents.create(OPERATIONS, _KEYS, key, {"tenant": tenant})
+        except AlreadyExists:
+            document = await self._documents.read(OPERATIONS, _KEYS, key)
+            return str(document.body.get("tenant")) if document else tenant
+        return tenant
+
+
+class _KeyBody(msgspec.Struct):
+    public: str
+    added: int
+    revoked: int | None = None
+
+
+class _EnrolmentBody(msgspec.Struct):
+    label: str
+    contact: str
+    keys: list[_KeyBody]
+    directories: list[str]
+    since: int
+
+
+def _enrolment(document: Document) -> Enrolment:
+    """Return an enrolment; a corrupt one without a key, so that nobody can send for the tenant until it is mended."""
+    tenant = decode_name(document.id)
+    try:
+        body = msgspec.convert(document.body, _EnrolmentBody)
+        keys = tuple(Key(public_of(key.public), key.added, key.revoked) for key in body.keys)
+    except ValueError:  # msgspec's ValidationError is one
+        return Enrolment(tenant, corrupt=True)
+    return Enrolment(tenant, body.label, body.contact, keys, tuple(body.directories), body.since)

@@ -1,0 +1,82 @@
+"""What the page's tests look at, and what they expect to see there."""
+
+import json
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+from tests.page.conftest import CHROMIUM
+from tests.page.fleet import KEYS, TENANTS, VMS, tenant_name, value_of, vm_name
+
+IN_A_BROWSER = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (on Debian: apt install chromium)"),
+    # Playwright's own event loop is not closed before the interpreter ends.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""The marks of a module that opens pages."""
+
+CPU, MEMORY = "win_cpu.percent_processor_time", "win_mem.percent_used"
+COMPARED = f"/?key={CPU}&key={MEMORY}&tenant={quote(tenant_name(1), safe='')}&vm={quote(vm_name(1, 0), safe='')}"
+VIEWS = {"fleet": "/", "compare": COMPARED, "api": "/docs"}
+
+
+def problem(page: Page) -> Locator:
+    return page.get_by_role("alert")
+
+
+def card(page: Page, key: str) -> Locator:
+    return page.locator(f'.card[data-key="{key}"]')
+
+
+def fleet_mean(key: str, minute: int, tenants: int = TENANTS) -> float:
+    number = KEYS.index(key)
+    values = [value_of(number, tenant, vm, minute) for tenant in range(tenants) for vm in range(VMS)]
+    return sum(values) / len(values)
+
+
+def shown(value: float) -> str:
+    """A percentage as the page shows it: with one digit, halves away from zero as scripts round, not to even."""
+    rounded = Decimal(value).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return f"{rounded}".removesuffix(".0") + " %"
+
+
+def fleet_item(key: str, timestamp: int, value: float, **fields: Any) -> dict[str, Any]:
+    """A point of a chart as the API answers it, of ten VMs that are all there."""
+    perf_type, _, perf_name = key.partition(".")
+    names = {"timestamp": timestamp, "PerfType": perf_type, "PerfName": perf_name}
+    figures = {"average": value, "PerfValue": value, "min": value, "max": value, "count": 10, "tenants": 2}
+    return {**names, **figures, "coverage": 1.0, "final": True, "suppressed": None, **fields}
+
+
+def answer_charts(page: Page, *items: dict[str, Any], start: int, end: int) -> None:
+    """Answer what charts ask with these points, of times that no host of these tests has data of."""
+    body = json.dumps({"start": start, "end": end, "suppressed": None, "data": items})
+    page.route("**/v1/get-data**", lambda route: route.fulfill(content_type="application/json", body=body))
+
+
+RECORD = """
+    window.drawn = [];
+    const fillText = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
+        const width = this.measureText(text).width;
+        const left = x - { left: 0, start: 0, center: width / 2, right: width, end: width }[this.textAlign];
+        drawn.push({ text, x, y, left, right: left + width, room: this.canvas.width });
+        return fillText.call(this, text, x, y, ...more);
+    };
+"""
+"""A script that remembers what is written on canvases, and where."""
+
+
+def labels(page: Page) -> list[dict[str, Any]]:
+    """What is written at the axes of a page that RECORD was given to: each once, however often it was drawn."""
+    return list({(each["text"], each["x"], each["y"]): each for each in page.evaluate("drawn")}.values())
+
+
+def legend(page: Page, figure: int) -> dict[str, str]:
+    """What the legend of a chart says, by name."""
+    rows = page.locator("figure").nth(figure).locator(".u-series")
+    return {row.locator("th").inner_text(): row.locator("td").inner_text() for row in rows.all()}

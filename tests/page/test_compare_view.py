@@ -1,0 +1,82 @@
+"""The compare view in a real browser: counters, a VM beside its tenant and the fleet."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import NEWEST
+from tests.page.fleet import KEYS, tenant_name, value_of, vm_name
+from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, MEMORY, legend, shown
+
+pytestmark = IN_A_BROWSER
+
+
+def test_a_vm_stands_beside_its_tenant_and_the_fleet(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator("figure")).to_have_count(4)
+    page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
+    latest = page.locator("figure").first.locator(".latest")
+    number, minute = KEYS.index(CPU), NEWEST // 60 + 14
+    own = value_of(number, 1, 0, minute)
+    beside = (own + value_of(number, 1, 1, minute)) / 2
+    expect(latest.locator(".vm strong")).to_have_text(shown(own))
+    expect(latest.locator(".tenant strong")).to_have_text(shown(beside))
+    expect(latest.locator(".fleet strong")).to_contain_text("%")
+    page.get_by_label("VM", exact=True).select_option(vm_name(1, 1))
+    expect(latest.locator(".vm strong")).to_have_text(shown(value_of(number, 1, 1, minute)))
+
+
+def test_counters_can_be_added_and_removed(page: Page) -> None:
+    page.goto(COMPARED)
+    expect(page.locator("figure")).to_have_count(2)
+    page.get_by_label("Counters", exact=True).select_option("win_swap.percent_usage")
+    expect(page.locator("figure")).to_have_count(3)
+    assert parse_qs(urlsplit(page.url).query)["key"] == [CPU, MEMORY, "win_swap.percent_usage"]
+    page.get_by_role("button", name="Remove Processor time").click()
+    expect(page.locator("figure")).to_have_count(2)
+    page.locator("figure button").first.click()
+    expect(page.locator("figure")).to_have_count(1)
+    expect(page.locator("figure button")).to_be_hidden()  # one is always shown
+    page.reload()
+    expect(page.locator("figure")).to_have_count(1)
+
+
+def test_what_is_compared_where_nothing_was_chosen_stands_in_the_url(page: Page) -> None:
+    page.goto("/?view=compare")
+    expect(page.locator("figure")).to_have_count(4)
+    page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
+    expect(page.locator(".latest .vm").first).to_be_visible()
+    chosen = parse_qs(urlsplit(page.url).query)
+    assert (len(chosen["key"]), chosen["tenant"], chosen["vm"]) == (4, [tenant_name(1)], [vm_name(1, 0)])
+
+
+def test_one_cursor_shows_the_values_of_all_charts(page: Page) -> None:
+    page.goto(COMPARED)
+    over = page.locator("figure").first.locator(".u-over")
+    over.hover()
+    expect(page.locator("figure").nth(1).locator(".u-series td").nth(3)).to_contain_text("%")
+    first, second = legend(page, 0), legend(page, 1)
+    assert first["Time"] == second["Time"] != "--"
+    assert {
+        "Fleet average",
+        "Fleet minimum",
+        "Fleet maximum",
+        "Tenant average",
+        "This VM",
+        "VMs",
+        "Coverage",
+    } <= set(first)
+    assert all(first[name].endswith("%") for name in ("Fleet average", "Tenant average", "This VM", "Coverage"))
+    assert first["Fleet average"] != second["Fleet average"]
+
+
+def test_the_keys_move_the_cursor_of_all_charts(page: Page) -> None:
+    page.goto(COMPARED)
+    expect(page.locator("figure canvas")).to_have_count(2)
+    page.locator("figure .chart").first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("figure").nth(1).locator(".u-series td").first).not_to_have_text("--")
+    first, second = legend(page, 0), legend(page, 1)
+    assert first["Time"] == second["Time"]
+    assert second["This VM"].endswith("%")

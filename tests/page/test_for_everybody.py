@@ -1,0 +1,81 @@
+"""The page for everybody: assistive technology, keyboards, small and large screens, light and dark."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import AXE
+from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, VIEWS, card
+
+pytestmark = IN_A_BROWSER
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
+def test_axe_finds_no_violation(open_page: Callable[..., Page], view: str, scheme: str) -> None:
+    page = open_page(color_scheme=scheme, bypass_csp=True)
+    page.goto(VIEWS[view])
+    expect(page.locator("canvas, #operations section").first).to_be_visible()
+    if view == "compare":
+        page.get_by_text("Data table").first.click()
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run().then((result) => result.violations)")
+    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+
+
+def test_a_chart_has_a_summary_and_a_table(page: Page) -> None:
+    page.goto(f"{COMPARED}&minutes=60")
+    chart = page.locator("figure .chart").first
+    expect(chart).to_have_attribute(
+        "aria-label", re.compile(r"Processor time: the fleet average is [\d.]+ % at .*, between .* This VM: [\d.]+ %")
+    )
+    page.locator("figure").first.get_by_text("Data table").click()
+    rows = page.locator("figure").first.locator(".rows tbody tr")
+    expect(rows).to_have_count(60)
+    expect(rows.first).to_contain_text("no, covers 87.5 %")
+    expect(card(page, CPU)).to_have_count(0)
+    page.goto("/")
+    expect(card(page, CPU).get_by_role("img")).to_have_attribute("aria-label", re.compile(r"the fleet average is"))
+
+
+def test_it_can_be_used_by_keyboard(page: Page) -> None:
+    page.goto("/")
+    expect(card(page, CPU).locator("canvas")).to_be_visible()
+    page.get_by_label("Search").focus()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.key"):
+            break
+    assert page.evaluate("document.activeElement.dataset.key") == CPU
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page.locator("figure canvas")).to_be_visible()  # before, there is no point that a key could go to
+    page.locator("figure .chart").focus()
+    page.keyboard.press("ArrowLeft")
+    time_ = page.locator(".u-series", has_text="Time").locator("td")
+    expect(time_).not_to_have_text("--")
+    before = time_.inner_text()
+    page.keyboard.press("ArrowLeft")
+    expect(time_).not_to_have_text(before)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280, 2560])
+@pytest.mark.parametrize("path", ["/", COMPARED, "/docs"])
+def test_it_fits_from_a_phone_to_a_wall(open_page: Callable[..., Page], width: int, path: str) -> None:
+    page = open_page(viewport={"width": width, "height": 900})
+    page.goto(path)
+    expect(page.locator("canvas, #operations section").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_light_and_dark_have_their_own_colours(open_page: Callable[..., Page]) -> None:
+    grounds = set()
+    for scheme in ("light", "dark"):
+        page = open_page(color_scheme=scheme)
+        page.goto("/")
+        expect(page.locator("canvas").first).to_be_visible()
+        grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2

@@ -1,0 +1,65 @@
+"""The pages' weight, policy and library, and the page of the API."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import blueprints.features  # noqa: F401  (which registers them)
+from blueprints.http.charts import MOST_ROWS
+from blueprints.http.endpoints import ENDPOINTS
+from blueprints.http.fields import MOST_KEYS
+from tests.app.conftest import ROOT, Local
+from tests.page.conftest import AXE
+from tests.page.looking import CPU, IN_A_BROWSER, card
+
+pytestmark = IN_A_BROWSER
+
+
+def test_the_policy_is_strict_and_nothing_is_inline(page: Page, filled: Local) -> None:
+    for path in ("/", "/docs"):
+        _, body, headers = filled.get(path)
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert not re.search(rb"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?:", body)
+    page.goto("/")  # and whatever the browser refuses by it fails the fixture
+    expect(card(page, CPU).locator("canvas")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/"])
+def test_the_api_is_shown_from_its_document(page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.locator("#operations section")).to_have_count(len(ENDPOINTS))
+    expect(page.locator("#operations")).to_contain_text("GET /v1/get-tenant-data")
+    page.get_by_role("link", name="TenantAnswer").click()
+    expect(page.locator("#TenantAnswer h3")).to_be_in_viewport()
+
+
+def test_what_comes_before_any_data_is_small(page: Page) -> None:
+    sizes: list[int] = []
+    page.on("requestfinished", lambda request: sizes.append(_size(request)) if "/v1/" not in request.url else None)
+    page.goto("/")
+    expect(card(page, CPU).locator("canvas")).to_be_visible()
+    assert 10_000 < sum(sizes) < 150_000
+
+
+def _size(request: Any) -> int:
+    taken = request.sizes()
+    return int(taken["responseBodySize"] + taken["responseHeadersSize"])
+
+
+def test_the_page_knows_the_limits_of_the_api() -> None:
+    script = (ROOT / "web/js/ask.js").read_text()
+    told = {name: int(value.replace("_", "")) for name, value in re.findall(r"const (MOST_\w+) = ([\d_]+);", script)}
+    assert told == {"MOST_KEYS": MOST_KEYS, "MOST_ROWS": MOST_ROWS}
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make peers)")
+def test_the_chart_library_is_the_one_of_npm() -> None:
+    ours, theirs = ROOT / "web/vendor/uplot-1.6.32", AXE.parents[1] / "uplot"
+    assert json.loads((theirs / "package.json").read_text())["version"] == "1.6.32"
+    for name in ("uPlot.iife.min.js", "uPlot.min.css"):
+        assert (ours / name).read_bytes() == (theirs / "dist" / name).read_bytes()
+    assert (ours / "LICENSE").read_text() == (theirs / "LICENSE").read_text()

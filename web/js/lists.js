@@ -1,0 +1,28 @@
+// What has been seen, for controls: counters, tenants, a tenant's VMs. Knows which list to ask for; refuses to know who shows it.
+
+import { ask, NoAccess } from "./ask.js";
+
+/**
+ * @typedef {import("./ask.js").Counter} Counter
+ * @typedef {{counters: Counter[], tenants: string[], at: number}} Lists `at`: when they were asked for, in milliseconds
+ */
+
+/** @type {Lists} Before the first answer. */
+export const NO_LISTS = { counters: [], tenants: [], at: 0 };
+
+/** @returns {Promise<Lists>} */
+export async function askLists() {
+  const at = Date.now();
+  const [counters, tenants] = await Promise.all([
+    ask("v1/counters"),
+    // Who sees only the fleet gets no tenants.
+    ask("v1/tenants").catch((error) => (error instanceof NoAccess && error.signIn ? { data: [] } : Promise.reject(error))),
+  ]);
+  return { counters: counters.data, tenants: tenants.data.map((/** @type {{tenant: string}} */ { tenant }) => tenant), at };
+}
+
+/** @param {string} tenant @returns {Promise<Record<string, string>[]>} */
+export const askVms = async (tenant) => (await ask("v1/vms", [["tenant", tenant]])).data;
+
+/** The one of some names that is meant, also where its plus signs became blanks in a URL. @param {string[]} names @param {string} given */
+export const named = (names, given) => [given, given.replaceAll(" ", "+")].find((each) => names.includes(each));

@@ -1,0 +1,48 @@
+// What people are told besides charts: how old the data is, what failed, what they can do. Knows words and where they stand
+// on the page; refuses to know when to ask again.
+
+import { NoAccess, Problem } from "./ask.js";
+import { ago, clock, dated } from "./clock.js";
+import { byId } from "./elements.js";
+
+const LATE_SECONDS = 20 * 60;
+
+/** @param {string} id @param {string} text empty: it is not shown */
+export function tell(id, text) {
+  byId(id).hidden = !text;
+  if (byId(id).textContent !== text) byId(id).textContent = text; // what is written anew is read aloud anew
+}
+
+/** The line at the top. @param {string} text @param {boolean} [late] */
+export function say(text, late = false) {
+  byId("status").textContent = text;
+  byId("status").classList.toggle("late", late);
+}
+
+/** How old the data is. @param {number} newest Unix seconds, 0: there is none @param {import("./range.js").Range} range */
+export function sayAge(newest, { start, utc }) {
+  if (!newest) return say("no data in this range");
+  const seconds = Date.now() / 1000 - newest;
+  const late = !start && seconds > LATE_SECONDS;
+  say(`newest minute ${(seconds > 86_400 ? dated : clock)(newest, utc)}, ${ago(seconds)}${late ? ": data is late" : ""}`, late);
+}
+
+/**
+ * Say what is wrong, what is shown all the same and what happens next.
+ * @param {unknown} problem null: nothing is wrong any more @param {string} since when what is shown was loaded; empty: nothing is shown
+ * @param {boolean} pending whether something else than what is shown was chosen
+ */
+export function tellProblem(problem, since, pending) {
+  const access = problem instanceof NoAccess;
+  const words = problem instanceof Problem ? [problem.message] : [`Something went wrong on this page: ${problem}. Reload it; if it happens again, tell the operator.`];
+  if (since) words.push(`What you see is from ${since}.`);
+  if (since && pending) words.push("Your last choice could not be loaded yet.");
+  if (problem instanceof Problem && problem.passing) words.push("The page tries again every few seconds.");
+  tell("problem-text", problem ? words.join(" ") : "");
+  byId("problem").hidden = !problem;
+  byId("access").hidden = !access || problem.signIn;
+  byId("sign-in").hidden = !access || !problem.signIn;
+  byId("sign-in").href = `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname + location.search)}`;
+  byId("again").hidden = access;
+  if (problem) say(since ? `from ${since}, not updated since` : "nothing could be loaded", true);
+}
