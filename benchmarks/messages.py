@@ -35,11 +35,11 @@ def seconds(body: bytes) -> float:
 
 
 def verifying(body: bytes) -> float:
-    """Return the processor time of finding out who sent a signed message: the mean of many."""
+    """Return the mean processor time of verifying a signed message's sender."""
     signer = Signer(bytes(32))
     trust = Trust(Register.of([Enrolment("t", keys=(Key(signer.public, 0),))]), required=True)
     signed = signer.signed(body)
-    trust.origin(signed)  # the library is loaded once
+    trust.origin(signed)  # the first call loads the library
     began = time.process_time()
     for _ in range(TIMES):
         trust.origin(signed)

@@ -29,7 +29,7 @@ class Services:
 
     @property
     def receiver(self) -> Receiver | None:
-        """Who takes the fleet's minutes by remote write; None: nobody."""
+        """The receiver of the fleet's minutes by remote write, or None if the settings name none."""
         if self.settings.remote_write_url is None:
             return None
         token = self.settings.remote_write_token
@@ -57,7 +57,7 @@ class Services:
         return Horizon.at(self.now, self.settings.samples_retention_days * DAY, whole_from)
 
     async def trust(self) -> Trust:
-        """Return what decides whose samples are taken. Raises Unavailable."""
+        """Return the rules that decide whose samples are accepted. Raises Unavailable."""
         return Trust(await self.tables.enrolments.register(), self.settings.enrolment == "required")
 
     async def context(self, started: int, budget: float) -> OperationContext:

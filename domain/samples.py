@@ -217,9 +217,8 @@ def collect(
 ) -> Collected:
     """Sort the readings of one message into at ``most`` this many VM windows, and refuse readings that break a rule.
 
-    ``refuses`` says of a tenant why its readings are not taken from this message, or None.
-    Several readings of one counter and VM in one minute are reduced by the counter's rule. The order of the readings
-    matters only if they contradict each other in a dimension: then the last one wins.
+    ``refuses`` returns why a tenant's readings are not accepted from this message, or None. Several readings of one
+    counter and VM in one minute are reduced by the counter's rule. For contradicting dimensions the last reading wins.
     """
     building: dict[tuple[str, str, int], _Building] = {}
     refused = Refusals()
