@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: quickly made messages, in the wire format, of fleets of any size; the caller; the times."""
+"""Shared parts of the benchmarks: a fleet of any size, with messages in the wire format; the times; the caller."""
 
 import multiprocessing
 import os

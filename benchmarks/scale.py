@@ -28,7 +28,7 @@ VM_WINDOW_BYTES = 5.16 * KB
 ROLLUP_BYTES = 47 * KB
 REPORT_BYTES = 3.4 * KB
 
-# Seconds of one core of the machine that README.md names, measured by `make bench`.
+# Seconds of one core of the machine that docs/benchmarks.md names, measured by `make bench`.
 SECONDS_A_SAMPLE = 1.15e-6
 """Ingest of a sample, from decoding to the durable write."""
 SECONDS_A_VM_WINDOW = 0.35e-3
@@ -43,8 +43,7 @@ SECONDS_AN_ENTRY = 5e-6
 BYTES_A_VALUE = 32
 """The memory of a value while a tenant's window is added up: a float, and the list's pointer to it."""
 BYTES_A_PARTIAL = 400
-"""The memory of a partial: a tuple of eight fields, and a list of its sum's terms. Eight branches are merged at a time.
-"""
+"""The memory of a partial: a tuple of eight fields, and a list of its sum's terms. Eight branches merge at a time."""
 
 MOST = 100_000_000
 """The largest fleet that is calculated, in VMs."""

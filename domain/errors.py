@@ -1,4 +1,4 @@
-"""The two kinds of error, told apart by what the caller should do next.
+"""The two kinds of error. They differ in what the caller should do next.
 
 ::
 

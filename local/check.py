@@ -159,7 +159,7 @@ def main() -> int:
         print(f"FAILED  settings: {path} can't be read: {error}\n        look at: local.settings.sample.json")
         return 1
     except Misconfigured as error:
-        print(f"FAILED  {error}\n        look at: the README's table of settings")
+        print(f"FAILED  {error}\n        look at: docs/settings.md")
         return 1
     print("ok      settings: complete and well-formed")
     return 0 if asyncio.run(check(settings)) else 1

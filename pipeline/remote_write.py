@@ -24,7 +24,7 @@ from storage.tables.catalogue import COUNTERS
 from storage.tables.table import Stored
 
 COUNTERS_A_REQUEST = 20
-"""Of 15 minutes and seven figures each: 2,100 samples, some 45 KB, as Prometheus itself sends."""
+"""Of 15 minutes and seven figures each: 2,100 samples, some 51 KB."""
 
 
 @dataclass(slots=True)

@@ -110,7 +110,7 @@ class SqliteDocuments:
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA page_size = {PAGE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -216,7 +216,7 @@ class SqliteDocuments:
                 outcomes.append(None if changed else write.refusal(connection))
             self._sweep(connection)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, those who wait for this write must hear of it)
             if connection.in_transaction:
                 connection.rollback()
             _settle(writes, [self._unavailable(error)] * len(writes))

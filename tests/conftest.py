@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
 
@@ -13,6 +14,9 @@ LONGEST = (
     *("test_model", "test_published_package", "test_admin", "test_access", "test_operations", "test_scale"),
 )
 """Modules that take long, the longest first."""
+
+settings.register_profile("no deadline", deadline=None)  # how long anything takes is measured in benchmarks/
+settings.load_profile("no deadline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,7 +19,7 @@ from pipeline.queries.view import View
 blueprint = df.Blueprint()
 
 MOST_EXPORTED = 20_160
-"""The most minutes of all counters of one export together: 14 days of one, 8 hours of 40. As text they are 16 MB."""
+"""The most minutes of all counters of one export together: 14 days of one, 8 hours of 40. As text they are 14 MB."""
 
 
 @endpoint(blueprint, "metrics", FLEET_WIDE, media_types=(OPENMETRICS, PLAIN))

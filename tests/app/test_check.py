@@ -50,7 +50,7 @@ def test_a_store_that_works_is_left_as_it_was(tmp_path: Path) -> None:
 def test_missing_settings_are_named() -> None:
     code, said = check(ALLOWED_LATENESS_MINUTES="soon")
     assert code == 1
-    assert all(name in said for name in ("ALLOWED_LATENESS_MINUTES", "COSMOS_ENDPOINT", "README"))
+    assert all(name in said for name in ("ALLOWED_LATENESS_MINUTES", "COSMOS_ENDPOINT", "docs/settings.md"))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"Values": 3}', None])

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -108,6 +109,26 @@ async def test_a_store_whose_file_breaks_is_unavailable_and_works_again_when_men
     document = await store.read(SAMPLES, "p", "i")
     assert document
     assert document.body == {"n": 3}
+    await store.close()
+
+
+async def test_a_writer_hears_of_any_failure_and_the_next_one_succeeds(tmp_path: Path) -> None:
+    """Were a failure to end the thread that commits, everybody who waits for it would wait for ever."""
+    fails = True
+
+    def clock() -> float:
+        if fails and threading.current_thread().name.startswith("sqlite-writer"):
+            raise ValueError("no time")
+        return time.time()
+
+    store = SqliteDocuments(tmp_path / "store.db", TABLES, clock)
+    with pytest.raises(Unavailable, match="no time"):
+        await asyncio.wait_for(store.upsert(SAMPLES, "p", "i", {"n": 1}), 30)
+    fails = False
+    await asyncio.wait_for(store.upsert(SAMPLES, "p", "i", {"n": 2}), 30)
+    document = await store.read(SAMPLES, "p", "i")
+    assert document
+    assert document.body == {"n": 2}
     await store.close()
 
 
