@@ -1,1 +1,1 @@
-"""Measurements, as ratios in one run (``make bench``). Nothing here is a test; the numbers depend on the machine."""
+"""Measurements (``make bench``), compared as ratios within one run. Not tests: figures depend on the machine."""

@@ -1,6 +1,6 @@
-"""``python -m benchmarks`` (``make bench``): ingest, queries, averaging, memory; each beside what it is compared with.
+"""``python -m benchmarks`` (``make bench``): measures ingest, queries, averaging, memory and more, with their targets.
 
-Everything runs pinned to one core, so wall time is that of one core. Name one or more to run only these.
+Everything is pinned to one core, so wall times are those of one core. Arguments name the benchmarks to run.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ from storage.tables import Tables
 from tests.peers import INSTALLED, NODE, a_broker
 
 BATCH = 64
-"""As host.json's maxMessageBatchSize."""
+"""The value of maxMessageBatchSize in host.json."""
 
 ROOT = Path(__file__).parent.parent
 OUT = Path(os.environ.get("BENCH_OUT", ".local/bench"))
@@ -85,7 +85,7 @@ async def fill(tables: Tables, bodies: Iterable[bytes]) -> None:
 
 
 async def measure(work: Callable[[], Awaitable[object]], times: int) -> float:
-    """The median seconds of a call."""
+    """Return the median seconds of a call."""
     spent = []
     for _ in range(times):
         start = time.perf_counter()
@@ -95,7 +95,7 @@ async def measure(work: Callable[[], Awaitable[object]], times: int) -> float:
 
 
 async def bench_ingest() -> None:
-    """Medians of several rounds, each into an empty store: this machine's speed wanders."""
+    """Print medians of several rounds, each with an empty store, since the machine's speed varies."""
     bodies = list(messages(10, 100))
     samples = len(bodies) * 600
     loading, ingesting, size = [], [], 0
@@ -143,7 +143,7 @@ async def bench_queries() -> None:
 
 
 def bench_memory() -> None:
-    """The local host's peak memory while it takes 1,000 messages that wait in its queue."""
+    """Measure the local host's peak memory while it ingests 1,000 waiting messages."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         data = Path(folder)
         queue = data / "queue"
@@ -167,7 +167,7 @@ def bench_memory() -> None:
 
 
 async def bench_charges() -> dict[str, Any]:
-    """Cosmos DB by Microsoft's published charges, from queue to report row: operations, bytes, request units."""
+    """Work out operations, bytes and request units in Cosmos DB, by Microsoft's published charges."""
     found: dict[str, Any] = {}
     for vms in (400, 1_000, 10_000):
         volumes = await volumes_of(vms, counters=40)
@@ -183,14 +183,14 @@ async def bench_charges() -> dict[str, Any]:
             "bytes_a_sample": stored / volumes.samples,
             "units_by_operation": dict(volumes.by_operation),
         }
-    print("  dearest with 10,000 VMs, RU a window:")
+    print("  the most expensive with 10,000 VMs, RU a window:")
     for operation, spent in volumes.by_operation[:5]:
         print(f"    {operation:28}{spent:>12,.0f}")
     return found
 
 
 def bench_cold() -> dict[str, Any]:
-    """Importing the app in a fresh process: what a cold start waits for; and by package, of what it takes itself."""
+    """Measure the import of the app in a fresh process, on which a cold start waits, and each package's own time."""
     code = "import time, function_app; print(time.process_time())"
     spent = [float(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT)) for _ in range(5)]
     print(f"cold import         {statistics.median(spent):>12.2f} s of processor time (under 0.7)")
@@ -212,7 +212,7 @@ def bench_cold() -> dict[str, Any]:
 
 
 def _package(module: str) -> str:
-    """The package that a module is of; Azure's share a namespace, the standard library's are one."""
+    """Return a module's package. Azure's packages share a namespace. The standard library counts as one package."""
     first, _, rest = module.partition(".")
     if first == "azure":
         return f"azure.{rest.partition('.')[0]}"
@@ -220,7 +220,7 @@ def _package(module: str) -> str:
 
 
 def bench_pack() -> None:
-    """Packing and gzip alone, and with reading the files' JSON."""
+    """Measure packing and gzip, alone and together with reading the files' JSON."""
     bodies = list(messages(1, 200))
     samples = len(bodies) * 600
     start = time.perf_counter()
@@ -235,9 +235,9 @@ def bench_pack() -> None:
 
 
 def bench_spoc() -> None:
-    """The SPOC with 1,000 VMs' files, to an AMQP broker on loopback (Node.js), as a program: start to end."""
+    """Time the program of the tenant's collector (SPOC): 1,000 VMs' files, sent to an AMQP broker on loopback."""
     if not (NODE and INSTALLED):
-        print("spoc                skipped: Node.js and `make peers` are wanted")
+        print("spoc                skipped: it needs Node.js and `make peers`")
         return
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder, a_broker() as broker:
         for vm, body in enumerate(messages(1, 1000)):
@@ -255,7 +255,7 @@ def bench_spoc() -> None:
 
 
 def bench_agent() -> None:
-    """What the agent takes of a core and of memory, over some minutes of this machine."""
+    """Measure the agent's share of a core and its memory over some minutes on this machine."""
     minutes = 2
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "SPOT_MASKING_KEY": "a key for the benchmark"}
@@ -290,10 +290,10 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
 
 
 def main() -> None:
-    """Run what is named, or all; what returns figures is kept in results.json, and drawn."""
+    """Run the named benchmarks, or all. Returned figures are stored in results.json and drawn."""
     unknown = [name for name in sys.argv[1:] if name not in BENCHMARKS]
     if unknown:
-        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        sys.exit(f"unknown benchmark {', '.join(unknown)}; choose from {', '.join(BENCHMARKS)}")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {ONE_CORE})
     OUT.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Side by side, in one run: this project and what people would pick instead, on the same message bytes.
+"""Compares this project with likely alternatives in one run, on the same message bytes.
 
-Each contender runs in a process of its own, on one core: it takes the messages of an hour (four windows), then answers.
-What it keeps is weighed when it can answer: of this project, that is with its rollups and its report.
-``BESIDE_VMS`` names fleet sizes. One row a sample in SQLite, the layout of the origin, takes minutes for large fleets:
-it is only run up to ``MOST_ROW_VMS``. VictoriaMetrics runs where Debian's package is installed.
+Each contender runs in its own process on one core. It takes the messages of an hour (four windows) and then answers
+queries. Its size on disk is measured when it can answer; this project's size includes its rollups and its report.
+``BESIDE_VMS`` sets the fleet sizes. SQLite with one row per sample, the layout of the original system, takes minutes
+for large fleets, so it runs only up to ``MOST_ROW_VMS``. VictoriaMetrics runs if Debian's package is installed.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ Row = tuple[int, str, str, str, str, float]
 
 @dataclass
 class Measured:
-    """What one contender did with one fleet. Times in seconds; a rate is samples a second."""
+    """One contender's results with one fleet. Times are in seconds, rates in samples per second."""
 
     contender: str
     vms: int
@@ -73,7 +73,7 @@ class Measured:
     rate: float = 0
     cpu_rate: float = 0
     loads: float = 0
-    """Of ``orjson.loads`` alone, in the same process, before and after: this machine's speed wanders."""
+    """The rate of ``orjson.loads`` alone, measured in the same process before and after, since speed varies."""
     bytes_a_sample: float = 0
     fleet_hour: float = 0
     vm_hour: float = 0
@@ -82,7 +82,7 @@ class Measured:
 
 
 class Contender(ABC):
-    """Takes messages, and answers. ``pid`` is the process whose work counts, if it is not this one."""
+    """Takes messages and answers queries. ``pid`` is the measured process, if it is not this one."""
 
     pid: int | None = None
 
@@ -93,15 +93,15 @@ class Contender(ABC):
     async def take(self, bodies: list[bytes]) -> None: ...
 
     async def settle(self) -> None:  # noqa: B027
-        """What has to be done before questions can be answered. Not part of ingest."""
+        """Do what is needed before queries can be answered. It does not count as ingest."""
 
     @abstractmethod
     async def fleet(self, windows: int) -> int:
-        """Average the counter per minute over the fleet; return how many minutes there are."""
+        """Average the counter per minute over the fleet. Return the number of minutes."""
 
     @abstractmethod
     async def vm(self, tenant: str, vm: str) -> int:
-        """One VM's hour of the counter; return how many values there are."""
+        """Read an hour of one VM's counter. Return the number of values."""
 
     async def close(self) -> None: ...  # noqa: B027
 
@@ -110,7 +110,7 @@ class Contender(ABC):
 
 
 class Ours(Contender):
-    """This project, on SQLite: the pipeline's own calls. The VM's hour comes beside its tenant and the fleet."""
+    """This project on SQLite, through the pipeline's own calls. The VM's hour includes its tenant's and the fleet's."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -146,7 +146,7 @@ def rows_of(bodies: list[bytes]) -> Iterator[Row]:
 
 
 class RowASample(Contender):
-    """SQLite with one row a sample, as the origin stores it, indexed for the question that is asked."""
+    """SQLite with one row per sample, as in the original system, with an index for the measured query."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -176,7 +176,7 @@ class RowASample(Contender):
 
 
 class DuckDb(Contender):
-    """DuckDB, appended in bulk from columns (of Arrow: its JSON reader and NumPy's arrays took twice as long)."""
+    """DuckDB, filled in bulk from Arrow's columns (DuckDB's JSON reader and NumPy's arrays took twice as long)."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -213,7 +213,7 @@ class DuckDb(Contender):
 
 
 class Victoria(Contender):
-    """VictoriaMetrics, by its JSON lines import; asked by PromQL. Its own process does most of the work."""
+    """VictoriaMetrics, filled by its import of JSON lines, queried by PromQL. Its own process does most of the work."""
 
     PORT = 8429
 
@@ -296,7 +296,7 @@ CONTENDERS: dict[str, type[Contender]] = {
 
 
 def bodies_of(vms: int, windows: int, counters: int) -> Iterator[bytes]:
-    """Every VM's message of every window; the older windows say the same as the newest."""
+    """Yield every VM's message of every window. All windows have the values of the newest."""
     for number in range(vms):
         newest = message(number // VMS_A_TENANT, number % VMS_A_TENANT, LAST_WINDOW, counters)
         for back in range(windows):
@@ -317,7 +317,7 @@ async def median(work: Callable[[], Awaitable[int]], minutes: int, times: int = 
 
 
 def run(name: str, vms: int, core: int) -> dict[str, Any]:
-    """Measure one contender with one fleet; runs in a process of its own."""
+    """Measure one contender with one fleet. This runs in a process of its own."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
     return asdict(asyncio.run(measured(name, vms)))
@@ -347,7 +347,7 @@ async def measured(name: str, vms: int) -> Measured:
         found.bytes_a_sample = contender.size() / found.samples
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         contender = CONTENDERS[name](Path(folder))
-        waiting = bodies_of(min(vms, 400), DAY, 4)  # of a few VMs and counters: the question is about one
+        waiting = bodies_of(min(vms, 400), DAY, 4)  # a few VMs and counters suffice, since the query reads one
         while part := list(islice(waiting, BATCH)):
             await contender.take(part)
         await contender.settle()
@@ -357,7 +357,7 @@ async def measured(name: str, vms: int) -> Measured:
 
 
 def limit() -> float:
-    """Samples a second of ``orjson.loads`` alone."""
+    """Return the rate of ``orjson.loads`` alone, in samples per second."""
     bodies = list(bodies_of(50, 1, 40))
     start = time.perf_counter()
     for body in bodies:
@@ -366,7 +366,7 @@ def limit() -> float:
 
 
 def bench_beside() -> dict[str, Any]:
-    """Print one table, and return it."""
+    """Print the results as a table, and return them."""
     results: list[dict[str, Any]] = []
     print(
         f"{'':24}{'VMs':>7}{'samples/s':>12}{'by CPU':>12}{'of loads':>9}{'B/sample':>9}"

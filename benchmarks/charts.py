@@ -1,4 +1,4 @@
-"""The figures of ``make bench``, drawn. Knows the form of results.json; measures nothing."""
+"""Draws the figures of ``make bench``. Knows the format of results.json; measures nothing."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,11 +19,11 @@ BESIDE = (
     ("bytes_a_sample", 1, "bytes a sample on disk", "log"),
     ("peak_mb", 1, "greatest memory, MB", "linear"),
 )
-"""Field, factor, title, scale."""
+"""For each panel: field, factor, title, scale."""
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
-    """Draw what there is of the results."""
+    """Draw a panel for each benchmark in the results."""
     panels: list[Callable[[Axes], None]] = []
     if beside := results.get("beside"):
         panels += [_beside(beside, *about) for about in BESIDE]

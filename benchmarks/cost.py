@@ -1,7 +1,8 @@
-"""``python -m benchmarks.cost`` (``make cost VMS=10000 COUNTERS=40``): what a fleet costs a month in Azure, by service.
+"""``python -m benchmarks.cost`` (``make cost VMS=10000 COUNTERS=40``): a fleet's monthly cost in Azure, by service.
 
-Beside this design stand: one document a sample, each VM's samples as a plain message, and the samples in Log Analytics.
-Volumes are measured by running the code (benchmarks.volumes); prices and assumptions come from ``prices.toml``.
+It compares this design with three others: one document per sample, each VM's samples as an uncompressed message, and
+the samples in Log Analytics. Volumes are measured by running the code (benchmarks.volumes). Prices and assumptions come
+from ``prices.toml``.
 """
 
 import asyncio
@@ -25,8 +26,9 @@ GB = 1e9
 DAYS_A_MONTH = 365 / 12
 
 OWN_AGENTS_SECONDS = 120
-"""In how many seconds a window's messages come where agents write in the first minute after a quarter of an hour
-(edge.agent) and SPOCs look every minute (edge.spoc). So it is averaged in OWN_AGENTS_RUNS parts."""
+"""The seconds within which a window's messages arrive with the project's own agents: they write in the first minute
+after a quarter of an hour (edge.agent), and the tenants' collectors (SPOCs) look every minute (edge.spoc). So a window
+is averaged in OWN_AGENTS_RUNS parts."""
 
 OWN_AGENTS_RUNS = 3
 
@@ -35,7 +37,7 @@ OWN_AGENTS_RUNS = 3
 class Container:
     """A container of Cosmos DB: its request units in a month, and the GB that it holds.
 
-    ``expiry_units``: of documents that expire, charged where the account is serverless.
+    ``expiry_units`` are the request units of expiring documents, which a serverless account is charged for.
     """
 
     request_units: float
@@ -45,10 +47,10 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """What is billed in a month.
+    """The billed quantities of a month.
 
-    ``runs``: how often averaging runs; 0: there is no app, and so no account for it.
-    ``peak``: the greatest throughput of an hour, over the mean.
+    ``runs`` is the number of averaging runs; 0 means that there is no app, and no storage account for it. ``peak`` is
+    the highest throughput of an hour divided by the mean.
     """
 
     operations: float
@@ -61,18 +63,18 @@ class Month:
 
     @property
     def stored_gb(self) -> float:
-        """What all containers hold."""
+        """The GB that all containers hold."""
         return sum(each.stored_gb for each in self.containers.values())
 
     @property
     def request_units(self) -> float:
-        """What all containers are asked for, and what expires in them."""
+        """The request units of all containers, including expiring documents."""
         return sum(each.request_units + each.expiry_units for each in self.containers.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A month's cost by service. ``throughput``: what the Cosmos DB requests are paid by, whichever is cheaper."""
+    """A month's cost by service. ``throughput`` is the cheaper way to pay for Cosmos DB's requests."""
 
     service_bus: float
     requests: float
@@ -84,12 +86,12 @@ class Bill:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The total cost."""
         return self.service_bus + self.requests + self.storage + self.functions + self.host + self.logs
 
 
 def operations_price(operations: float, tiers: list[list[float]]) -> float:
-    """Return the price of so many operations a month; ``tiers``: up to so many millions, the price of a million."""
+    """Return a month's price of so many operations. Each tier is a limit in millions and the price of a million."""
     price = below = 0.0
     for millions, each in tiers:
         price += max(0.0, min(operations / MILLION, millions) - below) * each
@@ -98,9 +100,9 @@ def operations_price(operations: float, tiers: list[list[float]]) -> float:
 
 
 def autoscaled(month: Month, prices: Prices) -> tuple[float, float]:
-    """Return what autoscale costs in a month, and the greatest throughput that it is set to, all containers together.
+    """Return autoscale's cost in a month, and the sum of the containers' highest throughputs.
 
-    Each container has its own (infra/modules/cosmos.bicep): the more it holds, the greater at least.
+    Each container has its own throughput (infra/modules/cosmos.bicep). The more it holds, the higher is the minimum.
     """
     cosmos = prices["cosmos"]
     billed = greatest = 0.0
@@ -114,7 +116,7 @@ def autoscaled(month: Month, prices: Prices) -> tuple[float, float]:
 
 
 def host(month: Month, prices: Prices) -> float:
-    """Return what the host's storage account and the alert rules cost, whatever the fleet."""
+    """Return the cost of the host's storage account and of the alert rules. It does not depend on the fleet."""
     if not month.runs:
         return 0.0
     storage, alerts, assumed = (prices[name] for name in ("storage", "alerts", "assumptions"))
@@ -133,7 +135,7 @@ def host(month: Month, prices: Prices) -> float:
 
 
 def bill(month: Month, prices: Prices, *, serverless: bool = False) -> Bill:
-    """Return what a month costs: serverless, if told so; else Cosmos DB is paid in the cheaper way."""
+    """Return a month's bill. Cosmos DB is serverless if ``serverless`` is set, else paid in the cheaper way."""
     bus, cosmos, functions, logs = (prices[name] for name in ("service_bus", "cosmos", "functions", "logs"))
     by_request = month.request_units / MILLION * cosmos["million_request_units"]
     autoscale, greatest = autoscaled(month, prices)
@@ -151,7 +153,7 @@ def bill(month: Month, prices: Prices, *, serverless: bool = False) -> Bill:
 
 
 def _windows(prices: Prices) -> float:
-    """How many windows a month has."""
+    """Return the number of windows in a month."""
     return float(prices["hours_a_month"]) * 3600 / WINDOW
 
 
@@ -164,10 +166,10 @@ def _month(
     samples_bytes: float,
     within: float = WINDOW,
 ) -> Month:
-    """Return a month with so many messages and operations of the queue and samples' bytes a window.
+    """Return a month, given the queue's messages and operations, and the samples' bytes, in a window.
 
-    ``writes``: requests to the store a window besides those that were measured. ``within``: in how many seconds the
-    messages come, in each of which one instance is active, however many come in it.
+    ``writes`` is the number of additional requests to the store in a window. ``within`` is the number of seconds within
+    which the messages arrive. In each of them one instance is active, however many messages arrive.
     """
     assumed = prices["assumptions"]
     windows = _windows(prices)
@@ -176,8 +178,8 @@ def _month(
     executions = messages * windows + runs + charts
     busy = (volumes.ingest_seconds + volumes.averaging_seconds) * windows + volumes.query_seconds * charts
     busy += (volumes.requests + writes) * windows * assumed["seconds_a_request"]
-    # What an instance is billed for is the time in which any execution is active, however many are at once: so charts
-    # that are asked for together share it, as far as one instance is given several requests at a time.
+    # An instance is billed for the time in which any execution is active, however many run at once. So charts that are
+    # requested together share this time, up to the number of requests that one instance gets at once.
     ingesting = min(messages * assumed["least_seconds"], max(within, assumed["least_seconds"]))
     others = runs + charts / min(assumed["charts_at_once"], assumed["http_concurrency"])
     least = min(ingesting * windows + others * assumed["least_seconds"], prices["hours_a_month"] * 3600)
@@ -187,7 +189,7 @@ def _month(
         ROLLUPS: volumes.rollups_bytes * (assumed["samples_days"] + 1) * a_day,
         REPORT: volumes.report_bytes * assumed["report_days"] * a_day,
     }
-    asked = {REPORT: volumes.query_units * charts}  # what charts read besides is a small part of it
+    asked = {REPORT: volumes.query_units * charts}  # charts' other reads are a small part of this
     containers = {
         table: Container(
             volumes.units_of(table) * windows + asked.get(table, 0.0),
@@ -208,12 +210,12 @@ def _month(
 
 
 def this_design(volumes: Volumes, prices: Prices, within: float = WINDOW) -> Month:
-    """Return a month of this design. ``within``: in how many seconds a window's messages come."""
+    """Return a month of this design. ``within`` is the number of seconds within which a window's messages arrive."""
     return _month(volumes, prices, volumes.messages, volumes.operations, 0, volumes.samples_bytes, within)
 
 
 def one_document_a_sample(volumes: Volumes, prices: Prices) -> Month:
-    """Return a month in which every sample is written as a document of its own, besides all else that is done now."""
+    """Return a month of this design in which every sample is also written as a document of its own."""
     month = _month(volumes, prices, volumes.messages, volumes.operations, volumes.samples, volumes.single_bytes)
     single = volumes.single_units * _windows(prices)
     before = month.containers[SAMPLES]
@@ -222,18 +224,18 @@ def one_document_a_sample(volumes: Volumes, prices: Prices) -> Month:
 
 
 def plain_messages(volumes: Volumes, prices: Prices) -> Month:
-    """Return a month in which each VM's window is a message of plain JSON."""
+    """Return a month in which each VM's window is a message of uncompressed JSON."""
     return _month(volumes, prices, volumes.plain_messages, volumes.plain_operations, 0, volumes.samples_bytes)
 
 
 def log_analytics(volumes: Volumes, prices: Prices) -> Month:
-    """Return a month in which the samples go to Log Analytics and nowhere else."""
+    """Return a month in which the samples go only to Log Analytics."""
     billed = volumes.plain_bytes * prices["assumptions"]["billed_share_of_json"]
     return Month(0, {}, 0, 0, billed * _windows(prices) / GB)
 
 
 def compare(volumes: Volumes, prices: Prices) -> dict[str, Bill]:
-    """Return the bills, side by side."""
+    """Return the bills of all designs by name."""
     no_bus: Prices = {**prices, "service_bus": {**prices["service_bus"], "base": 0}}
     return {
         "this design": bill(this_design(volumes, prices), prices),
@@ -297,7 +299,7 @@ def main() -> None:
         print(f"{of.request_units / of.samples:>14.4f}")
     print(
         f"\nPrices of {prices['date']}, {prices['region']}, from {PRICES.name}, "
-        "which also names what is assumed and not measured."
+        "which also lists the assumptions that are not measured."
     )
 
 

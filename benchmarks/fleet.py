@@ -1,4 +1,4 @@
-"""What the benchmarks share: message bytes of a fleet of any size, in the form of the wire, made quickly; who asks."""
+"""Shared parts of the benchmarks: a fleet of any size, with messages in the wire format; the times; the caller."""
 
 import multiprocessing
 import os
@@ -39,7 +39,7 @@ def vm_name(tenant: int, vm: int) -> str:
 
 
 def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40) -> bytes:
-    """One VM's window: 15 samples a counter, about 317 bytes each."""
+    """Return one VM's window: 15 samples per counter, about 317 bytes each."""
     chance = random.Random(tenant * 1_000_003 + vm * 101 + window)
     who = {
         "MaskedTenantId": tenant_name(tenant),
@@ -65,22 +65,22 @@ def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40)
 
 
 def messages(tenants: int, vms: int, window: int = LAST_WINDOW, counters: int = 40) -> Iterator[bytes]:
-    """Every VM's message of one window, tenant by tenant."""
+    """Yield every VM's message of one window, tenant by tenant."""
     for tenant in range(tenants):
         for vm in range(vms):
             yield message(tenant, vm, window, counters)
 
 
 def in_a_process(work: Callable[..., Result], *arguments: object) -> Result:
-    """Do work in a fresh process, so that nothing of what ran before shows in its memory or speed."""
+    """Run work in a fresh process, so that earlier work does not affect its memory or speed."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(work, arguments)
 
 
 def greatest_memory(pid: int | str = "self") -> float:
-    """Return the greatest resident memory of a process so far, in MB."""
+    """Return the peak resident memory of a process in MB."""
     status = Path(f"/proc/{pid}/status")
-    if status.exists():  # getrusage counts what the parent had when it forked
+    if status.exists():  # getrusage would include the parent's memory at the fork
         kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(kilobytes) / 1e3
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

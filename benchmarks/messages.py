@@ -1,7 +1,8 @@
-"""``python -m benchmarks.messages``: how long the worst messages and a signature take, beside one as a SPOC packs it.
+"""``python -m benchmarks.messages``: times the worst messages, a signature, and a usual message.
 
-The messages are those of tests/pipeline/test_what_a_message_costs.py, which holds their memory and calls to fixed
-multiples. Here is their time, by byte of text, as a multiple of what a full message of samples takes.
+The messages are those of tests/pipeline/test_what_a_message_costs.py, which limits their memory and calls to fixed
+multiples. This prints their time per byte of text, as a multiple of that of a full message of samples, as the tenant's
+collector (SPOC) packs it.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ TIMES = 200
 
 
 def seconds(body: bytes) -> float:
-    """Return the processor time of ingesting a message into a store in memory: the best of three."""
+    """Return the processor time of ingesting a message into a store in memory, the shortest of three runs."""
     found = []
     for _ in range(3):
         tables = Tables(MemoryDocuments())
@@ -34,11 +35,11 @@ def seconds(body: bytes) -> float:
 
 
 def verifying(body: bytes) -> float:
-    """Return the processor time of finding out who sent a signed message: the mean of many."""
+    """Return the mean processor time of verifying a signed message's sender."""
     signer = Signer(bytes(32))
     trust = Trust(Register.of([Enrolment("t", keys=(Key(signer.public, 0),))]), required=True)
     signed = signer.signed(body)
-    trust.origin(signed)  # the library is loaded once
+    trust.origin(signed)  # the first call loads the library
     began = time.process_time()
     for _ in range(TIMES):
         trust.origin(signed)

@@ -1,4 +1,4 @@
-"""The page in Chromium, with 40 counters of a day: how soon it is usable, what it weighs, what a refresh takes."""
+"""Measures the page in Chromium with 40 counters of a day: the time until usable, the bytes, the time of a refresh."""
 
 import json
 import os
@@ -21,9 +21,9 @@ DAY = "/?minutes=1440"
 
 
 def bench_page() -> None:
-    """Fill a day, then open the page over and over, each time without any cache."""
+    """Fill a day, then open the page several times, each time with an empty cache."""
     if CHROMIUM is None:
-        print("page                skipped: Chromium is wanted")
+        print("page                skipped: it needs Chromium")
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, range(os.cpu_count() or 1))  # a browser and a server
@@ -48,7 +48,7 @@ def bench_page() -> None:
 
 
 def _open(browser: Browser, address: str) -> tuple[float, int]:
-    """Seconds until every card in view is drawn and what came before any data, in bytes."""
+    """Return the seconds until the cards in view are drawn, and the bytes loaded without the data."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     sizes: list[int] = []
 
@@ -67,7 +67,7 @@ def _open(browser: Browser, address: str) -> tuple[float, int]:
 
 
 def _refresh(browser: Browser, address: str) -> float:
-    """Milliseconds that the page's main thread works for a refresh, by the browser's own trace."""
+    """Return the milliseconds of the page's main thread for a refresh, from the browser's own trace."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.clock.install()
     page.goto(address + DAY)

@@ -1,13 +1,13 @@
-"""A store that charges as Microsoft publishes it, so that what the pipeline would cost can be seen without an account.
+"""A store with Microsoft's published charges, so that the pipeline's costs can be estimated without an account.
 
-The rule ("Optimize request cost in Azure Cosmos DB"): a point read of 1 KB is 1 RU and of 100 KB 10 RU, a write or a
-delete of 1 KB 5 RU and of 100 KB 50 RU; in between, linearly. By the same page every read costs double at strong
-consistency, which the account has (infra/modules/cosmos.bicep). A scan is charged as a read of all that it gives, and
-each of its pages with what a query costs besides.
+The rule ("Optimize request cost in Azure Cosmos DB"): a point read of 1 KB costs 1 RU, and of 100 KB 10 RU. A write or
+delete of 1 KB costs 5 RU, and of 100 KB 50 RU. Between these sizes the charge is linear. By the same page every read
+costs double at strong consistency, which the account has (infra/modules/cosmos.bicep). A scan is charged like a read of
+everything it returns, and each of its pages has the additional charge of a query.
 
-Two things are not published and not reckoned: what the indexed partition key adds to a write, and what it costs to look
-up a range of ids in an index that other partitions share. Only the service's own header tells the truth (storage.cosmos
-adds that up).
+Two charges are not published and not included: what the indexed partition key adds to a write, and the lookup of a
+range of ids in an index that other partitions share. Only the service's own header has the true charge (storage.cosmos
+adds it up).
 """
 
 import math
@@ -23,14 +23,15 @@ from storage.schema import CATALOGUE
 KB = 1000
 
 READS_COST = 2
-"""At strong consistency two replicas answer a read, and both are charged."""
+"""The factor for reads: at strong consistency two replicas answer a read, and both are charged."""
 
 QUERY_UNITS = 1.3
-"""Assumed of each page of a query, besides the read: a query of one item of 1 KB is "at least 2.3 RU" where its point
-read is 1 (Microsoft's blog of Azure Cosmos DB, "Understanding the difference between point reads and queries")."""
+"""The assumed charge of each page of a query, in addition to the read: a query of one item of 1 KB costs "at least 2.3
+RU", and its point read 1 RU (Microsoft's blog of Azure Cosmos DB, "Understanding the difference between point reads and
+queries")."""
 
 PAGE_ITEMS = 200
-"""Items of a page of a scan (storage.cosmos)."""
+"""The items in a page of a scan (storage.cosmos)."""
 
 PAGE_BYTES = 4_000_000
 """The most bytes of an answer ("Azure Cosmos DB service quotas")."""
@@ -42,7 +43,7 @@ def read_units(size: float) -> float:
 
 
 def scan_units(items: float, size: float) -> float:
-    """Return the charge of a scan that gives so many items of so many bytes together, in request units."""
+    """Return the charge of a scan that returns so many items with so many bytes in total, in request units."""
     pages = max(1, math.ceil(items / PAGE_ITEMS), math.ceil(size / PAGE_BYTES))
     return read_units(size) + READS_COST * QUERY_UNITS * pages
 
@@ -54,17 +55,17 @@ def write_units(size: float) -> float:
 
 @dataclass(slots=True)
 class PricedDocuments:
-    """See Documents. ``sizes`` holds by table the bytes of each document that is there."""
+    """See Documents. ``sizes`` holds, by table, the bytes of each existing document."""
 
     inner: Documents
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
 
     def bytes_of(self, table: str) -> int:
-        """Return the bytes of all documents that were written to a table and not removed."""
+        """Return the bytes of all documents that were written to a table and not deleted."""
         return sum(self.sizes.get(table, {}).values())
 
     def expiry_of(self, table: str) -> float:
-        """Return what a serverless account is charged when all these documents expire: as much as for deletes."""
+        """Return a serverless account's charge when all these documents expire, which equals that of deletes."""
         return sum(map(write_units, self.sizes.get(table, {}).values()))
 
     async def read(self, table: str, partition: str, document_id: str) -> Document | None:
@@ -117,7 +118,7 @@ class PricedDocuments:
 
 
 def _kind(table: str, partition: str) -> str:
-    """The table, and of the catalogue also which part of it: what it costs depends on that."""
+    """Return the table's name. For the catalogue, it includes the part, since costs depend on it."""
     return f"{table}:{partition.partition('_')[0]}" if table == CATALOGUE else table
 
 

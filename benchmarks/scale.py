@@ -1,8 +1,8 @@
-"""``python -m benchmarks.scale``: fleets of every size against the limits of the services, on paper.
+"""``python -m benchmarks.scale``: calculates which share of the services' limits fleets of every size use.
 
-It prints the tables of docs/scale.md. Knows the shape of what the code does (how many messages, items, request units
-and bytes a fleet makes in a window) and what Microsoft publishes as limits. A test checks the shape against the code,
-and that the page says what is worked out here (tests/benchmarks/test_scale.py).
+It prints the tables of docs/scale.md. It has a model of the code (the messages, items, request units and bytes of a
+fleet in a window) and the limits that Microsoft publishes. Tests compare the model with the code, and these tables with
+the page (tests/benchmarks/test_scale.py).
 """
 
 import bisect
@@ -18,9 +18,9 @@ KB, MB, GB = 1e3, 1e6, 1e9
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 WINDOWS_A_DAY = 96
 RUNS = 15
-"""Averaging runs every minute, so tenants' pushes of a window are averaged in so many parts."""
+"""Averaging runs every minute, so the tenants' pushes of a window are averaged in this many parts."""
 
-# Of 40 counters; measured by the test.
+# With 40 counters; the test measures these.
 COUNTERS = 40
 VMS_A_MESSAGE = 33
 MESSAGE_BYTES = 173 * KB
@@ -28,91 +28,91 @@ VM_WINDOW_BYTES = 5.16 * KB
 ROLLUP_BYTES = 47 * KB
 REPORT_BYTES = 3.4 * KB
 
-# Of one core of the machine that docs/benchmarks.md names, by `make bench`: seconds of
+# Seconds of one core of the machine that docs/benchmarks.md names, measured by `make bench`.
 SECONDS_A_SAMPLE = 1.15e-6
-"""ingest, decoding to durable;"""
+"""Ingest of a sample, from decoding to the durable write."""
 SECONDS_A_VM_WINDOW = 0.35e-3
-"""averaging, of reading a VM window and adding it up;"""
+"""Averaging: reading a VM window and adding it up."""
 SECONDS_A_ROLLUP = 0.7e-3
-"""averaging, of reading a rollup and merging it;"""
+"""Averaging: reading a rollup and merging it."""
 SECONDS_A_REQUEST = 2e-3
-"""a request to Cosmos DB in this process (prices.toml)."""
+"""This process's work for a request to Cosmos DB (prices.toml)."""
 SECONDS_AN_ENTRY = 5e-6
-"""an entry of the catalogue that is read."""
+"""Reading an entry of the catalogue."""
 
 BYTES_A_VALUE = 32
-"""Memory that a value takes while a tenant's window is added up: a float and the list's pointer to it."""
+"""The memory of a value while a tenant's window is added up: a float, and the list's pointer to it."""
 BYTES_A_PARTIAL = 400
-"""Memory of a partial: eight fields in a tuple, the terms of its sum in a list. Eight branches are merged at a time."""
+"""The memory of a partial: a tuple of eight fields, and a list of its sum's terms. Eight branches merge at a time."""
 
 MOST = 100_000_000
-"""VMs: beyond them nothing is worked out."""
+"""The largest fleet that is calculated, in VMs."""
 
 PEAK = 3
-"""Greatest over mean of what averaging does, where a limit is one of a second (prices.toml, autoscale_peak)."""
+"""The ratio of averaging's peak load to its mean, for limits per second (prices.toml, autoscale_peak)."""
 
 SURGE = WINDOW / 120
-"""Greatest over mean of what ingest does: agents write in the first minute after a quarter of an hour (edge.agent), and
-SPOCs look every minute (edge.spoc), so a window's messages come within two minutes."""
+"""The ratio of ingest's peak load to its mean. Agents write in the first minute of a quarter of an hour (edge.agent).
+The tenants' collectors (SPOCs) look every minute (edge.spoc). So a window's messages arrive within two minutes."""
 
 LEAST_THROUGHPUT = 1_000
 THROUGHPUT_A_GB = 10
-"""RU/s: the least that autoscale can be set to, of a container, and for each GB in it (prices.toml)."""
+"""The lowest throughput of a container with autoscale, and for each GB in it, in RU/s (prices.toml)."""
 
 PARTITION_THROUGHPUT = 10_000
 PARTITION_BYTES = 50 * GB
-"""The most of a physical partition. A container's throughput is divided evenly among those that it has."""
+"""The limits of a physical partition. A container's throughput is divided evenly among its physical partitions."""
 
 LIFETIME = 31 * WINDOWS_A_DAY
-"""Windows that samples and rollups live."""
+"""The lifetime of samples and rollups in windows."""
 
 
 def partition_share(wanted: float, stored: float) -> float:
-    """Return the RU/s that one physical partition of a container has, and so a logical one at most.
+    """Return the RU/s of one physical partition of a container. A logical partition can't have more.
 
-    ``wanted``: what autoscale is set to, in RU/s, or the least that so many bytes ask for, if that is more.
+    ``wanted`` is autoscale's setting in RU/s. If the ``stored`` bytes require a higher one, that counts.
     """
     throughput = max(LEAST_THROUGHPUT, wanted, stored / GB * THROUGHPUT_A_GB)
     return throughput / max(1.0, throughput / PARTITION_THROUGHPUT, stored / PARTITION_BYTES)
 
 
 WIDTH = 8
-"""Branches of a branch (domain.rollups)."""
+"""The number of branches below a branch (domain.rollups)."""
 
 
 def occupied(places: int, balls: float) -> float:
-    """How many of so many places are expected to hold any of the balls, each thrown into one."""
+    """Return the expected number of non-empty places if each ball is thrown into a random one."""
     return places * (1 - math.pow(1 - 1 / places, balls))
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A fleet: 100 VMs a tenant, but for the largest, which has a tenth of all (and 100 at least)."""
+    """A fleet with 100 VMs per tenant, except for the largest tenant, which has a tenth of all VMs (at least 100)."""
 
     vms: int
 
     @property
     def tenants(self) -> int:
-        """How many tenants there are."""
+        """The number of tenants."""
         return max(1, (self.vms - self.largest) // 100 + 1)
 
     @property
     def largest(self) -> int:
-        """How many VMs the largest tenant has."""
+        """The number of VMs of the largest tenant."""
         return max(100, self.vms // 10)
 
     @property
     def messages(self) -> float:
-        """A second."""
+        """The number of messages per second."""
         return self.vms / VMS_A_MESSAGE / WINDOW
 
     @property
     def runs(self) -> int:
-        """How many of a window's runs of averaging find anything to do."""
+        """The number of averaging runs in a window that have work to do."""
         return min(RUNS, self.tenants)
 
     def rollups(self) -> tuple[float, float]:
-        """How many rollups one run reads, to merge them, and how many branches' it writes."""
+        """Return how many rollups one run reads for merging, and how many branches' rollups it writes."""
         pushing = self.tenants / self.runs
         read, written, below = 0.0, 0.0, float(self.tenants)
         for level in range(DEPTH, -1, -1):
@@ -125,7 +125,7 @@ class Fleet:
 
     @property
     def averaging_seconds(self) -> float:
-        """Of one run of averaging, on one core."""
+        """The seconds of one run of averaging on one core."""
         windows = self.vms / self.runs
         read, written = self.rollups()
         requests = (windows + read) / PAGE_ITEMS + 4 * self.tenants / self.runs + written + 2 * COUNTERS
@@ -133,12 +133,12 @@ class Fleet:
 
     @property
     def samples_units(self) -> float:
-        """Request units a window for VM windows: each is written once and read once."""
+        """The request units of VM windows in a window: each is written once and read once."""
         return self.vms * _WINDOW_UNITS
 
     @property
     def rollups_units(self) -> float:
-        """Request units a window for rollups: each tenant's is written once; branches' with each run."""
+        """The request units of rollups in a window: each tenant's is written once, and branches' with each run."""
         read, written = self.rollups()
         scans = written + 1
         of_runs = scans * scan_units(read / scans, read / scans * ROLLUP_BYTES)
@@ -147,29 +147,32 @@ class Fleet:
 
     @property
     def samples_bytes(self) -> float:
-        """What the samples' container holds."""
+        """The bytes in the samples' container."""
         return self.vms * LIFETIME * VM_WINDOW_BYTES
 
     @property
     def samples_share(self) -> float:
-        """RU/s of one physical partition of the samples, with the throughput that their surge takes."""
+        """The RU/s of one physical partition of the samples, at the throughput that their peak needs."""
         return partition_share(SURGE * self.samples_units / WINDOW, self.samples_bytes)
 
     @property
     def rollups_share(self) -> float:
-        """RU/s of one physical partition of the rollups, which get a quarter (infra/modules/cosmos.bicep)."""
+        """The RU/s of one physical partition of the rollups.
+
+        They have a quarter of the samples' throughput (infra/modules/cosmos.bicep).
+        """
         branches = sum(occupied(WIDTH**level, self.tenants) for level in range(1, DEPTH + 1))
         stored = (self.tenants + branches) * LIFETIME * ROLLUP_BYTES
         return partition_share(SURGE * self.samples_units / WINDOW / 4, stored)
 
     @property
     def report_units(self) -> float:
-        """Request units a window for the report: each run writes every counter's."""
+        """The request units of the report in a window: each run writes every counter's document."""
         return self.runs * COUNTERS * _REPORT_UNITS
 
     @property
     def ingest_cores(self) -> float:
-        """Cores that are busy with ingest."""
+        """The number of cores that ingest keeps busy."""
         return self.vms / WINDOW * (COUNTERS * MINUTES_PER_WINDOW * SECONDS_A_SAMPLE + SECONDS_A_REQUEST)
 
 
@@ -179,9 +182,9 @@ _REPORT_UNITS = write_units(REPORT_BYTES) + read_units(REPORT_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit: what it is of, how much there is, how much of it a fleet takes, and what to change where it breaks.
+    """A limit: its name, its amount, how much of it a fleet takes, and what to change if a fleet exceeds it.
 
-    ``there_is`` is a function of the fleet where a larger one divides what there is.
+    ``there_is``, the amount, is a function of the fleet if a larger fleet divides it.
     """
 
     name: str
@@ -191,7 +194,7 @@ class Limit:
     change: str
 
     def share(self, fleet: Fleet) -> float:
-        """Which part of the limit a fleet takes; beyond 1 it breaks."""
+        """Return the share of the limit that a fleet takes. Above 1 the fleet exceeds it."""
         there_is = self.there_is(fleet) if callable(self.there_is) else self.there_is
         return self.taken(fleet) / there_is
 
@@ -202,22 +205,22 @@ LIMITS: Sequence[Limit] = (
         5 * GB,
         "bytes",
         lambda fleet: fleet.messages * MESSAGE_BYTES * 8 * 3600,
-        "nothing is lost: a full queue refuses, and SPOCs keep their files until it takes them. A partitioned queue, "
-        "or Premium, holds 80 GB",
+        "nothing is lost: a full queue refuses messages, and SPOCs keep their files until it accepts them. A "
+        "partitioned queue, or Premium, holds 80 GB",
     ),
     Limit(
         "Service Bus Standard: operations (credits)",
         1_000,
         "/s",
         lambda fleet: 2 * fleet.messages * SURGE,
-        "Premium, or a second namespace: half of the tenants' SPOCs send there, a second function app ingests it",
+        "Premium; or a second namespace, to which half of the tenants' SPOCs send, with a second function app",
     ),
     Limit(
         "Service Bus Premium: one messaging unit, in and out",
         4 * MB,
         "/s",
         lambda fleet: 2 * fleet.messages * MESSAGE_BYTES * SURGE,
-        "only where Standard is not enough: there are up to 16 units",
+        "more units (up to 16); needed only if Standard is not enough",
     ),
     Limit(
         "ingest: 40 instances of one core",
@@ -231,29 +234,29 @@ LIMITS: Sequence[Limit] = (
         1_000 * GB,
         "bytes",
         lambda fleet: fleet.samples_bytes,
-        "the portal changes the account, then `cosmosMode = 'autoscale'` (docs/runbook.md): containers have no limit",
+        "change the account in the portal, then set `cosmosMode = 'autoscale'` (docs/runbook.md), which has no limit",
     ),
     Limit(
         "Cosmos DB serverless: request units of a container (samples)",
         5_000,
         "RU/s",
         lambda fleet: SURGE * fleet.samples_units / WINDOW,
-        "`cosmosMode = 'autoscale'`, and `cosmosMaxThroughput`, which is that of the samples",
+        "`cosmosMode = 'autoscale'`, and `cosmosMaxThroughput`, which sets the samples' throughput",
     ),
     Limit(
         "samples: bytes of the largest tenant's day (a logical partition)",
         20 * GB,
         "bytes",
         lambda fleet: fleet.largest * WINDOWS_A_DAY * VM_WINDOW_BYTES,
-        "a bucket of the VM in the partition (`_samples_partition` in storage/tables); who reads a tenant's window "
-        "reads its buckets one after the other",
+        "buckets of VMs: the VM's bucket becomes part of the partition (`_samples_partition` in storage/tables); "
+        "readers of a tenant's window then read its buckets one after the other",
     ),
     Limit(
         "samples: request units of the largest tenant's day (its physical partition's share)",
         lambda fleet: fleet.samples_share,
         "share",
         lambda fleet: SURGE * fleet.largest * _WINDOW_UNITS / WINDOW,
-        "nothing is lost: refused requests (429) are tried again, so that tenant's minutes come later. A greater "
+        "nothing is lost: refused requests (429) are retried, so that tenant's minutes come later. A higher "
         "`cosmosMaxThroughput`, of which each partition gets its share; then the same buckets",
     ),
     Limit(
@@ -268,7 +271,7 @@ LIMITS: Sequence[Limit] = (
         lambda fleet: fleet.rollups_share,
         "share",
         lambda fleet: PEAK * fleet.rollups_units / WINDOW,
-        "the first digit of the branch in the partition; `DEPTH = 3` (domain/rollups.py), and a rebuild",
+        "make the branch's first digit part of the partition; `DEPTH = 3` (domain/rollups.py), and a rebuild",
     ),
     Limit(
         "report: request units of one counter's writes",
@@ -278,26 +281,26 @@ LIMITS: Sequence[Limit] = (
         "does not grow with the fleet",
     ),
     Limit(
-        "report: 1,000 people who look at the same counter, asked anew every 30 s",
+        "report: 1,000 people who view the same counter, refreshed every 30 s",
         LEAST_THROUGHPUT,
         "RU/s",
         lambda _: 1_000 / 30 * scan_units(9, 9 * REPORT_BYTES),
-        "does not grow with the fleet; answers may be kept for 30 s (`Cache-Control`), so a cache in front serves more",
+        "does not grow with the fleet; answers may be cached for 30 s (`Cache-Control`), so a cache in front helps",
     ),
     Limit(
         "averaging: the minute between two runs",
         60,
         "s",
         lambda fleet: fleet.averaging_seconds,
-        "nothing is lost: runs do not overlap, and the next does what waits; charts fall behind. A run for each of the "
-        "eight greatest branches, on instances of their own, and one that merges these",
+        "nothing is lost: runs do not overlap, and the next run does the waiting work; charts fall behind. A run for "
+        "each of the eight top branches on its own instance, and one run that merges these",
     ),
     Limit(
         "averaging: memory of an instance, for the largest tenant's window",
         2 * GB,
         "bytes",
         lambda fleet: fleet.largest * COUNTERS * MINUTES_PER_WINDOW * BYTES_A_VALUE,
-        "`instanceMemoryMB = 4096`; then the buckets above, each added up by itself, since partials merge",
+        "`instanceMemoryMB = 4096`; then the buckets above; each is added up by itself, since partials merge",
     ),
     Limit(
         "averaging: memory of an instance, for a branch's rollups",
@@ -317,7 +320,7 @@ LIMITS: Sequence[Limit] = (
 
 
 def table() -> str:
-    """Return, in Markdown, which part of each limit fleets of every size take."""
+    """Return a Markdown table with the share of each limit that fleets of every size take."""
     lines = [
         "| limit | there is | " + " | ".join(f"{size:,} VMs" for size in SIZES) + " |",
         "|---|---|" + "---|" * len(SIZES),
@@ -344,7 +347,7 @@ def _amount(limit: Limit) -> str:
 
 
 def order_of_breaking() -> str:
-    """Return, in Markdown, from which size on each limit is exceeded, the first one first, and what to change then."""
+    """Return a Markdown table of limits with the fleet size that exceeds each, smallest first, and what to change."""
     lines = ["| from | limit | what to change |", "|---|---|---|"]
     for limit in sorted(LIMITS, key=lambda limit: breaks_at(limit) or MOST):
         size = breaks_at(limit)
@@ -353,7 +356,7 @@ def order_of_breaking() -> str:
 
 
 def breaks_at(limit: Limit) -> int | None:
-    """Return the fleet size from which on a limit is exceeded (to two digits), or None: not below MOST."""
+    """Return the smallest fleet size that exceeds a limit (to two digits), or None if there is none below MOST."""
     if limit.share(Fleet(MOST)) <= 1:
         return None
     size: int = bisect.bisect_left(range(MOST), x=True, key=lambda vms: vms > 0 and limit.share(Fleet(vms)) > 1)

@@ -1,4 +1,4 @@
-"""How averaging grows: with the fleet, from scratch, and with the share of tenants that changed."""
+"""Measures how averaging scales: from scratch with the fleet's size, and with the share of changed tenants."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from storage.tables import Tables
 SIZES = [int(size) for size in os.environ.get("BESIDE_VMS", "400,2000,10000").split(",")]
 VMS_A_TENANT = 100
 CHANGED = (1, 5, 20, 50, 100)
-"""Per cent of the greatest fleet's tenants."""
+"""The percentages of changed tenants, in the largest fleet."""
 
 BATCH = 64
 
@@ -39,7 +39,7 @@ def fill_fleet(path: Path, vms: int) -> None:
 
 
 def fill_anew(path: Path, tenants: int, added: int) -> None:
-    """Ingest a window of some tenants with values that are greater, so that all of their rows change."""
+    """Ingest a window of some tenants with larger values, so that all of their rows change."""
     fresh = (
         message(tenant, vm).replace(b'"PerfValue":', b'"PerfValue":%d' % added)
         for tenant in range(tenants)
@@ -49,7 +49,7 @@ def fill_anew(path: Path, tenants: int, added: int) -> None:
 
 
 def run_average(path: Path) -> tuple[float, float, int]:
-    """Work off all marks; return seconds, the process' greatest memory in MB, and how many rows were written."""
+    """Average all marked windows. Return the seconds, the process's peak memory in MB, and the rows written."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {ONE_CORE})
 
@@ -66,9 +66,9 @@ def run_average(path: Path) -> tuple[float, float, int]:
 
 
 def after_change(path: Path, tenants: int) -> tuple[float, int]:
-    """Return the seconds of averaging after some tenants' windows changed, the least of three, and rows written."""
+    """Change some tenants' windows and average. Return the seconds (the least of three runs) and the rows written."""
     found = []
-    for repeat in range(3):  # whatever else the machine does only adds
+    for repeat in range(3):  # other work on the machine only adds time
         in_a_process(fill_anew, path, tenants, 1 + repeat + 3 * (tenants % 3))
         seconds, _, rows = in_a_process(run_average, path)
         found.append((seconds, rows))
@@ -76,7 +76,7 @@ def after_change(path: Path, tenants: int) -> tuple[float, int]:
 
 
 def bench_averaging() -> dict[str, Any]:
-    """Each run is a process of its own, so that its memory is its own."""
+    """Run each measurement in a process of its own, so that its memory can be measured."""
     whole: list[dict[str, float]] = []
     changed: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:

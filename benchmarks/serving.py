@@ -1,8 +1,8 @@
-"""The local host under load: how many answers a second, how late, with how much memory, while it ingests and averages.
+"""Measures the local host under load: answers per second, latency and memory, while it ingests and averages.
 
-The host has one core and the client another, where there are two. Meanwhile VMs push, as often as 2,000 of them would,
-and what they push is averaged each second. What one process bears at a time decides how many requests an instance in
-Azure is given at a time (docs/azure.md). Azure's own host, and how long Cosmos DB takes, are not seen here.
+If there are two cores, the host has one and the client the other. At the same time VMs push as often as 2,000 would,
+and their windows are averaged each second. The results decide how many requests an instance in Azure gets at a time
+(docs/azure.md). They include neither Azure's own host nor Cosmos DB.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ HOUR = f"/v1/get-data?key={KEY}&minutes=60"
 MINUTES = 1440
 COUNTERS = MOST_ROWS // MINUTES
 LARGEST = {"key": keys(COUNTERS), "minutes": MINUTES, "tenant": tenant_name(0), "vm": vm_name(0, 0)}
-"""The largest answer that may be asked for: as many minutes of as many counters, of a VM, its tenant and the fleet."""
+"""The query with the largest allowed answer: the most minutes and counters of a VM, its tenant and the fleet."""
 
 TENANTS, VMS = 20, 100
 PUSHES_A_SECOND = 3
-"""Messages of one VM's window: 2,000 VMs push some two a second."""
+"""Messages per second, each with one VM's window. 2,000 VMs push about two per second."""
 
 SECONDS = 10
 CLIENTS = 4
@@ -43,7 +43,7 @@ AT_ONCE = (1, 4, 8, 16, 32, 64)
 
 
 def bench_serving() -> None:
-    """Fill a day of a small fleet, then ask."""
+    """Fill a day of a small fleet, then measure queries."""
     cores = range(os.cpu_count() or 1) if hasattr(os, "sched_setaffinity") else range(1)
     window = int(time.time()) // WINDOW * WINDOW - WINDOW
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
@@ -66,7 +66,7 @@ def bench_serving() -> None:
 
 
 async def _ask(queue: Path, window: int, host: int) -> None:
-    connector = aiohttp.TCPConnector(limit=0)  # else the client itself would hold back what is too much at once
+    connector = aiohttp.TCPConnector(limit=0)  # without this the client would limit its own requests
     async with aiohttp.ClientSession(f"http://127.0.0.1:{PORT}", connector=connector) as session:
 
         async def seconds(path: str, parameters: Mapping[str, Any] | None = None) -> float:
@@ -77,7 +77,7 @@ async def _ask(queue: Path, window: int, host: int) -> None:
             return time.perf_counter() - start
 
         async def of_so_many(clients: int) -> list[float]:
-            """Let so many ask for an hour, each one request after the other; return what each request took, sorted."""
+            """Let so many clients query an hour, one request after the other. Return the sorted times."""
             end = time.perf_counter() + SECONDS
 
             async def client() -> list[float]:
@@ -88,7 +88,7 @@ async def _ask(queue: Path, window: int, host: int) -> None:
 
             return sorted(chain.from_iterable(await asyncio.gather(*(client() for _ in range(clients)))))
 
-        while not await _settled(session, queue):  # noqa: ASYNC110  (it is another process that settles)
+        while not await _settled(session, queue):  # noqa: ASYNC110  (another process settles)
             await asyncio.sleep(0.2)
         day = sorted([await seconds(DAY) for _ in range(60)])
         print(f"serving 24 hours    {day[30] * 1e3:>12.1f} ms (under 15), compressed; p90 {day[54] * 1e3:.1f} ms")
@@ -103,7 +103,7 @@ async def _ask(queue: Path, window: int, host: int) -> None:
         print(f"  at once: requests/s and p99 of 60 minutes; so many answers of {MOST_ROWS:,} minutes: seconds, memory")
         for clients in AT_ONCE:
             hour = hours[clients]
-            # From here on the greatest memory is that of what follows.
+            # Reset the peak memory, so that it is that of the following requests.
             Path(f"/proc/{host}/clear_refs").write_text("5")  # noqa: ASYNC240
             largest = await asyncio.gather(*(seconds("/v1/get-tenant-data", LARGEST) for _ in range(clients)))
             print(
@@ -124,7 +124,7 @@ async def _settled(session: aiohttp.ClientSession, queue: Path) -> bool:
 
 @contextlib.asynccontextmanager
 async def _pushing(queue: Path, window: int) -> AsyncIterator[None]:
-    """Push VMs' windows, one after the other."""
+    """Push VMs' windows one after the other while the block runs."""
 
     async def push() -> None:
         for number in count():

@@ -1,9 +1,9 @@
-"""``make soak`` (``MINUTES=30``): the local host for a while under a fleet of 1,000 VMs at 15 times real speed.
+"""``make soak`` (``MINUTES=30``): runs the local host under a fleet of 1,000 VMs at 15 times real speed.
 
-Every minute each VM pushes a window of 15 minutes, tenant after tenant, packed as SPOCs pack them; people look at
-charts all the while. Memory, open files, how long pushed data takes to be in an average (lag) and how long answers
-take are drawn over time in a report. It fails where one of them grows, where an answer is wrong, or where a sample is
-missing in the end.
+Every minute each VM pushes a window of 15 minutes, tenant after tenant, packed as the tenants' collectors (SPOCs) do.
+At the same time clients query charts. A report shows memory, open files, the time until pushed data are in an average
+(lag) and the time of answers. The soak fails if one of these grows, if an answer is wrong, or if a sample is missing at
+the end.
 """
 
 import asyncio
@@ -36,21 +36,21 @@ OUT = Path(os.environ.get("BENCH_OUT", ".local/bench"))
 PORT = 7195
 TENANTS, VMS, COUNTERS = 20, 50, 40
 REAL_SECONDS = 60
-"""In which a window is pushed: 15 times real speed."""
+"""The seconds in which a window is pushed, for 15 times real speed."""
 
 HISTORY = 5
-"""Windows that are there before it begins, so that charts have their hour from the first second on."""
+"""The number of windows stored before the start, so that charts have a full hour from the beginning."""
 
 CLIENTS = 2
 PAUSE = 0.02
-"""Between a client's questions."""
+"""The seconds between a client's queries."""
 
 WARM = 0.2
-"""The part of the time that is not judged: caches fill."""
+"""The share of the time that is not judged, while caches fill."""
 
 PATIENCE = 120.0
 PARTS = 120
-"""Of the time, in the report's charts."""
+"""The number of time intervals in the report's charts."""
 
 MOST_MINUTES = 24 * 60
 OK, NOT_FOUND = 200, 404
@@ -58,7 +58,7 @@ OK, NOT_FOUND = 200, 404
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Something that is measured: over time, in a unit; it may become ``times`` as much plus ``more``, and no more."""
+    """A measurement over time. Its value may grow to at most ``times`` the first value plus ``more``."""
 
     title: str
     unit: str
@@ -67,11 +67,11 @@ class Series:
     points: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, at: float, value: float) -> None:
-        """Take a measurement, at so many seconds after the beginning."""
+        """Add a value, measured at so many seconds after the start."""
         self.points.append((at, value))
 
     def thirds(self, seconds: float) -> tuple[float, float]:
-        """Return the medians of the first and of the last third of the time that is judged."""
+        """Return the medians of the first and last third of the judged time."""
         begin = seconds * WARM
         third = (seconds - begin) / 3
         early = [value for at, value in self.points if begin <= at < begin + third]
@@ -80,16 +80,16 @@ class Series:
 
     @property
     def name(self) -> str:
-        """What is measured, and its unit."""
+        """The title and the unit."""
         return f"{self.title}, {self.unit}" if self.unit else self.title
 
     def verdict(self, seconds: float) -> str:
-        """Say how it was at first and in the end."""
+        """Return a sentence with the values at the beginning and at the end."""
         early, late = self.thirds(seconds)
         return f"{self.name}: {early:.1f} in the first third, {late:.1f} in the last"
 
     def problem(self, seconds: float) -> str | None:
-        """Say how it grew, or return None: it is flat."""
+        """Return a sentence about its growth, or None if it stayed flat."""
         early, late = self.thirds(seconds)
         if late <= early * self.times + self.more:
             return None
@@ -98,7 +98,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that is measured."""
+    """All measurements."""
 
     memory: Series = field(default_factory=lambda: Series("memory", "MB", 1.15, 12))
     files: Series = field(default_factory=lambda: Series("open files", "", 1, 4))
@@ -107,12 +107,12 @@ class Measured:
     answers: Series = field(default_factory=lambda: Series("answers", "ms", 1.5, 5))
 
     def all(self) -> Sequence[Series]:
-        """Return each."""
+        """Return all series."""
         return (self.memory, self.files, self.waiting, self.lag, self.answers)
 
 
 class Soak:
-    """One run. ``problems`` says what went wrong so far."""
+    """One run. ``problems`` holds what went wrong so far."""
 
     def __init__(self, folder: Path, minutes: float) -> None:
         self.folder = folder
@@ -127,11 +127,11 @@ class Soak:
 
     @property
     def now(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the start."""
         return time.perf_counter() - self.began
 
     def push(self, tenant: int, window: int) -> None:
-        """Put a tenant's window into the queue, in messages as a SPOC makes them."""
+        """Put a tenant's window into the queue, packed into messages like a SPOC's."""
         batches = (wire.decode(message(tenant, vm, window, COUNTERS)).samples for vm in range(VMS))
         for packed in pack(batches, STANDARD_LIMIT - HEADER_ROOM):
             self.pushed += 1
@@ -140,7 +140,7 @@ class Soak:
             path.replace(self.folder / "queue" / str(self.pushed))
 
     async def run(self, host: psutil.Process) -> None:
-        """Let it run for its time, then look whether all is there."""
+        """Run for the given time, then check that no sample is missing."""
         async with aiohttp.ClientSession(f"http://127.0.0.1:{PORT}") as session:
             await self._settled(session)
             self.began = time.perf_counter()
@@ -159,7 +159,7 @@ class Soak:
         await asyncio.gather(*probes)
 
     async def _lag(self, session: aiohttp.ClientSession, tenant: int, window: int) -> None:
-        """Wait until the tenant's average holds what was pushed."""
+        """Wait until the tenant's average includes the pushed data, and record the lag."""
         pushed, last = self.now, minutes_of(window)[-1]
         asked = {"key": keys(1)[0], "tenant": tenant_name(tenant), "vm": vm_name(tenant, 0), "start": last, "end": last}
         while self.now < pushed + PATIENCE:
@@ -168,7 +168,9 @@ class Soak:
                 self.measured.lag.add(pushed, self.now - pushed)
                 return
             await asyncio.sleep(0.1)
-        self.problems.append(f"what tenant {tenant} pushed of {iso(window)} was in no average after {PATIENCE:.0f} s")
+        self.problems.append(
+            f"tenant {tenant}'s window {iso(window)} was in no average {PATIENCE:.0f} s after the push"
+        )
 
     async def _look(self, session: aiohttp.ClientSession) -> None:
         key, tenant = keys(COUNTERS)[7], tenant_name(3)
@@ -222,10 +224,10 @@ class Soak:
                 if status and not _waiting(self.folder) and status["newestMinute"] and not status["dirtyMarks"]:
                     return
             await asyncio.sleep(0.2)
-        raise TimeoutError(f"it did not work off what waited in {PATIENCE:.0f} s")
+        raise TimeoutError(f"the host has not processed all waiting messages and marks within {PATIENCE:.0f} s")
 
     async def _nothing_missing(self, session: aiohttp.ClientSession) -> None:
-        """Every minute that was pushed has every VM of every tenant, for every counter."""
+        """Check that every pushed minute of every counter has every VM of every tenant."""
         first, last = minutes_of(self.first)[0], minutes_of(self.first + (self.windows - 1) * WINDOW)[-1]
         for key in keys(COUNTERS):
             answer = await self._get(session, f"/v1/get-data?key={key}&start={first}&end={last}")
@@ -240,7 +242,7 @@ def _waiting(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def a_host(folder: Path) -> Iterator[psutil.Process]:
-    """The local host on one core, this process on another, where there are two."""
+    """Run the local host. If there are two cores, it gets one and this process the other."""
     settings = {"DATA": str(folder), "FLEET": "0", "PORT": str(PORT), "AVERAGING_SCHEDULE": "* * * * * *"}
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     with (
@@ -259,7 +261,7 @@ def a_host(folder: Path) -> Iterator[psutil.Process]:
 
 
 def over_time(points: Iterable[tuple[float, float]], seconds: float, share: float) -> list[float | None]:
-    """Return, for each part of the time, the value of which so large a share is less; None: nothing was measured."""
+    """Return a quantile (``share``) of the values in each interval. None means that the interval has no value."""
     parts: list[list[float]] = [[] for _ in range(PARTS)]
     for at, value in points:
         parts[min(PARTS - 1, int(at / seconds * PARTS))].append(value)
@@ -267,7 +269,7 @@ def over_time(points: Iterable[tuple[float, float]], seconds: float, share: floa
 
 
 def report(soak: Soak, verdict: Sequence[str]) -> str:
-    """Return a page that stands alone, with a chart of each series."""
+    """Return a self-contained HTML page with a chart of each series."""
     minutes = [round(soak.seconds / 60 * (part + 0.5) / PARTS, 3) for part in range(PARTS)]
     content = {
         "title": f"Soak: {soak.seconds / 60:g} minutes of {TENANTS * VMS:,} VMs at 15 times real speed",
@@ -288,7 +290,7 @@ def report(soak: Soak, verdict: Sequence[str]) -> str:
 
 
 def run(minutes: float) -> Soak:
-    """Let a host run for so long, and judge."""
+    """Run a host for so many minutes, and judge the measurements."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         soak = Soak(Path(folder), minutes)
         (soak.folder / "queue").mkdir()
@@ -309,10 +311,10 @@ def run(minutes: float) -> Soak:
 
 
 def main() -> None:
-    """Run, tell, write the report; fail where anything went wrong."""
+    """Run the soak, print the results, and write the report. Fail if anything went wrong."""
     asked = os.environ.get("MINUTES") or "30"
     if not asked.isdecimal() or not 1 <= int(asked) <= MOST_MINUTES:
-        sys.exit(f"MINUTES={asked} is no number of minutes from 1 to {MOST_MINUTES}")
+        sys.exit(f"MINUTES={asked} is not a whole number from 1 to {MOST_MINUTES}")
     print(f"soak: {TENANTS * VMS:,} VMs at 15 times real speed, {asked} minutes; first {HISTORY} windows of history")
     soak = run(int(asked))
     samples = soak.windows * TENANTS * VMS * COUNTERS * MINUTES_PER_WINDOW

@@ -1,7 +1,8 @@
-"""What a fleet makes of messages, requests, bytes and seconds: measured by running the real code on a part of it.
+"""A fleet's messages, requests, bytes and processor seconds, measured by running the real code on a part of the fleet.
 
-What is linear in VMs (messages, ingest, reading a tenant's VM windows) is measured on one whole tenant. What depends on
-how many tenants there are (the tree of rollups, the report) is measured with all of them, each with a few VMs.
+Quantities that are linear in VMs (messages, ingest, reading a tenant's VM windows) are measured on one whole tenant.
+Quantities that depend on the number of tenants (the tree of rollups, the report) are measured with all tenants, each
+with a few VMs.
 """
 
 import tempfile
@@ -29,12 +30,13 @@ from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
 
 RUNS = 15
-"""Averaging runs every minute. Where tenants push at any minute of a window, it is averaged in so many parts; so it is
-measured unless told otherwise, since it is the dearest."""
+"""Averaging runs every minute. If tenants push at any minute of a window, the window is averaged in this many parts.
+This is the default, since it costs the most."""
 
 FEW_VMS = 2
 WINDOWS = SEEN_EVERY // WINDOW + 1
-"""Measured of the one tenant, after a first: in so many, each VM's entry in the catalogue is renewed once."""
+"""The number of windows measured on one tenant, after a first one. In this many windows, each VM's entry in the
+catalogue is renewed once."""
 
 OF_VMS = f"{CATALOGUE}:vms"
 OPERATION_BYTES = 64 * 1024
@@ -42,35 +44,35 @@ OPERATION_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Volumes:
-    """What a fleet makes in one window of 15 minutes, but for ``query_*``, which are of one chart of the fleet."""
+    """A fleet's quantities in one window of 15 minutes. Those with ``query_`` are of one chart of the fleet."""
 
     samples: float
     messages: float
     message_bytes: float
-    """Of all messages together."""
+    """The total of all messages."""
     operations: float
-    """Of Service Bus: each message sent and received, 64 KB at a time."""
+    """Service Bus operations: each message is sent and received, and each 64 KB of it counts as one operation."""
     request_units: float
     expiry: Mapping[str, float]
-    """Request units by table, of the window's documents when they expire: charged where the account is serverless."""
+    """Request units by table when the window's documents expire. Only a serverless account is charged for them."""
     requests: float
     samples_bytes: float
     rollups_bytes: float
     report_bytes: float
     plain_messages: float
-    """Were each VM's samples one message of plain JSON."""
+    """The number of messages if each VM's samples were one message of uncompressed JSON."""
     plain_bytes: float
     plain_operations: float
     single_units: float
-    """Were each sample one document: for its write alone."""
+    """The request units of the writes alone if each sample were one document."""
     single_bytes: float
     ingest_seconds: float
-    """Processor time of all ingest of the window on one core."""
+    """The processor time of the window's ingest on one core."""
     averaging_seconds: float
     query_units: float
     query_seconds: float
     by_operation: tuple[tuple[str, float], ...]
-    """Request units by operation, dearest first."""
+    """Request units by operation, the most expensive first."""
 
     def units_of(self, table: str) -> float:
         """Return the request units of one table."""
@@ -79,9 +81,9 @@ class Volumes:
 
 
 async def measure(vms: int, counters: int, vms_a_tenant: int = 100, runs: int = RUNS) -> Volumes:
-    """Measure a fleet of so many VMs and counters; every tenant has the same number of VMs.
+    """Measure a fleet with so many VMs and counters. Every tenant has the same number of VMs.
 
-    ``runs``: in how many runs of averaging a window comes in.
+    ``runs`` is the number of averaging runs over which a window's data arrive.
     """
     each = min(vms, vms_a_tenant)
     tenants = -(-vms // each)
@@ -152,7 +154,7 @@ class _Whole:
 
 
 async def _one_tenant(vms: int, counters: int) -> _Whole:
-    """Pack, ingest and average WINDOWS windows of one tenant; seconds are of one window, charges of all."""
+    """Pack, ingest and average WINDOWS windows of one tenant. Seconds are those of one window, charges of all."""
     async with _priced_store() as store:
         tables = Tables(store)
         total = Meter()
@@ -168,7 +170,7 @@ async def _one_tenant(vms: int, counters: int) -> _Whole:
                 middle = time.process_time()
                 await average(tables, TIMES)
                 end = time.process_time()
-            if number:  # the first window makes the catalogue, once for ever
+            if number:  # the first window creates the catalogue, which happens only once
                 ingesting += (middle - start) / WINDOWS
                 averaging += (end - middle) / WINDOWS
                 for request, tally in meter.requests.items():
@@ -189,9 +191,9 @@ class _Tree:
 
 
 async def _tree(tenants: int, counters: int, runs: int) -> _Tree:
-    """Average a window of all tenants in so many parts, as they push, and close it; each tenant with a few VMs.
+    """Average a window of all tenants, each with a few VMs, in ``runs`` parts, and close it.
 
-    Runs that find nothing to do are charged too: there is one a minute.
+    Runs without work are charged too, since there is one per minute.
     """
     async with _priced_store() as store:
         tables = Tables(store)

@@ -1,7 +1,8 @@
-"""Operations as durable orchestrations: starting one, and the functions that plan it, do its steps and end it.
+"""Operations as durable orchestrations: starts them, and has the functions that plan them, do their steps and end them.
 
-An orchestrator is replayed from its history, the longer the slower, so the steps are done in parts of a few, each an
-orchestration of its own. Knows Durable Functions; refuses to know what an operation does (pipeline.operations).
+An orchestrator is replayed from its history, and a longer history is slower. So the steps are split into small parts,
+and each part is a sub-orchestration. Knows Durable Functions; refuses to know what an operation does
+(pipeline.operations).
 """
 
 import asyncio
@@ -30,22 +31,22 @@ blueprint = df.Blueprint()
 log = logging.getLogger(__name__)
 
 Order = Mapping[str, Any]
-"""What an orchestration is given: the fields of an operation's record, and no figures yet."""
+"""The input of an orchestration: the fields of the operation's record, without figures."""
 
 KINDS: Mapping[str, Callable[..., Operation]] = {
     kind.kind: kind for kind in (Rebuild, CatchUp, Purge, Reingest, Drop, Resubmit)
 }
 PART = 6
-"""Steps that are done side by side, after which progress is told."""
+"""The number of steps that run concurrently. Progress is reported after each part."""
 
 STEP_SECONDS = 60
-"""For how long a step that can stop in the middle goes on. The Functions host gives it ten minutes."""
+"""The time after which a step that can stop in the middle stops. The Functions host allows ten minutes."""
 
 
 class BackOff(df.RetryOptions):  # type: ignore[misc]  # the package has no types
-    """Try again after 1, 2, 4 … seconds, at most a minute; eight times, so through an outage of minutes.
+    """Retries after 1, 2, 4 … seconds, at most a minute. Eight attempts outlast an outage of some minutes.
 
-    The durable extension knows these two values; the Python package does not offer them.
+    The durable extension supports these two values, but the Python package does not offer them.
     """
 
     def to_json(self) -> dict[str, Any]:
@@ -68,25 +69,27 @@ STATES = {
     df.OrchestrationRuntimeStatus.Terminated: "stopped",
     df.OrchestrationRuntimeStatus.Canceled: "stopped",
 }
-"""What an operation's record says, by what Durable Functions says."""
+"""The states of an operation's record, by those of Durable Functions."""
 
 ASK_SECONDS = 10
-"""How long Durable Functions may take to say how an instance is."""
+"""The longest time to wait for an instance's status from Durable Functions."""
 
 SILENCE_SECONDS = 3600
-"""What has had no news for so long has hung, as was seen of instances that say Running for ever (durable-python 603).
+"""An instance without an update for this long has hung. Instances have been seen to stay Running for ever
+(durable-python 603).
 
-There is news at the end of each part. A part that does take longer is begun again beside itself, which changes nothing.
+Each part ends with an update. If a part takes longer, it is started again while it still runs. That is harmless, since
+steps are idempotent.
 """
 
 END_SECONDS = 20
-"""How long an instance that is told to end may take for that."""
+"""The longest time to wait for a terminated instance to end."""
 
 
 async def start(client: df.DurableOrchestrationClient, operation: Operation, by: str, now: int) -> str:
-    """Start an operation, or find the same one that runs already; return its instance's id. Raises Unavailable.
+    """Start an operation, unless the same one runs already. Return its instance's id. Raises Unavailable.
 
-    One that has hung is ended and begun anew: what it did stays done.
+    If it has hung, it is terminated and started again. Its completed steps stay done.
     """
     order = record_of(operation, by, now)
     instance = order.instance
@@ -95,7 +98,7 @@ async def start(client: df.DurableOrchestrationClient, operation: Operation, by:
             try:
                 await client.start_new("operation", instance, asdict(order))
             except Exception:  # (the package raises nothing narrower)
-                if not await _is_active(client, instance):  # somebody else was first
+                if not await _is_active(client, instance):  # another caller was first
                     raise
     except Exception as error:
         raise Unavailable(f"{operation.kind} can't be started: {error}") from error
@@ -107,22 +110,22 @@ async def _is_active(client: df.DurableOrchestrationClient, instance: str) -> bo
 
 
 async def _runs(client: df.DurableOrchestrationClient, instance: str, now: int) -> bool:
-    """Tell whether an instance runs; one that has hung is ended, and runs no more."""
+    """Tell whether an instance runs. If it has hung, terminate it and return False."""
     status = await client.get_status(instance)
     if status.runtime_status not in ACTIVE:
         return False
     silent = now - int(status.last_updated_time.timestamp())
     if silent < SILENCE_SECONDS or status.runtime_status is df.OrchestrationRuntimeStatus.Suspended:
         return True
-    log.warning("%s", line("an operation has hung, and is begun anew", instance=instance, silentSeconds=silent))
+    log.warning("%s", line("an operation has hung and is started again", instance=instance, silentSeconds=silent))
     await client.terminate(instance, "it has hung")
     try:
         async with asyncio.timeout(END_SECONDS):
-            while await _is_active(client, instance):  # noqa: ASYNC110  (it is another process that ends it)
+            while await _is_active(client, instance):  # noqa: ASYNC110  (another process ends it)
                 await asyncio.sleep(1)
     except TimeoutError:
-        # What has ended by its history and not by its status can't be told to end (durabletask 1252); by the source of
-        # the extension it can be forgotten, whatever its status. Not tried in Azure.
+        # An instance can't be terminated if its history has ended but its status has not (durabletask 1252). According
+        # to the extension's source, its history can be purged in any status. Untested in Azure.
         await client.purge_instance_history(instance)
     return False
 
@@ -131,37 +134,37 @@ _hub_is_there = False
 
 
 async def make_hub(client: df.DurableOrchestrationClient) -> None:
-    """Have the task hub made where there is none, by asking for an instance, whatever the answer; once a process.
+    """Make sure that the task hub exists, by querying an instance once per process.
 
-    As long as there is none, the platform, which looks for orchestrations to run, asks storage for it without end
-    (azure-functions-durable-extension 3114: seen with 3.1.0, and open). Asking makes it, by the source of durabletask:
-    so an orchestration that does nothing is not wanted. Not tried in Azure.
+    While there is no task hub, the platform looks for orchestrations and requests it from storage without end
+    (azure-functions-durable-extension 3114: seen with 3.1.0, and open). According to durabletask's source, a query
+    creates the hub, so no dummy orchestration is needed. Untested in Azure.
     """
-    global _hub_is_there  # noqa: PLW0603  (once a process)
+    global _hub_is_there  # noqa: PLW0603  (once per process)
     if not _hub_is_there:
         try:
             await run_of(client, instance_of(CatchUp()))
             _hub_is_there = True
-        except Unavailable:  # which is logged; the next time asks again
+        except Unavailable:  # it was logged; the next call tries again
             pass
 
 
 async def run_of(client: df.DurableOrchestrationClient, instance: str) -> Run | None:
-    """Return how an instance is; None: Durable Functions does not know it. Raises Unavailable.
+    """Return an instance's last run, or None if Durable Functions does not know it. Raises Unavailable.
 
-    Tried on the local host, and with answers as the extension's sources write them; not in Azure.
+    Tested on the local host, and with answers as the extension's source writes them. Untested in Azure.
     """
     try:
         async with asyncio.timeout(ASK_SECONDS):
             status = await client.get_status(instance, show_input=True)
             if status.runtime_status is None:
-                # Not there, or an error: the package does not tell which. A list of none tells.
+                # The instance does not exist, or there was an error; the package does not tell which. The list does.
                 if not await client.get_status_by(instance_id_prefix=instance):
                     return None
-                raise Unavailable("it is listed, and can't be read")
+                raise Unavailable("it is listed but can't be read")
     except Exception as error:  # (the package raises nothing narrower)
-        log.warning("%s", line("an operation can't be asked how it is", instance=instance, error=repr(error)))
-        raise Unavailable(f"how {instance} is can't be asked: {error!r}") from error
+        log.warning("%s", line("an operation's status can't be read", instance=instance, error=repr(error)))
+        raise Unavailable(f"the status of {instance} can't be read: {error!r}") from error
     state, output = STATES[status.runtime_status], status.output
     started = _started(status.input_)
     if state == "running":
@@ -169,11 +172,11 @@ async def run_of(client: df.DurableOrchestrationClient, instance: str) -> Run | 
     ended = int(status.last_updated_time.timestamp())
     if state == "done":
         return Run(started, state, ended, output if isinstance(output, dict) else {})
-    return Run(started, state, ended, error=str(output or "no reason is given"))
+    return Run(started, state, ended, error=str(output or "Durable Functions gives no reason"))
 
 
 def _started(order: Any) -> int | None:
-    """Return when an operation was asked for, by what its orchestration was given: as such, or in text."""
+    """Return when an operation was started, from its orchestration's input: an object, or JSON text."""
     try:
         return int((json.loads(order) if isinstance(order, str) else order)["started"])
     except (ValueError, TypeError, LookupError):
@@ -185,7 +188,7 @@ Turns = Generator[Any, Any, Any]
 
 @blueprint.orchestration_trigger("context")
 def operation(context: df.DurableOrchestrationContext) -> Turns:
-    """Plan an operation, do its steps part by part, telling how far it is, and end it."""
+    """Plan an operation, do its steps part by part while reporting progress, and end it."""
     order: Order = context.get_input()
     began = context.current_utc_datetime
     figures: Figures = {}
@@ -209,7 +212,7 @@ def operation(context: df.DurableOrchestrationContext) -> Turns:
 
 @blueprint.orchestration_trigger("context")
 def operation_part(context: df.DurableOrchestrationContext) -> Turns:
-    """Do a few steps side by side, those again that had no time for all of it; add up what they did."""
+    """Do a few steps concurrently. Repeat those whose time ran out. Return the sum of their figures."""
     asked = context.get_input()
     steps: Sequence[Any] = asked["steps"]
     figures: Figures = {}
@@ -223,14 +226,14 @@ def operation_part(context: df.DurableOrchestrationContext) -> Turns:
 
 
 def progress(done: int, total: int, began: datetime, now: datetime, figures: Figures) -> dict[str, Any]:
-    """Return how far an operation is, in steps; when it should be done, as far as that can be told; what it did."""
+    """Return an operation's progress: its steps, its estimated end (None before the first step), and its figures."""
     eta = now + (now - began) / done * (total - done) if done else None
     return {"done": done, "total": total, "eta": eta and eta.strftime("%Y-%m-%dT%H:%M:%SZ"), **figures}
 
 
 @blueprint.activity_trigger("order")
-async def plan_operation(order: typing.Dict[str, Any]) -> list[Any]:  # noqa: UP006  (the worker wants a type that it can check)
-    """Write down that an operation runs; return its steps."""
+async def plan_operation(order: typing.Dict[str, Any]) -> list[Any]:  # noqa: UP006  (the worker needs a type that it can check)
+    """Record that an operation runs. Return its steps."""
     shared, record = services(), OperationRecord(**order)
     await note(shared.tables, record, shared.now)
     steps = [dict(step) for step in await _operation(record).plan(await _context(shared, record))]
@@ -253,7 +256,7 @@ async def do_step(asked: typing.Dict[str, Any]) -> dict[str, Any]:  # noqa: UP00
 
 @blueprint.activity_trigger("asked")
 async def end_operation(asked: typing.Dict[str, Any]) -> dict[str, int]:  # noqa: UP006
-    """Conclude an operation, or note that it failed; return what it did in all."""
+    """Conclude an operation, or record that it failed. Return its total figures."""
     shared, record = services(), OperationRecord(**asked["order"])
     figures: Figures = asked["figures"]
     if asked["error"] is None:

@@ -1,4 +1,4 @@
-"""What the functions share: settings, tables, dead letters, clock. Built at first use, once a process."""
+"""The services that the functions share: settings, tables, dead letters, clock. Built once per process, when needed."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ from storage.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a function needs besides its input."""
+    """Everything that a function needs besides its input."""
 
     settings: Settings
     tables: Tables
@@ -29,7 +29,7 @@ class Services:
 
     @property
     def receiver(self) -> Receiver | None:
-        """Who takes the fleet's minutes by remote write; None: nobody."""
+        """The receiver of the fleet's minutes by remote write, or None if the settings name none."""
         if self.settings.remote_write_url is None:
             return None
         token = self.settings.remote_write_token
@@ -41,12 +41,12 @@ class Services:
         return int(time.time())
 
     def view(self, caller: Caller) -> View:
-        """What an answer to this caller, now, depends on besides the question."""
+        """Return what the answer depends on besides the query: the caller, the time and the settings."""
         return View(caller, self.now, self.settings.min_tenants)
 
     @property
     def times(self) -> Times:
-        """What decides about windows, now."""
+        """The times that decide about windows now."""
         kept = lifetime_of_samples(self.settings.samples_retention_days)
         return Times(self.now, self.settings.allowed_lateness_minutes * 60, kept)
 
@@ -57,13 +57,13 @@ class Services:
         return Horizon.at(self.now, self.settings.samples_retention_days * DAY, whole_from)
 
     async def trust(self) -> Trust:
-        """Return what decides whose samples are taken. Raises Unavailable."""
+        """Return the rules that decide whose samples are accepted. Raises Unavailable."""
         return Trust(await self.tables.enrolments.register(), self.settings.enrolment == "required")
 
     async def context(self, started: int, budget: float) -> OperationContext:
-        """Return what a step of an operation that was asked for at a second works with, for about so many seconds.
+        """Return the context for steps of an operation. ``started`` is the second at which the operation was started.
 
-        Raises Unavailable.
+        ``budget`` is the number of seconds after which a step should stop. Raises Unavailable.
         """
         end = time.monotonic() + budget
         return OperationContext(
@@ -81,7 +81,7 @@ class Services:
 def build(settings: Settings) -> Services:
     """Connect the tables to the store that the settings name. Raises Unavailable.
 
-    Adapters are loaded when chosen: cold starts are short.
+    Only the chosen adapter is imported, so that cold starts are short.
     """
     tables = schema(settings.samples_retention_days, settings.report_retention_days)
     if settings.sqlite_path is not None:
@@ -91,7 +91,9 @@ def build(settings: Settings) -> Services:
     from storage.cosmos import CosmosDocuments  # noqa: PLC0415
     from storage.cosmos_client import Account  # noqa: PLC0415
 
-    logging.getLogger("azure").setLevel(logging.WARNING)  # else a line for every request to the store, paid for by size
+    logging.getLogger("azure").setLevel(
+        logging.WARNING
+    )  # else each request to the store logs a line, which costs money
     key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
     account = Account(str(settings.cosmos_endpoint), settings.cosmos_database, key)
     return Services(settings, Tables(CosmosDocuments(account, tables)), _dead_letters(settings))
@@ -109,8 +111,8 @@ _services: Services | None = None
 
 
 def services() -> Services:
-    """Return the process's services. Raises Misconfigured or Unavailable; the next call then tries again."""
-    global _services  # noqa: PLW0603  (one a process, made when first needed)
+    """Return the services of this process. Raises Misconfigured or Unavailable; then the next call tries again."""
+    global _services  # noqa: PLW0603  (one per process, created when first needed)
     with _lock:
         if _services is None:
             settings = load()
@@ -120,7 +122,7 @@ def services() -> Services:
 
 
 async def close() -> None:
-    """Close the store of a process that ends in order, such as the local host. In Azure nobody calls this."""
+    """Close the store of a process that shuts down, such as the local host. Azure never calls this."""
     global _services
     with _lock:
         ended, _services = _services, None

@@ -1,8 +1,9 @@
-"""What the app says of itself while it runs: the form of log lines, and figures by OpenTelemetry.
+"""The app's telemetry: the format of log lines, and metrics by OpenTelemetry.
 
-A log line is words, then ``name=value`` (logfmt), so that a query can take it apart. Figures go to Application Insights
-where a setting names it, as customMetrics; without it they cost nothing. They are sent each minute, and after work: an
-instance is ended after some 30 s without any, and nothing tells Python of it (azure-functions-python-worker 1521).
+A log line is a few words and then ``name=value`` pairs (logfmt), so that a query can parse it. Metrics go to
+Application Insights as customMetrics if a setting names it; without it they cost nothing. They are sent each minute and
+after work: Azure ends an instance after about 30 s without work, and Python gets no notice of it
+(azure-functions-python-worker 1521).
 """
 
 import asyncio
@@ -21,13 +22,13 @@ from blueprints.settings import Settings
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 10
-"""Of a list, a line names so many and says how many more there are: logs are paid for by size."""
+"""The most items of a list in a log line; the line counts the others. Logs are paid for by size."""
 
 FLUSH_AFTER = 30
-"""Seconds: what was added since figures were last sent may be lost where it is no older than this."""
+"""The fewest seconds between two flushes. Metrics younger than this may be lost when an instance ends."""
 
 FLUSH_SECONDS = 5
-"""How long work waits for its figures to be sent; it goes on without them after that."""
+"""The longest time that work waits for its metrics to be sent. Then it continues without them."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 _meter = metrics.get_meter("spot-pc-insights")
@@ -41,9 +42,9 @@ LEFT = _meter.create_gauge("spot.marks.left", "{mark}", "Tenants' windows that a
 
 
 def line(what: str, **fields: Any) -> str:
-    """Return a log line, always one. Values with blanks are quoted, as JSON has it; of lists, the first few are named.
+    """Return a single log line. Values with blanks are quoted as in JSON. Of a list, the first few items are named.
 
-    What can't be printed is escaped: a value that comes from outside can't end the line, nor turn a terminal over.
+    Unprintable characters are escaped, so a value from outside can't end the line or send codes to a terminal.
     """
     return " ".join([what, *(f"{name}={_value(value)}" for name, value in fields.items())])
 
@@ -57,7 +58,7 @@ def _value(value: Any) -> str:
 
 
 class _Sending:
-    """Whether figures are sent, and when they last were (by the monotonic clock)."""
+    """The state of sending: the provider (None if metrics are off), and the last time by the monotonic clock."""
 
     provider: Any = None
     last = float("-inf")
@@ -65,29 +66,29 @@ class _Sending:
 
 
 async def flush() -> None:
-    """Send figures that would otherwise wait, after work: at most every FLUSH_AFTER, for FLUSH_SECONDS at most."""
+    """Send the waiting metrics after work, at most every FLUSH_AFTER seconds and for at most FLUSH_SECONDS."""
     if _Sending.provider is None or time.monotonic() - _Sending.last < FLUSH_AFTER:
         return
     _Sending.last = time.monotonic()
     try:
         await asyncio.wait_for(asyncio.to_thread(_flush), FLUSH_SECONDS)
     except TimeoutError:
-        log.warning("figures can't be sent in %s s; work goes on", FLUSH_SECONDS)
+        log.warning("metrics can't be sent in %s s; work continues", FLUSH_SECONDS)
 
 
 def _flush() -> None:
-    if not _Sending.lock.acquire(blocking=False):  # the last time is not over
+    if not _Sending.lock.acquire(blocking=False):  # the last flush is still running
         return
     try:
         _Sending.provider.force_flush()
     except Exception as error:  # noqa: BLE001  (the package raises nothing narrower)
-        log.warning("figures can't be sent: %s", error)
+        log.warning("metrics can't be sent: %s", error)
     finally:
         _Sending.lock.release()
 
 
 def export(settings: Settings) -> None:
-    """Send figures to Application Insights from now on, if the settings name it."""
+    """Begin to send metrics to Application Insights, if the settings name it."""
     if settings.insights_connection is None:
         return
     from opentelemetry.sdk.metrics import Counter, MeterProvider  # noqa: PLC0415  (loaded when needed)
@@ -100,7 +101,7 @@ def export(settings: Settings) -> None:
     )
 
     class Later(MetricExporter):
-        """Loads the exporter when it is first needed, after work and in another thread: it takes time."""
+        """Loads the exporter when it is first needed, after work and in another thread, since loading is slow."""
 
         real: MetricExporter | None = None
 
@@ -109,7 +110,7 @@ def export(settings: Settings) -> None:
             try:
                 self.real = self.real or _exporter(settings)
             except ValueError as error:
-                log.warning("no figures are sent: APPLICATIONINSIGHTS_CONNECTION_STRING can't be used: %s", error)
+                log.warning("no metrics are sent: APPLICATIONINSIGHTS_CONNECTION_STRING can't be used: %s", error)
                 return MetricExportResult.FAILURE
             return self.real.export(metrics_data, timeout_millis, **more)
 
@@ -120,7 +121,7 @@ def export(settings: Settings) -> None:
             if self.real is not None:
                 self.real.shutdown(timeout_millis, **more)
 
-    # As Application Insights wants it: what was added since the last time.
+    # Application Insights needs the difference since the last export.
     later = Later(preferred_temporality={Counter: AggregationTemporality.DELTA})
     _Sending.provider = MeterProvider([PeriodicExportingMetricReader(later)])
     metrics.set_meter_provider(_Sending.provider)
@@ -130,7 +131,7 @@ def _exporter(settings: Settings) -> Any:
     from azure.identity import ManagedIdentityCredential  # noqa: PLC0415
     from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter  # noqa: PLC0415
 
-    # As the Functions host reads it: ClientId=…;Authorization=AAD.
+    # The format of the Functions host: ClientId=…;Authorization=AAD.
     client = re.search(r"ClientId=([^;]+)", settings.insights_authentication or "")
     return AzureMonitorMetricExporter(
         connection_string=settings.insights_connection and settings.insights_connection.get_secret_value(),

@@ -23,7 +23,7 @@ SHORTEST_KEPT = 2 * DAY
 remembered time says otherwise, it came from a clock that was ahead."""
 
 MOST_CLOSED_LATE = 100
-"""How many windows are remembered that closed after a newer one had: those of a day's outage, and what comes late."""
+"""The most windows to remember that closed after a newer window. It covers a day's outage, and other late data."""
 
 ENOUGH = 0.5
 """The share of the hour's VMs that must have reached a minute for it to be the newest. So a single VM with a wrong

@@ -1,4 +1,4 @@
-"""The two kinds of error, told apart by what the caller should do next.
+"""The two kinds of error. They differ in what the caller should do next.
 
 ::
 
@@ -57,7 +57,7 @@ class Forbidden(Invalid):
 
 
 class StateConflict(Invalid):
-    """What is asked does not fit what is there; something else has to change first. ``str()`` says what."""
+    """The request does not fit the present state. ``str()`` says what has to change first."""
 
 
 class Unavailable(SpotError):

@@ -15,7 +15,7 @@ PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric, which is a gauge: its name, what it says, and which figure of a minute it is."""
+    """A gauge: its name, its help text, and the function that reads its value from a minute."""
 
     name: str
     meaning: str
@@ -33,13 +33,13 @@ FAMILIES: Sequence[Family] = (
 )
 
 NEWEST_ONLY = "A scrape holds each counter's newest final minute only; remote write sends every one."
-"""Goes with the help of metrics that are scraped: minutes become final 15 at a time."""
+"""Added to the help of scraped metrics, because minutes become final 15 at a time."""
 
 
 def exposition(items: Iterable[FleetItem], note: str = "") -> str:
-    """Return OpenMetrics: a family a figure, with ``perf_type`` and ``perf_name`` as labels, in seconds.
+    """Return OpenMetrics with a family per figure, the labels ``perf_type`` and ``perf_name``, and times in seconds.
 
-    ``items``: counter after counter, each oldest first. ``note`` goes with the help of every metric.
+    ``items`` are sorted by counter, each with its oldest minute first. ``note`` is added to the help of every metric.
     """
     return "".join([*_lines(items, note, "{}"), "# EOF\n"])
 

@@ -25,7 +25,7 @@ class Partial(NamedTuple):
     domain.disclosure. If ``largest`` is 0, the partial is older than these fields, and one tenant may have all samples.
     """
 
-    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody misses
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
     tenants: int
     total: Sequence[float]
     min: float

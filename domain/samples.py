@@ -1,7 +1,6 @@
 """Samples and VM windows: which samples are accepted, how readings become samples, and how windows merge.
 
-Knows the rules for one sample and the shape of a VM window. Refuses to know their encoding (domain.wire) and their
-storage.
+Knows the rules for a sample and the shape of a VM window; refuses to know their encoding (domain.wire) and storage.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -40,9 +39,8 @@ MILLISECONDS = 100_000_000_000
 class Sample(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One value of one counter of one VM for one minute. The ten fields have the names of the wire format.
 
-    A msgspec struct and not a dataclass, because a million samples are decoded per second. The fields are in the order
-    of the wire format, which is the fastest to decode. A message's other fields are ignored. The decoder checks types;
-    :func:`collect` checks values.
+    A msgspec struct, since a million samples are decoded per second. The fields are in the order of the wire format,
+    which decodes fastest. Other fields are ignored. The decoder checks types; :func:`collect` checks values.
     """
 
     timestamp: int
@@ -219,10 +217,8 @@ def collect(
 ) -> Collected:
     """Sort the readings of one message into at ``most`` this many VM windows, and refuse readings that break a rule.
 
-    ``refuses`` says of a tenant why its readings are not taken from this message, or None.
-
-    Several readings of one counter and VM in one minute are reduced by the counter's rule. The order of the readings
-    matters only if they contradict each other in a dimension: then the last one wins.
+    ``refuses`` returns why a tenant's readings are not accepted from this message, or None. Several readings of one
+    counter and VM in one minute are reduced by the counter's rule. For contradicting dimensions the last reading wins.
     """
     building: dict[tuple[str, str, int], _Building] = {}
     refused = Refusals()

@@ -1,7 +1,7 @@
 """The bytes of a message and of an agent's file: ``{"metrics": [sample, ...]}`` in UTF-8, optionally gzipped.
 
 Knows the format and how to read a malformed message; refuses to know which samples are acceptable (domain.samples).
-Passes over the head that signs a message (domain.signed): whether a signature is valid is not decided here.
+Skips the head with a message's signature (domain.signed) and refuses to know whether the signature is valid.
 
 **What a message may cost.** Reading a message takes memory and time in proportion to its text, whatever the text holds.
 The text is at most UNZIPS_TO times as long as the bytes sent (or SMALL, if that is more), and never longer than

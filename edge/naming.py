@@ -1,7 +1,7 @@
-"""The file of names: which real name stands behind each masked one, for the tenant's administrator and nobody else.
+"""The file of names: it maps masked names to real names. It is only for the tenant's administrator.
 
-A JSON object: ``tenant`` (the masked name), ``name`` (the real one) and ``vms`` (real names by masked ones). Whoever
-has it needs no key to know who is who, so it stays in the tenant: the page reads it in the browser and sends it
+It is a JSON object: ``tenant`` (the masked name), ``name`` (the real name) and ``vms`` (real names by masked names).
+It reveals the real names without a key, so it must stay in the tenant. The page reads it in the browser and sends it
 nowhere.
 """
 
@@ -18,7 +18,7 @@ from domain.names import name_problem
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The real names of a tenant and of its VMs, these by their masked names."""
+    """The real name of a tenant, and those of its VMs by their masked names."""
 
     tenant: str
     name: str
@@ -26,9 +26,9 @@ class Names:
 
 
 def add_names(path: Path, names: Names) -> int:
-    """Write names to a file, with those of this tenant that it holds already; return of how many VMs there are now.
+    """Add a tenant's names to a file. Return the number of VMs that it now has.
 
-    Raises OSError, and ValueError where the file holds something else, or another tenant's names.
+    Raises OSError, and ValueError if the file holds something else or another tenant's names.
     """
     vms = dict(names.vms)
     if path.exists():
@@ -48,9 +48,9 @@ def add_names(path: Path, names: Names) -> int:
 
 
 def listed_names(path: Path) -> list[str]:
-    """Return the names in a text file, one a line: in UTF-8, or in UTF-16 as Windows PowerShell's ``>`` writes it.
+    """Return the names in a text file, one per line. It is UTF-8, or UTF-16 as written by Windows PowerShell's ``>``.
 
-    Raises OSError, and ValueError where a line is no name.
+    Raises OSError, and ValueError if a line is not a valid name.
     """
     content = path.read_bytes()
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

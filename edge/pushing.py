@@ -1,7 +1,7 @@
-"""A push: what waits in a source, packed and signed, goes to a destination.
+"""A push: packs and signs the samples that wait in a source, and sends them to a destination.
 
-A file is forgotten only after the queue has acknowledged every message that holds a part of it; dying before that sends
-the same messages again, with their ids. Knows no options, no clock, and nobody to tell what it does.
+A file is removed only after the queue has acknowledged every message with a part of it. After a crash before that, the
+same messages are sent again with the same ids. Knows no options, no clock and no output.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,14 +20,14 @@ MOST_REASONS = 20
 
 @dataclass(slots=True)
 class Pushed:
-    """What one push did."""
+    """The counts of one push."""
 
     files: int = 0
     samples: int = 0
     messages: int = 0
     bytes: int = 0
     refused: int = 0
-    """Files of which something was set aside."""
+    """The number of files with refused content."""
 
     def plus(self, other: "Pushed") -> "Pushed":
         """Return the sum of both."""
@@ -35,7 +35,7 @@ class Pushed:
 
 
 class Push:
-    """One push: batch after batch, until nothing waits. ``done`` tells what is acknowledged, also after a failure."""
+    """One push: batch after batch, until no file waits. ``done`` counts what is acknowledged, also after a failure."""
 
     def __init__(
         self,
@@ -46,7 +46,10 @@ class Push:
         tenant: str | None = None,
         signer: Signer | None = None,
     ) -> None:
-        """Send gzip, or plain JSON; with ``tenant`` (masked), nothing of any other tenant; with ``signer``, signed."""
+        """Set up a push. ``gzip`` compresses messages, and ``signer`` signs them.
+
+        With ``tenant`` (a masked name), samples of other tenants are refused.
+        """
         self._source = source
         self._destination = destination
         self._gzip = gzip
@@ -56,7 +59,7 @@ class Push:
         self.done = Pushed()
 
     def run(self) -> Iterator[Pushed]:
-        """Send all that waits, yielding after each batch what is done. Raises Unavailable; nothing is lost then."""
+        """Send all waiting files. Yield ``done`` after each batch. Raises Unavailable; then nothing is lost."""
         names = self._source.claim()
         if not names:
             return
@@ -80,7 +83,7 @@ class Push:
             self._batch.bytes += len(message.body)
 
     def _samples(self, names: Sequence[str]) -> Iterator[Sequence[Sample]]:
-        """Yield each file's samples; what is none is set aside, with its reason."""
+        """Yield each file's samples. A file with other content is also kept aside with the reasons."""
         for name in names:
             body = self._source.read(name)
             if body is None:
@@ -95,7 +98,7 @@ class Push:
             yield samples
 
     def _checked(self, body: bytes) -> tuple[Sequence[Sample], list[str]]:
-        """Return a file's samples, and what is wrong with what is none."""
+        """Return a file's valid samples, and the reasons for refusing the rest."""
         try:
             decoded = wire.decode(body)
         except BadMessage as error:
@@ -112,7 +115,7 @@ class Push:
 
 
 def push(source: Source, destination: Destination, *, gzip: bool = True, signer: Signer | None = None) -> Pushed:
-    """Send all that waits. Raises Unavailable; nothing is lost then."""
+    """Send all waiting files. Raises Unavailable; then nothing is lost."""
     one = Push(source, destination, gzip=gzip, signer=signer)
     for _ in one.run():
         pass

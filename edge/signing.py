@@ -1,6 +1,6 @@
-"""The key that a SPOC signs with: made once, kept in a file, shown to nobody; and what its public half looks like.
+"""The private key with which the tenant's collector (SPOC) signs. It is created once, and only the SPOC may read it.
 
-Knows the file; refuses to know how a signature is made (domain.signed) and what is signed.
+Knows the key's file; refuses to know how a signature is made (domain.signed) and what is signed.
 """
 
 import base64
@@ -15,9 +15,9 @@ ONLY_MINE = 0o600
 
 
 def signer_of(path: Path) -> tuple[Signer, bool]:
-    """Return what signs with the private key in a file, and whether it was made just now, as there was none.
+    """Return a signer with the private key in a file, and whether the file was missing and has been created.
 
-    Raises OSError where the file can't be read or made, and ValueError where it holds no key.
+    Raises OSError if the file can't be read or created, and ValueError if it holds no key.
     """
     made = not path.exists()
     if made:
@@ -32,12 +32,12 @@ def signer_of(path: Path) -> tuple[Signer, bool]:
 
 
 def readable_by_others(path: Path) -> bool:
-    """Tell whether others than the file's owner may read it. On Windows that is the folder's matter: False."""
+    """Tell whether others than the file's owner may read it. False on Windows, where the folder decides that."""
     return os.name == "posix" and bool(path.stat().st_mode & 0o077)
 
 
 def _make(path: Path) -> None:
-    """Write a new key where nobody else can read it; the file appears whole."""
+    """Write a new key to a file that only its owner can read. Readers never see a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, ONLY_MINE), "wb") as file:

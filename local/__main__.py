@@ -89,12 +89,12 @@ async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
 
 
 async def _enrol(data: Path) -> None:
-    """Enrol the sample fleet's tenants; where the store is away, what they send waits in quarantine."""
+    """Enrol the sample fleet's tenants. If the store is unavailable, their messages will wait in quarantine."""
     try:
         shared = services()
         await enrol_fleet(shared.tables, data, shared.now)
     except SpotError as error:
-        print(f"the sample fleet's tenants can't be enrolled now, start again to do that: {error}", flush=True)
+        print(f"the sample fleet's tenants can't be enrolled; to try again, restart the host: {error}", flush=True)
 
 
 def _announce(host: Host, port: int, vms: int) -> None:

@@ -1,4 +1,4 @@
-"""The sample fleet's tenants, enrolled: each SPOC has a key of its own, and the local operator has admitted it."""
+"""Enrols the sample fleet's tenants, each with the key of its collector (SPOC), as an operator would."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ CONTACT = "nobody: it is a sample"
 
 
 def spoc_keys(data: Path) -> Mapping[str, Signer]:
-    """Return what each tenant's SPOC signs with, by the tenant's masked name; made where it is not there yet.
+    """Return the signers of the tenants' SPOCs by the tenants' masked names. Missing keys are created.
 
     Raises OSError and ValueError, as edge.signing does.
     """
@@ -23,14 +23,14 @@ def spoc_keys(data: Path) -> Mapping[str, Signer]:
 
 
 async def enrol_fleet(tables: Tables, data: Path, now: int) -> None:
-    """Enrol the sample fleet's tenants with the keys of their SPOCs, and no older ones. Raises Unavailable."""
+    """Enrol the sample fleet's tenants with their SPOCs' keys, and revoke older keys. Raises Unavailable."""
     signers = spoc_keys(data)
     for name in (*TENANTS, THIS_TENANT):
         tenant = mask_tenant(name, KEY)
         public = signers[tenant].public
         stored = await tables.enrolments.read(tenant)
         for key in stored.value.keys if stored else ():
-            if key.valid and key.public != public:  # the folder with the keys was removed, and the store was not
+            if key.valid and key.public != public:  # the keys' folder was deleted but the store was not
                 await revoke(tables, tenant, key.id, now)
         await enrol(tables, Admission(tenant, public, name, CONTACT), now)
 

@@ -1,6 +1,6 @@
-"""The catalogue: which counters, tenants and VMs have been averaged, kept up to date by averaging.
+"""The catalogue: the counters, tenants and VMs that have been averaged. Averaging keeps it up to date.
 
-Knows when an entry is renewed; refuses to know what is averaged.
+Knows when an entry is renewed; refuses to know how averages are computed.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,16 +13,16 @@ from storage.tables.catalogue import Entry
 from storage.tables.table import Stored
 
 SEEN_EVERY = 6 * 3600
-"""A VM's entry in the catalogue is renewed when its newest minute is this many seconds ahead of it.
+"""A VM's entry in the catalogue is renewed when the VM's newest minute is this many seconds ahead of it.
 
-Renewing it with every window would add half again to what a sample costs to store, for a figure in a list."""
+Renewing it with every window would raise the cost of storing a sample by half, for a figure in a list."""
 
 MOST_LISTED = 2 * MOST_COUNTERS
-"""The most counters in a tenant's own list, the newest first: so many fit into a document whatever their names."""
+"""The most counters in a tenant's own list, the newest first. This many fit into a document, whatever their names."""
 
 
 async def enter(tables: Tables, kind: str, entries: Iterable[Entry], renew_after: int = 0) -> None:
-    """Enter names into the catalogue; renew an entry that is older by more than ``renew_after`` or says otherwise."""
+    """Enter names into the catalogue. Renew entries that are older by more than ``renew_after``, or differ."""
     entries = list(entries)
     while entries:
         known = await tables.catalogue.entries(kind, [entry.name for entry in entries])
@@ -31,7 +31,7 @@ async def enter(tables: Tables, kind: str, entries: Iterable[Entry], renew_after
 
 
 async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entry] | None, renew_after: int) -> bool:
-    """Enter one name; tell whether that is done, or to be tried again since another run wrote meanwhile."""
+    """Enter one name. Return False if another run wrote at the same time, so that it must be tried again."""
     if known:
         late = entry.newest < known.value.newest
         same = entry.dimensions == known.value.dimensions
@@ -45,9 +45,9 @@ async def _enter_one(tables: Tables, kind: str, entry: Entry, known: Stored[Entr
 
 
 async def enter_counters(tables: Tables, tenant: str, counters: Collection[str], newest: int) -> set[str]:
-    """Enter the counters that a tenant has in a window, whose newest minute is given, into its own list; return that.
+    """Enter a tenant's counters of a window with their ``newest`` minute into its own list. Return the list.
 
-    All of them share a document, so that a tenant's push costs one read and only now and then a write.
+    They share one document, so a tenant's push costs one read and only sometimes a write.
     """
     while True:
         stored = await tables.catalogue.counters_of(tenant)

@@ -1,4 +1,4 @@
-"""Many awaitables at once, and long computations that let other work run. Knows nothing of what they do."""
+"""Runs many awaitables at once, and long computations that let other tasks run. Knows nothing of what they do."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ Result = TypeVar("Result")
 
 
 TURN = 0.002
-"""Seconds that a long computation runs before it lets other work run, such as a query that waits to be answered."""
+"""The seconds that a long computation runs before it lets other tasks run, such as a waiting query."""
 
 
 async def cooperatively(steps: Iterable[Result]) -> list[Result]:
-    """Return what a computation yields, step by step; other work runs in between."""
+    """Return all results of a computation that yields step by step. Other tasks run in between."""
     results = []
     began = time.perf_counter()
     for result in steps:
@@ -25,14 +25,14 @@ async def cooperatively(steps: Iterable[Result]) -> list[Result]:
 
 
 async def gather(work: Iterable[Awaitable[Result]], at_once: int | None = None) -> list[Result]:
-    """Await all of the work, at most ``at_once`` of it side by side, and return the results in its order.
+    """Await all awaitables, at most ``at_once`` concurrently, and return their results in order.
 
-    Where some of it fails, the rest is finished all the same, and the first failure is raised then; so nothing goes on
-    in the background after the caller has heard of a failure. (The store bounds its own concurrency besides.)
+    If some fail, the others still finish, and then the first failure is raised. So nothing runs in the background after
+    the caller gets a failure. (The store limits its own concurrency as well.)
     """
     waiting = list(work)
     if len(waiting) == 1:
-        return [await waiting[0]]  # as many questions have one counter: without the cost of a task
+        return [await waiting[0]]  # many queries have one counter; this saves the cost of a task
     if at_once and len(waiting) > at_once:
         limit = asyncio.Semaphore(at_once)
         waiting = [_limited(limit, each) for each in waiting]
@@ -40,7 +40,7 @@ async def gather(work: Iterable[Awaitable[Result]], at_once: int | None = None) 
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    return results  # type: ignore[return-value]  # what is left holds no exception
+    return results  # type: ignore[return-value]  # no exception is left in it
 
 
 async def _limited(limit: asyncio.Semaphore, one: Awaitable[Result]) -> Result:
@@ -49,4 +49,4 @@ async def _limited(limit: asyncio.Semaphore, one: Awaitable[Result]) -> Result:
             return await one
     finally:
         if isinstance(one, Coroutine):
-            one.close()  # which was cancelled before its turn came; nothing, where it is done
+            one.close()  # for one that was cancelled before it began; does nothing if it is done

@@ -1,7 +1,7 @@
-"""One derived document: read it, derive it from its sources, write it with its etag if it changed.
+"""Updates a derived document: reads it, derives it from its sources, and writes it with its etag if it has changed.
 
-In this order, so that an old result never replaces a newer one: whoever writes has read the target before its sources,
-and a write with an older etag is refused. Any number of runs may overlap. Knows nothing of what is derived.
+This order ensures that an old result never replaces a newer one: each run reads the target before its sources, and the
+store refuses a write with an older etag. Any number of runs may overlap. Knows nothing of what is derived.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,14 +17,14 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class Derived(Generic[Value, Found]):
-    """A document that is up to date."""
+    """A derived document that is up to date."""
 
     before: Value
-    """What it said before; nothing (an empty value), where there was none or it was corrupt."""
+    """Its value before the update. It is empty if there was no document or it was corrupt."""
     now: Value
-    """What it says now; nothing, where it is gone."""
+    """Its value now. It is empty if the document was deleted."""
     found: Found
-    """What else was found in the sources of ``now``."""
+    """The other result of deriving ``now`` from the sources."""
 
 
 async def derived(
@@ -35,9 +35,10 @@ async def derived(
     nothing: Value,
     shrink: Callable[[Value], Value],
 ) -> Derived[Value, Found]:
-    """Bring a document up to date, whatever others write meanwhile.
+    """Update a document. Other processes may write to it or its sources at the same time.
 
-    It goes where nothing is derived. What the store has no room for is shrunk until it has. Raises Unavailable.
+    The document is deleted if the derived value is empty. A value that is too large for the store is shrunk until it
+    fits. Raises Unavailable.
     """
     while True:
         stored = await unless_corrupt(read(), nothing)
@@ -57,9 +58,9 @@ async def derived(
 
 
 async def unless_corrupt(reading: Awaitable[Stored[Value] | None], nothing: Value) -> Stored[Value] | None:
-    """Return what is read of a derived document. Where that is corrupt, return nothing, to be written anew.
+    """Read a derived document. If it is corrupt, return ``nothing`` with its etag, so that it is written again.
 
-    (What others are derived from, and can't be made again, raises Corrupt.)
+    (A corrupt source document can't be derived again. Reading it raises Corrupt.)
     """
     try:
         return await reading

@@ -1,7 +1,8 @@
-"""Operations: long work that an operator asks for, cut into steps that may each be done twice, by anyone, at any time.
+"""Operations: long work that an operator starts. It consists of idempotent steps that any process may do at any time.
 
-A kind of operation is a frozen dataclass of what is asked. It plans its steps, does one, and concludes. Knows nothing
-of who runs the steps, how often they are tried and where progress is kept (blueprints.operations).
+A kind of operation is a frozen dataclass; its fields are the operator's command. It can plan its steps, do a step, and
+conclude. Knows nothing of who runs the steps, how often they are retried and where progress is stored
+(blueprints.operations).
 """
 
 import hashlib
@@ -25,18 +26,18 @@ from storage.tables.operations import OperationRecord
 from storage.tables.table import Stored
 
 Step = Mapping[str, Any]
-"""What one step is to do, as a JSON object; each kind knows its own."""
+"""A step's task as a JSON object. Its content is defined by the kind of operation."""
 
 Figures = Mapping[str, int]
-"""What was done, in numbers that add up."""
+"""Counts of what was done. The figures of several steps can be added."""
 
 WINDOWS_A_STEP = 4
-"""An hour: little enough to be done again, and a month is still no more than some hundred steps."""
+"""An hour. Such a step is cheap to repeat, and a month still has fewer than a thousand steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationContext:
-    """What steps work with. ``started`` is when the operation was asked for (Unix seconds)."""
+    """The services and times that steps need. ``started`` is when the operation was started (Unix seconds)."""
 
     tables: Tables
     dead_letters: DeadLetters
@@ -45,9 +46,9 @@ class OperationContext:
     started: int
     times: Times
     time_left: Callable[[], bool] = lambda: True
-    """Whether a step that can stop in the middle should go on."""
+    """Whether a step that can stop in the middle should continue."""
     trust: Trust = ANYBODY
-    """What decides whose samples are taken, where messages are tried again."""
+    """Decides whose samples are accepted when messages are ingested again."""
 
     @property
     def now(self) -> int:
@@ -57,14 +58,14 @@ class OperationContext:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a step did. ``again``: it had no time for all of it and is to be done once more."""
+    """The result of a step. ``again`` says that its time ran out and that it must be done again."""
 
     figures: Figures = field(default_factory=dict)
     again: bool = False
 
 
 class Operation(Protocol):
-    """A kind of operation; its fields, all of them plain JSON, say what is asked. All methods may raise Unavailable."""
+    """A kind of operation. Its fields are the command, in plain JSON. All methods may raise Unavailable."""
 
     kind: ClassVar[str]
 
@@ -72,18 +73,18 @@ class Operation(Protocol):
         """Return the steps. They may be done in any order."""
 
     async def do(self, step: Step, context: OperationContext) -> Done:
-        """Do a step. Doing it again changes nothing more."""
+        """Do a step. It is idempotent."""
 
     async def conclude(self, context: OperationContext) -> Figures:
-        """Do what can only be done after all steps. Doing it again changes nothing more."""
+        """Do what can only be done after all steps. It is idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How an instance of an operation is, as who runs it says: the last time that it was started, and what came of it.
+    """The last run of an operation's instance, as its runner reports it.
 
-    ``started`` is when that was asked for, which tells it from earlier runs of the same instance; None: not known.
-    ``state``, ``ended``, ``figures`` and ``error`` are those of a record.
+    ``started`` is when the run was started, or None if that is unknown. It distinguishes runs of the same instance.
+    ``state``, ``ended``, ``figures`` and ``error`` are as in OperationRecord.
     """
 
     started: int | None
@@ -94,40 +95,40 @@ class Run:
 
 
 Ask = Callable[[str], Awaitable[Run | None]]
-"""Asks how an instance is, by its id; None: there is none. Raises Unavailable where that can't be asked."""
+"""Returns an instance's last run by its id, or None if there is none. Raises Unavailable if the runner can't answer."""
 
-NOT_KNOWN = "it runs no more, and how it ended is not known"
+NOT_KNOWN = "it no longer runs, and how it ended is unknown"
 
 
 def instance_of(operation: Operation) -> str:
-    """Return the name under which an operation runs: the same for the same question, so that it runs once at a time."""
+    """Return an operation's instance id. Equal commands have equal ids, so only one of them runs at a time."""
     asked = msgspec.json.encode(asdict(operation), order="sorted")  # type: ignore[call-overload]
     return f"{operation.kind}-{hashlib.sha256(asked).hexdigest()[:16]}"
 
 
 def added(figures: Figures, more: Figures) -> Figures:
-    """Return figures added up."""
+    """Return the sum of two sets of figures."""
     return {name: figures.get(name, 0) + more.get(name, 0) for name in {**figures, **more}}
 
 
 def earliest_window(context: OperationContext) -> int:
-    """Return the first window of which all samples that were accepted are still there."""
+    """Return the first window that still has all of its accepted samples."""
     return window_of(context.horizon.oldest - 1) + WINDOW
 
 
 def steps_of(windows: Sequence[int]) -> list[Step]:
-    """Return steps over windows, a few each."""
+    """Return steps with WINDOWS_A_STEP windows each."""
     return [{"windows": list(windows[at : at + WINDOWS_A_STEP])} for at in range(0, len(windows), WINDOWS_A_STEP)]
 
 
 def windows_until(context: OperationContext, start: int, end: int) -> range:
-    """Return the windows that hold any minute from one second to another, as far as minutes have come."""
+    """Return the windows with minutes from ``start`` to ``end``, up to the newest minute that is accepted now."""
     span = Span.fixed(start, min(end, context.now + FUTURE_TOLERANCE))
     return windows_between(span.first, span.last) if span.minutes else range(0)
 
 
 def record_of(operation: Operation, by: str, started: int) -> OperationRecord:
-    """Return the record of an operation that begins."""
+    """Return the record of an operation that begins now."""
     asked = asdict(operation)  # type: ignore[call-overload]
     return OperationRecord(instance_of(operation), operation.kind, asked, by, started, None, "running", {})
 
@@ -135,7 +136,7 @@ def record_of(operation: Operation, by: str, started: int) -> OperationRecord:
 async def note(
     tables: Tables, record: OperationRecord, now: int, figures: Figures | None = None, error: str | None = None
 ) -> None:
-    """Write down that an operation runs, or (where there are figures, or an error) what has become of it."""
+    """Record that an operation runs or, if there are figures or an error, that it has ended."""
     if figures is not None or error is not None:
         state = "failed" if error else "done"
         record = replace(record, ended=now, state=state, figures=figures or {}, error=error)
@@ -143,9 +144,9 @@ async def note(
 
 
 async def carry_out(operation: Operation, context: OperationContext) -> Figures:
-    """Do an operation in this process, step after step; return what it did. Raises Unavailable.
+    """Carry out an operation in this process, step by step. Return its figures. Raises Unavailable.
 
-    (In the app, Durable Functions does the steps side by side, and each again where it fails: blueprints.operations.)
+    (In the app, Durable Functions runs the steps concurrently and retries failed ones: blueprints.operations.)
     """
     figures: Figures = {}
     for step in await operation.plan(context):
@@ -157,9 +158,9 @@ async def carry_out(operation: Operation, context: OperationContext) -> Figures:
 
 
 async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[OperationRecord]:
-    """Return the newest operations. One that was stopped could not write that down, so it is done here, once.
+    """Return the newest operations. A stopped operation could not record its end, so this does it, once.
 
-    Where that can't be asked, records stay as they are. Raises Unavailable where the store is.
+    If ``ask`` raises Unavailable, the records stay as they are. Raises Unavailable if the store is unavailable.
     """
     records: list[OperationRecord] = []
     can_be_asked = True
@@ -169,7 +170,7 @@ async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[Operatio
             try:
                 run = await ask(record.instance)
             except Unavailable:
-                can_be_asked = False  # one wait is enough
+                can_be_asked = False  # waiting once is enough
             else:
                 record = await _settled(tables, stored, run, now)
         records.append(record)
@@ -178,7 +179,7 @@ async def listed(tables: Tables, most: int, ask: Ask, now: int) -> list[Operatio
 
 async def _settled(tables: Tables, stored: Stored[OperationRecord], run: Run | None, now: int) -> OperationRecord:
     record = stored.value
-    if run is None or run.started not in (None, record.started):  # it is forgotten, or was started anew since
+    if run is None or run.started not in (None, record.started):  # its run was deleted, or was started again since
         settled = replace(record, state="stopped", ended=now, error=NOT_KNOWN)
     elif run.state == "running":
         return record
@@ -186,6 +187,6 @@ async def _settled(tables: Tables, stored: Stored[OperationRecord], run: Run | N
         settled = replace(record, state=run.state, ended=run.ended, figures=run.figures, error=run.error)
     try:
         await tables.operations.settle(settled, stored.etag)
-    except Conflict:  # it has just written down its end itself, or somebody else has looked
+    except Conflict:  # it has just recorded its end itself, or another process has
         return await tables.operations.read(record) or settled
     return settled

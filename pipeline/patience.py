@@ -1,7 +1,7 @@
-"""Going on trying while what work needs is not available. Knows nothing of the work.
+"""Retries work while a service that it needs is unavailable. Knows nothing of the work.
 
-A message that is given back to a queue is delivered again at once. So whoever can't work must not give it back at once,
-or a short outage uses up all of its deliveries.
+A queue delivers an abandoned message again at once. So during an outage a function must not abandon its message at
+once, or a short outage would use up all deliveries.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 30.0
-"""Seconds between two tries: doubled from the first to the longest, unless the refusal asks for more."""
+"""Seconds between two attempts: doubled from the first to the longest, unless the error asks for more."""
 
 
 async def patiently(
@@ -24,11 +24,11 @@ async def patiently(
     sleep: Callable[[float], Awaitable[object]],
     longest: float,
 ) -> Result:
-    """Do work that may be done twice, again and again until it succeeds or a second has come (by ``clock``).
+    """Retry idempotent work until it succeeds, or until ``clock`` has reached the second ``until``.
 
-    Raises what the last try raised, and not before that second. An error that trying again does not help is held back
-    until then as well. A try that is not done ``longest`` seconds after that second is broken off, which raises
-    Unavailable: whatever hangs or takes too long, work that somebody else may begin by then ends here.
+    Raises the last attempt's error, but never before that second. An error that a retry does not help is held back
+    until then too. An attempt that still runs ``longest`` seconds after ``until`` is cancelled, which raises
+    Unavailable. So even work that hangs ends before another process may begin it.
     """
     pause = FIRST_PAUSE
     while True:
@@ -52,5 +52,5 @@ async def _bounded(work: Callable[[], Awaitable[Result]], seconds: float) -> Res
             return await work()
     except TimeoutError as error:
         if deadline.expired():
-            raise Unavailable(f"not done in {seconds:.0f} s, and broken off") from error
+            raise Unavailable(f"not done in {seconds:.0f} s, and cancelled") from error
         raise

@@ -1,9 +1,9 @@
-"""Purge: forget a tenant, one of its VMs, or everything before a date; and recompute what they had a part in.
+"""Purge: deletes a tenant, one of its VMs, or everything before a date, and recomputes the averages without them.
 
-Of a window, first the samples' documents are emptied, then the report is averaged without them, then the empty
-documents go. So whatever dies in between, the documents that are still there say what is left to do.
-Data that comes meanwhile is new, and stays. Report rows that are older than the samples' retention can't be recomputed:
-a purge of a tenant leaves them, as averages under no name; a purge before a date removes them.
+In each window it first empties the samples' documents, then averages the window again, and then deletes the empty
+documents. So after a crash the remaining documents tell what is left to do. Data that arrive in the meantime are new
+and stay. Report rows older than the samples' retention can't be recomputed. A purge of a tenant leaves them, since they
+are averages without names. A purge before a date deletes them.
 """
 
 import json
@@ -36,10 +36,10 @@ AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """Forget ``tenant``, its ``vm``, or all tenants' data ``before`` a second: either a tenant or a second is given.
+    """Delete a tenant, one of its VMs, or all data before a second. Either ``tenant`` or ``before`` is given.
 
-    ``dry_run``: only count what would be removed. Figures are of what was found, so a step that was cut off and done
-    again counts less than it removed.
+    ``dry_run`` only counts the data. The figures count what a step found. So if a step was interrupted and repeated, it
+    counts less than it deleted.
     """
 
     kind: ClassVar[str] = "purge"
@@ -52,10 +52,11 @@ class Purge:
         """See Operation."""
         last = context.now + FUTURE_TOLERANCE if self.before is None else window_of(self.before) - 1
         days = _days(context)
-        # Samples and rollups live a day longer than samples are accepted (storage.schema). That day is forgotten too,
-        # but for its first hour, of which others' rollups may just expire: that goes by itself within the hour.
+        # Samples and rollups live a day longer than samples are accepted (storage.schema). That day is purged too,
+        # except for its first hour: other tenants' rollups of that hour may just expire, and within the hour all of it
+        # expires by itself.
         windows = windows_until(context, earliest_window(context) - DAY + HOUR, last)
-        # Of one tenant a day is a partition, and read at once.
+        # A tenant's day is one partition, which a single scan reads.
         by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
         steps = by_day if self.tenant else steps_of(windows)
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
@@ -72,7 +73,7 @@ class Purge:
                 return Done(await self._quarantined(context.tables, day))
             case {"counter": key}:
                 return await self._report(context, key)
-        raise ValueError(f"no step of a purge: {step}")
+        raise ValueError(f"this is not a step of a purge: {step}")
 
     async def _windows(self, context: OperationContext, windows: Sequence[int]) -> Done:
         if self.tenant and not self.vm:
@@ -104,7 +105,7 @@ class Purge:
         return {**figures, "rows": rows}
 
     async def _remove_rollup(self, tables: Tables, tenant: str, window: int) -> None:
-        """Remove what is left of a tenant's window that was not averaged anew, since samples may have expired."""
+        """Remove the rollup of a window that was not averaged again because samples may have expired."""
         if self.vm is None and (rollup := await tables.rollups.read(Node.of(tenant), window)):
             async for _ in tables.samples.between(tenant, window, window):
                 return
@@ -134,7 +135,7 @@ class Purge:
         return {"quarantined": removed}
 
     def _concerns(self, refused: RefusedInput) -> bool:
-        """Tell whether a refused input is of whom to forget; of a whole message, whether it names them."""
+        """Tell whether a refused input is the tenant's or VM's. A refused whole message is if it holds the name."""
         if self.tenant is None:
             return True
         name = self.vm or self.tenant
@@ -154,19 +155,19 @@ class Purge:
         return name.encode() in whole or json.dumps(name)[1:-1].encode() in whole
 
     async def _report(self, context: OperationContext, key: str) -> Done:
-        """Remove a counter's report rows before the date, also those that no samples stand behind any more."""
+        """Remove a counter's report rows before the date, including rows whose samples have expired."""
         removed = 0
         async for stored in context.tables.report.windows_before(key, window_of(self.before or 0)):
             if not self.dry_run and not context.time_left():
                 return Done({"reportWindows": removed}, again=True)
             removed += 1
             if not self.dry_run:
-                with suppress(Conflict):  # averaged anew meanwhile, and gone by that or new
+                with suppress(Conflict):  # it was averaged again in the meantime, so it is gone or new
                     await context.tables.report.delete(key, stored.value, stored.etag)
         return Done({"reportWindows": removed})
 
     async def conclude(self, context: OperationContext) -> Figures:
-        """See Operation. The catalogue: who is forgotten, and the counters' newest minutes as they are now."""
+        """See Operation. Remove purged names from the catalogue, and correct the counters' newest minutes."""
         tables = context.tables
         names = [self.tenant] if self.tenant else list(await tables.catalogue.entries(TENANTS))
         removed = 0
@@ -180,7 +181,7 @@ class Purge:
         return {"catalogueEntries": removed}
 
     async def _forget(self, tables: Tables, tenant: str) -> int:
-        """Remove a tenant's VMs that are to be forgotten and, if it has no others, the tenant; count them."""
+        """Remove a tenant's purged VMs and, if it has no others, the tenant. Return the number of removed entries."""
         vms = await tables.catalogue.entries(vms_of(tenant))
         leaving = [entry for entry in vms.values() if self._leaves(entry.value)]
         removed = sum([await self._remove_entry(tables, vms_of(tenant), entry) for entry in leaving])
@@ -198,37 +199,37 @@ class Purge:
         return removed + (await self._remove_entry(tables, TENANTS, entry) if entry else 0)
 
     def _leaves(self, vm: Entry) -> bool:
-        if self.before is not None:  # what is said of a VM's newest minute may be so far behind
+        if self.before is not None:  # a VM's newest minute in its entry may be this far behind
             return vm.newest + SEEN_EVERY < self.before
         return self.vm in (None, vm.name)
 
     async def _settle(self, tables: Tables, counters: dict[str, Stored[Entry]]) -> int:
-        """Set right which minute is each counter's newest; remove those of which no row is left, and count these."""
+        """Correct each counter's newest minute. Remove and count counters that have no rows left."""
         removed = 0
         for key, entry in counters.items():
             newest = await tables.report.newest(key, entry.value.newest)
             if newest is None:
                 removed += await self._remove_entry(tables, COUNTERS, entry)
             elif newest != entry.value.newest and not self.dry_run:
-                with suppress(Conflict):  # averaged anew meanwhile
+                with suppress(Conflict):  # averaged again in the meantime
                     await tables.catalogue.write_entry(COUNTERS, Entry(key, newest), entry.etag)
         return removed
 
     async def _remove_entry(self, tables: Tables, kind: str, entry: Stored[Entry]) -> int:
         if not self.dry_run:
-            with suppress(Conflict):  # seen again meanwhile
+            with suppress(Conflict):  # seen again in the meantime
                 await tables.catalogue.delete_entry(kind, entry.value.name, entry.etag)
         return 1
 
 
 def _days(context: OperationContext) -> list[str]:
-    """The UTC days of which something may be in quarantine: what is rewritten there lives as long again."""
+    """Return the UTC days that may be in quarantine. A rewritten document lives for another full retention."""
     first = context.now - 2 * (context.now - context.horizon.oldest)
     return sorted({utc_day(second) for second in (*range(first, context.now, DAY), context.now)})
 
 
 async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:
-    """Take the samples out of a VM window, whatever it holds by now."""
+    """Remove all samples from a VM window, also new ones."""
     window, etag = found.value, found.etag
     while True:
         try:
@@ -243,5 +244,5 @@ async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:
 
 
 async def _remove(tables: Tables, emptied: Stored[VmWindow]) -> None:
-    with suppress(Conflict):  # it has new samples, or is gone
+    with suppress(Conflict):  # it has new samples, or was deleted
         await tables.samples.delete(emptied.value, emptied.etag)

@@ -1,8 +1,8 @@
-"""Rebuild and catch-up: rollups and report rows of many windows, recomputed from the samples.
+"""Rebuild and catch-up: they recompute rollups and report rows of many windows from the samples.
 
 Both do what the timer does (pipeline.averaging), window by window, and may overlap with it and with ingest. A rebuild
-marks the windows of a range first; a catch-up works off the marks that are there, the oldest first, since the timer
-begins with the newest.
+first marks the windows of a range. A catch-up averages the windows with existing marks. It begins with the oldest,
+since the timer begins with the newest.
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,16 @@ from storage.tables.marks import Mark
 
 
 def figures_of(worked: WindowAveraged) -> Figures:
-    """Return what was done for a window in figures; those of damage only where there is any (the timer says which)."""
+    """Return the figures for an averaged window. Corrupt documents are counted only if there are any."""
     return {"rows": worked.rows, **({"corruptDocuments": len(worked.corrupt)} if worked.corrupt else {})}
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """Recompute the minutes from ``start`` to ``end`` (Unix seconds; None: when it begins), of all tenants or of one.
+    """Recompute the minutes from ``start`` to ``end`` of all tenants or of one.
 
-    Only what the samples still stand behind: a window that is older than their retention is left as it is.
+    Both are Unix seconds; if ``end`` is None, it is the time at which the rebuild begins. Windows older than the
+    retention of samples are left as they are.
     """
 
     kind: ClassVar[str] = "rebuild"
@@ -38,7 +39,7 @@ class Rebuild:
         """See Operation."""
         end = context.now if self.end is None else self.end
         start = max(self.start, earliest_window(context))
-        return steps_of(windows_until(context, start, end)[::-1])  # the newest first: most look at these
+        return steps_of(windows_until(context, start, end)[::-1])  # the newest first, since they are viewed most
 
     async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
@@ -60,7 +61,7 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Work off all dirty marks that there are."""
+    """Average all windows that have dirty marks."""
 
     kind: ClassVar[str] = "catch-up"
 

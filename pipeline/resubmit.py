@@ -1,4 +1,4 @@
-"""Resubmission: messages that failed too often go back into the queue, after what failed has been mended."""
+"""Resubmission: puts messages that failed too often back into the queue, after the cause has been fixed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from pipeline.operations import Done, Figures, OperationContext, Step
 
 @dataclass(frozen=True, slots=True)
 class Resubmit:
-    """Put every dead letter that was there when this was asked back into the queue.
+    """Put the dead letters that existed when the operation was started back into the queue.
 
-    Those that come after are left, else messages that fail at once would go round for ever.
+    Later ones stay. Otherwise messages that fail at once would be resubmitted for ever.
     """
 
     kind: ClassVar[str] = "resubmit"
@@ -35,26 +35,26 @@ class Resubmit:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterItem:
-    """A message that the queue gave up, and what it holds."""
+    """A message that the queue gave up, and a summary of its content."""
 
     messageId: str
     enqueued: int
-    """When it came to the queue, in Unix seconds."""
+    """The Unix second at which it arrived in the queue."""
     deliveries: int | None
-    """How often it was delivered, where the queue tells that."""
+    """The number of deliveries, or None if the queue does not tell it."""
     reason: str | None
     """Why the queue gave it up."""
     description: str | None
     bytes: int
     samples: int
     tenants: list[str]
-    """Whose samples it holds; most messages hold one tenant's."""
+    """The tenants whose samples it holds. Most messages hold those of one tenant."""
     problem: str | None
-    """Why it can't be read, if it can't: then ingest would put it into quarantine."""
+    """Why it can't be read, or None. Ingest would put an unreadable message into quarantine."""
 
 
 async def list_dead_letters(dead_letters: DeadLetters, most: int) -> list[DeadLetterItem]:
-    """Return the oldest dead letters with what they hold. Raises Unavailable."""
+    """Return the oldest dead letters with their summaries. Raises Unavailable."""
     return [_item(letter) for letter in await dead_letters.peek(most)]
 
 

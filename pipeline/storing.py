@@ -1,6 +1,6 @@
-"""Storing a VM window: create it, or merge it into what the store has, whatever others write meanwhile.
+"""Stores a VM window: creates it, or merges it into the stored one. Other processes may write it at the same time.
 
-Knows what of a window can't be stored, and says why; refuses to know where the window came from.
+Knows which part of a window can't be stored and why. Refuses to know where the window came from.
 """
 
 from collections.abc import Collection
@@ -11,25 +11,25 @@ from storage.documents import Conflict, Corrupt, TooLarge
 from storage.tables import Tables
 
 CORRUPT = "the VM's window in the store is corrupt (docs/runbook.md, Corrupt documents)"
-NO_PLACE = "the store has no place for the VM's window (docs/runbook.md, Quarantine)"
+NO_PLACE = "the store has no room for the VM's window (docs/runbook.md, Quarantine)"
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What of a VM window could not be stored, and why."""
+    """The part of a VM window that could not be stored, and the reason."""
 
     window: VmWindow
     reason: str
 
 
 async def store(tables: Tables, window: VmWindow, *, again: bool) -> tuple[bool, Rest | None]:
-    """Merge a VM window into the store; tell whether that changed anything, and what of it could not be stored.
+    """Merge a VM window into the store. Return whether the store changed, and the part that could not be stored.
 
-    Most windows are new, so the first try creates: one write and no read.
+    Most windows are new, so the first attempt creates the document: one write and no read.
     """
     try:
         return await _create_or_merge(tables, window, again=again)
-    except Corrupt:  # averaging says which document it is
+    except Corrupt:  # averaging reports which document it is
         return False, Rest(window, CORRUPT)
     except TooLarge:
         return False, Rest(window, NO_PLACE)

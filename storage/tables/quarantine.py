@@ -37,7 +37,7 @@ class RefusedInput:
 class QuarantinedMessage:
     """A message with refused inputs, and how many there are for each reason. ``message`` is derived from its bytes.
 
-    ``proven`` is the tenant whose signature it bore when it came (pipeline.trust); None: its sender is not known.
+    ``proven`` is the tenant whose valid signature it had when it arrived (pipeline.trust), or None if it had none.
     """
 
     message: str

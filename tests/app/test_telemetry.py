@@ -103,7 +103,7 @@ def test_a_connection_string_that_is_none_costs_figures_and_nothing_else(tmp_pat
     ).start()
     try:
         assert host.get("/v1/health")[0] == 200
-        wait_for(lambda: "no figures are sent" in host.log, "the warning")
+        wait_for(lambda: "no metrics are sent" in host.log, "the warning")
         assert host.get("/v1/health")[0] == 200
     finally:
         host.stop()
