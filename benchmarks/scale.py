@@ -234,7 +234,7 @@ LIMITS: Sequence[Limit] = (
         1_000 * GB,
         "bytes",
         lambda fleet: fleet.samples_bytes,
-        "change the account in the portal, then set `cosmosMode = 'autoscale'` (docs/runbook.md), which has no limit",
+        "change the account in the portal and set `cosmosMode = 'autoscale'` (docs/runbook.md): it has no such limit",
     ),
     Limit(
         "Cosmos DB serverless: request units of a container (samples)",

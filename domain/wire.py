@@ -49,7 +49,7 @@ that can't be samples, and so much of it that reading it would cost far more tha
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_NUMBER = 400
-"""An integer with more characters than this is larger than any double."""
+"""An integer with more characters than this is outside the range of doubles."""
 
 
 class _Message(msgspec.Struct):

@@ -182,8 +182,8 @@ class CosmosDocuments:
         If access is denied, there is one more attempt with a new connection: the SDK never renews a token that the
         service considers expired (azure-sdk-for-python 45886).
 
-        After a call has been given up, later calls are not retried, until one succeeds or LONGEST_WAIT_SECONDS have
-        passed. Otherwise hundreds of calls would each wait in turn for a store that is down.
+        After a call has been given up, later calls are not retried, until one gets an answer or LONGEST_WAIT_SECONDS
+        have passed. Otherwise hundreds of calls would each wait in turn for a store that is down.
         """
         left = float(LONGEST_WAIT_SECONDS)
         renewed = False
