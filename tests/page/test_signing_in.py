@@ -98,5 +98,6 @@ def test_a_tenant_sees_its_own_and_is_told_what_is_suppressed(browser: Browser, 
 def test_who_has_no_access_is_told_so(browser: Browser, guarded: Local) -> None:
     page = browser.new_page()
     sign_in(page, guarded, "eve")
-    expect(page.locator("#problem")).to_contain_text("You have no access to this: you are signed in, but neither")
+    said = "You have no access to this: you are signed in, but have neither a role here nor a tenant"
+    expect(page.locator("#problem")).to_contain_text(said)
     page.context.close()
