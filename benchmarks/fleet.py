@@ -12,6 +12,7 @@ import orjson
 
 from domain.access import OPERATOR
 from domain.closing import Times
+from domain.enrolment import PUBLIC_BYTES, Enrolment
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import Horizon
 from pipeline.queries.view import View
@@ -32,6 +33,11 @@ def keys(counters: int) -> list[str]:
 
 def tenant_name(tenant: int) -> str:
     return f"wYAVC3oWQU+ozhgAAg5f/w=={637_841_132_085_000_000 + tenant}"
+
+
+def an_enrolment(tenant: int) -> Enrolment:
+    """The enrolment of a tenant, with a key that nobody signs with: averages are disclosed of enrolled tenants."""
+    return Enrolment(tenant_name(tenant)).with_key(tenant.to_bytes(PUBLIC_BYTES), NOW)
 
 
 def vm_name(tenant: int, vm: int) -> str:

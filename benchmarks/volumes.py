@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, TIMES, VIEW, keys, message, tenant_name, vm_name
+from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, TIMES, VIEW, an_enrolment, keys, message, tenant_name, vm_name
 from benchmarks.priced import PricedDocuments, write_units
 from domain import wire
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
@@ -197,6 +197,8 @@ async def _tree(tenants: int, counters: int, runs: int) -> _Tree:
     """
     async with _priced_store() as store:
         tables = Tables(store)
+        for tenant in range(tenants):
+            await tables.enrolments.write(an_enrolment(tenant), None)
         seconds = 0.0
         with metered() as meter:
             for run in range(RUNS):
