@@ -32,7 +32,11 @@ needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not in
 NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
 WINDOWS = (NEWEST - 2 * WINDOW, NEWEST - WINDOW, NEWEST)
 CPU, MEMORY, OWN = "win_cpu.blk", "win_mem.available", 'win_x.own"name'
-CALLERS = {"operator": {"roles": "operator"}, "scraper": {"roles": "machine"}, "tenant": {"tenant": "t0"}}
+CALLERS = {
+    "operator": {"roles": "operator"},
+    "scraper": {"roles": "machine", "azp": "scraper"},
+    "tenant": {"tenant": "t0"},
+}
 TENANTS = 8
 PROMETHEUS_ASKS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -48,7 +52,7 @@ def as_caller(name: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """45 minutes of a fleet of eight tenants, one of which has a counter for itself."""
-    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant"}
+    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant", "TENANT_IDS": '{"t0": "t0"}'}
     local = Local(
         tmp_path_factory.mktemp("metrics") / "data", settings=settings, operator=as_caller("operator")
     ).start()
