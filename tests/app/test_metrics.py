@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from domain.minutes import WINDOW, minutes_of
 from domain.openmetrics import FAMILIES, OPENMETRICS, PLAIN
 from tests.app.conftest import Local, a_free_port, wait_for
 from tests.builders import a_message, records_of
+from tests.peers.entra import a_token_endpoint
 from tests.peers.prometheus import a_prometheus, needs_prometheus
 
 PROMTOOL = shutil.which("promtool")
@@ -130,22 +132,27 @@ def test_metrics_are_each_counters_newest_minute_as_the_official_parsers_read_th
 
 
 @needs_prometheus
-def test_prometheus_scrapes_it(host: Local, tmp_path: Path) -> None:
-    config = json.dumps(
-        {
-            "scrape_configs": [
-                {
-                    "job_name": "spot",
-                    "scrape_interval": "1s",
-                    "scrape_timeout": "1s",
-                    "authorization": {"credentials": "scraper"},
-                    "static_configs": [{"targets": [f"127.0.0.1:{host.port}"]}],
-                }
-            ]
+def test_prometheus_scrapes_it_with_a_token_that_it_asks_for(host: Local, tmp_path: Path) -> None:
+    asked: list[dict[str, str]] = []
+    with ExitStack() as running:
+        token_url = running.enter_context(a_token_endpoint("scraper", asked))
+        scrape = {
+            "job_name": "spot",
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "oauth2": {
+                "client_id": "me",
+                "client_secret": "x",
+                "scopes": ["api://app/.default"],
+                "token_url": token_url,
+            },
+            "static_configs": [{"targets": [f"127.0.0.1:{host.port}"]}],
         }
-    )
-    with a_prometheus(tmp_path, a_free_port(), config) as prometheus:
+        prometheus = running.enter_context(
+            a_prometheus(tmp_path, a_free_port(), json.dumps({"scrape_configs": [scrape]}))
+        )
         held = wait_for(lambda: prometheus.holds(WINDOWS[0], NEWEST + WINDOW, "spot_fleet_average"), "a scrape")
+    assert (asked[0]["grant_type"], asked[0]["scope"]) == ("client_credentials", "api://app/.default")
     assert {
         (labels["perf_type"], labels["perf_name"]): samples
         for found, samples in held.items()
