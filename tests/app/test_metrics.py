@@ -134,6 +134,7 @@ def test_metrics_are_each_counters_newest_minute_as_the_official_parsers_read_th
 @needs_prometheus
 def test_prometheus_scrapes_it_with_a_token_that_it_asks_for(host: Local, tmp_path: Path) -> None:
     asked: list[dict[str, str]] = []
+    (tmp_path / "secret").write_text("x")
     with ExitStack() as running:
         token_url = running.enter_context(a_token_endpoint("scraper", asked))
         scrape = {
@@ -142,7 +143,7 @@ def test_prometheus_scrapes_it_with_a_token_that_it_asks_for(host: Local, tmp_pa
             "scrape_timeout": "1s",
             "oauth2": {
                 "client_id": "me",
-                "client_secret": "x",
+                "client_secret_file": str(tmp_path / "secret"),
                 "scopes": ["api://app/.default"],
                 "token_url": token_url,
             },
