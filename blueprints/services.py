@@ -43,8 +43,8 @@ class Services:
         return int(time.time())
 
     def view(self, caller: Caller) -> View:
-        """Return what the answer depends on besides the query: the caller, the time and the settings."""
-        return View(caller, self.now, self.settings.min_tenants)
+        """Return what the answer depends on besides the query: the caller and the time."""
+        return View(caller, self.now)
 
     @property
     def times(self) -> Times:

@@ -20,6 +20,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.counters import Reduction
+from domain.disclosure import MIN_TENANTS
 from domain.errors import Misconfigured
 
 DATABASE = "spot-pc-insights"
@@ -132,8 +133,9 @@ class Settings(BaseSettings):
         ),
     ] = {}
     min_tenants: Annotated[
-        int, Field(ge=1, description="How many other tenants a fleet average shown to a tenant must be made of.")
-    ] = 5
+        int,
+        Field(ge=1, description="How many other enrolled tenants a fleet average shown to a tenant must be made of."),
+    ] = MIN_TENANTS
 
     @field_validator("remote_write_token")
     @classmethod

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -70,6 +70,11 @@ class Minute(msgspec.Struct, frozen=True, gc=False):
     coverage: float
     final: bool
 
+    @property
+    def timestamp(self) -> int:
+        """The minute's identifier timestamp."""
+        return self.row.timestamp
+
 
 def judge(rows: Sequence[ReportRow], span: Span, is_final: Callable[[int], bool]) -> list[Minute]:
     """Return the rows of a span with their coverage and finality.
@@ -98,7 +103,7 @@ def lookback(span: Span) -> Span:
 class FleetItem:
     """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
 
-    What is null is not shown to a tenant's caller.
+    These are the fleet's figures as they are: a tenant's caller gets a domain.disclosure.DisclosedItem instead.
     """
 
     timestamp: int
@@ -162,12 +167,23 @@ def _mean(values: Sequence[float]) -> float:
 _AGGREGATE: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {"avg": _mean, "min": min, "max": max}
 
 
-def grouped(minutes: Sequence[Minute], span: Span, interval: int) -> Iterator[tuple[Span, list[Minute]]]:
+class Timed(Protocol):
+    """A value of a minute."""
+
+    @property
+    def timestamp(self) -> int:
+        """The minute's identifier timestamp."""
+
+
+ATime = TypeVar("ATime", bound=Timed)
+
+
+def grouped(minutes: Sequence[ATime], span: Span, interval: int) -> Iterator[tuple[Span, list[ATime]]]:
     """Yield each group that has data with its minutes (given oldest first)."""
     position = 0
     for group in span.groups(interval):
         members = []
-        while position < len(minutes) and minutes[position].row.timestamp <= group.last:
+        while position < len(minutes) and minutes[position].timestamp <= group.last:
             members.append(minutes[position])
             position += 1
         if members:
@@ -235,18 +251,23 @@ def tenant_items(
     items = []
     for point in fleet:
         first = point.timestamp
-        if interval == 1:
-            value, part = vm.get(first), tenant.get(first)
-            parts = [part] if part else []
-        else:
-            stamps = range(first, lasts[first] + 1, MINUTE)
-            own = [vm[stamp] for stamp in stamps if stamp in vm]
-            value = aggregate(by, own) if own else None
-            parts = [tenant[stamp] for stamp in stamps if stamp in tenant]
-        item = TenantItem(*_fleets_part(point) + _summary(parts, by))
+        value, summary = own_figures(first, lasts.get(first, first), vm, tenant, by)
+        item = TenantItem(*_fleets_part(point) + summary)
         item.PerfValue = value
         items.append(item)
     return items
+
+
+def own_figures(
+    first: int, last: int, vm: Mapping[int, float], tenant: Mapping[int, Partial], by: Aggregation
+) -> tuple[float | None, tuple[Any, ...]]:
+    """Return a VM's value of the minutes from one to another, and what a TenantItem has of its tenant."""
+    if first == last:
+        part = tenant.get(first)
+        return vm.get(first), _summary([part] if part else [], by)
+    stamps = range(first, last + 1, MINUTE)
+    own = [vm[stamp] for stamp in stamps if stamp in vm]
+    return aggregate(by, own) if own else None, _summary([tenant[stamp] for stamp in stamps if stamp in tenant], by)
 
 
 def _summary(parts: Sequence[Partial], by: Aggregation) -> tuple[Any, ...]:

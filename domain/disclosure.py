@@ -1,75 +1,182 @@
-"""Disclosure control: which of the fleet's figures a tenant's caller may see.
+"""Disclosure control: which of the fleet's figures a tenant's caller may see, and which types may be answered to one.
 
 A figure over the fleet can give a single tenant away: a minimum is one VM's value, and an average times the count,
-before and after a tenant arrived, is that tenant's sum. The rules are two that statistical offices use, the minimum
-frequency rule and the dominance rule (Hundepool and others, "Handbook on Statistical Disclosure Control"), seen from a
-caller who knows the part of their own tenant and takes it off.
+before and after a tenant arrived, is that tenant's sum. So there is one figure for a counter and a minute, its average
+or the reason why that is suppressed. It is decided once, when the minute's window closes, by two rules that statistical
+offices use, the minimum frequency rule and the dominance rule (Hundepool and others, "Handbook on Statistical
+Disclosure Control"), and it is the same for every tenant and for ever.
+
+Knows the rules, and how charts are made of such figures; refuses to know where these are kept, and any other figure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any
 
-from domain.charts import Aggregation, FleetItem, Minute, Span, fleet_items, grouped
+from domain.charts import Aggregation, Span, aggregate, grouped, own_figures
+from domain.minutes import minutes_of
+from domain.names import split_key
 from domain.partials import Partial
-from domain.report import ReportRow
+from domain.rollups import Series
 
-NEVER_SHOWN = ("count", "tenants", "min", "max", "stddev", "sampleMean", "coverage")
-"""Fields that a tenant's caller gets for no minute. From a coverage follows what a late tenant brought; from a mean
-weighted by counts, beside one that is not, follow the counts."""
+MIN_TENANTS = 5
+"""How many enrolled tenants besides the caller's an average is made of, where a setting does not say otherwise."""
+
+DOMINATED = "one tenant brought more than half of the others' VMs"
+NOT_FINAL = "the minute is not final yet"
+NEVER_DISCLOSED = "nothing was disclosed of this counter when the minute's window closed"
+
+Figure = float | str | None
+"""What is disclosed of a counter and a minute: its average over all VMs, or why that is suppressed. None: no VM had a
+sample."""
 
 
-def reason_to_suppress(row: ReportRow, own: int, *, final: bool, min_tenants: int) -> str | None:
-    """Say why a minute's fleet average is suppressed from a tenant's caller, or None: it may be shown.
+class ForTenants:
+    """What may be answered to a tenant's caller: of others' VMs it holds no figures but disclosed ones.
 
-    ``own``: how many VMs the caller's tenant brought. ``min_tenants``: how many other tenants must have taken part.
+    An answer that does not say so by its type is refused to them (blueprints.http.endpoints). Whose names and whose
+    samples stand in it, is decided where it is made, by domain.access.
     """
-    if not final:
-        return "the minute is not final yet"
-    others = row.tenants - (1 if own else 0)
-    if others < min_tenants:
+
+    __slots__ = ()
+
+
+def reason_to_suppress(fleet: Partial, min_tenants: int) -> str | None:
+    """Say why a minute's average over the fleet is suppressed, or None: every tenant's caller may see it.
+
+    Only enrolled tenants count, since others can be made up. Whoever asks knows their own part and takes it off, so
+    ``min_tenants`` must be left without one of them; and of what is left, no tenant may have more than half: if the
+    largest asks, the second is the greatest of the others; if the second or any other asks, it is the largest.
+    """
+    if fleet.enrolled - 1 < min_tenants:
         return f"fewer than {min_tenants} other tenants took part"
-    # The counts of the two greatest tenants are known; where the caller's is the greatest, the next is the others'.
-    # Rows from before these were kept know neither: one tenant may have brought all.
-    largest, second = row.shares
-    greatest = second if own == largest else largest or row.count
-    if 2 * greatest > row.count - own:
-        return "one of the other tenants brought more than half of their VMs"
+    largest, second, proven = fleet.largest, fleet.second, fleet.proven
+    if 2 * second > proven - largest or 2 * largest > proven - second:
+        return DOMINATED
     return None
 
 
+def figures(series: Series, min_tenants: int) -> list[Figure]:
+    """Return what is disclosed of a counter's window, minute by minute, from the fleet's partials."""
+    return [part and (reason_to_suppress(part, min_tenants) or part.mean) for part in series]
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedMinute:
+    """A minute of a counter as every tenant's caller sees it: an average, or why there is none."""
+
+    timestamp: int
+    average: float | None
+    suppressed: str | None
+    final: bool = True
+
+
+def disclosed_minutes(window: int, disclosed: Sequence[Figure]) -> Iterator[DisclosedMinute]:
+    """Yield the minutes of a window of which something is disclosed, oldest first."""
+    for at, figure in zip(minutes_of(window), disclosed, strict=True):
+        if isinstance(figure, str):
+            yield DisclosedMinute(at, None, figure)
+        elif figure is not None:
+            yield DisclosedMinute(at, figure, None)
+
+
+# The two below are not frozen, for the reason that domain.charts.FleetItem is not. A field that can be nothing but null
+# is one of FleetItem's that is not disclosed: so both have the same names.
+
+
+@dataclass(slots=True)
+class DisclosedItem(ForTenants):
+    """One point of a fleet chart as a tenant's caller sees it: the disclosed average of a group of minutes.
+
+    What is always null is not disclosed: from a coverage follows what a late tenant brought; from a mean weighted by
+    counts, beside one that is not, follow the counts.
+    """
+
+    timestamp: int
+    """Unix seconds: the identifier timestamp (second 30) of the group's first minute."""
+    PerfType: str
+    PerfName: str
+    average: float | None
+    """The mean, min or max (as asked) of the minutes' averages over all VMs, of the minutes that are not suppressed."""
+    PerfValue: float | None
+    """The same as average."""
+    count: None = None
+    tenants: None = None
+    min: None = None
+    max: None = None
+    stddev: None = None
+    sampleMean: None = None
+    coverage: None = None
+    final: bool = False
+    """Whether the windows of all minutes of the group are closed."""
+    suppressed: str | None = None
+    """Why the average is suppressed, or made of a part of the group's minutes; null: it is not."""
+
+
+@dataclass(slots=True)
+class DisclosedTenantItem(DisclosedItem):
+    """One point of a VM's chart as its tenant's caller sees it: the VM's value (PerfValue) and its tenant's figures.
+
+    PerfValue is made of the VM's minutes as asked; null where it has none.
+    """
+
+    tenantAverage: float | None = None
+    """As average, over the VMs of the tenant; null where it has none."""
+    tenantMin: float | None = None
+    """The min of all samples of the tenant's VMs."""
+    tenantMax: float | None = None
+    """The max of all samples of the tenant's VMs."""
+    tenantCount: int = 0
+    """Samples of the tenant's VMs in the group (for one minute: VMs)."""
+
+
+_fleets_part: Callable[[DisclosedItem], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(DisclosedItem)))
+"""The fields of a point of the fleet, in their order."""
+
+
+NEVER_SHOWN = tuple(each.name for each in fields(DisclosedItem) if each.type is None)
+"""The names of what a tenant's caller gets for no minute."""
+
+
 def disclosed_items(
-    minutes: Sequence[Minute],
-    own: Mapping[int, Partial],
+    key: str, minutes: Sequence[DisclosedMinute], span: Span, interval: int, by: Aggregation
+) -> list[DisclosedItem]:
+    """Return the points of a counter's fleet chart, oldest first; a suppressed minute takes no part in its group's."""
+    perf_type, perf_name = split_key(key)
+    items = []
+    for group, members in grouped(minutes, span, interval):
+        averages = [minute.average for minute in members if minute.average is not None]
+        why = "; ".join(dict.fromkeys(minute.suppressed for minute in members if minute.suppressed))
+        average = aggregate(by, averages) if averages else None
+        items.append(
+            DisclosedItem(
+                timestamp=group.first,
+                PerfType=perf_type,
+                PerfName=perf_name,
+                average=average,
+                PerfValue=average,
+                final=all(minute.final for minute in members),
+                suppressed=f"in part: {why}" if why and averages else why or None,
+            )
+        )
+    return items
+
+
+def disclosed_tenant_items(
+    fleet: Sequence[DisclosedItem],
+    vm: Mapping[int, float],
+    tenant: Mapping[int, Partial],
     span: Span,
     interval: int,
     by: Aggregation,
-    min_tenants: int,
-) -> list[FleetItem]:
-    """Return the points of a fleet chart as a tenant's caller may see them; else as fleet_items does.
-
-    A minute whose average is suppressed takes no part in its group's, from which it would follow otherwise.
-    ``own``: the partials of the caller's tenant, by identifier timestamp. ``min_tenants``: see reason_to_suppress.
-    """
-    reasons: dict[int, str] = {}
-    for minute in minutes:
-        stamp = minute.row.timestamp
-        vms = own[stamp].count if stamp in own else 0
-        if reason := reason_to_suppress(minute.row, vms, final=minute.final, min_tenants=min_tenants):
-            reasons[stamp] = reason
-    shown = [minute for minute in minutes if minute.row.timestamp not in reasons]
-    averages = {item.timestamp: item.average for item in fleet_items(shown, span, interval, by)}
+) -> list[DisclosedTenantItem]:
+    """Return the fleet's points with a VM's values and its tenant's partials (both by identifier timestamp) beside."""
+    lasts = {group.first: group.last for group in span.groups(interval)}
     items = []
-    for group, members in grouped(minutes, span, interval):
-        average = averages.get(group.first)
-        why = "; ".join(dict.fromkeys(reasons[stamp] for each in members if (stamp := each.row.timestamp) in reasons))
-        items.append(
-            FleetItem(
-                group.first,
-                members[0].row.PerfType,
-                members[0].row.PerfName,
-                average,
-                average,
-                final=all(each.final for each in members),
-                suppressed=(why if average is None else f"in part: {why}") if why else None,
-            )
-        )
+    for point in fleet:
+        value, summary = own_figures(point.timestamp, lasts[point.timestamp], vm, tenant, by)
+        item = DisclosedTenantItem(*_fleets_part(point) + summary)
+        item.PerfValue = value
+        items.append(item)
     return items

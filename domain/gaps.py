@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 from domain.charts import FleetItem, Span
+from domain.disclosure import DisclosedItem
 from domain.names import split_key
 
 Gaps = Literal["null"]
 """How a chart shows groups of minutes without data, where it does: as points whose figures are null."""
 
-Item = TypeVar("Item", bound=FleetItem)
+Item = TypeVar("Item", bound=FleetItem | DisclosedItem)
 
 
 def with_gaps(items: Sequence[Item], kind: type[Item], key: str, span: Span, interval: int) -> list[Item]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.charts import FleetItem
+from domain.disclosure import DisclosedItem
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
@@ -19,7 +20,7 @@ class Family:
 
     name: str
     meaning: str
-    figure: Callable[[FleetItem], float | None]
+    figure: Callable[[FleetItem | DisclosedItem], float | None]
 
 
 FAMILIES: Sequence[Family] = (
@@ -36,7 +37,7 @@ NEWEST_ONLY = "A scrape holds each counter's newest final minute only; remote wr
 """Added to the help of scraped metrics, because minutes become final 15 at a time."""
 
 
-def exposition(items: Iterable[FleetItem], note: str = "") -> str:
+def exposition(items: Iterable[FleetItem | DisclosedItem], note: str = "") -> str:
     """Return OpenMetrics with a family per figure, the labels ``perf_type`` and ``perf_name``, and times in seconds.
 
     ``items`` are sorted by counter, each with its oldest minute first. ``note`` is added to the help of every metric.
@@ -44,12 +45,12 @@ def exposition(items: Iterable[FleetItem], note: str = "") -> str:
     return "".join([*_lines(items, note, "{}"), "# EOF\n"])
 
 
-def plain_exposition(items: Iterable[FleetItem], note: str = "") -> str:
+def plain_exposition(items: Iterable[FleetItem | DisclosedItem], note: str = "") -> str:
     """Return the same in the text format 0.0.4, whose timestamps are in milliseconds."""
     return "".join(_lines(items, note, "{}000"))
 
 
-def _lines(items: Iterable[FleetItem], note: str, timestamp: str) -> Iterable[str]:
+def _lines(items: Iterable[FleetItem | DisclosedItem], note: str, timestamp: str) -> Iterable[str]:
     items = list(items)
     for family in FAMILIES:
         yield f"# TYPE {family.name} gauge\n# HELP {family.name} {' '.join(filter(None, (family.meaning, note)))}\n"

@@ -21,8 +21,9 @@ class Partial(NamedTuple):
     "Algorithms for Computing the Sample Variance", 1983).
     ``spread`` depends on the order of merging in its last bits, so partials are merged in a fixed order and grouping
     (domain.rollups). The other fields are equal to the bit in any order.
-    ``largest`` and ``second`` are the sample counts of the tenant with the most samples and of the next one, for
-    domain.disclosure. If ``largest`` is 0, the partial is older than these fields, and one tenant may have all samples.
+    The last four fields are for domain.disclosure. Of tenants that the operator has enrolled, ``enrolled`` is the
+    number, ``proven`` the number of their samples, and ``largest`` and ``second`` are the sample counts of the one with
+    the most samples and of the next one. A partial that is older than these fields counts no enrolled tenants.
     """
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
@@ -33,6 +34,8 @@ class Partial(NamedTuple):
     spread: float
     largest: int = 0
     second: int = 0
+    enrolled: int = 0
+    proven: int = 0
 
     @property
     def mean(self) -> float:
@@ -45,19 +48,20 @@ class Partial(NamedTuple):
         return self.spread / math.sqrt(self.count)
 
 
-def partial_of(values: Sequence[float]) -> Partial:
-    """Return the partial of one or more samples of one tenant."""
+def partial_of(values: Sequence[float], *, enrolled: bool = False) -> Partial:
+    """Return the partial of one or more samples of one tenant. ``enrolled``: whether the operator has enrolled it."""
     count = len(values)
     total = exact.exact_sum(values)
     mean = exact.mean(total, count)
-    return Partial(count, 1, total, min(values), max(values), _norm([value - mean for value in values]), count)
+    whole = Partial(count, 1, total, min(values), max(values), _norm([value - mean for value in values]))
+    return whole._replace(largest=count, enrolled=1, proven=count) if enrolled else whole
 
 
 def merge(partials: Sequence[Partial]) -> Partial:
     """Merge one or more partials. No tenant has samples in two of them."""
     if len(partials) == 1:
         return partials[0]
-    counts, tenants, totals, lows, highs, spreads, _, seconds = zip(*partials, strict=True)
+    counts, tenants, totals, lows, highs, spreads, largests, seconds, enrolled, proven = zip(*partials, strict=True)
     count = sum(counts)
     total = exact.exact_sum(list(chain.from_iterable(totals)))
     mean = exact.mean(total, count)
@@ -66,8 +70,10 @@ def merge(partials: Sequence[Partial]) -> Partial:
         for part_count, part_total in zip(counts, totals, strict=True)
     )
     spread = _norm([*spreads, *between])
-    *_, second, largest = sorted([*(part.largest or part.count for part in partials), *seconds])
-    return Partial(count, sum(tenants), total, min(lows), max(highs), spread, largest, second)
+    *_, second, largest = sorted([*largests, *seconds])
+    return Partial(
+        count, sum(tenants), total, min(lows), max(highs), spread, largest, second, sum(enrolled), sum(proven)
+    )
 
 
 def _norm(values: Sequence[float]) -> float:

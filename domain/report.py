@@ -13,8 +13,7 @@ from domain.rollups import Series
 class ReportRow(msgspec.Struct, frozen=True, gc=False):
     """One counter, one minute, over all VMs of all tenants.
 
-    ``count`` VMs of ``tenants`` tenants had a sample. ``shares`` are the VM counts of the tenant with the most such VMs
-    and of the next one; if the first is 0, both are unknown. ``stddev`` is the population standard deviation.
+    ``count`` VMs of ``tenants`` tenants had a sample. ``stddev`` is the population standard deviation over them.
 
     A msgspec struct and not a dataclass, because a day's chart reads 1,500 rows.
     """
@@ -28,7 +27,6 @@ class ReportRow(msgspec.Struct, frozen=True, gc=False):
     min: float
     max: float
     stddev: float
-    shares: tuple[int, int] = (0, 0)
 
 
 def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
@@ -45,7 +43,6 @@ def report_rows(key: str, window: int, series: Series) -> list[ReportRow]:
             partial.min,
             partial.max,
             partial.stddev,
-            (partial.largest, partial.second),
         )
         for timestamp, partial in zip(minutes_of(window), series, strict=True)
         if partial

@@ -73,11 +73,14 @@ class Node:
 FLEET = Node()
 
 
-def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Iterator[tuple[str, Placed]]:
+def roll_up(
+    vms: Iterable[Mapping[str, Sequence[float | None]]], *, enrolled: bool = False
+) -> Iterator[tuple[str, Placed]]:
     """Yield a tenant's rollup by counter. ``vms`` are its VMs' series of one window, in the order of the VMs' ids.
 
     A VM's series map a counter to 15 values, with None for minutes without a sample. If there are more than
-    MOST_COUNTERS counters, the rollup has those that most VMs have.
+    MOST_COUNTERS counters, the rollup has those that most VMs have. ``enrolled``: whether the operator has enrolled the
+    tenant.
     """
     by_key: dict[str, list[Sequence[float | None]]] = {}
     for series in vms:
@@ -85,17 +88,17 @@ def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Iterator[tup
             by_key.setdefault(key, []).append(row)
     place = 0
     for key in sorted(by_key, key=lambda key: (-len(by_key[key]), key))[:MOST_COUNTERS]:
-        rolled = [_column(column) for column in zip(*by_key[key], strict=True)]
+        rolled = [_column(column, enrolled=enrolled) for column in zip(*by_key[key], strict=True)]
         yield key, Placed(place, rolled)
         terms = sum(len(partial.total) for partial in rolled if partial)
         place += len(key.encode()) + A_PARTIAL * MINUTES_PER_WINDOW + A_TERM * terms
 
 
-def _column(column: Sequence[float | None]) -> Partial | None:
+def _column(column: Sequence[float | None], *, enrolled: bool) -> Partial | None:
     values = column if None not in column else [value for value in column if value is not None]
     if not values:
         return None
-    partial = partial_of(values)  # type: ignore[arg-type]
+    partial = partial_of(values, enrolled=enrolled)  # type: ignore[arg-type]
     return partial if len(partial.total) <= MOST_TERMS else partial._replace(total=partial.total[:MOST_TERMS])
 
 

@@ -14,11 +14,12 @@ What may be older than any of its sources is not derived anew: its mark is dropp
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.closing import Driver, Times
+from domain.disclosure import MIN_TENANTS
 from domain.rollups import FLEET, Node
-from pipeline.closing import begin_run, close, times_kept
+from pipeline.closing import begin_run, close, disclose, times_kept
 from pipeline.concurrency import gather
 from pipeline.report import write_report
 from pipeline.rolling_up import merge_branch, roll_up_tenant
@@ -70,12 +71,17 @@ class WindowAveraged:
 
 
 async def average(
-    tables: Tables, times: Times, time_left: Callable[[], bool] = lambda: True, by: Driver = "timer"
+    tables: Tables,
+    times: Times,
+    time_left: Callable[[], bool] = lambda: True,
+    by: Driver = "timer",
+    min_tenants: int = MIN_TENANTS,
 ) -> Averaged:
     """Work off dirty marks and close windows, the newest first: after an outage charts are current at once.
 
     Begins no other window when no time is left; what it leaves is for the next run, or for a catch-up
-    (pipeline.rebuild). ``by`` is what drives it. Raises Unavailable; what is done by then stays done.
+    (pipeline.rebuild). ``by`` is what drives it; ``min_tenants`` decides what is disclosed (domain.disclosure).
+    Raises Unavailable; what is done by then stays done.
     """
     left = 0
     done: dict[int, WindowAveraged] = {}
@@ -89,9 +95,15 @@ async def average(
                 continue
             # Marks as they are now: another run may have worked them off since, and what came by now is not late.
             done[window] = await average_window(tables, window, await tables.marks.read(window), times)
-            if window in await _due(tables, times):
-                await close(tables, window)
-                closed.append(window)
+            if window not in await _due(tables, times):
+                continue
+            try:
+                await disclose(tables, window, min_tenants)
+            except Corrupt as error:  # the window stays open until it is mended
+                done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
+                continue
+            await close(tables, window)
+            closed.append(window)
     worked = [window for window in sorted(done, reverse=True) if done[window].tenants]
     return Averaged(
         sum(len(each.tenants) for each in done.values()),

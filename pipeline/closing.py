@@ -7,9 +7,15 @@ when averaging last ran, and so whether somebody else than its timer has to driv
 from collections.abc import Callable
 
 from domain.closing import Driver, Progress, Times
+from domain.disclosure import figures
 from domain.minutes import MINUTE
+from domain.rollups import FLEET, merge_rollups
+from pipeline.concurrency import cooperatively, gather
 from storage.documents import Conflict
 from storage.tables import Tables
+
+AT_ONCE = 16
+"""How many counters' figures are written side by side."""
 
 
 async def change(tables: Tables, to: Callable[[Progress], Progress]) -> Progress:
@@ -45,6 +51,18 @@ async def open_if_new(tables: Tables, window: int, now: int) -> None:
         break
     if not await tables.rollups.has_begun(window):
         await tables.rollups.begin(window)
+
+
+async def disclose(tables: Tables, window: int, min_tenants: int) -> None:
+    """Write what is disclosed of a window that is about to be closed (domain.disclosure). Raises Unavailable.
+
+    What another run, or this one before it was cut off, has written stays, though late data may have come since: there
+    is one figure for ever. What is not written by the time the window is closed is suppressed.
+    """
+    fleet = await cooperatively(merge_rollups(await tables.rollups.below(FLEET, window)))
+    await gather(
+        (tables.disclosed.write(key, window, figures(placed.series, min_tenants)) for key, placed in fleet), AT_ONCE
+    )
 
 
 async def close(tables: Tables, window: int) -> None:

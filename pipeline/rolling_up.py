@@ -55,7 +55,8 @@ async def roll_up_tenant(tables: Tables, tenant: str, window: int, now: int) -> 
                 continue
             series.append(vm_window.series)
             vms.append(Entry(vm_window.vm, _newest(window, vm_window.series.values()), vm_window.dimensions))
-        rollup = dict(await cooperatively(roll_up(series)))
+        register = await tables.enrolments.register()
+        rollup = dict(await cooperatively(roll_up(series, enrolled=tenant in register.enrolled)))
         if rollup:
             await open_if_new(tables, window, now)
         return rollup, _Found(vms, set().union(*series), set(rollup))

@@ -62,7 +62,7 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
         Table(
             ROLLUPS, "window", "level, branch and tenant; level 0: the window itself", lifetime_of_samples(samples_days)
         ),
-        Table(REPORT, "key", "window", report_days * DAY),
+        Table(REPORT, "key", 'window; "disclosed" and window', report_days * DAY),
         Table(MARKS, '"dirty"; "progress"; "cursors"', 'window and tenant; "fleet"; who goes on from there', None),
         Table(
             CATALOGUE,

@@ -1,14 +1,17 @@
 """Test data: a sample, a message, a fleet of messages, each with sensible values and overrides."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from domain.access import OPERATOR, Caller
 from domain.closing import Times
+from domain.enrolment import Enrolment
 from domain.minutes import WINDOW, minutes_of
 from domain.samples import Dimensions, Horizon, Sample, VmWindow
+from domain.signed import Signer
 from pipeline.queries.view import View
 
 NOW = 1_790_000_000 // WINDOW * WINDOW + WINDOW
@@ -27,9 +30,19 @@ TIMES = Times(NOW, LATENESS, 31 * 86_400)
 HORIZON = Horizon.at(NOW, 30 * 86_400)
 
 
-def a_view(now: int = NOW, caller: Caller = OPERATOR, min_tenants: int = 5) -> View:
+def a_view(now: int = NOW, caller: Caller = OPERATOR) -> View:
     """What an answer depends on besides the question: who asks, and when."""
-    return View(caller, now, min_tenants)
+    return View(caller, now)
+
+
+def a_signer(tenant: str) -> Signer:
+    """What a tenant's SPOC signs its messages with."""
+    return Signer(hashlib.sha256(tenant.encode()).digest())
+
+
+def an_enrolment(tenant: str) -> Enrolment:
+    """The enrolment of a tenant, with that key."""
+    return Enrolment(tenant).with_key(a_signer(tenant).public, NOW)
 
 
 def a_record(**overrides: Any) -> dict[str, Any]:

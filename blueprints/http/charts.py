@@ -26,7 +26,8 @@ from blueprints.services import Services
 from domain.errors import BadParameters
 from domain.gaps import Gaps
 from pipeline.queries import charts
-from pipeline.queries.charts import FleetAnswer, Question, TenantAnswer
+from pipeline.queries.answers import DisclosedAnswer, DisclosedTenantAnswer, FleetAnswer, TenantAnswer
+from pipeline.queries.charts import Question
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
@@ -120,7 +121,7 @@ class TenantChartParameters(ChartParameters):
 
 
 @endpoint(blueprint, "v1/get-data", EVERY_CALLER)
-async def get_data(shared: Services, view: View, asked: ChartParameters) -> FleetAnswer:
+async def get_data(shared: Services, view: View, asked: ChartParameters) -> FleetAnswer | DisclosedAnswer:
     """Counters over the whole fleet."""
     if view.caller.tenant:
         asked.within(MOST_TENANT_MINUTES, view.now)
@@ -128,6 +129,8 @@ async def get_data(shared: Services, view: View, asked: ChartParameters) -> Flee
 
 
 @endpoint(blueprint, "v1/get-tenant-data", PEOPLE)
-async def get_tenant_data(shared: Services, view: View, asked: TenantChartParameters) -> TenantAnswer:
+async def get_tenant_data(
+    shared: Services, view: View, asked: TenantChartParameters
+) -> TenantAnswer | DisclosedTenantAnswer:
     """Counters of a VM beside its tenant and the fleet."""
     return await charts.get_tenant_data(shared.tables, asked.question, asked.tenant, asked.vm, view)

@@ -1,5 +1,6 @@
 """The API itself, as an OpenAPI document."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -9,18 +10,30 @@ from blueprints.http import openapi
 from blueprints.http.endpoints import ENDPOINTS, EVERY_CALLER, endpoint
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
+from domain.disclosure import ForTenants
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
 
 
+@dataclass(frozen=True, slots=True)
+class ApiDocument(ForTenants):
+    """A description of the API (OpenAPI 3.1). It is made of types, and holds nothing of the store."""
+
+    openapi: str
+    info: dict[str, Any]
+    servers: list[dict[str, Any]]
+    paths: dict[str, Any]
+    components: dict[str, Any]
+
+
 @endpoint(blueprint, "v1/openapi.json", EVERY_CALLER, max_age=300)
-async def api_document(shared: Services, view: View, asked: NoParameters) -> dict[str, Any]:  # noqa: ARG001
+async def api_document(shared: Services, view: View, asked: NoParameters) -> ApiDocument:  # noqa: ARG001
     """The API itself, as an OpenAPI 3.1 document."""
     return _document()
 
 
 @cache
-def _document() -> dict[str, Any]:
+def _document() -> ApiDocument:
     """The document, made when first asked for: by then all endpoints are registered."""
-    return openapi.document(ENDPOINTS)
+    return ApiDocument(**openapi.document(ENDPOINTS))

@@ -10,7 +10,8 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Literal, get_type_hints
+from types import UnionType
+from typing import Any, Literal, get_args, get_type_hints
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import azure.durable_functions as df
@@ -20,11 +21,13 @@ from blueprints.http.access import caller_behind, of_another_site, refused
 from blueprints.http.formats import chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
 from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
+from blueprints.http.shown import may_be_shown
 from blueprints.operations import start
 from blueprints.services import Services, services
 from blueprints.settings import sign_in
 from blueprints.telemetry import line
 from domain.access import OPERATOR, Caller, Role
+from domain.disclosure import ForTenants
 from domain.errors import Forbidden, Invalid
 from storage.charges import metered
 
@@ -53,6 +56,11 @@ class Text:
     """An answer that is text: by media type, what writes it. The last is the one that everybody reads."""
 
     forms: Mapping[str, Callable[[], str]]
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedText(Text, ForTenants):
+    """An answer that is text and is made of disclosed figures only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,16 @@ class Endpoint:
         return not self.callers
 
     @property
+    def answers(self) -> Sequence[Any]:
+        """The types of its answers; where there are several, the caller decides which it is."""
+        return get_args(self.answer) if isinstance(self.answer, UnionType) else (self.answer,)
+
+    @property
+    def for_tenants(self) -> bool:
+        """Whether a tenant's caller may call."""
+        return self.public or "tenant" in self.callers
+
+    @property
     def name(self) -> str:
         """The name of the function, and of the operation."""
         return self.work.__name__
@@ -140,7 +158,8 @@ def endpoint(
     All methods of its route are routed to it, so that a wrong one is told which are right; the Functions host would say
     404. An endpoint with the route of an earlier one, and another method, is reached through that one's trigger, so it
     can neither be open to anybody where that one is not, nor have a client of Durable Functions where that one has
-    none. Raises ValueError where it would.
+    none. Raises ValueError where it would; and TypeError where a tenant's caller may call and no type of its answers is
+    for them.
 
     Where people sign in, the Functions host lets everybody in, and whoever is not signed in is refused here.
     """
@@ -152,6 +171,8 @@ def endpoint(
         with_client = starts or asks_durable
         by = "POST" if starts else method
         made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts, asks_durable)
+        if made.for_tenants and not any(map(may_be_shown, made.answers)):
+            raise TypeError(f"{route} is open to tenants, and {answer} is not for them (domain.disclosure.ForTenants)")
         earlier = endpoints_of(route)
         if earlier:
             first = earlier[0]
@@ -205,6 +226,8 @@ async def _handle(
         with metered() as meter:
             given = {"client": client} if to.asks_durable else {}
             answer = await to.work(shared, view, asked, **given)
+        if (to.public or caller.role == "tenant") and not isinstance(answer, ForTenants):
+            raise TypeError(f"{type(answer).__name__} is not for a tenant's caller")
         log.info("%s", line("answered", function=to.name, caller=caller.role, charge=meter, request=request_id))
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
         if to.starts:

@@ -12,6 +12,7 @@ from blueprints.http.fields import (
 )
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
+from domain.disclosure import ForTenants
 from pipeline.queries.lists import CounterItem, TenantListItem, VmItem, list_counters, list_tenants, list_vms
 from pipeline.queries.view import View
 
@@ -25,21 +26,21 @@ class TenantParameters(ListParameters):
 
 
 @dataclass(frozen=True, slots=True)
-class CounterList:
+class CounterList(ForTenants):
     """The counters that have been seen, those first that people look at first."""
 
     data: list[CounterItem]
 
 
 @dataclass(frozen=True, slots=True)
-class TenantList:
+class TenantList(ForTenants):
     """The tenants that have been seen, by name."""
 
     data: list[TenantListItem]
 
 
 @dataclass(frozen=True, slots=True)
-class VmList:
+class VmList(ForTenants):
     """A tenant's VMs that have been seen, by name."""
 
     data: list[VmItem]

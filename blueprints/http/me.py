@@ -9,13 +9,14 @@ from blueprints.http.reading import NoParameters
 from blueprints.services import Services
 from blueprints.settings import sign_in
 from domain.access import Role
+from domain.disclosure import ForTenants
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
 
 
 @dataclass(frozen=True, slots=True)
-class Me:
+class Me(ForTenants):
     """Who calls."""
 
     name: str

@@ -7,7 +7,7 @@ from typing import Annotated
 import azure.durable_functions as df
 from pydantic import Field
 
-from blueprints.http.endpoints import EVERY_CALLER, FLEET_WIDE, Text, endpoint
+from blueprints.http.endpoints import EVERY_CALLER, FLEET_WIDE, DisclosedText, Text, endpoint
 from blueprints.http.fields import MOST_KEYS, MOST_MINUTES, MOST_TENANT_MINUTES, Key, Moment, minutes_between
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
@@ -60,7 +60,7 @@ class ExportParameters(NoParameters):
 
 
 @endpoint(blueprint, "v1/get-openmetrics", EVERY_CALLER, media_types=(OPENMETRICS,))
-async def get_openmetrics(shared: Services, view: View, asked: ExportParameters) -> Text:
+async def get_openmetrics(shared: Services, view: View, asked: ExportParameters) -> Text | DisclosedText:
     """Every final minute of a range over the fleet as OpenMetrics, for promtool tsdb create-blocks-from openmetrics."""
     minutes = ((asked.end or view.now) - asked.start) // 60
     if view.caller.tenant and minutes > MOST_TENANT_MINUTES:
@@ -68,4 +68,5 @@ async def get_openmetrics(shared: Services, view: View, asked: ExportParameters)
             {"start": f"makes a range of more than {MOST_TENANT_MINUTES} minutes, the most for a tenant"}
         )
     points = await final_points(shared.tables, asked.key, asked.start, asked.end, MOST_EXPORTED, view)
-    return Text({OPENMETRICS: partial(exposition, points)})
+    forms = {OPENMETRICS: partial(exposition, points)}
+    return DisclosedText(forms) if view.caller.tenant else Text(forms)

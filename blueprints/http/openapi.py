@@ -100,10 +100,10 @@ def _good_answers(of: Endpoint) -> dict[str, Any]:
 
 
 def _content(of: Endpoint) -> dict[str, Any]:
-    if of.answer is Text:
+    if issubclass(of.answers[0], Text):
         return {media_type: {"schema": {"type": "string"}} for media_type in of.media_types}
-    named = is_dataclass(of.answer) and isinstance(of.answer, type)
-    schema = {"$ref": REFERENCE.format(model=of.answer.__name__)} if named else {"type": "object"}
+    references = [{"$ref": REFERENCE.format(model=each.__name__)} for each in of.answers]
+    schema: dict[str, Any] = references[0] if len(references) == 1 else {"anyOf": references}
     content: dict[str, Any] = {media_type: {"schema": schema} for media_type in of.media_types}
     if issubclass(of.parameters, ListParameters):
         content |= {kind: {"schema": {"type": "string"}} for form, kind in MEDIA_TYPES.items() if form != "json"}
@@ -150,8 +150,10 @@ def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
 
 def _schemas(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Return the schemas of all answers and of a problem, with what the types' docstrings say of their fields."""
-    answers = dict.fromkeys(each.answer for each in endpoints)
-    kinds: list[Any] = [each for each in answers if is_dataclass(each) and each is not Text]
+    answers = dict.fromkeys(answer for each in endpoints for answer in each.answers)
+    kinds: list[Any] = [
+        each for each in answers if isinstance(each, type) and is_dataclass(each) and not issubclass(each, Text)
+    ]
     # A tuple, since a dataclass takes no configuration from outside; inside of it each takes the tuple's.
     everything: Any = GenericAlias(tuple, (*kinds, Problem))
     adapter = TypeAdapter(everything, config=ConfigDict(use_attribute_docstrings=True))

@@ -21,6 +21,7 @@ from blueprints.http.fields import (
 )
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
+from domain.disclosure import ForTenants
 from domain.minutes import WINDOW
 from domain.names import name_problem
 from pipeline.queries.samples import Position, SampleRecord, SamplesQuestion, get_samples
@@ -73,7 +74,7 @@ class SamplesParameters(ListParameters):
 
 
 @dataclass(frozen=True, slots=True)
-class SamplesAnswer:
+class SamplesAnswer(ForTenants):
     """A page of samples, by window of 15 minutes, then VM, then counter, then minute."""
 
     tenant: str

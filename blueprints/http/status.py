@@ -8,6 +8,7 @@ import azure.durable_functions as df
 from blueprints.http.endpoints import ANYBODY, OPERATORS, endpoint
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
+from domain.disclosure import ForTenants
 from pipeline.queries.status import Status
 from pipeline.queries.status import status as status_of
 from pipeline.queries.view import View
@@ -16,7 +17,7 @@ blueprint = df.Blueprint()
 
 
 @dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(ForTenants):
     """The app runs and its store answers."""
 
     status: Literal["ok"] = "ok"

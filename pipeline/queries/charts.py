@@ -15,16 +15,24 @@ from domain.charts import (
     tenant_items,
 )
 from domain.closing import Progress
-from domain.disclosure import NEVER_SHOWN, disclosed_items
+from domain.disclosure import DisclosedItem, DisclosedTenantItem, disclosed_items, disclosed_tenant_items
 from domain.errors import BadParameters
 from domain.gaps import Gaps, with_gaps
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
 from domain.rollups import Node
 from pipeline.concurrency import gather
+from pipeline.queries.answers import (
+    CAREFULLY,
+    DisclosedAnswer,
+    DisclosedTenantAnswer,
+    FleetAnswer,
+    TenantAnswer,
+)
+from pipeline.queries.disclosed import disclosed_to
 from pipeline.queries.lists import list_counters
 from pipeline.queries.names import known_counters, sorted_entries, tenant_named, vm_named
-from pipeline.queries.view import AT_ONCE, View, newest_minute, progress_of
+from pipeline.queries.view import AT_ONCE, ATime, Read, View, newest_minute, progress_of
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 
@@ -48,58 +56,30 @@ class Question:
     gaps: Gaps | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FleetAnswer:
-    """Counters over the fleet: what was asked, resolved, and the points."""
-
-    key: str | Sequence[str]
-    """The counter; where several were asked for, all of them."""
-    start: int
-    """The first minute of the range, as its identifier timestamp (Unix seconds)."""
-    end: int
-    """The last minute of the range."""
-    aggregationInterval: int
-    aggregationBy: Aggregation
-    suppressed: str | None
-    """What a tenant's caller does not get to see of any minute, and why; null: nothing is suppressed."""
-    data: list[FleetItem]
-    """The points, counter after counter as asked, each oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class TenantAnswer:
-    """Counters of a VM beside its tenant and the fleet: what was asked, resolved, and the points."""
-
-    key: str | Sequence[str]
-    """The counter; where several were asked for, all of them."""
-    tenant: str
-    vm: str
-    start: int
-    """The first minute of the range, as its identifier timestamp (Unix seconds)."""
-    end: int
-    """The last minute of the range."""
-    aggregationInterval: int
-    aggregationBy: Aggregation
-    suppressed: str | None
-    """What a tenant's caller does not get to see of any minute, and why; null: nothing is suppressed."""
-    data: list[TenantItem]
-    """The points, counter after counter as asked, each oldest first."""
-
-
-async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer:
+async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer | DisclosedAnswer:
     """Answer for the fleet. Raises NotFound for a counter that is not known, or not to this caller's tenant."""
-    span, charts = await _charts(tables, question, view)
-    own: Mapping[str, Mapping[int, Partial]] = {}
-    if view.caller.tenant:
-        _, own = await _beside(tables, view.caller.tenant, None, charts)
+    if view.caller.tenant is None:
+        return await _fleet_data(tables, question, view)
+    span, charts = await _charts(tables, question, view, disclosed_to(view.caller.tenant))
+    items: list[DisclosedItem] = []
+    for key, minutes in charts.items():
+        points = disclosed_items(key, minutes, span, question.interval, question.by)
+        items += with_gaps(points, DisclosedItem, key, span, question.interval) if question.gaps else points
+    return DisclosedAnswer(*_resolved(charts, span, question), CAREFULLY, items)
+
+
+async def _fleet_data(tables: Tables, question: Question, view: View) -> FleetAnswer:
+    span, charts = await _charts(tables, question, view, _judged)
     items: list[FleetItem] = []
     for key, minutes in charts.items():
-        fleet = _points(minutes, own.get(key, {}), span, question, view)
-        items += with_gaps(fleet, FleetItem, key, span, question.interval) if question.gaps else fleet
-    return FleetAnswer(_asked(charts), span.first, span.last, question.interval, question.by, _suppressed(view), items)
+        points = fleet_items(minutes, span, question.interval, question.by)
+        items += with_gaps(points, FleetItem, key, span, question.interval) if question.gaps else points
+    return FleetAnswer(*_resolved(charts, span, question), None, items)
 
 
-async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: str, view: View) -> TenantAnswer:
+async def get_tenant_data(
+    tables: Tables, question: Question, tenant: str, vm: str, view: View
+) -> TenantAnswer | DisclosedTenantAnswer:
     """Answer for a VM beside its tenant and the fleet. Raises NotFound for a counter, tenant or VM not known.
 
     A name may be given with blanks where it has plus signs, as a URL's query is often decoded. A tenant that the
@@ -107,16 +87,29 @@ async def get_tenant_data(tables: Tables, question: Question, tenant: str, vm: s
     """
     tenant = await tenant_named(tables, tenant, view)
     vm = await vm_named(tables, tenant, vm)
-    span, charts = await _charts(tables, question, view)
+    if view.caller.tenant is not None:
+        return await _disclosed_tenant_data(tables, question, tenant, vm, view)
+    span, charts = await _charts(tables, question, view, _judged)
     of_vm, of_tenant = await _beside(tables, tenant, vm, charts)
     items: list[TenantItem] = []
     for key, minutes in charts.items():
-        fleet = _points(minutes, of_tenant[key], span, question, view)
+        fleet = fleet_items(minutes, span, question.interval, question.by)
         points = tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
         items += with_gaps(points, TenantItem, key, span, question.interval) if question.gaps else points
-    return TenantAnswer(
-        _asked(charts), tenant, vm, span.first, span.last, question.interval, question.by, _suppressed(view), items
-    )
+    return TenantAnswer(*_resolved(charts, span, question), None, tenant, vm, items)
+
+
+async def _disclosed_tenant_data(
+    tables: Tables, question: Question, tenant: str, vm: str, view: View
+) -> DisclosedTenantAnswer:
+    span, charts = await _charts(tables, question, view, disclosed_to(tenant))
+    of_vm, of_tenant = await _beside(tables, tenant, vm, charts)
+    items: list[DisclosedTenantItem] = []
+    for key, minutes in charts.items():
+        fleet = disclosed_items(key, minutes, span, question.interval, question.by)
+        points = disclosed_tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
+        items += with_gaps(points, DisclosedTenantItem, key, span, question.interval) if question.gaps else points
+    return DisclosedTenantAnswer(*_resolved(charts, span, question), CAREFULLY, tenant, vm, items)
 
 
 async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
@@ -125,7 +118,7 @@ async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
     counters = {entry.name: entry.newest for entry in await sorted_entries(tables, COUNTERS)}
     answers = await gather(
         (
-            get_data(tables, Question([key], minutes=1, final=True), view)
+            _fleet_data(tables, Question([key], minutes=1, final=True), view)
             for key, seen in counters.items()
             if seen > newest - HOUR
         ),
@@ -134,9 +127,17 @@ async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
     return [item for answer in answers for item in answer.data]
 
 
+def _resolved(
+    keys: Collection[str], span: Span, question: Question
+) -> tuple[str | list[str], int, int, int, Aggregation]:
+    """Return the first fields of an answer (see Resolved)."""
+    asked = next(iter(keys)) if len(keys) == 1 else list(keys)
+    return asked, span.first, span.last, question.interval, question.by
+
+
 async def final_points(
     tables: Tables, keys: Sequence[str], start: int, end: int | None, most: int, view: View
-) -> list[FleetItem]:
+) -> list[FleetItem] | list[DisclosedItem]:
     """Return all final minutes of counters in a range: counter after counter by name, each oldest first.
 
     Without ``keys``: all counters that the caller may know of. Raises NotFound, and BadParameters where minutes times
@@ -159,34 +160,10 @@ async def final_points(
     return (await get_data(tables, question, view)).data
 
 
-def _asked(keys: Collection[str]) -> str | list[str]:
-    return next(iter(keys)) if len(keys) == 1 else list(keys)
-
-
-def _suppressed(view: View) -> str | None:
-    if view.caller.sees_fleet_in_full:
-        return None
-    return (
-        f"of the fleet a tenant is not shown {', '.join(NEVER_SHOWN)}; the average is shown for final minutes to which "
-        f"at least {view.min_tenants} other tenants contributed, none of them more than half of their VMs"
-    )
-
-
-def _points(
-    minutes: Sequence[Minute], own: Mapping[int, Partial], span: Span, question: Question, view: View
-) -> list[FleetItem]:
-    """Return a counter's points as the caller may see them. ``own``: the partials of the caller's tenant."""
-    if view.caller.sees_fleet_in_full:
-        return fleet_items(minutes, span, question.interval, question.by)
-    return disclosed_items(minutes, own, span, question.interval, question.by, view.min_tenants)
-
-
-async def _charts(tables: Tables, question: Question, view: View) -> tuple[Span, dict[str, list[Minute]]]:
-    """Resolve what was asked to a span, and return it with each counter's minutes in it, oldest first.
-
-    What windows are open is read before their rows and once more after them: what is called final is not older than its
-    window's closing, and not of a window that was opened meanwhile.
-    """
+async def _charts(
+    tables: Tables, question: Question, view: View, read: Read[ATime]
+) -> tuple[Span, dict[str, list[ATime]]]:
+    """Resolve what was asked to a span, and return it with each counter's minutes in it, oldest first."""
     keys, progress = await known_counters(tables, question.keys, view), await progress_of(tables)
     seen = max(keys.values())
     reached = progress.newest
@@ -197,17 +174,17 @@ async def _charts(tables: Tables, question: Question, view: View) -> tuple[Span,
     else:
         span = Span.latest(question.minutes or 1, newest)
     if not question.final:
-        return span, await _judged(tables, keys, span, progress)
+        return span, await read(tables, keys, span, progress)
     if question.start is None:
         span = Span(span.first - _open_minutes(progress, newest) * MINUTE, newest)
     charts = {
         key: [minute for minute in minutes if minute.final]
-        for key, minutes in (await _judged(tables, keys, span, progress)).items()
+        for key, minutes in (await read(tables, keys, span, progress)).items()
     }
-    last = max((minutes[-1].row.timestamp for minutes in charts.values() if minutes), default=span.last)
+    last = max((minutes[-1].timestamp for minutes in charts.values() if minutes), default=span.last)
     span = Span(span.first, last) if question.start is not None else Span.latest(question.minutes or 1, last)
     return span, {
-        key: [minute for minute in minutes if minute.row.timestamp >= span.first] for key, minutes in charts.items()
+        key: [minute for minute in minutes if minute.timestamp >= span.first] for key, minutes in charts.items()
     }
 
 
@@ -221,6 +198,11 @@ def _open_minutes(progress: Progress, newest: int) -> int:
 
 
 async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: Progress) -> dict[str, list[Minute]]:
+    """Return each counter's minutes of a span as they are.
+
+    What windows are open was read before their rows and is read once more after them: what is called final is not older
+    than its window's closing, and not of a window that was opened meanwhile.
+    """
     wanted = lookback(span)
     rows = await gather((tables.report.rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
     later = await progress_of(tables)
@@ -231,17 +213,17 @@ async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: P
     return {key: judge(each, span, is_final) for key, each in zip(keys, rows, strict=True)}
 
 
-def _windows_of(charts: Mapping[str, Sequence[Minute]]) -> Sequence[int]:
+def _windows_of(charts: Mapping[str, Sequence[ATime]]) -> Sequence[int]:
     """The windows that hold minutes of any chart."""
     filled = [minutes for minutes in charts.values() if minutes]
     if not filled:
         return []
-    first = min(minutes[0].row.timestamp for minutes in filled)
-    return windows_between(first, max(minutes[-1].row.timestamp for minutes in filled))
+    first = min(minutes[0].timestamp for minutes in filled)
+    return windows_between(first, max(minutes[-1].timestamp for minutes in filled))
 
 
 async def _beside(
-    tables: Tables, tenant: str, vm: str | None, charts: Mapping[str, Sequence[Minute]]
+    tables: Tables, tenant: str, vm: str | None, charts: Mapping[str, Sequence[ATime]]
 ) -> tuple[dict[str, dict[int, float]], dict[str, dict[int, Partial]]]:
     """Return a VM's values (none, if no VM is given) and its tenant's partials: by counter and identifier timestamp."""
     values: dict[str, dict[int, float]] = {key: {} for key in charts}

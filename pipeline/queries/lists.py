@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domain.counters import COUNTERS as KNOWN_COUNTERS
 from domain.counters import GROUPS, by_interest
+from domain.disclosure import ForTenants
 from domain.names import split_key
 from domain.samples import Dimensions
 from pipeline.queries.names import sorted_entries, tenant_named
@@ -13,7 +14,7 @@ from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
 
 
 @dataclass(frozen=True, slots=True)
-class CounterItem:
+class CounterItem(ForTenants):
     """A counter that has been seen, and what people call it where we know it."""
 
     key: str
@@ -27,7 +28,7 @@ class CounterItem:
 
 
 @dataclass(frozen=True, slots=True)
-class TenantListItem:
+class TenantListItem(ForTenants):
     """A tenant that has been seen."""
 
     tenant: str
@@ -38,7 +39,7 @@ class TenantListItem:
 
 
 @dataclass(frozen=True, slots=True)
-class VmItem:
+class VmItem(ForTenants):
     """A VM that has been seen, and what is known of it."""
 
     vm: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from domain.charts import (
     Span,
 )
+from domain.disclosure import ForTenants
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import VmWindow
 from pipeline.concurrency import gather
@@ -46,7 +47,7 @@ class SamplesQuestion:
 
 
 @dataclass(slots=True)  # not frozen, for the reason that domain.charts.FleetItem is not
-class SampleRecord:
+class SampleRecord(ForTenants):
     """A sample: the record of the wire format."""
 
     timestamp: int

@@ -1,8 +1,11 @@
 """What every answer depends on besides its question: who asks, when, and how far averaging is."""
 
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from domain.access import Caller
+from domain.charts import Span
 from domain.closing import Progress
 from domain.minutes import MINUTE
 from storage.tables import Tables
@@ -16,12 +19,28 @@ class View:
     """What an answer depends on besides the question and the store.
 
     ``caller``: who asks. ``now``: the time, in Unix seconds.
-    ``min_tenants``: how many other tenants must have taken part for a tenant's caller to see the fleet's average.
     """
 
     caller: Caller
     now: int
-    min_tenants: int
+
+
+class JudgedMinute(Protocol):
+    """A minute of a counter as a caller sees it."""
+
+    @property
+    def timestamp(self) -> int:
+        """Its identifier timestamp."""
+
+    @property
+    def final(self) -> bool:
+        """Whether its window is closed."""
+
+
+ATime = TypeVar("ATime", bound=JudgedMinute)
+
+Read = Callable[[Tables, Collection[str], Span, Progress], Awaitable[dict[str, list[ATime]]]]
+"""Reads counters' minutes of a span, oldest first; what windows are open was read before."""
 
 
 async def newest_minute(tables: Tables) -> int | None:

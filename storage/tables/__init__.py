@@ -6,6 +6,7 @@ Tables make no decisions. A new table needs a file here and a line below.
 from storage.documents import Documents
 from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
+from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
@@ -26,6 +27,7 @@ class Tables:
         self.samples = Samples(documents)
         self.rollups = Rollups(documents)
         self.report = Report(documents)
+        self.disclosed = Disclosed(documents)
         self.marks = Marks(documents)
         self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)

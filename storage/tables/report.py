@@ -59,7 +59,7 @@ class Report(Table):
 
 
 def _report_record(row: ReportRow) -> dict[str, Any]:
-    """Return the report record of the wire format, and the shares that domain.disclosure needs.
+    """Return the report record of the wire format.
 
     ``PerfValue`` equals ``average``, so that code that reads a sample can read a report record too.
     """
@@ -74,7 +74,6 @@ def _report_record(row: ReportRow) -> dict[str, Any]:
         "min": row.min,
         "max": row.max,
         "stddev": row.stddev,
-        "shares": row.shares,
     }
 
 

@@ -15,10 +15,10 @@ from storage.schema import ROLLUPS
 from storage.tables.ids import number
 from storage.tables.table import Stored, Table
 
-ROLLUP_VERSION = 4
+ROLLUP_VERSION = 5
 """The version of the rollups' format. It is raised when their content or encoding changes; a rebuild then rewrites old
 rollups. A rollup stores each counter's place and series as a string of JSON, so a reader of one counter does not parse
-forty."""
+forty. Before version 5, partials did not say which samples are of enrolled tenants, so they count no such tenants."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The real local host, as its users start it: a process on a free port with a data folder of its own."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -11,12 +12,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from storage.schema import schema
+from storage.sqlite import SqliteDocuments
+from storage.tables import Tables
+from tests.builders import an_enrolment
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -37,6 +43,19 @@ def a_free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def enrol(data: Path, tenants: Iterable[str]) -> None:
+    """Enrol tenants in the store of a data folder, before a host starts there."""
+
+    async def write() -> None:
+        tables = Tables(SqliteDocuments(data / "store.db", schema(30, 400)))
+        for tenant in tenants:
+            await tables.enrolments.write(an_enrolment(tenant), None)
+        await tables.documents.close()
+
+    data.mkdir(parents=True, exist_ok=True)
+    asyncio.run(write())
 
 
 @dataclass

@@ -23,8 +23,8 @@ from blueprints.http.reading import read
 from domain.errors import BadParameters
 from domain.minutes import WINDOW, minutes_of
 from domain.openmetrics import FAMILIES, OPENMETRICS, PLAIN
-from tests.app.conftest import Local, a_free_port, wait_for
-from tests.builders import a_message, records_of
+from tests.app.conftest import Local, a_free_port, enrol, wait_for
+from tests.builders import a_message, a_signer, records_of
 from tests.peers.entra import a_token_endpoint
 from tests.peers.prometheus import a_prometheus, needs_prometheus
 
@@ -55,9 +55,9 @@ def as_caller(name: str) -> dict[str, str]:
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """45 minutes of a fleet of eight tenants, one of which has a counter for itself."""
     settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant", "TENANT_IDS": '{"t0": "t0"}'}
-    local = Local(
-        tmp_path_factory.mktemp("metrics") / "data", settings=settings, operator=as_caller("operator")
-    ).start()
+    data = tmp_path_factory.mktemp("metrics") / "data"
+    enrol(data, [f"t{number}" for number in range(TENANTS)])
+    local = Local(data, settings=settings, operator=as_caller("operator")).start()
     for number in range(TENANTS):
         keys = (CPU, MEMORY, OWN) if number == 0 else (CPU, MEMORY)
         records = [
@@ -67,7 +67,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
             for record in records_of(f"t{number}", "v", key, [len(key) + number / 3 + at for at in range(15)], window)
             if key != MEMORY or window != WINDOWS[1]
         ]
-        local.put(f"m{number}", a_message(records))
+        local.put(f"m{number}", a_signer(f"t{number}").signed(a_message(records)))
     local.settled()
     wait_for(lambda: local.get("/v1/status", headers=local.operator)[1]["openWindows"] == 0, "the windows to close")
     yield local

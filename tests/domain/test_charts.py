@@ -17,7 +17,6 @@ FIRST = WINDOW_START + 30
 def a_row(minute: int, average: float = 1.0, count: int = 4, **overrides: float) -> ReportRow:
     values = {
         "tenants": 2,
-        "shares": (count, 0),
         "min": average - 1,
         "max": average + 1,
         "stddev": 0.5,

@@ -77,7 +77,7 @@ def test_merging_is_associative(one: list[float], two: list[float], three: list[
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_the_two_greatest_tenants_are_known_however_partials_are_merged(vms: list[int], chance: random.Random) -> None:
-    parts = [partial_of([1.0] * count) for count in vms]
+    parts = [partial_of([1.0] * count, enrolled=True) for count in vms]
     while len(parts) > 1:
         chance.shuffle(parts)
         some = chance.randint(2, len(parts))
@@ -85,10 +85,12 @@ def test_the_two_greatest_tenants_are_known_however_partials_are_merged(vms: lis
     assert [parts[0].largest, parts[0].second] == sorted([0, *vms])[:-3:-1]
 
 
-def test_a_partial_that_does_not_say_how_it_is_shared_out_may_be_of_one_tenant() -> None:
+def test_tenants_that_are_not_enrolled_count_nowhere_where_it_is_asked_how_a_figure_is_shared_out() -> None:
     """As those that were stored before that was kept."""
     old = Partial(7, 3, (7.0,), 1.0, 1.0, 0.0)
-    assert merge([old, partial_of([1.0] * 2)])[6:] == (7, 2)
+    merged = merge([old, partial_of([1.0] * 9), partial_of([1.0] * 2, enrolled=True)])
+    assert (merged.count, merged.tenants) == (18, 5)
+    assert (merged.enrolled, merged.proven, merged.largest, merged.second) == (1, 2, 2, 0)
 
 
 def test_a_partial_alone_is_merged_to_itself() -> None:

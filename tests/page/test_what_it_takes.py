@@ -33,7 +33,7 @@ def test_the_api_is_shown_from_its_document(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.locator("#operations section")).to_have_count(len(ENDPOINTS))
     expect(page.locator("#operations")).to_contain_text("GET /v1/get-tenant-data")
-    page.get_by_role("link", name="TenantAnswer").click()
+    page.get_by_role("link", name="TenantAnswer", exact=True).first.click()
     expect(page.locator("#TenantAnswer h3")).to_be_in_viewport()
 
 

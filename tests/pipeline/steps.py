@@ -8,13 +8,19 @@ from pipeline.averaging import average
 from pipeline.ingest import Ingested, Message, ingest
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
-from tests.builders import HORIZON, LATENESS, NOW, TIMES
+from tests.builders import HORIZON, LATENESS, NOW, TIMES, an_enrolment
 
 
 async def deliver(tables: Tables, bodies: Iterable[bytes]) -> Ingested:
     """Ingest one batch."""
     messages = [Message(body, f"m{number}", NOW) for number, body in enumerate(bodies)]
     return await ingest(tables, messages, HORIZON)
+
+
+async def enrol(tables: Tables, tenants: Iterable[str]) -> None:
+    """Enrol tenants: only these count where it is decided what is disclosed."""
+    for tenant in tenants:
+        await tables.enrolments.write(an_enrolment(tenant), None)
 
 
 async def work_off(tables: Tables) -> None:

@@ -1,27 +1,40 @@
 """What a tenant's caller gets to see of counters, tenants, VMs and the fleet."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from domain.access import MACHINE, Caller
-from domain.errors import NotFound
+from domain.disclosure import NEVER_DISCLOSED
+from domain.errors import NotFound, Unavailable
 from domain.minutes import WINDOW
+from domain.rollups import Node
+from pipeline.averaging import average
 from pipeline.catalogue import MOST_LISTED, SEEN_EVERY
+from pipeline.closing import close
 from pipeline.queries.charts import Question, get_data, get_tenant_data, newest_points
 from pipeline.queries.lists import list_counters, list_tenants, list_vms
 from pipeline.queries.view import View
-from storage.schema import REPORT
+from storage.schema import REPORT, ROLLUPS
 from storage.tables import Tables
 from storage.tables.marks import Mark
-from tests.builders import KEY, LATENESS, NOW, WINDOW_START, a_message, a_record, a_view, records_of
-from tests.pipeline.steps import close_windows, deliver, work_off
+from tests.builders import KEY, LATENESS, NOW, TIMES, WINDOW_START, a_message, a_record, a_view, records_of
+from tests.pipeline.faults import Fault, FaultyDocuments
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.steps import close_windows, deliver, enrol, work_off
 
 SHARED = "win_mem.percent_used"
 THEIRS = "win_service.OnlyOfTheirs"
+LATE = "win_disk.comes_late"
 FIRST = WINDOW_START + 30
 
 
-async def seven_tenants(tables: Tables) -> None:
+async def seven_tenants(tables: Tables, enrolled: Iterable[int] = range(7)) -> None:
     """Seven tenants of two VMs each, of which the last is late; the second has a counter that nobody else has."""
+    await enrol(tables, [f"t{tenant}" for tenant in enrolled])
     for tenant in range(7):
         values = [float(tenant)] * (15 if tenant < 6 else 10)
         records = [*records_of(f"t{tenant}", "v1", SHARED, values), *records_of(f"t{tenant}", "v2", SHARED, values)]
@@ -152,20 +165,115 @@ async def test_a_flood_of_counters_leaves_the_newest_in_a_tenants_list(tables: T
     assert len(listed) == MOST_LISTED
 
 
-async def test_a_report_from_before_shares_were_kept_is_suppressed_from_tenants_until_averaged_anew(
+async def test_late_data_change_what_an_operator_sees_and_not_what_a_tenant_does(tables: Tables) -> None:
+    await seven_tenants(tables)
+    await close_windows(tables)
+    question = Question([SHARED], minutes=15)
+    shown = await get_data(tables, question, view_of("t0", NOW + LATENESS))
+    for tenant in ("t6", "late"):
+        await deliver(tables, [a_message(records_of(tenant, "v9", SHARED, [100.0] * 15))])
+    await work_off(tables)
+    await close_windows(tables)
+    assert [item.count for item in (await get_data(tables, question, a_view())).data] == [16] * 10 + [14] * 5
+    assert await get_data(tables, question, view_of("t0", NOW + LATENESS)) == shown
+    later = await get_data(tables, question, view_of("t6", NOW + LATENESS))
+    assert later.data == shown.data
+
+
+async def test_a_counter_that_came_after_closing_stays_suppressed(tables: Tables) -> None:
+    await seven_tenants(tables)
+    await close_windows(tables)
+    await deliver(tables, [a_message(records_of(f"t{tenant}", "v1", LATE, [1.0] * 15)) for tenant in range(7)])
+    await work_off(tables)
+    await close_windows(tables)
+    answer = await get_data(tables, Question([LATE], minutes=15), view_of("t0", NOW + LATENESS))
+    assert [(item.average, item.suppressed, item.final) for item in answer.data] == [(None, NEVER_DISCLOSED, True)] * 15
+
+
+async def test_a_window_that_an_older_version_closed_is_suppressed_and_can_not_be_disclosed_later(
     tables: Tables,
 ) -> None:
     await seven_tenants(tables)
-    await close_windows(tables)
-    document = await tables.documents.read(REPORT, SHARED, str(WINDOW_START))
-    assert document
-    before = [{name: value for name, value in row.items() if name != "shares"} for row in document.body["rows"]]
-    await tables.documents.upsert(REPORT, SHARED, document.id, {"rows": before})
-    question = Question([SHARED], minutes=15)
-    answer = await get_data(tables, question, view_of("t0", NOW + LATENESS))
-    assert {item.average for item in answer.data} == {None}
-    assert [item.count for item in (await get_data(tables, question, a_view())).data] == [14] * 10 + [12] * 5
+    await close(tables, WINDOW_START)  # and nothing else
     await tables.marks.set(Mark("t0", WINDOW_START))
+    await close_windows(tables)
+    answer = await get_tenant_data(tables, Question([SHARED], minutes=15), "t0", "v1", view_of("t0", NOW + LATENESS))
+    assert {(item.average, item.suppressed, item.PerfValue) for item in answer.data} == {(None, NEVER_DISCLOSED, 0.0)}
+
+
+async def test_rollups_of_an_older_version_count_for_nobody(tables: Tables) -> None:
+    """They do not say whose samples they hold; averaged anew, they do."""
+    await seven_tenants(tables)
+    old = await tables.documents.read(ROLLUPS, str(WINDOW_START), f"3_{Node.of('t3').branch}_t3")
+    assert old
+    texts = {
+        key: msgspec.json.encode([placed[0], [partial and partial[:8] for partial in placed[1]]]).decode()
+        for key, text in old.body["series"].items()
+        if (placed := msgspec.json.decode(text))
+    }
+    await tables.documents.upsert(ROLLUPS, str(WINDOW_START), old.id, {"version": 4, "series": texts})
+    rollup = await tables.rollups.read(Node.of("t3"), WINDOW_START)
+    assert rollup
+    assert (rollup.current, rollup.value[SHARED].series[0].enrolled) == (False, 0)  # type: ignore[union-attr]
+    await tables.marks.set(Mark("t3", WINDOW_START))
     await work_off(tables)
-    answer = await get_data(tables, question, view_of("t0", NOW + LATENESS))
-    assert {item.average for item in answer.data} == {3.0, 2.5}
+    rollup = await tables.rollups.read(Node.of("t3"), WINDOW_START)
+    assert rollup
+    assert (rollup.current, rollup.value[SHARED].series[0].enrolled) == (True, 1)  # type: ignore[union-attr]
+
+
+async def test_a_tenant_that_is_enrolled_later_counts_from_its_next_push_on(tables: Tables) -> None:
+    async def push(window: int) -> None:
+        for tenant in range(6):
+            await deliver(tables, [a_message(records_of(f"t{tenant}", "v1", SHARED, [1.0], window))])
+        await work_off(tables)
+
+    await enrol(tables, [f"t{tenant}" for tenant in range(5)])
+    await push(WINDOW_START - WINDOW)
+    await enrol(tables, ["t5"])
+    await push(WINDOW_START)
+    await close_windows(tables)
+    answer = await get_data(tables, Question([SHARED], minutes=16), view_of("t0", NOW + LATENESS))
+    assert [item.average for item in answer.data] == [None, 1.0]
+
+
+@pytest.mark.parametrize("call", range(1, 20))
+async def test_a_closing_that_is_cut_off_and_done_again_keeps_what_it_has_disclosed(call: int) -> None:
+    faulty = FaultyDocuments(MemoryDocuments())
+    tables = Tables(faulty)
+    await seven_tenants(tables)
+    faulty.plan([(call, Fault.DIED)])
+    with suppress(Unavailable):
+        await close_windows(tables)
+    faulty.plan()
+    before = {key: await tables.disclosed.between(key, 0, NOW) for key in (KEY, SHARED, THEIRS)}
+    await deliver(tables, [a_message(records_of("t6", "v9", key, [100.0] * 15)) for key in (SHARED, KEY)])
+    await work_off(tables)
+    await close_windows(tables)
+    after = {key: await tables.disclosed.between(key, 0, NOW) for key in (KEY, SHARED, THEIRS)}
+    assert all(after.values())
+    assert {key: figures for key, figures in after.items() if before[key]} == {
+        key: figures for key, figures in before.items() if figures
+    }
+
+
+async def test_a_rollup_that_can_not_be_read_holds_up_closing_until_it_is_made_anew(tables: Tables) -> None:
+    await seven_tenants(tables)
+    branch = Node.of("t3").branch[:1]
+    await tables.documents.upsert(ROLLUPS, str(WINDOW_START), f"1_{branch}", {})
+    done = await average(tables, replace(TIMES, now=NOW + LATENESS))
+    assert (len(done.corrupt), list(done.closed)) == (1, [])
+    await tables.marks.set(Mark("t3", WINDOW_START))
+    done = await average(tables, replace(TIMES, now=NOW + LATENESS))
+    assert (list(done.corrupt), list(done.closed)) == ([], [WINDOW_START])
+    answer = await get_data(tables, Question([SHARED], minutes=15), view_of("t0", NOW + LATENESS))
+    assert [item.average for item in answer.data] == [3.0] * 10 + [2.5] * 5
+
+
+async def test_a_corrupt_disclosed_figure_is_as_if_nothing_had_been_disclosed(tables: Tables) -> None:
+    await seven_tenants(tables)
+    await close_windows(tables)
+    await tables.documents.upsert(REPORT, SHARED, f"disclosed_{WINDOW_START}", {"minutes": [1.0]})
+    await close_windows(tables)
+    answer = await get_data(tables, Question([SHARED], minutes=15), view_of("t0", NOW + LATENESS))
+    assert {(item.average, item.suppressed) for item in answer.data} == {(None, NEVER_DISCLOSED)}

@@ -1,0 +1,65 @@
+"""What charts are answered with: each answer twice, as the figures are, and as a tenant's caller may see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.charts import Aggregation, FleetItem, TenantItem
+from domain.disclosure import NEVER_SHOWN, DisclosedItem, DisclosedTenantItem, ForTenants
+
+CAREFULLY = (
+    f"of the fleet a tenant is not shown {', '.join(NEVER_SHOWN)}; the average is shown as it was when the minute's "
+    "window closed, if enough other tenants had contributed by then, none of them more than half of the others' VMs"
+)
+"""What is said of every answer to a tenant's caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What was asked of charts, as it was understood."""
+
+    key: str | Sequence[str]
+    """The counter; where several were asked for, all of them."""
+    start: int
+    """The first minute of the range, as its identifier timestamp (Unix seconds)."""
+    end: int
+    """The last minute of the range."""
+    aggregationInterval: int
+    aggregationBy: Aggregation
+    suppressed: str | None
+    """What a tenant's caller does not get to see of any minute, and why; null: nothing is suppressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAnswer(Resolved):
+    """Counters over the fleet: what was asked, resolved, and the points."""
+
+    data: list[FleetItem]
+    """The points, counter after counter as asked, each oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedAnswer(Resolved, ForTenants):
+    """Counters over the fleet as a tenant's caller sees them: what was asked, resolved, and the points."""
+
+    data: list[DisclosedItem]
+    """The points, counter after counter as asked, each oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantAnswer(Resolved):
+    """Counters of a VM beside its tenant and the fleet: what was asked, resolved, and the points."""
+
+    tenant: str
+    vm: str
+    data: list[TenantItem]
+    """The points, counter after counter as asked, each oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedTenantAnswer(Resolved, ForTenants):
+    """Counters of a VM beside its tenant and the fleet as its tenant's caller sees them."""
+
+    tenant: str
+    vm: str
+    data: list[DisclosedTenantItem]
+    """The points, counter after counter as asked, each oldest first."""
