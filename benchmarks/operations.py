@@ -83,12 +83,11 @@ async def _measure(host: psutil.Process, newest: int) -> None:
         begin = newest - (WINDOWS - 1) * WINDOW
         async with session.post(f"/v1/admin/rebuild?start={begin}&end={newest + WINDOW}") as answer:
             started = await answer.json()
-        url = started["statusQueryGetUri"].partition(str(PORT))[2]
-        while (ended := await _get(session, url))["runtimeStatus"] not in ("Completed", "Failed"):
+        while (ended := await _get(session, started["statusUrl"]))["state"] == "running":
             peak = max(peak, host.memory_info().rss)
             await asyncio.sleep(0.2)
         rebuild = time.perf_counter() - start
-    print(f"  rebuild of the day: {rebuild:.1f} s, {rebuild / backlog:.2f} of the backlog's; {ended['output']}")
+    print(f"  rebuild of the day: {rebuild:.1f} s, {rebuild / backlog:.2f} of the backlog's; {ended['figures']}")
     print(f"  memory of the host at most {peak / 1e6:.0f} MB")
 
 

@@ -167,12 +167,29 @@ async def run_of(client: df.DurableOrchestrationClient, instance: str) -> Run | 
         raise Unavailable(f"the status of {instance} can't be read: {error!r}") from error
     state, output = STATES[status.runtime_status], status.output
     started = _started(status.input_)
+    told = status.custom_status if isinstance(status.custom_status, dict) else {}
     if state == "running":
-        return Run(started, state)
+        return Run(started, state, progress=told)
     ended = int(status.last_updated_time.timestamp())
     if state == "done":
-        return Run(started, state, ended, output if isinstance(output, dict) else {})
-    return Run(started, state, ended, error=str(output or "Durable Functions gives no reason"))
+        return Run(started, state, ended, output if isinstance(output, dict) else {}, progress=told)
+    return Run(started, state, ended, error=str(output or "Durable Functions gives no reason"), progress=told)
+
+
+async def stop(client: df.DurableOrchestrationClient, instance: str, why: str) -> None:
+    """Stop an existing instance. This has no effect on one that has ended. Raises Unavailable."""
+    try:
+        await client.terminate(instance, why)
+    except Exception as error:  # (the package raises nothing narrower)
+        raise Unavailable(f"{instance} can't be stopped: {error}") from error
+
+
+async def forget(client: df.DurableOrchestrationClient, instance: str) -> None:
+    """Delete an ended instance from Durable Functions. Raises Unavailable."""
+    try:
+        await client.purge_instance_history(instance)
+    except Exception as error:  # (the package raises nothing narrower)
+        raise Unavailable(f"{instance} can't be deleted: {error}") from error
 
 
 def _started(order: Any) -> int | None:

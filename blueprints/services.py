@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from blueprints import telemetry
 from blueprints.settings import Settings, load
@@ -13,6 +13,7 @@ from domain.samples import Horizon
 from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
 from messaging.remote_write import HttpReceiver, Receiver
 from pipeline.operations import OperationContext
+from pipeline.queries.status import Pulse
 from pipeline.queries.view import View
 from pipeline.trust import Trust
 from storage.schema import DAY, lifetime_of_samples, schema
@@ -26,6 +27,7 @@ class Services:
     settings: Settings
     tables: Tables
     dead_letters: DeadLetters
+    pulse: Pulse = field(default_factory=Pulse)
 
     @property
     def receiver(self) -> Receiver | None:

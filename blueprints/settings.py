@@ -1,11 +1,18 @@
 """The app's settings: one typed object, read from the environment when it is built, and from nowhere else.
 
+Whether people sign in is no part of it: that is read when the app is loaded, and so also where the other settings are
+malformed, since it decides which functions the Functions host asks keys for.
+
 Trigger attributes name one more that the Functions host resolves itself, ``AVERAGING_SCHEDULE`` (NCRONTAB), besides
 ``QUEUE_NAME`` and the connection ``ServiceBusConnection``.
 """
 
 import json
+import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -106,24 +113,25 @@ class Settings(BaseSettings):
         BeforeValidator(_parsed),
         Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
     ] = {}
-    platform_authentication: Annotated[
-        bool, Field(description="App Service Authentication stands in front, and its principal says who calls.")
-    ] = False
     role_directory: Annotated[
         str | None,
         Field(
-            description="The id of the directory whose administrators may make operators. Not given: any that signs in."
+            description="The id of the directory whose administrators may make operators and machines. Not given: "
+            "there are none."
         ),
     ] = None
     tenant_claim: Annotated[
         str, Field(min_length=1, description="The type of the claim that names a caller's tenant.")
     ] = "http://schemas.microsoft.com/identity/claims/tenantid"
     tenant_ids: Annotated[
-        dict[str, str] | None,
+        dict[str, str],
         NoDecode,
         BeforeValidator(_parsed),
-        Field(description="JSON: by value of that claim, the tenant's masked name. Not given: the value is that name."),
-    ] = None
+        Field(
+            description="JSON: by value of that claim, whatever its case, the tenant's masked name. What tenants' "
+            "enrolments say of directories wins."
+        ),
+    ] = {}
     min_tenants: Annotated[
         int,
         Field(ge=1, description="How many other enrolled tenants a fleet average shown to a tenant must be made of."),
@@ -135,6 +143,14 @@ class Settings(BaseSettings):
         if token and not re.fullmatch(r"[!-~]+", token.get_secret_value()):
             raise ValueError("must be printable ASCII characters without blanks")
         return token
+
+    @field_validator("tenant_ids")
+    @classmethod
+    def _without_case(cls, listed: dict[str, str]) -> dict[str, str]:
+        lower = {value.lower(): tenant for value, tenant in listed.items()}
+        if len(lower) < len(listed):
+            raise ValueError("names a value twice, in other cases")
+        return lower
 
     @field_validator("cosmos_endpoint")
     @classmethod
@@ -156,3 +172,48 @@ def load() -> Settings:
         ]
         message = "settings are missing or malformed: " + "; ".join(problems or [str(error)])
         raise Misconfigured(message) from error
+
+
+PLATFORM_AUTHENTICATION = "PLATFORM_AUTHENTICATION"
+"""The setting that says that App Service Authentication stands in front, and its principal says who calls."""
+
+PLATFORM_IS_ON = "WEBSITE_AUTH_ENABLED"
+"""What the platform itself sets where it does. Nobody else must: then whoever sends a principal would be believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Whether callers sign in: ``on``, and then no key is asked for, and the app itself refuses who is not signed in.
+
+    ``problem``: why nobody can be believed, so that everybody is refused; None: there is none.
+    """
+
+    on: bool
+    problem: str | None = None
+
+
+def sign_in_of(environment: Mapping[str, str]) -> SignIn:
+    """Return what an environment says of sign-in. It is off only where it is said to be, or nothing is said."""
+    said = {
+        name.upper(): value.strip().lower()
+        for name, value in environment.items()
+        if name.upper() in (PLATFORM_AUTHENTICATION, PLATFORM_IS_ON)
+    }
+    wanted = said.get(PLATFORM_AUTHENTICATION, "")
+    if wanted in ("", "false", "0"):
+        return SignIn(on=False)
+    if wanted not in ("true", "1"):
+        return SignIn(on=True, problem=f"{PLATFORM_AUTHENTICATION} must be true or false")
+    if said.get(PLATFORM_IS_ON, "") not in ("true", "1"):
+        return SignIn(
+            on=True,
+            problem=f"{PLATFORM_AUTHENTICATION} is on, and App Service Authentication is not (its {PLATFORM_IS_ON} is "
+            "not true): switch it on for this app, or the setting off",
+        )
+    return SignIn(on=True)
+
+
+@cache
+def sign_in() -> SignIn:
+    """Return what this process's environment said of sign-in when that was first asked: when the app was loaded."""
+    return sign_in_of(os.environ)

@@ -45,7 +45,8 @@ class Enrolment:
     """A tenant that the operator has admitted.
 
     ``tenant`` is its masked name; ``label`` and ``contact`` (whom to call) are for operators only; ``directories`` are
-    the ids of the directories that its people sign in from; ``since`` is when it was enrolled, in Unix seconds.
+    the ids of the directories that its people sign in from, ``applications`` the ids of its applications there that may
+    read what its people may; ``since`` is when it was enrolled, in Unix seconds.
     ``corrupt``: what is stored of it can't be read, so that nothing is known of it but its name.
     """
 
@@ -55,6 +56,7 @@ class Enrolment:
     keys: tuple[Key, ...] = ()
     directories: tuple[str, ...] = ()
     since: int = 0
+    applications: tuple[str, ...] = ()
     corrupt: bool = False
 
     @property
@@ -96,13 +98,31 @@ class Register:
     """By key id, revoked ones too."""
     enrolled: frozenset[str] = frozenset()
     """The tenants that have a valid key. These count where it is asked how many tenants a figure is made of."""
+    directories: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The tenants by the id of a directory (in lower case) that their people sign in from."""
+    corrupt: bool = False
+    """Whether what is stored of any enrolment can't be read."""
 
     @classmethod
     def of(cls, enrolments: Iterable[Enrolment]) -> "Register":
         """Return the register of some enrolments."""
         by_tenant = {each.tenant: each for each in enrolments}
         keys = {key.id: (each, key) for each in by_tenant.values() for key in each.keys}
-        return cls(by_tenant, keys, frozenset(each.tenant for each in by_tenant.values() if each.valid))
+        enrolled = frozenset(each.tenant for each in by_tenant.values() if each.valid)
+        directories: dict[str, frozenset[str]] = {}
+        for each in by_tenant.values():
+            for directory in map(str.lower, each.directories):
+                directories[directory] = directories.get(directory, frozenset()) | {each.tenant}
+        return cls(by_tenant, keys, enrolled, directories, any(each.corrupt for each in by_tenant.values()))
+
+    def directories_of(self, tenant: str) -> tuple[str, ...]:
+        """Return the ids of the directories that a tenant's enrolment names."""
+        return self.enrolments[tenant].directories if tenant in self.enrolments else ()
+
+    def applications_of(self, tenant: str) -> frozenset[str]:
+        """Return the ids (in lower case) of the applications that a tenant's enrolment names."""
+        found = self.enrolments.get(tenant)
+        return frozenset(map(str.lower, found.applications)) if found else frozenset()
 
 
 def key_id(public: bytes) -> bytes:

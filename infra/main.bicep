@@ -114,17 +114,20 @@ param developerPrincipalId string = ''
 @description('Where alerts are sent; empty: alerts only show in the portal.')
 param alertEmails string[] = []
 
-@description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone, and then whoever holds a key is an operator.')
+@description('Client id of an app registration in Entra ID, to let people and machines sign in; empty: function keys alone, and then whoever holds a key is an operator. With it, no key is asked for.')
 param authClientId string = ''
 
 @description('Who issues the tokens of those who sign in: the directory of the subscription, if nothing else is said.')
 param authIssuer string = '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
 
+@description('With authClientId: whether the registration has a federated credential for the app\'s identity, so that the platform signs people in by authorization code. A preview on Functions, reported broken on Flex Consumption; without it, by ID token.')
+param authFederated bool = false
+
 @description('The type of the claim that names a caller\'s tenant.')
 @minLength(1)
 param tenantClaim string = 'http://schemas.microsoft.com/identity/claims/tenantid'
 
-@description('By value of that claim, the tenant\'s masked name; empty: the value is the masked name itself.')
+@description('By value of that claim, in any case, the tenant\'s masked name. What tenants\' enrolments say of directories wins, and needs no deployment.')
 param tenantIds { *: string } = {}
 
 @description('How many other tenants a fleet average shown to a tenant must be made of.')
@@ -224,6 +227,7 @@ module app 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
     authClientId: authClientId
     authIssuer: authIssuer
+    authFederated: authFederated
     settings: union(otherSettings, {
       ServiceBusConnection__fullyQualifiedNamespace: servicebus.outputs.fullyQualifiedNamespace
       ServiceBusConnection__credential: 'managedidentity'

@@ -1,7 +1,7 @@
 """``python -m local`` (``make run``): runs the app, its queue and its sample fleet on this machine.
 
-Reads PORT, DATA, FLEET, KEYS and PRINCIPALS from the environment, and passes the app's own settings through. Ctrl-C
-ends it; the next start continues with the same data.
+Reads PORT, DATA, FLEET, KEYS, PRINCIPALS and PLATFORM_LIKE from the environment, and passes the app's own settings
+through. Ctrl-C ends it; the next start continues with the same data.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from domain.errors import SpotError
 from local.edge import this_machine
 from local.enrolling import enrol_fleet
 from local.host import Host, resolve
-from local.platform import Platform
+from local.platform import HOME, Platform
 from local.routes import Route
 from local.worker import FunctionFailed
 
@@ -132,7 +132,7 @@ def _access(platform: Platform) -> str:
     keys = "function keys are required (KEYS)" if platform.keys else "no function keys (KEYS sets them)"
     if platform.principals is None:
         return f"{keys}; every caller is the operator (PRINCIPALS lets others sign in)"
-    return f"{keys}; sign in by Authorization: Bearer {' or '.join(platform.principals)}"
+    return f"no keys; sign in by Authorization: Bearer {' or '.join(platform.principals)}"
 
 
 def main() -> int:
@@ -145,11 +145,13 @@ def main() -> int:
     for name, value in LOCAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
-        platform = Platform.of(os.environ.get("KEYS", ""), os.environ.get("PRINCIPALS", ""))
+        platform = Platform.of(*(os.environ.get(name, "") for name in ("KEYS", "PRINCIPALS", "PLATFORM_LIKE")))
     except ValueError as error:
         sys.exit(str(error))
     if platform.principals is not None:
         os.environ.setdefault("PLATFORM_AUTHENTICATION", "true")
+        os.environ.setdefault("ROLE_DIRECTORY", HOME)
+        os.environ["WEBSITE_AUTH_ENABLED"] = "true"  # as the platform itself does
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in ("blueprints", "local"):
         logging.getLogger(name).setLevel(os.environ.get("LOG_LEVEL", "WARNING").upper())

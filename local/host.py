@@ -26,7 +26,7 @@ from croniter import croniter
 from blueprints.http.problems import problem
 from local import webhooks
 from local.durable import MOST_ACTIVITIES, TaskHub
-from local.platform import SESSION, SIGN_IN, SIGN_OUT, Platform
+from local.platform import SIGN_IN, SIGN_OUT, Platform
 from local.queue import FolderQueue
 from local.routes import Route, match, routes
 from local.worker import Function, FunctionFailed, Worker
@@ -92,6 +92,8 @@ class Host:
             await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        if self.platform.refuses(_headers(request)):
+            return _refusal(HTTPStatus.UNAUTHORIZED, "the token is not valid", {"WWW-Authenticate": "Bearer"})
         try:
             return await self._serve(request)
         except web.RequestPayloadError:
@@ -107,7 +109,7 @@ class Host:
             return _refusal(HTTPStatus.NOT_FOUND, "this path does not exist, or not for this method")
         route, parameters = found
         url = f"{request.scheme}://{request.host}{request.rel_url.raw_path_qs}"
-        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers = _headers(request)
         query = request.rel_url.raw_query_string
         if not route.anonymous and not self.platform.admits(route.function.name, headers, query):
             return _refusal(HTTPStatus.UNAUTHORIZED, "send a function key as the header x-functions-key")
@@ -128,7 +130,7 @@ class Host:
     def _sign(self, request: web.Request) -> web.Response:
         """Sign a user in or out, as App Service does in front of an app."""
         if request.path == SIGN_OUT:
-            return web.Response(status=302, headers={"Location": "/", "Set-Cookie": f"{SESSION}=; Path=/; Max-Age=0"})
+            return web.Response(status=302, headers=self.platform.sign_out(request.query_string))
         answer = self.platform.sign_in(request.query_string)
         if answer is None:
             return _refusal(HTTPStatus.UNAUTHORIZED, "PRINCIPALS has nobody of that name")
@@ -187,8 +189,16 @@ class Host:
         return True
 
 
-def _refusal(status: HTTPStatus, detail: str) -> web.Response:
-    answer = problem(str(uuid.uuid4()), status, detail)
+def _headers(request: web.Request) -> dict[str, str]:
+    """Return a request's headers by name in lower case. Those given twice are joined, as the Functions host does."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        headers[name.lower()] = f"{headers[name.lower()]},{value}" if name.lower() in headers else value
+    return headers
+
+
+def _refusal(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    answer = problem(str(uuid.uuid4()), status, detail, headers)
     return web.Response(status=status, headers=answer.headers, body=answer.get_body())
 
 

@@ -4,6 +4,11 @@
 key is required. ``PRINCIPALS`` holds the users who may sign in, as JSON. It maps a token to the user's claims by type,
 for example ``{"ann": {"roles": "operator"}, "bob": {"tid": "a directory"}}``. A request is ann's if it has the header
 ``Authorization: Bearer ann``, or the cookie that ``/.auth/login/aad`` sets when a user signs in as ann.
+
+What Entra ID says besides is filled in: who is of no directory is of ``HOME``, the issuer is the directory's, and a
+token (but not a session) names the application that asked for it. A user who has the claim ``azp``, the id of an
+application, is an application. ``PLATFORM_LIKE`` chooses among the ways in which the platform was seen to behave, by
+others: words of ``Behaviour``, for example ``long_names v1``.
 """
 
 import base64
@@ -11,7 +16,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from html import escape
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -23,6 +28,52 @@ ROLE_TYPE = "roles"
 SESSION = "AppServiceAuthSession"
 SIGN_IN = "/.auth/login/aad"
 SIGN_OUT = "/.auth/logout"
+HOME = "c0ffee00-0000-4000-8000-000000000000"
+"""The directory of users of whom nothing else is said."""
+
+CLIENT = "c11e0000-0000-4000-8000-000000000000"
+"""The application that people ask for tokens with."""
+
+LONG_NAMES = {
+    "tid": "http://schemas.microsoft.com/identity/claims/tenantid",
+    "scp": "http://schemas.microsoft.com/identity/claims/scope",
+    "oid": "http://schemas.microsoft.com/identity/claims/objectidentifier",
+}
+
+Claims = Mapping[str, str | list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """In which of the ways that were seen the platform behaves.
+
+    ``long_names``: some claims have long names. ``v1``: tokens are of version 1, else of version 2.
+    ``refuses_bad_tokens``: it refuses a token that it does not know; else it passes such a request on as nobody's.
+    """
+
+    long_names: bool = False
+    v1: bool = False
+    refuses_bad_tokens: bool = False
+
+    @classmethod
+    def of(cls, words: str) -> "Behaviour":
+        """Parse ``PLATFORM_LIKE``. Raises ValueError."""
+        given = words.replace(",", " ").split()
+        known = [each.name for each in fields(cls)]
+        if unknown := sorted(set(given) - set(known)):
+            raise ValueError(f"PLATFORM_LIKE has {' and '.join(unknown)}; it may have {', '.join(known)}")
+        return cls(**dict.fromkeys(given, True))
+
+    def claims(self, of: Claims, *, session: bool) -> Claims:
+        """Return a user's claims as the platform tells them, of a session or else of a token."""
+        directory = of.get("tid", HOME)
+        issuer = "https://sts.windows.net/{}/" if self.v1 else "https://login.microsoftonline.com/{}/v2.0"
+        claims = {"tid": directory, "iss": issuer.format(directory), **of}
+        if "azp" not in claims and not session:
+            claims |= {"azp": CLIENT, "scp": "user_impersonation"}
+        if self.v1 and "azp" in claims:
+            claims["appid"] = claims.pop("azp")
+        return {LONG_NAMES.get(kind, kind) if self.long_names else kind: value for kind, value in claims.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +81,12 @@ class Platform:
     """The keys by function ("" for all functions), and the users' claims by token (None if sign-in is off)."""
 
     keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    principals: Mapping[str, Mapping[str, str | list[str]]] | None = None
+    principals: Mapping[str, Claims] | None = None
+    behaviour: Behaviour = Behaviour()
 
     @classmethod
-    def of(cls, keys: str, principals: str) -> "Platform":
-        """Parse ``KEYS`` and ``PRINCIPALS``. Raises ValueError with a text that says which is malformed."""
+    def of(cls, keys: str, principals: str, like: str = "") -> "Platform":
+        """Parse ``KEYS``, ``PRINCIPALS`` and ``PLATFORM_LIKE``. Raises ValueError, which says which is malformed."""
         by_function: dict[str, set[str]] = {}
         for part in filter(None, (part.strip() for part in keys.split(","))):
             function, _, key = part.rpartition(":")
@@ -47,7 +99,7 @@ class Platform:
             isinstance(claims, dict) and all(isinstance(each, dict) for each in claims.values())
         ):
             raise ValueError('PRINCIPALS must be like {"ann": {"roles": "operator"}}')
-        return cls({function: frozenset(each) for function, each in by_function.items()}, claims)
+        return cls({function: frozenset(each) for function, each in by_function.items()}, claims, Behaviour.of(like))
 
     def admits(self, function: str, headers: Mapping[str, str], query: str) -> bool:
         """Tell whether a request has a key for a function, in the header or else in the query, as in Azure."""
@@ -57,6 +109,11 @@ class Platform:
         right = self.keys.get("", frozenset()) | self.keys.get(function, frozenset())
         return any(hmac.compare_digest(given.encode(errors="surrogateescape"), key.encode()) for key in right)
 
+    def refuses(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the platform itself refuses a request, for its token. Names are in lower case."""
+        token = _token(headers)
+        return bool(self.behaviour.refuses_bad_tokens and token and token not in (self.principals or {token}))
+
     def passed_on(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return a request's headers as the app gets them. Names are in lower case.
 
@@ -65,13 +122,12 @@ class Platform:
         if self.principals is None:
             return dict(headers)
         kept = {name: value for name, value in headers.items() if not name.startswith(PLATFORM_HEADERS)}
-        scheme, _, token = headers.get("authorization", "").partition(" ")
         cookie = None
         with suppress(CookieError):  # a malformed cookie counts as none
             cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION)
-        for name in (token if scheme.lower() == "bearer" else "", unquote(cookie.value) if cookie else ""):
+        for session, name in ((False, _token(headers)), (True, unquote(cookie.value) if cookie else "")):
             if name in self.principals:
-                kept[PLATFORM_HEADERS] = principal(self.principals[name])
+                kept[PLATFORM_HEADERS] = principal(self.behaviour.claims(self.principals[name], session=session))
                 break
         return kept
 
@@ -82,9 +138,7 @@ class Platform:
         ``Set-Cookie``.
         """
         asked = dict(parse_qsl(query))
-        back = asked.get("post_login_redirect_uri", "/")
-        here = back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable()
-        back = back if here else "/"
+        back = _here(asked.get("post_login_redirect_uri", "/"))
         known = self.principals or {}
         if "as" not in asked:
             links = "".join(
@@ -96,8 +150,23 @@ class Platform:
             return None
         return "", {"Location": back, "Set-Cookie": f"{SESSION}={quote(asked['as'])}; Path=/; HttpOnly; SameSite=Lax"}
 
+    def sign_out(self, query: str) -> dict[str, str]:
+        """Return the headers of the answer that signs a user out."""
+        back = _here(dict(parse_qsl(query)).get("post_logout_redirect_uri", "/"))
+        return {"Location": back, "Set-Cookie": f"{SESSION}=; Path=/; Max-Age=0"}
 
-def principal(claims: Mapping[str, str | list[str]]) -> str:
+
+def _here(back: str) -> str:
+    """Return where to go back to, if that is on this host; else the page."""
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable() else "/"
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+def principal(claims: Claims) -> str:
     """Return the value of the header that tells the app a user's claims."""
     listed = [
         {"typ": kind, "val": value}

@@ -25,6 +25,7 @@ class Admission:
     label: str | None = None
     contact: str | None = None
     directories: tuple[str, ...] | None = None
+    applications: tuple[str, ...] | None = None
 
 
 async def enrol(tables: Tables, asked: Admission, now: int) -> Enrolment:
@@ -38,7 +39,7 @@ async def enrol(tables: Tables, asked: Admission, now: int) -> Enrolment:
             if asked.public_key is None:
                 raise StateConflict("the tenant is not enrolled yet: give the publicKey of its SPOC as well")
             enrolment = Enrolment(asked.tenant, since=now)
-        said = {name: getattr(asked, name) for name in ("label", "contact", "directories")}
+        said = {name: getattr(asked, name) for name in ("label", "contact", "directories", "applications")}
         enrolment = replace(enrolment, **{name: value for name, value in said.items() if value is not None})
         return enrolment if asked.public_key is None else enrolment.with_key(asked.public_key, now)
 

@@ -84,7 +84,8 @@ class Run:
     """The last run of an operation's instance, as its runner reports it.
 
     ``started`` is when the run was started, or None if that is unknown. It distinguishes runs of the same instance.
-    ``state``, ``ended``, ``figures`` and ``error`` are as in OperationRecord.
+    ``state``, ``ended``, ``figures`` and ``error`` are as in OperationRecord. ``progress`` is what the run has last
+    reported (blueprints.operations.progress).
     """
 
     started: int | None
@@ -92,6 +93,7 @@ class Run:
     ended: int | None = None
     figures: Figures = field(default_factory=dict)
     error: str | None = None
+    progress: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 Ask = Callable[[str], Awaitable[Run | None]]

@@ -17,13 +17,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 
-from blueprints.http.access import caller_behind
+from blueprints.http.access import caller_behind, of_another_site, refused
 from blueprints.http.formats import chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
 from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
 from blueprints.http.shown import may_be_shown
 from blueprints.operations import start
 from blueprints.services import Services, services
+from blueprints.settings import sign_in
 from blueprints.telemetry import line
 from domain.access import OPERATOR, Caller, Role
 from domain.disclosure import ForTenants
@@ -41,6 +42,8 @@ EVERY_CALLER: tuple[Role, ...] = ("operator", "tenant", "machine")
 PEOPLE: tuple[Role, ...] = ("operator", "tenant")
 OPERATORS: tuple[Role, ...] = ("operator",)
 FLEET_WIDE: tuple[Role, ...] = ("operator", "machine")
+
+OPERATIONS = "v1/admin/operations"
 
 LIVE = 30
 """Seconds that an answer from the report may be kept: half of the time in which it changes."""
@@ -62,15 +65,11 @@ class DisclosedText(Text, ForTenants):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An operation that runs: its id, and the URLs of Durable Functions for it."""
+    """An operation that runs."""
 
     id: str
-    statusQueryGetUri: str
-    """Where to ask how far it is: 202 while it runs, with customStatus, then 200, with output."""
-    terminatePostUri: str
-    """Posting here stops it; what is done by then stays done, and asking for it again finishes it."""
-    purgeHistoryDeleteUri: str
-    """Deleting here forgets that it ran, in Durable Functions; /v1/admin/operations does not."""
+    statusUrl: str
+    """Where to ask how far it is; relative to the app's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,8 @@ class Endpoint:
 
     Parameters that the route names, as in ``v1/rules/{rule}``, stand in the path. The others stand in the query, or, of
     POST and PUT, in a JSON object in the body. One that ``starts`` an operation is posted to, with its parameters
-    in the query; its ``work`` returns the operation.
+    in the query; its ``work`` returns the operation. ``asks_durable``: its ``work`` is given a client of Durable
+    Functions.
     """
 
     method: Method
@@ -91,6 +91,7 @@ class Endpoint:
     answer: Any
     media_types: Sequence[str]
     starts: bool
+    asks_durable: bool
 
     @property
     def methods(self) -> Sequence[str]:
@@ -105,7 +106,8 @@ class Endpoint:
     @property
     def reads_body(self) -> bool:
         """Whether its parameters stand in the body."""
-        return self.method in ("POST", "PUT") and not self.starts
+        in_body = self.parameters.model_fields.keys() - set(self.in_path)
+        return self.method in ("POST", "PUT") and not self.starts and bool(in_body)
 
     @property
     def in_path(self) -> Collection[str]:
@@ -155,25 +157,32 @@ def endpoint(
 
     All methods of its route are routed to it, so that a wrong one is told which are right; the Functions host would say
     404. An endpoint with the route of an earlier one, and another method, is reached through that one's trigger, so it
-    can neither be open to anybody where that one is not, nor start operations. Raises ValueError where it would; and
-    TypeError where a tenant's caller may call and no type of its answers is for them.
+    can neither be open to anybody where that one is not, nor have a client of Durable Functions where that one has
+    none. Raises ValueError where it would; and TypeError where a tenant's caller may call and no type of its answers is
+    for them.
+
+    Where people sign in, the Functions host lets everybody in, and whoever is not signed in is refused here.
     """
 
     def register(work: Work) -> Work:
         hints = get_type_hints(work)
         answer = Started if starts else hints["return"]
-        with_client = starts or "client" in hints
+        asks_durable = "client" in hints
+        with_client = starts or asks_durable
         by = "POST" if starts else method
-        made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts)
+        made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts, asks_durable)
         if made.for_tenants and not any(map(may_be_shown, made.answers)):
             raise TypeError(f"{route} is open to tenants, and {answer} is not for them (domain.disclosure.ForTenants)")
         earlier = endpoints_of(route)
+        if earlier:
+            first = earlier[0]
+            no_client = with_client and not (first.starts or first.asks_durable)
+            if no_client or any(each.public != made.public or each.method == by for each in earlier):
+                raise ValueError(f"{made.name} can't share the route {route} with {first.name}")
         ENDPOINTS.append(made)
         if earlier:
-            if with_client or any(each.public != made.public or each.method == by for each in earlier):
-                raise ValueError(f"{made.name} can't share the route {route} with {earlier[0].name}")
             return work
-        level = func.AuthLevel.ANONYMOUS if made.public else func.AuthLevel.FUNCTION
+        level = func.AuthLevel.ANONYMOUS if made.public or sign_in().on else func.AuthLevel.FUNCTION
 
         async def handle(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
             return await _handle(route, req, context.invocation_id)
@@ -201,6 +210,8 @@ async def _handle(
 ) -> func.HttpResponse:
     """Answer a request; whatever goes wrong becomes a problem."""
     there = endpoints_of(route)
+    if not there[0].public and (refusal := refused(request.headers, request_id, sign_in())):
+        return refusal
     to = next((each for each in there if request.method in each.methods), None)
     if to is None:
         methods = [method for each in there for method in each.methods]
@@ -209,40 +220,41 @@ async def _handle(
         return problem(request_id, HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
     try:
         shared = services()
-        caller = OPERATOR if to.public else _admitted(to, request, shared)
+        caller = OPERATOR if to.public else await _admitted(to, request, shared)
         view = shared.view(caller)
         asked = _asked(to, request, view.now)
         with metered() as meter:
-            given = {} if client is None or to.starts else {"client": client}
+            given = {"client": client} if to.asks_durable else {}
             answer = await to.work(shared, view, asked, **given)
         if (to.public or caller.role == "tenant") and not isinstance(answer, ForTenants):
             raise TypeError(f"{type(answer).__name__} is not for a tenant's caller")
         log.info("%s", line("answered", function=to.name, caller=caller.role, charge=meter, request=request_id))
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
         if to.starts:
-            return _started(client, request, await start(client, answer, caller.name, view.now), headers)
+            return _started(await start(client, answer, caller.name, view.now), headers)
         already = {} if to.changes else request.headers  # what was changed is told, whatever a reader has
         return respond(already, *_written(answer, asked, request, headers), headers)
     except Exception as error:  # noqa: BLE001  (each is logged or told)
-        return problem_of(error, request_id, public=to.public)
+        # Without sign-in, who gets here holds a key, and is the operator. With it, anybody whom any directory signs in.
+        return problem_of(error, request_id, public=to.public or sign_in().on)
 
 
-def _started(
-    client: df.DurableOrchestrationClient, request: func.HttpRequest, instance: str, headers: Mapping[str, str]
-) -> func.HttpResponse:
-    """Return where to ask how far an operation is, as Durable Functions says it."""
-    answer = client.create_check_status_response(request, instance)
-    return func.HttpResponse(
-        answer.get_body(), status_code=answer.status_code, headers={**answer.headers, **headers, "Retry-After": "2"}
-    )
+def _started(instance: str, headers: Mapping[str, str]) -> func.HttpResponse:
+    """Return where to ask how far an operation is. What Durable Functions says itself holds a key to all of it."""
+    where = f"/{OPERATIONS}/{instance}"
+    body, media_type = written(Started(instance, where), "json")
+    headers = {**headers, "Location": where, "Retry-After": "2", "Content-Type": media_type}
+    return func.HttpResponse(body, status_code=HTTPStatus.ACCEPTED, headers=headers)
 
 
-def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Caller:
-    caller = caller_behind(request.headers, shared.settings)
+async def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -> Caller:
+    caller = OPERATOR
+    if sign_in().on:
+        caller = await caller_behind(request.headers, shared.settings, shared.tables.enrolments.register)
     if caller.role not in to.callers:
         raise Forbidden(f"this is not for a {caller.role}")
-    if to.changes and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise Forbidden("this was sent by a page of another site")
+    if to.changes and of_another_site(request.headers, request.url):
+        raise Forbidden("this was sent by a page of another site, or by a browser that does not say by whose")
     if to.changes and not to.reads_body and request.get_body():
         raise Invalid("parameters stand in the URL; a body is not read, so leave it out")
     return caller

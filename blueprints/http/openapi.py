@@ -22,11 +22,17 @@ HEADERS = {
     "ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}},
 }
 SECURITY = {
-    "key": {"type": "apiKey", "in": "header", "name": "x-functions-key", "description": "A function key of the app."},
+    "key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-functions-key",
+        "description": "A function key of the app, where people do not sign in.",
+    },
     "signIn": {
         "type": "http",
         "scheme": "bearer",
-        "description": "Where App Service Authentication is on: a token of Microsoft Entra ID, besides the key.",
+        "description": "A token of Microsoft Entra ID, where people sign in (App Service Authentication). A browser "
+        "that has signed in needs none.",
     },
 }
 ABOUT = (
@@ -63,7 +69,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         "operationId": of.name,
         "summary": of.meaning,
         "x-callers": list(of.callers) or ["anybody"],
-        "security": [] if of.public else [{"key": []}, {"key": [], "signIn": []}],
+        "security": [] if of.public else [{"key": []}, {"signIn": []}],
         "parameters": _parameters(of),
         **({"requestBody": _body(of)} if of.reads_body else {}),
         "responses": {

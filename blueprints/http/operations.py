@@ -1,16 +1,23 @@
-"""The operations that operators started."""
+"""The operations that operators started: the list of them, how far one is, and how to stop and to forget it.
 
+Durable Functions has an API of its own for that, which wants a key that opens all of it to whoever keeps it. So no
+answer names that API or holds that key.
+"""
+
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import azure.durable_functions as df
+from pydantic import Field
 
-from blueprints.http.endpoints import OPERATORS, endpoint
+from blueprints.http.endpoints import OPERATIONS, OPERATORS, endpoint
 from blueprints.http.reading import NoParameters
-from blueprints.operations import run_of
+from blueprints.operations import forget, run_of, stop
 from blueprints.services import Services
-from pipeline.operations import listed
+from domain.errors import NotFound, StateConflict
+from pipeline.operations import Run, listed
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
@@ -49,7 +56,44 @@ class OperationList:
     data: list[OperationItem]
 
 
-@endpoint(blueprint, "v1/admin/operations", OPERATORS, max_age=0)
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an operation is, in steps."""
+
+    done: int
+    total: int
+    eta: str | None
+    """When it should be done, ISO 8601 in UTC; null: that can't be told yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationStatus:
+    """How an operation is, as Durable Functions says: the last time that it was started, and what came of it."""
+
+    id: str
+    state: str
+    """running, done, failed or stopped."""
+    started: int | None
+    """When it was asked for, in Unix seconds; null: that is not known."""
+    ended: int | None
+    """When it ended, in Unix seconds; null while it runs."""
+    progress: Progress | None
+    """How far it is, or was when it ended; null: it has not told yet."""
+    figures: dict[str, int]
+    """What it did so far, or in all, in numbers."""
+    error: str | None
+    """Why it failed or was stopped."""
+
+
+class OperationParameters(NoParameters):
+    """An operation."""
+
+    instance: Annotated[
+        str, Field(pattern="^[a-z][a-z-]{1,30}-[0-9a-f]{16}$", description="The id under which the operation runs.")
+    ]
+
+
+@endpoint(blueprint, OPERATIONS, OPERATORS, max_age=0)
 async def operations(
     shared: Services,
     view: View,
@@ -59,3 +103,64 @@ async def operations(
     """Which operations operators started: what, by whom, when, and their results."""
     records = await listed(shared.tables, MOST_LISTED, partial(run_of, client), view.now)
     return OperationList([OperationItem(**asdict(record)) for record in records])
+
+
+@endpoint(blueprint, f"{OPERATIONS}/{{instance}}", OPERATORS, max_age=0)
+async def operation_status(
+    shared: Services,  # noqa: ARG001
+    view: View,  # noqa: ARG001
+    asked: OperationParameters,
+    client: df.DurableOrchestrationClient,
+) -> OperationStatus:
+    """How far an operation is, and in the end what it did. Ask every few seconds, until its state is not running."""
+    return _status(asked.instance, await _run(client, asked.instance))
+
+
+@endpoint(blueprint, f"{OPERATIONS}/{{instance}}", OPERATORS, method="DELETE")
+async def forget_operation(
+    shared: Services,  # noqa: ARG001
+    view: View,  # noqa: ARG001
+    asked: OperationParameters,
+    client: df.DurableOrchestrationClient,
+) -> OperationStatus:
+    """Forget how an operation that has ended went; the list of operations does not. Answers how it was."""
+    run = await _run(client, asked.instance)
+    if run.state == "running":
+        raise StateConflict("the operation runs: stop it first")
+    await forget(client, asked.instance)
+    return _status(asked.instance, run)
+
+
+@endpoint(blueprint, f"{OPERATIONS}/{{instance}}/stop", OPERATORS, method="POST")
+async def stop_operation(
+    shared: Services,  # noqa: ARG001
+    view: View,
+    asked: OperationParameters,
+    client: df.DurableOrchestrationClient,
+) -> OperationStatus:
+    """Stop an operation. What is done by then stays done, and asking for the same again finishes it.
+
+    Answers how it is then, which may still be running for some seconds. One that has ended stays as it is.
+    """
+    await _run(client, asked.instance)
+    await stop(client, asked.instance, f"stopped by {view.caller.name}")
+    return _status(asked.instance, await _run(client, asked.instance))
+
+
+async def _run(client: df.DurableOrchestrationClient, instance: str) -> Run:
+    run = await run_of(client, instance)
+    if run is None:
+        raise NotFound(f"no operation {instance} is known here; the list of operations keeps what became of those")
+    return run
+
+
+def _status(instance: str, run: Run) -> OperationStatus:
+    done, total, eta = (run.progress.get(name) for name in ("done", "total", "eta"))
+    progress = None if done is None or total is None else Progress(done, total, eta)
+    return OperationStatus(
+        instance, run.state, run.started, run.ended, progress, dict(run.figures or _so_far(run.progress)), run.error
+    )
+
+
+def _so_far(progress: Mapping[str, Any]) -> Mapping[str, int]:
+    return {name: value for name, value in progress.items() if name not in ("done", "total", "eta")}

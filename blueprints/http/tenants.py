@@ -23,7 +23,7 @@ from pipeline.queries.view import View
 blueprint = df.Blueprint()
 
 MOST_LISTED = 500
-MOST_DIRECTORIES = 20
+MOST_IDS = 20
 
 
 def _name(text: str) -> str:
@@ -43,9 +43,9 @@ def _public_key(text: str) -> str:
     return text
 
 
-def _directory(text: str) -> str:
+def _id(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
-        raise ValueError("must hold ids of directories, as 72f988bf-86f1-41af-91ab-2d7cd011db47")
+        raise ValueError("must hold ids, as 72f988bf-86f1-41af-91ab-2d7cd011db47")
     return text.lower()
 
 
@@ -59,9 +59,9 @@ PublicKey = Annotated[
     str, AfterValidator(_public_key), Field(json_schema_extra={"pattern": "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"})
 ]
 KeyId = Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * ID_BYTES}}}$")]
-Directory = Annotated[
+EntraId = Annotated[
     str,
-    AfterValidator(_directory),
+    AfterValidator(_id),
     Field(json_schema_extra={"pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}),
 ]
 
@@ -86,8 +86,16 @@ class EnrolParameters(NoParameters):
     label: Annotated[Words | None, Field(description="What people call it. Only operators see this.")] = None
     contact: Annotated[Words | None, Field(description="Whom to call. Only operators see this.")] = None
     directories: Annotated[
-        list[Directory] | None,
-        Field(max_length=MOST_DIRECTORIES, description="The ids of the directories that its people sign in from."),
+        list[EntraId] | None,
+        Field(max_length=MOST_IDS, description="The ids of the directories that its people sign in from."),
+    ] = None
+    applications: Annotated[
+        list[EntraId] | None,
+        Field(
+            max_length=MOST_IDS,
+            description="The ids (client ids) of its applications in those directories that may read what its people "
+            "may.",
+        ),
     ] = None
 
 
@@ -126,8 +134,10 @@ async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) 
 async def enrol(shared: Services, view: View, asked: EnrolParameters) -> EnrolmentItem:
     """Enrol a tenant, give it one more key, or change what is said of it."""
     public_key = None if asked.publicKey is None else public_of(asked.publicKey)
-    directories = None if asked.directories is None else tuple(dict.fromkeys(asked.directories))
-    said = Admission(asked.tenant, public_key, asked.label, asked.contact, directories)
+    directories, applications = (
+        None if ids is None else tuple(dict.fromkeys(ids)) for ids in (asked.directories, asked.applications)
+    )
+    said = Admission(asked.tenant, public_key, asked.label, asked.contact, directories, applications)
     return await enrolment_item(shared.tables, await enrol_tenant(shared.tables, said, view.now), view)
 
 

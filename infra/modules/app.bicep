@@ -19,6 +19,9 @@ param authClientId string
 @description('Who issues their tokens.')
 param authIssuer string
 
+@description('Whether the platform proves itself to that registration by the app\'s identity.')
+param authFederated bool
+
 @description('The app\'s own settings: blueprints/settings.py, and those that triggers name.')
 param settings { *: string }
 
@@ -57,7 +60,9 @@ var hostSettings = {
 }
 
 var signIn = !empty(authClientId)
-// The app's identity proves itself to the app registration (a federated credential there), so there is no secret.
+// There is no secret in any case. By default the platform signs people in by ID token (form_post), which is all that is used
+// here. With a federated credential at the registration, the app's identity proves itself, in place of a secret.
+var federated = signIn && authFederated
 var signInSecretSetting = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
 
 resource site 'Microsoft.Web/sites@2024-11-01' = {
@@ -101,7 +106,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   }
 
   // Whoever is not signed in gets as far as the app, which lets them see the page and health and refuses the rest. It is here
-  // in any case, so that an emptied authClientId takes it off again: left on, it would go on without its secret's setting.
+  // in any case, so that an emptied authClientId takes it off again.
   resource authentication 'config' = {
     name: 'authsettingsV2'
     properties: {
@@ -115,11 +120,13 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         ? {
             azureActiveDirectory: {
               enabled: true
-              registration: {
-                clientId: authClientId
-                clientSecretSettingName: signInSecretSetting
-                openIdIssuer: authIssuer
-              }
+              registration: union(
+                {
+                  clientId: authClientId
+                  openIdIssuer: authIssuer
+                },
+                federated ? { clientSecretSettingName: signInSecretSetting } : {}
+              )
               validation: {
                 allowedAudiences: [authClientId, 'api://${authClientId}']
               }
@@ -134,11 +141,12 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
 
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(settings, hostSettings, signIn ? { '${signInSecretSetting}': identityClientId } : {}, {
-      // Says that the platform is in front, so that the app believes what it says of callers.
+    properties: union(settings, hostSettings, federated ? { '${signInSecretSetting}': identityClientId } : {}, {
+      // Says that the platform is in front, so that the app believes what it says of callers, and asks for no key. The
+      // platform's own setting has to agree, or everybody is refused (blueprints/settings.py): never set that one here.
       PLATFORM_AUTHENTICATION: string(signIn)
     })
-    // First in front, then believed. Taken off, it is believed a moment longer: then a key makes an operator in any case.
+    // First in front, then believed. Taken off, everybody is refused for a moment, and then a key makes an operator.
     dependsOn: [authentication]
   }
 

@@ -37,6 +37,8 @@ class EnrolmentItem:
     """Whom to call."""
     directories: list[str]
     """The ids of the directories that its people sign in from."""
+    applications: list[str]
+    """The ids of its applications in those directories that may read what its people may."""
     since: int | None
     """When it was enrolled, in Unix seconds; null: it never was."""
     keys: list[KeyItem]
@@ -83,6 +85,7 @@ def _item(enrolment: Enrolment, newest: int | None, sender: Sender | None, view:
         enrolment.label,
         enrolment.contact,
         list(enrolment.directories),
+        list(enrolment.applications),
         enrolment.since or None,
         [KeyItem(key.id, text_of(key.public), key.added, key.revoked) for key in enrolment.keys],
         newest,

@@ -1,10 +1,13 @@
 """How the system is, and whether its store answers."""
 
+import asyncio
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.closing import Driver
+from domain.errors import Unavailable
 from domain.minutes import utc_day
 from pipeline.queries.enrolments import unsigned_lately
 from pipeline.queries.view import View, age, progress_of
@@ -16,6 +19,7 @@ MOST_REFUSALS = 10
 """How many reasons of refusals are told."""
 
 MOST_SENDERS = 10
+PULSE_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,28 @@ class Status:
     """What is sent to Prometheus; null: nothing ever was (REMOTE_WRITE_URL)."""
 
 
-async def alive(tables: Tables) -> None:
-    """Ask the store for one document. Raises Unavailable where it does not answer."""
-    await tables.catalogue.entry(COUNTERS, "-")
+class Pulse:
+    """Whether the store answers. It is asked at most once in PULSE_SECONDS, however many want to know."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Remember by a clock in seconds, which never goes back."""
+        self._clock = clock
+        self._until = float("-inf")
+        self._why: Unavailable | None = None
+        self._asking = asyncio.Lock()
+
+    async def feel(self, tables: Tables) -> None:
+        """Return if the store answered when it was last asked for one document. Raises Unavailable if not."""
+        async with self._asking:
+            if self._clock() >= self._until:
+                try:
+                    await tables.catalogue.entry(COUNTERS, "-")
+                    self._why = None
+                except Unavailable as error:
+                    self._why = error
+                self._until = self._clock() + PULSE_SECONDS
+        if self._why:
+            raise Unavailable(str(self._why), self._why.retry_after)
 
 
 async def status(tables: Tables, view: View) -> Status:

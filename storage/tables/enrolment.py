@@ -59,6 +59,7 @@ class Enrolments:
                 {"public": text_of(key.public), "added": key.added, "revoked": key.revoked} for key in enrolment.keys
             ],
             "directories": list(enrolment.directories),
+            "applications": list(enrolment.applications),
             "since": enrolment.since,
         }
         place = encode_name(enrolment.tenant)
@@ -90,6 +91,7 @@ class _EnrolmentBody(msgspec.Struct):
     keys: list[_KeyBody]
     directories: list[str]
     since: int
+    applications: list[str] = msgspec.field(default_factory=list)
 
 
 def _enrolment(document: Document) -> Enrolment:
@@ -100,4 +102,5 @@ def _enrolment(document: Document) -> Enrolment:
         keys = tuple(Key(public_of(key.public), key.added, key.revoked) for key in body.keys)
     except ValueError:  # msgspec's ValidationError is one
         return Enrolment(tenant, corrupt=True)
-    return Enrolment(tenant, body.label, body.contact, keys, tuple(body.directories), body.since)
+    directories, applications = tuple(body.directories), tuple(body.applications)
+    return Enrolment(tenant, body.label, body.contact, keys, directories, body.since, applications)

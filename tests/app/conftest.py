@@ -77,6 +77,10 @@ class Local:
     def log(self) -> str:
         return (self.data.parent / f"{self.data.name}.log").read_text()
 
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def start(self) -> "Local":
         """Start it and wait until it is ready, or has ended."""
         log = self.data.parent / f"{self.data.name}.log"
@@ -137,11 +141,16 @@ class Local:
         """Post for an operation; return the path at which it is asked how far it is."""
         status, body, _ = self.get(path, "POST", self.operator)
         assert status == 202, body
-        return str(body["statusQueryGetUri"]).partition(f":{self.port}")[2]
+        return str(body["statusUrl"])
 
     def operation_ended(self, status_path: str) -> Any:
         """Wait until an operation has ended; return its status."""
-        return wait_for(lambda: (answer := self.get(status_path))[0] == 200 and answer[1], f"the end of {status_path}")
+
+        def ended() -> Any:
+            status, body, _ = self.get(status_path, headers=self.operator)
+            return status == 200 and body["state"] != "running" and body
+
+        return wait_for(ended, f"the end of {status_path}")
 
     def put(self, name: str, body: bytes) -> None:
         """Move a message into the queue."""

@@ -22,16 +22,17 @@ WINDOW_START = NOW // WINDOW * WINDOW - WINDOW
 CALLERS = {
     "ann": {"roles": "operator", "preferred_username": "ann@example.com"},
     "bob": {"tenant": "t+/1=="},
-    "scraper": {"roles": "machine"},
+    "scraper": {"roles": "machine", "azp": "scraper"},
 }
 STARTING = ("rebuild", "purge", "quarantine/reingest", "quarantine/drop", "dead-letters/resubmit")
 SHOWING = ("quarantine", "quarantine/message", "dead-letters", "operations")
+ONE = "operations/rebuild-0000000000000000"
 BAD_RECORD = a_record(timestamp=WINDOW_START, PerfType="a.b", MaskedTenantId="t+/1==")
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant"}
+    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant", "TENANT_IDS": '{"t+/1==": "t+/1=="}'}
     host = Local(tmp_path_factory.mktemp("admin") / "data", settings, operator={"Authorization": "Bearer ann"})
     host.start()
     for tenant in ("t+/1==", "t2", "t3"):
@@ -56,6 +57,8 @@ def test_all_of_it_is_for_operators_only(host: Local, caller: str) -> None:
         assert ask(host, path, "POST", Authorization=f"Bearer {caller}")[0] == 403
     for path in SHOWING:
         assert ask(host, path, Authorization=f"Bearer {caller}")[0] == 403
+    for method, path in (("GET", ONE), ("DELETE", ONE), ("POST", f"{ONE}/stop")):
+        assert ask(host, path, method, Authorization=f"Bearer {caller}")[0] == 403
     assert host.get("/v1/admin/operations")[0] == 401
 
 
@@ -72,12 +75,10 @@ def test_a_page_of_another_site_can_not_post(host: Local) -> None:
 
 def test_a_rebuild_answers_with_where_to_ask_and_is_written_down(host: Local) -> None:
     status, body, headers = host.get(f"/v1/admin/rebuild?start={WINDOW_START}", "POST", host.operator)
-    assert (status, headers["location"], headers["cache-control"]) == (202, body["statusQueryGetUri"], "no-store")
-    path = body["statusQueryGetUri"].partition(f":{host.port}")[2]
-    ended = host.operation_ended(path)
-    assert ended["runtimeStatus"] == "Completed"
-    assert ended["output"]["rows"] == 0
-    assert ended["customStatus"]["done"] == ended["customStatus"]["total"] > 0
+    assert (status, headers["location"], headers["cache-control"]) == (202, body["statusUrl"], "no-store")
+    ended = host.operation_ended(body["statusUrl"])
+    assert (ended["id"], ended["state"], ended["figures"]["rows"]) == (body["id"], "done", 0)
+    assert ended["progress"]["done"] == ended["progress"]["total"] > 0
     record = ask(host, "operations")[1]["data"][0]
     assert (record["kind"], record["by"], record["state"]) == ("rebuild", "ann@example.com", "done")
     assert record["command"]["start"] == WINDOW_START
@@ -90,8 +91,10 @@ def test_asking_again_while_it_runs_finds_the_one_that_runs(host: Local) -> None
     first = host.start_operation(path)
     again = host.start_operation(path)
     assert again == first
-    assert host.get(first)[0] == 202
-    assert host.operation_ended(first)["runtimeStatus"] == "Completed"
+    assert host.get(first)[0] == 401
+    assert host.get(first, headers=host.operator)[1]["state"] == "running"
+    assert [host.get(first, "DELETE", headers)[0] for headers in ({}, host.operator)] == [401, 409]
+    assert host.operation_ended(first)["state"] == "done"
     assert len(ask(host, "operations")[1]["data"]) == before + 1
 
 
@@ -143,11 +146,11 @@ def test_who_was_never_seen_is_said_so(host: Local, path: str) -> None:
 
 def test_a_tenant_is_forgotten_after_its_name_was_typed_again(host: Local) -> None:
     name = quote("t+/1==", safe="")
-    counted = host.operation_ended(host.start_operation(f"/v1/admin/purge?tenant={name}&dryRun=true"))["output"]
+    counted = host.operation_ended(host.start_operation(f"/v1/admin/purge?tenant={name}&dryRun=true"))["figures"]
     assert (counted["vmWindows"], counted["samples"]) == (2, 30)
     assert len(host.get("/v1/tenants", headers=host.operator)[1]["data"]) == 3
     typed = "t+/1=="  # plus signs that are decoded to blanks mean the same, as elsewhere
-    removed = host.operation_ended(host.start_operation(f"/v1/admin/purge?tenant={typed}&confirm={typed}"))["output"]
+    removed = host.operation_ended(host.start_operation(f"/v1/admin/purge?tenant={typed}&confirm={typed}"))["figures"]
     assert (removed["vmWindows"], removed["samples"], removed["rows"]) == (2, 30, 15)
     assert [each["tenant"] for each in host.get("/v1/tenants", headers=host.operator)[1]["data"]] == ["t2", "t3"]
     chart = host.get(f"/v1/get-data?key={KEY}&minutes=15", headers=host.operator)[1]
@@ -171,10 +174,10 @@ def test_the_quarantine_is_looked_into_tried_again_and_emptied(host: Local) -> N
     assert (refused["position"], refused["reason"]) == (0, next(iter(message["reasons"])))
     assert json.loads(refused["input"])["PerfType"] == "a.b"
     again = host.operation_ended(host.start_operation(f"/v1/admin/quarantine/reingest?day={day}"))
-    assert again["output"] == {"accepted": 0, "stillRefused": 1}
+    assert again["figures"] == {"accepted": 0, "stillRefused": 1}
     reason = quote(refused["reason"])
     dropped = host.operation_ended(host.start_operation(f"/v1/admin/quarantine/drop?day={day}&reason={reason}"))
-    assert dropped["output"] == {"dropped": 1}
+    assert dropped["figures"] == {"dropped": 1}
     assert ask(host, "quarantine")[1]["data"] == []
     assert ask(host, f"quarantine/message?day={day}&message={message['message']}")[0] == 404
 
@@ -190,7 +193,7 @@ def test_dead_letters_are_listed_and_resubmitted(host: Local) -> None:
     assert (listed["good"]["samples"], listed["good"]["tenants"], listed["good"]["bytes"]) == (15, ["t2"], len(body))
     assert "malformed" in listed["unreadable"]["problem"]
     ended = host.operation_ended(host.start_operation("/v1/admin/dead-letters/resubmit"))
-    assert ended["output"] == {"messages": 2}
+    assert ended["figures"] == {"messages": 2}
     host.settled()
     assert ask(host, "dead-letters")[1] == {"data": []}
     chart = host.get(f"/v1/get-tenant-data?key={KEY}&minutes=1&tenant=t2&vm=v5", headers=host.operator)[1]

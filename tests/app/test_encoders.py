@@ -9,12 +9,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -27,9 +27,12 @@ from blueprints.http.samples import SamplesParameters, position_of, token_of
 from blueprints.settings import Settings
 from blueprints.telemetry import line
 from domain.access import Caller
+from domain.enrolment import Enrolment, Register
 from domain.errors import BadParameters, Forbidden, Invalid, Unauthenticated
 from domain.minutes import WINDOW
 from domain.names import decode_name, encode_name
+from local.platform import HOME
+from local.webhooks import OUTSIDE
 from pipeline.queries.samples import Position, get_samples
 from storage.schema import schema
 from storage.sqlite import SqliteDocuments
@@ -219,36 +222,43 @@ def test_what_is_no_text_is_written_plainly() -> None:
 
 # who calls, and what is said of them ---------------------------------------------------------------------------------
 
-SIGNED_IN = Settings(sqlite_path=Path("x.db"), platform_authentication=True, tenant_claim="tenant")
+SIGNED_IN = Settings(sqlite_path=Path("x.db"), role_directory=HOME)
 
 
-def caller(content: Any) -> Caller:
-    """Who calls, by what the header holds; text in it may have half surrogate pairs."""
+def caller(content: Any, tenant: str = "a tenant") -> Caller:
+    """Who calls, by what the header holds; text in it may have half surrogate pairs. Who has no role is of a tenant."""
     text = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return caller_behind({PRINCIPAL: base64.b64encode(text).decode()}, SIGNED_IN)
+
+    async def register() -> Register:
+        return Register.of([Enrolment(tenant, directories=(HOME,))])
+
+    return asyncio.run(caller_behind({PRINCIPAL: base64.b64encode(text).decode()}, SIGNED_IN, register))
 
 
 def claims(**values: str) -> dict[str, Any]:
-    return {"claims": [{"typ": kind, "val": value} for kind, value in values.items()]}
+    """What the platform says of somebody with some claims."""
+    values = {"tid": HOME, "iss": f"https://sts.windows.net/{HOME}/", **values}
+    return {"auth_typ": "aad", "claims": [{"typ": kind, "val": value} for kind, value in values.items()]}
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\nb", " ", "x" * 129, "\U0001f600" * 100, "\u202eb"])
 def test_a_tenant_whose_name_is_none_is_not_let_in(name: str) -> None:
-    with pytest.raises(Forbidden):
-        caller(claims(tenant=name))
+    assert caller(claims()).tenant == "a tenant"
+    with pytest.raises(Forbidden, match="no name"):
+        caller(claims(), name)
 
 
 @pytest.mark.parametrize(
     "content",
     [
         claims(roles="operator", name="\ud800"),
-        claims(tenant="\ud800"),
-        {"claims": [], "role_typ": "\ud800"},
+        {"auth_typ": "aad", "claims": [], "role_typ": "\ud800"},
         b"[" * 5000,
         b"\xff",
         b"",
         [],
-        {"claims": [{"typ": 1, "val": None}]},
+        {"auth_typ": "aad", "claims": [{"typ": 1, "val": None}]},
+        {"claims": claims()["claims"]},
     ],
 )
 def test_a_principal_that_can_not_be_read_is_nobody(content: Any) -> None:
@@ -260,7 +270,7 @@ ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
 
 
 @given(
-    st.dictionaries(st.sampled_from(["tenant", "roles", *NAMES]) | ANY_TEXT, st.just("operator") | ANY_TEXT).map(
+    st.dictionaries(st.sampled_from(["tid", "roles", *NAMES]) | ANY_TEXT, st.just("operator") | ANY_TEXT).map(
         lambda given: claims(**given)
     )
     | JSON
@@ -316,14 +326,14 @@ def test_any_header_is_understood_or_as_good_as_none(value: str) -> None:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """A host that asks for keys, and where one signs in."""
-    settings = {"KEYS": "the key", "PRINCIPALS": json.dumps({"ann": {"roles": "operator"}})}
+    """A host where one signs in."""
+    settings = {"PRINCIPALS": json.dumps({"ann": {"roles": "operator"}})}
     running = Local(tmp_path_factory.mktemp("encoders") / "data", settings, operator=OPERATOR).start()
     yield running
     running.stop(signal.SIGKILL)
 
 
-OPERATOR = {"x-functions-key": "the key", "Authorization": "Bearer ann"}
+OPERATOR = {"Authorization": "Bearer ann"}
 
 
 def status_of(host: Local, method: str, target: str, headers: Mapping[str, bytes], body: bytes = b"") -> int:
@@ -355,7 +365,7 @@ CHART = f"/v1/get-data?key={KEY}&minutes=1"
         ("POST", RESUBMIT, {}, b"\xff\xff", 400),
         ("POST", "/v1/admin/quarantine/drop?day=2026-11-24&reason=%ff%00%0a%ed%a0%80", {}, b"", 202),
         ("GET", "/v1/tenants?%ff%00=1", {}, b"", 400),
-        ("GET", CHART, {"x-functions-key": b"\xff"}, b"", 401),
+        ("GET", CHART, {"x-functions-key": b"\xff"}, b"", 404),
         ("GET", CHART, {"Authorization": b"Bearer \xff"}, b"", 401),
         ("GET", CHART, {"Authorization": b"", "Cookie": b"a/b=c"}, b"", 401),
         ("GET", CHART, {"Cookie": b"a,b=c"}, b"", 404),
@@ -370,20 +380,25 @@ def test_what_no_client_would_send_is_refused_or_harmless(
     assert status_of(host, method, target, headers, body) == expected
 
 
+def the_hubs_key(host: Local) -> str:
+    with closing(sqlite3.connect(host.data / "durable.db")) as store:
+        return str(store.execute("SELECT key FROM keys").fetchone()[0])
+
+
 def test_the_hub_refuses_what_is_no_json(host: Local) -> None:
-    found = urlsplit(host.start_operation(RESUBMIT))
-    host.operation_ended(f"{found.path}?{found.query}")
-    hub = found.path.partition("instances")[0]
+    status_path = host.start_operation(RESUBMIT)
+    host.operation_ended(status_path)
+    hub, key = OUTSIDE, the_hubs_key(host)
     for body in (b"{", b"\xff\xfe\x00", b"[" * 100_000, b'"\\ud800"', b'"x"'):
-        assert status_of(host, "POST", f"{hub}orchestrators/operation/i?{found.query}", {}, body) == 400
-    assert status_of(host, "GET", f"{hub}instances?{found.query}", {}) == 200
+        assert status_of(host, "POST", f"{hub}orchestrators/operation/i?code={key}", {}, body) == 400
+    assert status_of(host, "GET", f"{hub}instances?code={key}", {}) == 200
     for instance, action, expected in (
         ("%ff%00", "", 404),
         ("nobody", "/terminate", 404),
-        (found.path.rpartition("/")[2], "/terminate", 410),
+        (status_path.rpartition("/")[2], "/terminate", 410),
     ):
         method = "POST" if action else "GET"
-        assert status_of(host, method, f"{hub}instances/{instance}{action}?{found.query}", {}) == expected
+        assert status_of(host, method, f"{hub}instances/{instance}{action}?code={key}", {}) == expected
 
 
 def test_a_file_whose_name_is_no_text_is_a_message_like_others(host: Local) -> None:

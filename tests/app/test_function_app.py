@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,9 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "dead_letters": http("v1/admin/dead-letters"),
     "resubmit": http("v1/admin/dead-letters/resubmit"),
     "operations": http("v1/admin/operations"),
+    "operation_status": http("v1/admin/operations/{instance}"),
+    "stop_operation": http("v1/admin/operations/{instance}/stop"),
+    "me": http("v1/me"),
     "operation": {"type": "orchestrationTrigger", "name": "context"},
     "operation_part": {"type": "orchestrationTrigger", "name": "context"},
     "plan_operation": {"type": "activityTrigger", "name": "order"},
@@ -75,9 +79,9 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }
 
 
-def run_alone(code: str) -> str:
-    """Run code in a process that has nothing in its environment."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+def run_alone(code: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run code in a process that has nothing else in its environment."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(environment or {})}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -100,10 +104,25 @@ def test_the_worker_library_indexes_exactly_these_functions_with_these_bindings(
 def test_what_starts_orchestrations_or_asks_how_they_are_has_a_durable_client_and_nothing_else_has() -> None:
     found = json.loads(run_alone(LIST_FUNCTIONS).splitlines()[-1])
     clients = {name for name, bindings in found.items() if any(each["type"] == "durableClient" for each in bindings)}
-    assert clients == {"average", "rebuild", "purge", "reingest", "drop", "resubmit", "operations"}
+    of_operations = {"operations", "operation_status", "stop_operation"}
+    assert clients == {"average", "rebuild", "purge", "reingest", "drop", "resubmit"} | of_operations
 
 
-def test_importing_the_app_reads_no_environment_and_loads_no_sdk_of_a_service() -> None:
+def test_where_people_sign_in_the_host_asks_for_no_key_and_each_endpoint_refuses_for_itself() -> None:
+    for environment, keys in (
+        ({}, True),
+        ({"PLATFORM_AUTHENTICATION": "false", "WEBSITE_AUTH_ENABLED": "true"}, True),
+        ({"PLATFORM_AUTHENTICATION": "true", "WEBSITE_AUTH_ENABLED": "true"}, False),
+        ({"PLATFORM_AUTHENTICATION": "true"}, False),  # when everybody is refused
+    ):
+        found = json.loads(run_alone(LIST_FUNCTIONS, environment).splitlines()[-1])
+        triggers = [bindings[0] for bindings in found.values() if bindings[0]["type"] == "httpTrigger"]
+        levels = {each["route"]: each["authLevel"] for each in triggers}
+        assert set(levels.values()) == ({"FUNCTION", "ANONYMOUS"} if keys else {"ANONYMOUS"})
+        assert (levels["v1/status"] == "FUNCTION") is keys
+
+
+def test_importing_the_app_reads_of_the_environment_whether_people_sign_in_and_loads_no_sdk_of_a_service() -> None:
     code = """
 import os, sys
 class Watched(dict):
@@ -149,7 +168,7 @@ def referred_settings() -> set[str]:
 def setting_names() -> set[str]:
     """The environment's names of all settings."""
     fields = settings.Settings.model_fields.items()
-    return {str(field.validation_alias or name.upper()) for name, field in fields}
+    return {str(field.validation_alias or name.upper()) for name, field in fields} | {settings.PLATFORM_AUTHENTICATION}
 
 
 def clear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +206,9 @@ def test_every_missing_or_malformed_setting_is_named_at_once(monkeypatch: pytest
         ({"SQLITE_PATH": "x.db", "REDUCTIONS": "{"}, "REDUCTIONS"),
         ({"SQLITE_PATH": "x.db", "REMOTE_WRITE_URL": "prometheus:9090"}, "REMOTE_WRITE_URL"),
         ({"SQLITE_PATH": "x.db", "REMOTE_WRITE_TOKEN": "two words"}, "REMOTE_WRITE_TOKEN: must be printable"),
+        ({"SQLITE_PATH": "x.db", "TENANT_IDS": '{"A-1": "t", "a-1": "u"}'}, "TENANT_IDS: names a value twice"),
     ],
-    ids=["two stores", "no address", "no JSON", "no URL", "no token"],
+    ids=["two stores", "no address", "no JSON", "no URL", "no token", "one directory, two tenants"],
 )
 def test_settings_that_make_no_sense_are_named(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str

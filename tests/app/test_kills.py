@@ -159,7 +159,7 @@ def test_an_operation_that_is_killed_goes_on_to_the_same_end(template: Path, ope
             in_between += documents(host.data) not in (beginning, case.expected)
             assert kills < MOST_KILLS, f"only {hits} kills hit it at work"
             host.start()
-        assert host.operation_ended(status_path)["runtimeStatus"] == "Completed"
+        assert host.operation_ended(status_path)["state"] == "done"
         host.settled()
         host.stop()
         assert documents(host.data) == case.expected, f"killed {kills} times"

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from blueprints.http.reading import read
 from domain.errors import BadParameters
 from domain.minutes import WINDOW, minutes_of
 from domain.openmetrics import FAMILIES, OPENMETRICS, PLAIN
-from tests.app.conftest import Local, a_free_port, wait_for
-from tests.builders import a_message, records_of
+from tests.app.conftest import Local, a_free_port, enrol, wait_for
+from tests.builders import a_message, a_signer, records_of
+from tests.peers.entra import a_token_endpoint
 from tests.peers.prometheus import a_prometheus, needs_prometheus
 
 PROMTOOL = shutil.which("promtool")
@@ -32,7 +34,11 @@ needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not in
 NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
 WINDOWS = (NEWEST - 2 * WINDOW, NEWEST - WINDOW, NEWEST)
 CPU, MEMORY, OWN = "win_cpu.blk", "win_mem.available", 'win_x.own"name'
-CALLERS = {"operator": {"roles": "operator"}, "scraper": {"roles": "machine"}, "tenant": {"tenant": "t0"}}
+CALLERS = {
+    "operator": {"roles": "operator"},
+    "scraper": {"roles": "machine", "azp": "scraper"},
+    "tenant": {"tenant": "t0"},
+}
 TENANTS = 8
 PROMETHEUS_ASKS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -48,10 +54,10 @@ def as_caller(name: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """45 minutes of a fleet of eight tenants, one of which has a counter for itself."""
-    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant"}
-    local = Local(
-        tmp_path_factory.mktemp("metrics") / "data", settings=settings, operator=as_caller("operator")
-    ).start()
+    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant", "TENANT_IDS": '{"t0": "t0"}'}
+    data = tmp_path_factory.mktemp("metrics") / "data"
+    enrol(data, [f"t{number}" for number in range(TENANTS)])
+    local = Local(data, settings=settings, operator=as_caller("operator")).start()
     for number in range(TENANTS):
         keys = (CPU, MEMORY, OWN) if number == 0 else (CPU, MEMORY)
         records = [
@@ -61,7 +67,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
             for record in records_of(f"t{number}", "v", key, [len(key) + number / 3 + at for at in range(15)], window)
             if key != MEMORY or window != WINDOWS[1]
         ]
-        local.put(f"m{number}", a_message(records))
+        local.put(f"m{number}", a_signer(f"t{number}").signed(a_message(records)))
     local.settled()
     wait_for(lambda: local.get("/v1/status", headers=local.operator)[1]["openWindows"] == 0, "the windows to close")
     yield local
@@ -126,22 +132,28 @@ def test_metrics_are_each_counters_newest_minute_as_the_official_parsers_read_th
 
 
 @needs_prometheus
-def test_prometheus_scrapes_it(host: Local, tmp_path: Path) -> None:
-    config = json.dumps(
-        {
-            "scrape_configs": [
-                {
-                    "job_name": "spot",
-                    "scrape_interval": "1s",
-                    "scrape_timeout": "1s",
-                    "authorization": {"credentials": "scraper"},
-                    "static_configs": [{"targets": [f"127.0.0.1:{host.port}"]}],
-                }
-            ]
+def test_prometheus_scrapes_it_with_a_token_that_it_asks_for(host: Local, tmp_path: Path) -> None:
+    asked: list[dict[str, str]] = []
+    (tmp_path / "secret").write_text("x")
+    with ExitStack() as running:
+        token_url = running.enter_context(a_token_endpoint("scraper", asked))
+        scrape = {
+            "job_name": "spot",
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "oauth2": {
+                "client_id": "me",
+                "client_secret_file": str(tmp_path / "secret"),
+                "scopes": ["api://app/.default"],
+                "token_url": token_url,
+            },
+            "static_configs": [{"targets": [f"127.0.0.1:{host.port}"]}],
         }
-    )
-    with a_prometheus(tmp_path, a_free_port(), config) as prometheus:
+        prometheus = running.enter_context(
+            a_prometheus(tmp_path, a_free_port(), json.dumps({"scrape_configs": [scrape]}))
+        )
         held = wait_for(lambda: prometheus.holds(WINDOWS[0], NEWEST + WINDOW, "spot_fleet_average"), "a scrape")
+    assert (asked[0]["grant_type"], asked[0]["scope"]) == ("client_credentials", "api://app/.default")
     assert {
         (labels["perf_type"], labels["perf_name"]): samples
         for found, samples in held.items()

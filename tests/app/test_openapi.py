@@ -24,8 +24,9 @@ CALLERS: Mapping[str, Mapping[str, str]] = {"operator": {"roles": "operator"}, "
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    settings = {"KEYS": "sesame", "PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant"}
-    operator = {"x-functions-key": "sesame", "Authorization": "Bearer operator"}
+    tenants = json.dumps({TENANT: TENANT})
+    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant", "TENANT_IDS": tenants}
+    operator = {"Authorization": "Bearer operator"}
     local = Local(tmp_path_factory.mktemp("api") / "data", settings=settings, operator=operator).start()
     local.put("one", a_message(records_of(TENANT, VM, KEY, [10.0] * 15, WINDOW_START)))
     local.settled()
@@ -81,7 +82,7 @@ def test_schemathesis_finds_nothing(host: Local, caller: str, tmp_path: Path) ->
     (tmp_path / "schemathesis.toml").touch()  # nobody else's
     command = [
         *(str(Path(sys.executable).parent / "schemathesis"), "run", f"http://127.0.0.1:{host.port}/v1/openapi.json"),
-        *("--header", "x-functions-key: sesame", "--header", f"Authorization: Bearer {caller}"),
+        *("--header", f"Authorization: Bearer {caller}"),
         *("--include-path-regex", ".", "--checks", "all", "--max-examples", "50", "--seed", "1", "--no-color"),
     ]
     known = json.dumps({"tenant": TENANT, "vm": VM, "key": [KEY]})

@@ -339,16 +339,21 @@ def test_what_was_terminated_is_listed_as_stopped_and_can_be_asked_for_again(loc
     path = f"/v1/admin/rebuild?start={NOW_REALLY - 15 * 86_400}&end={NOW_REALLY - 86_400}"
     status_path = local.start_operation(path)
     wait_for(records, "the record")
-    terminate = status_path.replace("?", "/terminate?reason=changed+my+mind%0A%ff&")
-    assert local.get(terminate, "POST")[0] == 202
+    assert local.get(status_path, "DELETE")[0] == 409
+    assert local.get(f"{status_path}/stop", "POST")[1]["state"] == "stopped"
     (stopped,) = records()
-    assert (stopped["state"], stopped["error"]) == ("stopped", "changed my mind\n\ufffd")
+    assert (stopped["state"], stopped["error"]) == ("stopped", "stopped by a holder of a function key")
     assert stopped["started"] <= stopped["ended"]
     assert records() == [stopped]
-    assert local.get(terminate, "POST")[0] == 410
+    assert local.get(f"{status_path}/stop", "POST")[1]["state"] == "stopped"
     wait_for(lambda: time.time() >= stopped["started"] + 1, "a second that is another start")
     assert local.start_operation(path) == status_path
-    assert local.operation_ended(status_path)["runtimeStatus"] == "Completed"
+    assert local.operation_ended(status_path)["state"] == "done"
     again, still = records()
     assert still == stopped
     assert (again["instance"], again["state"], again["error"]) == (stopped["instance"], "done", None)
+    assert local.get(f"{status_path}/stop", "POST")[1]["state"] == "done"
+    assert local.get(status_path, "DELETE")[1]["state"] == "done"
+    for method, path in (("GET", status_path), ("POST", f"{status_path}/stop"), ("DELETE", status_path)):
+        assert local.get(path, method)[0] == 404
+    assert records() == [again, still]

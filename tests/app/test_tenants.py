@@ -14,15 +14,22 @@ from tests.app.conftest import Local, wait_for
 from tests.builders import KEY, a_message, records_of
 
 WINDOW_START = int(time.time()) // WINDOW * WINDOW - WINDOW
-CALLERS = {"ann": {"roles": "operator"}, "bob": {"tenant": "t+/1=="}, "scraper": {"roles": "machine"}}
+GUID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+CALLERS = {
+    "ann": {"roles": "operator"},
+    "bob": {"tid": GUID},
+    "scraper": {"roles": "machine", "azp": "scraper"},
+}
 FIRST, SECOND, THIRD = (Signer(bytes([each]) * 32) for each in (1, 2, 3))
 TENANT = "t+/1=="
-GUID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    settings = {"PRINCIPALS": json.dumps(CALLERS), "TENANT_CLAIM": "tenant", "ENROLMENT": "required"}
+    settings = {
+        "PRINCIPALS": json.dumps(CALLERS),
+        "ENROLMENT": "required",
+    }
     host = Local(tmp_path_factory.mktemp("tenants") / "data", settings, operator={"Authorization": "Bearer ann"})
     host.start()
     yield host
@@ -71,7 +78,7 @@ def test_from_a_stranger_to_an_enrolled_tenant_whose_key_changes(host: Local) ->
     (unsigned,) = listed(host, "quarantine")
     assert unsigned["provenTenant"] is None
     path = f"/v1/admin/quarantine/reingest?day={each}&message={unsigned['message']}&tenant={TENANT.replace('+', '%2B')}"
-    assert host.operation_ended(host.start_operation(path))["output"]["accepted"] == 1
+    assert host.operation_ended(host.start_operation(path))["figures"]["accepted"] == 1
     assert listed(host, "quarantine") == []
     host.settled()
     (tenant,) = host.get("/v1/tenants", headers=host.operator)[1]["data"]

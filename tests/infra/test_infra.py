@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from pathspec import GitIgnoreSpec
 from tree_sitter import Language, Node, Parser
 
-from blueprints.settings import DATABASE, Settings
+from blueprints.settings import DATABASE, PLATFORM_IS_ON, Settings
 from blueprints.telemetry import line
 from local.queue import MOST_DELIVERIES
 from storage.schema import INDEXING_POLICY, PARTITION_KEY, schema
@@ -288,7 +288,7 @@ def test_the_apps_settings_are_those_that_the_code_reads() -> None:
 
 def test_other_settings_change_none_of_those_that_the_template_sets() -> None:
     order = re.search(
-        r"properties: union\((\w+), (\w+), signIn \? .*?, \{.*?PLATFORM_AUTHENTICATION",
+        r"properties: union\((\w+), (\w+), federated \? .*?, \{.*?PLATFORM_AUTHENTICATION",
         read("modules/app.bicep"),
         re.DOTALL,
     )
@@ -387,9 +387,23 @@ def test_principals_are_believed_only_where_the_platform_is_in_front() -> None:
     assert "platform: { enabled: signIn }" in authentication
     assert "identityProviders: signIn" in authentication
     assert "PLATFORM_AUTHENTICATION: string(signIn)" in text
+    # The platform's own, which the app compares: if it were given, it would say nothing.
+    assert not [file.name for file in FILES if PLATFORM_IS_ON in file.read_text()]
+    assert PLATFORM_IS_ON not in read("main.parameters.json")
     assert "dependsOn: [authentication]" in text
     assert parameters_of_main()["authClientId"]["default"] == "''"
     assert "ROLE_DIRECTORY: tenant().tenantId" in read("main.bicep")
+
+
+def test_there_is_no_secret_and_no_preview_feature_unless_asked_for() -> None:
+    registration = body_of("modules/app.bicep", "authentication")
+    assert re.search(
+        r"registration: union\(\s*\{\s*clientId: authClientId\s*openIdIssuer: authIssuer\s*\},"
+        r"\s*federated \? \{ clientSecretSettingName: signInSecretSetting \} : \{\}\s*\)",
+        registration,
+    )
+    assert "var federated = signIn && authFederated\n" in read("modules/app.bicep")
+    assert parameters_of_main()["authFederated"]["default"] == "false"
 
 
 def test_alerts_by_query_are_deployed_before_there_are_tables() -> None:

@@ -15,12 +15,21 @@ pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """A host that asks for keys, and five counters."""
+    operator = {"x-functions-key": "sesame"}
+    host = Local(tmp_path_factory.mktemp("keyed") / "data", {"KEYS": "sesame", "LOG_LEVEL": "INFO"}, operator=operator)
+    fill(host, NEWEST, windows=2, keys=KEYS[:5])
+    yield host
+    host.stop()
+
+
+@pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """A host with keys and sign-in, and five counters."""
-    people: dict[str, dict[str, str]] = {"olga": {"roles": "operator"}, "ted": {"tenant": tenant_name(0)}, "eve": {}}
-    settings = {"KEYS": "sesame", "PRINCIPALS": json.dumps(people), "TENANT_CLAIM": "tenant", "LOG_LEVEL": "INFO"}
-    operator = {"x-functions-key": "sesame", "Authorization": "Bearer olga"}
-    host = Local(tmp_path_factory.mktemp("guarded") / "data", settings=settings, operator=operator)
+    """A host where people sign in, and five counters."""
+    people = {"olga": {"roles": "operator", "name": "Olga"}, "ted": {"tid": "ted's", "name": "Ted"}, "eve": {}}
+    settings = {"PRINCIPALS": json.dumps(people), "TENANT_IDS": json.dumps({"ted's": tenant_name(0)})}
+    host = Local(tmp_path_factory.mktemp("guarded") / "data", settings, operator={"Authorization": "Bearer olga"})
     fill(host, NEWEST, windows=2, keys=KEYS[:5])
     yield host
     host.stop()
@@ -28,26 +37,66 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 def sign_in(page: Page, host: Local, name: str) -> None:
     page.goto(f"http://127.0.0.1:{host.port}/?minutes=60")
-    for key, said in (("wrong", "An access key is needed."), ("sesame", "This access key is not valid.")):
-        expect(page.locator("#problem")).to_contain_text(said)
-        page.get_by_label("Access key").fill(key)
-        page.get_by_role("button", name="Use this key").click()
     expect(page.locator("#problem")).to_contain_text("You are not signed in")
+    expect(page.get_by_label("Access key")).to_be_hidden()
     page.get_by_role("link", name="Sign in").click()
     page.get_by_role("link", name=name).click()
 
 
-def test_it_asks_for_a_key_and_leads_to_the_sign_in_and_back(browser: Browser, guarded: Local) -> None:
+def test_it_asks_for_a_key_where_keys_count(browser: Browser, keyed: Local) -> None:
     page = browser.new_page()
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))
-    sign_in(page, guarded, "olga")
+    page.goto(f"http://127.0.0.1:{keyed.port}/?minutes=60")
+    for key, said in (("wrong", "An access key is needed."), ("sesame", "This access key is not valid.")):
+        expect(page.locator("#problem")).to_contain_text(said)
+        expect(page.get_by_role("link", name="Sign in")).to_be_hidden()
+        page.get_by_label("Access key").fill(key)
+        page.get_by_role("button", name="Use this key").click()
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
-    assert page.url.endswith("/?minutes=60")
+    expect(page.locator("#who")).to_be_hidden()
     page.reload()
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
     assert not [url for url in urls if "sesame" in url]
-    assert "sesame" not in guarded.log
+    assert "sesame" not in keyed.log
+    page.context.close()
+
+
+def test_it_leads_to_the_sign_in_and_back_and_says_who_is_signed_in(browser: Browser, guarded: Local) -> None:
+    page = browser.new_page()
+    sign_in(page, guarded, "olga")
+    expect(card(page, CPU).locator("strong")).to_contain_text("%")
+    assert page.url.endswith("/?minutes=60")
+    expect(page.locator("#who")).to_contain_text("Olga, operator")
+    page.get_by_role("link", name="Sign out").click()
+    expect(page.locator("#problem")).to_contain_text("You are not signed in")
+    expect(page.locator("#who")).to_be_hidden()
+    page.context.close()
+
+
+def test_an_expired_session_becomes_a_button_and_nothing_is_lost(browser: Browser, guarded: Local) -> None:
+    page = browser.new_page()
+    sign_in(page, guarded, "olga")
+    expect(card(page, CPU).locator("strong")).to_contain_text("%")
+    page.context.clear_cookies()
+    page.get_by_label("Interval").select_option("5")
+    expect(page.locator("#problem")).to_contain_text("or your sign-in has expired. What you see is from")
+    expect(card(page, CPU).locator("strong")).to_contain_text("%")
+    expect(page.locator("#who")).to_be_hidden()
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_role("link", name="olga").click()
+    expect(page.locator("#who")).to_contain_text("Olga")
+    expect(page.get_by_label("Interval")).to_have_value("5")
+    assert "minutes=60" in page.url
+    page.context.close()
+
+
+def test_the_page_of_the_api_leads_to_the_sign_in_and_back(browser: Browser, guarded: Local) -> None:
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{guarded.port}/docs")
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_role("link", name="olga").click()
+    expect(page.locator("#operations")).to_contain_text("/v1/get-data")
     page.context.close()
 
 
@@ -62,10 +111,10 @@ def test_it_asks_for_a_key_and_leads_to_the_sign_in_and_back(browser: Browser, g
     ],
 )
 def test_a_key_that_cannot_be_sent_is_refused_and_can_be_corrected(
-    browser: Browser, guarded: Local, key: str, said: str
+    browser: Browser, keyed: Local, key: str, said: str
 ) -> None:
     page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{guarded.port}/?minutes=60")
+    page.goto(f"http://127.0.0.1:{keyed.port}/?minutes=60")
     field = page.get_by_label("Access key")
     field.fill(key)
     asked: list[str] = []
@@ -77,7 +126,7 @@ def test_a_key_that_cannot_be_sent_is_refused_and_can_be_corrected(
     field.fill(" sesame ")
     expect(page.locator("#access-problem")).to_be_empty()
     page.get_by_role("button", name="Use this key").click()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(card(page, CPU).locator("strong")).to_contain_text("%")
     expect(field).to_be_hidden()
     page.context.close()
 
@@ -86,6 +135,7 @@ def test_a_tenant_sees_its_own_and_is_told_what_is_suppressed(browser: Browser, 
     page = browser.new_page()
     sign_in(page, guarded, "ted")
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
+    expect(page.locator("#who")).to_contain_text(f"Ted, for the tenant {tenant_name(0)}")
     expect(page.locator("#suppressed")).to_contain_text("As a tenant's user: of the fleet a tenant is not shown count")
     page.get_by_role("link", name="Compare").click()
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(0))
@@ -95,9 +145,12 @@ def test_a_tenant_sees_its_own_and_is_told_what_is_suppressed(browser: Browser, 
     page.context.close()
 
 
-def test_who_has_no_access_is_told_so(browser: Browser, guarded: Local) -> None:
+def test_who_has_no_access_is_told_so_and_may_sign_in_as_somebody_else(browser: Browser, guarded: Local) -> None:
     page = browser.new_page()
     sign_in(page, guarded, "eve")
-    said = "You have no access to this: you are signed in, but have neither a role here nor a tenant"
-    expect(page.locator("#problem")).to_contain_text(said)
+    expect(page.locator("#problem")).to_contain_text("You have no access to this: you are signed in, but have neither")
+    page.get_by_role("link", name="Sign in as somebody else").click()
+    assert "prompt=select_account" in page.url
+    page.get_by_role("link", name="olga").click()
+    expect(page.locator("#who")).to_contain_text("Olga")
     page.context.close()

@@ -1,6 +1,7 @@
 """How a tenant's caller asks the API in tests: any endpoint, by the whole way of a request, at any time."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -12,20 +13,23 @@ import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http import endpoints
 from blueprints.http.endpoints import ENDPOINTS, Endpoint
 from blueprints.services import Services
-from blueprints.settings import Settings
-from local.platform import principal
+from blueprints.settings import Settings, SignIn
+from local.platform import HOME, Behaviour, principal
 from messaging.dead_letters import NoDeadLetters
 from storage.tables import Tables
 
 OPEN_TO_TENANTS = {each.name: each for each in ENDPOINTS if each.for_tenants}
-SETTINGS = Settings(cosmos_endpoint="https://nowhere", platform_authentication=True, tenant_claim="tid")
+ME = "me"
+"""The caller's tenant, and its directory."""
+
+SETTINGS = Settings(cosmos_endpoint="https://nowhere", role_directory=HOME, tenant_ids={ME: ME})
 
 
 @dataclass(frozen=True, slots=True)
 class ServicesAt(Services):
     """What the functions share, at a time of the test's own."""
 
-    clock: Callable[[], float]
+    clock: Callable[[], float] = time.time
 
     @property
     def now(self) -> int:
@@ -40,12 +44,16 @@ async def ask(
     request = func.HttpRequest(
         endpoint.methods[0],
         f"https://app/{endpoint.route}" + ("" if endpoint.reads_body else f"?{urlencode(asked, doseq=True)}"),
-        headers={"x-ms-client-principal": principal(claims), "content-type": "application/json"},
+        headers={
+            "x-ms-client-principal": principal(Behaviour().claims(claims, session=True)),
+            "content-type": "application/json",
+        },
         body=json.dumps(asked).encode() if endpoint.reads_body else b"",
     )
-    shared = ServicesAt(SETTINGS, tables, NoDeadLetters(), clock)
+    shared = ServicesAt(SETTINGS, tables, NoDeadLetters(), clock=clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(endpoints, "services", lambda: shared)
+        patch.setattr(endpoints, "sign_in", lambda: SignIn(on=True))
         answer = await endpoints._handle(endpoint.route, request, "request")
     headers = sorted(answer.headers.items())
     return f"{answer.status_code} {headers} {answer.get_body().decode()}"

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from domain.minutes import DAY, WINDOW
 from tests.builders import KEY, LATENESS, WINDOW_START
-from tests.trust.asking import OPEN_TO_TENANTS
-from tests.trust.worlds import ME, SECRET, Event, World, is_told
+from tests.trust.asking import ME, OPEN_TO_TENANTS
+from tests.trust.worlds import SECRET, Event, World, is_told
 
 VICTIM = "t0"
 VMS = ("v0", "v1", "v2")

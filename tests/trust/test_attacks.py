@@ -14,7 +14,8 @@ from pipeline.queries.charts import Question, get_data
 from storage.tables import Tables
 from tests.builders import KEY, LATENESS, NOW, WINDOW_START, a_message, a_view, records_of
 from tests.pipeline.steps import close_windows, deliver, enrol, work_off
-from tests.trust.worlds import ME, Event, run
+from tests.trust.asking import ME
+from tests.trust.worlds import Event, run
 
 MADE_UP: Sequence[Event] = [("sends", (f"made-up-{number}", "x", 0.0)) for number in range(3)]
 ALL: Event = ("all_others_send", ())

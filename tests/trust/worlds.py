@@ -37,9 +37,8 @@ from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import enrol
 from tests.pipeline.test_operations import carry_out
 from tests.storage.adapters import TABLES
-from tests.trust.asking import OPEN_TO_TENANTS, ask
+from tests.trust.asking import ME, OPEN_TO_TENANTS, ask
 
-ME = "me"
 SECRET = minutes_of(WINDOW_START)[7]
 """The minute that is asked about. All other minutes are the same in all worlds."""
 

@@ -1,5 +1,5 @@
-// The access key: asked for, checked and kept in this tab and nowhere else. Knows what a key may look like; refuses to know
-// what it opens.
+// The ways in: signing in, and the access key, which is asked for, checked and kept in this tab and nowhere else. Knows what a
+// key may look like and where people sign in; refuses to know what that opens.
 
 import { byId } from "./elements.js";
 
@@ -40,4 +40,18 @@ export function askForKey(entered) {
     entered();
   });
   field.addEventListener("input", () => tell(""));
+}
+
+/** @typedef {"key" | "sign in" | "as somebody else"} Way */
+
+/** Offer what would help. Whoever signs in comes back to what is chosen now. @param {Way | null} way null: nothing would */
+export function offer(way) {
+  const link = byId("sign-in");
+  byId("access").hidden = way !== "key";
+  link.hidden = way !== "sign in" && way !== "as somebody else";
+  link.textContent = way === "as somebody else" ? "Sign in as somebody else" : "Sign in";
+  // Entra ID then asks which account is meant, and does not take the one that has no access again. (Not tried in Azure.)
+  /** @type {Record<string, string>} */
+  const prompt = way === "as somebody else" ? { prompt: "select_account" } : {};
+  link.href = `/.auth/login/aad?${new URLSearchParams({ ...prompt, post_login_redirect_uri: location.pathname + location.search })}`;
 }

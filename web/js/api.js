@@ -1,7 +1,7 @@
 // The page that shows the OpenAPI document: its operations, their parameters, and what answers are made of. Knows OpenAPI;
 // refuses to know this API.
 
-import { askForKey } from "./access.js";
+import { askForKey, offer } from "./access.js";
 import { ask, NoAccess } from "./ask.js";
 import { byId, made } from "./elements.js";
 
@@ -78,7 +78,7 @@ async function show() {
   } catch (error) {
     byId("problem").hidden = false;
     byId("problem-text").textContent = /** @type {Error} */ (error).message;
-    byId("access").hidden = !(error instanceof NoAccess);
+    offer(error instanceof NoAccess ? error.way : null);
     byId("again").hidden = error instanceof NoAccess;
   }
 }

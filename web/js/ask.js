@@ -27,10 +27,10 @@ export class Problem extends Error {
 
 /** The API wants to know who asks, or does not allow it to who does. */
 export class NoAccess extends Problem {
-  /** @param {string} message @param {boolean} signIn whether signing in would help, and not a key */
-  constructor(message, signIn) {
+  /** @param {string} message @param {import("./access.js").Way} way what would help */
+  constructor(message, way) {
     super(message);
-    this.signIn = signIn;
+    this.way = way;
   }
 }
 
@@ -48,9 +48,9 @@ async function response(path, parameters, accept, patience = PATIENCE_MS) {
   }
   if (answer.ok) return answer;
   const detail = (await answer.json().catch(() => null))?.detail;
-  if (answer.status === 401 && answer.headers.has("WWW-Authenticate")) throw new NoAccess("You are not signed in, or your sign-in has expired.", true);
-  if (answer.status === 401) throw new NoAccess(key ? "This access key is not valid. The operator has the right one." : "An access key is needed. The operator has it.", false);
-  if (answer.status === 403) throw new NoAccess(`You have no access to this: ${detail ?? "the operator can change that"}.`, true);
+  if (answer.status === 401 && answer.headers.has("WWW-Authenticate")) throw new NoAccess("You are not signed in, or your sign-in has expired.", "sign in");
+  if (answer.status === 401) throw new NoAccess(key ? "This access key is not valid. The operator has the right one." : "An access key is needed. The operator has it.", "key");
+  if (answer.status === 403) throw new NoAccess(`You have no access to this: ${detail ?? "the operator can change that"}.`, "as somebody else");
   throw new Problem(detail ? `The server could not answer: ${detail}.` : `The server failed (status ${answer.status}). If it stays so, tell the operator.`, answer.status >= 500);
 }
 

@@ -1,9 +1,11 @@
 // What people are told besides charts: how old the data is, what failed, what they can do. Knows words and where they stand
 // on the page; refuses to know when to ask again.
 
+import { offer } from "./access.js";
 import { NoAccess, Problem } from "./ask.js";
 import { ago, clock, dated } from "./clock.js";
 import { byId } from "./elements.js";
+import { forgetWho } from "./who.js";
 
 const LATE_SECONDS = 20 * 60;
 
@@ -40,9 +42,8 @@ export function tellProblem(problem, since, pending) {
   if (problem instanceof Problem && problem.passing) words.push("The page tries again every few seconds.");
   tell("problem-text", problem ? words.join(" ") : "");
   byId("problem").hidden = !problem;
-  byId("access").hidden = !access || problem.signIn;
-  byId("sign-in").hidden = !access || !problem.signIn;
-  byId("sign-in").href = `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname + location.search)}`;
+  offer(access ? problem.way : null);
+  if (access && problem.way === "sign in") forgetWho();
   byId("again").hidden = access;
   if (problem) say(since ? `from ${since}, not updated since` : "nothing could be loaded", true);
 }

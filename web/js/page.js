@@ -11,6 +11,7 @@ import { say, sayAge, tell, tellProblem } from "./notices.js";
 import { minutesOf, onRange, readRange, showRange, writeRange } from "./range.js";
 import { Compare } from "./views/compare.js";
 import { Fleet } from "./views/fleet.js";
+import { tellWho } from "./who.js";
 
 /**
  * @typedef {import("./ask.js").Parameters} Parameters
@@ -153,6 +154,7 @@ function succeed(chosen, done) {
   tell("notice", done?.notice ?? "");
   tell("suppressed", done?.suppressed ? `As a tenant's user: ${done.suppressed}.` : "");
   tellProblem(null, "", false);
+  tellWho();
   if (!done) say("no data yet");
   else if (done.empty) say("");
   else sayAge(done.newest, chosen.range);
