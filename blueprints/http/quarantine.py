@@ -50,7 +50,13 @@ class SelectionParameters(NoParameters):
         MessageName | None, Field(description="Only of this message, by its name in the quarantine.")
     ] = None
     reason: Annotated[
-        str | None, Field(min_length=1, max_length=500, description="Only with this reason, as it is written there.")
+        str | None,
+        Field(
+            min_length=1,
+            max_length=500,
+            description="Only with this reason, as it is written there.",
+            json_schema_extra={"pattern": "^[!-~][ -~]*$"},
+        ),
     ] = None
 
 

@@ -18,6 +18,7 @@ from blueprints.http.endpoints import ENDPOINTS, OPERATORS, endpoint
 from blueprints.http.openapi import document
 from blueprints.http.reading import NoParameters, read
 from blueprints.services import Services
+from domain.disclosure import ForTenants
 from domain.errors import BadParameters, Invalid
 from pipeline.queries.view import View
 
@@ -45,7 +46,7 @@ class RulesParameters(NoParameters):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(ForTenants):
     """A rule."""
 
     rule: str
