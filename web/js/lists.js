@@ -4,11 +4,12 @@ import { ask, NoAccess } from "./ask.js";
 
 /**
  * @typedef {import("./ask.js").Counter} Counter
- * @typedef {{counters: Counter[], tenants: string[], at: number}} Lists `at`: when they were asked for, in milliseconds
+ * @typedef {{counters: Counter[], tenants: string[], labels: Map<string, string>, at: number}} Lists `tenants`: masked names.
+ *   `labels`: what people call tenants, by masked names, for operators only. `at`: when these were asked for, in milliseconds
  */
 
 /** @type {Lists} Before the first answer. */
-export const NO_LISTS = { counters: [], tenants: [], at: 0 };
+export const NO_LISTS = { counters: [], tenants: [], labels: new Map(), at: 0 };
 
 /** @returns {Promise<Lists>} */
 export async function askLists() {
@@ -18,7 +19,10 @@ export async function askLists() {
     // Who sees only the fleet gets no tenants.
     ask("v1/tenants").catch((error) => (error instanceof NoAccess && error.way === "as somebody else" ? { data: [] } : Promise.reject(error))),
   ]);
-  return { counters: counters.data, tenants: tenants.data.map((/** @type {{tenant: string}} */ { tenant }) => tenant), at };
+  /** @type {{tenant: string, label: string | null}[]} */
+  const all = tenants.data;
+  const labels = new Map(all.flatMap(({ tenant, label }) => (label?.trim() ? [/** @type {[string, string]} */ ([tenant, label])] : [])));
+  return { counters: counters.data, tenants: all.map(({ tenant }) => tenant), labels, at };
 }
 
 /** @param {string} tenant @returns {Promise<Record<string, string>[]>} */

@@ -5,9 +5,10 @@ import { Chart } from "../chart.js";
 import { moment } from "../clock.js";
 import { fill, labelled, made } from "../elements.js";
 import { askVms, named } from "../lists.js";
-import { percent, short, written } from "../numbers.js";
+import { percent, written } from "../numbers.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
 import { caveats, columns, inWords, newestOf } from "../series.js";
+import { TenantControls } from "../tenants.js";
 
 const FIRST_COUNTERS = 4; // shown where none is chosen
 
@@ -31,13 +32,9 @@ export class Compare {
   constructor(host) {
     this.host = host;
     this.body = made("div", { id: "compare" });
-    this.tenant = made("select", { id: "tenant" });
-    this.vm = made("select", { id: "vm" });
     this.add = made("select", { id: "add" });
-    this.whose = made("div", { id: "whose", class: "pair" }, labelled("Tenant", this.tenant), labelled("VM", this.vm));
-    this.fields = [this.whose, labelled("Counters", this.add)];
-    this.tenant.addEventListener("change", () => host.choose({ own: { ...this.own, tenant: this.tenant.value, vm: "" } }));
-    this.vm.addEventListener("change", () => host.choose({ own: { ...this.own, vm: this.vm.value } }));
+    this.whose = new TenantControls((choice) => host.choose({ own: { ...this.own, ...choice } }));
+    this.fields = [this.whose.field, labelled("Counters", this.add)];
     this.add.addEventListener("change", () => this.add.value && host.choose({ own: { ...this.own, keys: [...this.panels.keys(), this.add.value] } }));
     /** @type {Map<string, Panel>} those that are shown, by counter */
     this.panels = new Map();
@@ -81,15 +78,7 @@ export class Compare {
   show({ own }, lists) {
     this.own = own;
     const { keys, tenant, vm } = this.known(own, lists);
-    /** @type {[string, string][]} */
-    const tenants = lists.tenants.map((name) => [name, short(name)]);
-    fill(this.tenant, [["", "the whole fleet"], ...tenants], tenant);
-    this.whose.hidden = !tenants.length;
-    const list = tenant && this.vms.tenant === tenant ? this.vms.list : [];
-    /** @type {[string, string][]} */
-    const vms = list.map((each) => [each.vm ?? "", [short(each.vm ?? ""), each.ResourcePoolName, each.MachineSize].filter(Boolean).join(" · ")]);
-    fill(this.vm, [...(vm ? [] : [/** @type {[string, string]} */ (["", tenant ? "choose a VM" : "choose a tenant first"])]), ...vms], vm);
-    this.vm.disabled = !tenant;
+    this.whose.show(lists, { tenant, vm }, tenant && this.vms.tenant === tenant ? this.vms.list : []);
     const more = lists.counters.filter((counter) => !keys.includes(counter.key));
     fill(this.add, [["", "add a counter …"], ...more.map(({ key, title, group }) => /** @type {[string, string, string]} */ ([key, title, group]))], "");
     this.add.disabled = !more.length;
