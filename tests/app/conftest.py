@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ def enrol(data: Path, tenants: Iterable[str]) -> None:
         await tables.documents.close()
 
     data.mkdir(parents=True, exist_ok=True)
-    asyncio.run(write())
+    with ThreadPoolExecutor(1) as thread:  # in this one Playwright's event loop may run
+        thread.submit(asyncio.run, write()).result()
 
 
 @dataclass

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from domain.counters import COUNTERS
 from domain.minutes import WINDOW
-from tests.app.conftest import Local
-from tests.builders import a_message, records_of
+from tests.app.conftest import Local, enrol
+from tests.builders import a_message, a_signer, records_of
 
 TENANTS, VMS = 8, 2
 KEYS = [*COUNTERS, *(f"win_extra.counter_{number:02d}" for number in range(40 - len(COUNTERS)))]
@@ -32,6 +32,7 @@ def value_of(key: int, tenant: int, vm: int, minute: int) -> float:
 
 def fill(host: Local, newest: int, windows: int = 8, keys: list[str] = KEYS) -> None:
     """Start a host that holds the fleet. Its windows are closed but for the newest, which waits for one tenant."""
+    enrol(host.data, map(tenant_name, range(TENANTS)))  # or a tenant's caller is shown nothing of the fleet
     for backs, lateness in ((range(1, windows), "0"), (range(1), "600")):
         host.settings["ALLOWED_LATENESS_MINUTES"] = lateness
         host.start()
@@ -52,4 +53,4 @@ def messages(newest: int, backs: Iterable[int], keys: list[str] = KEYS) -> Itera
                 for number, key in enumerate(keys):
                     values = [value_of(number, tenant, vm, start // 60 + minute) for minute in range(15)]
                     records += records_of(tenant_name(tenant), vm_name(tenant, vm), key, values, start)
-                yield a_message(records)
+                yield a_signer(tenant_name(tenant)).signed(a_message(records))
