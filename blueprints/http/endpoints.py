@@ -171,14 +171,14 @@ def endpoint(
         with_client = starts or asks_durable
         by = "POST" if starts else method
         made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts, asks_durable)
-        if made.for_tenants and not any(map(may_be_shown, made.answers)):
-            raise TypeError(f"{route} is open to tenants, and {answer} is not for them (domain.disclosure.ForTenants)")
         earlier = endpoints_of(route)
         if earlier:
             first = earlier[0]
             no_client = with_client and not (first.starts or first.asks_durable)
             if no_client or any(each.public != made.public or each.method == by for each in earlier):
                 raise ValueError(f"{made.name} can't share the route {route} with {first.name}")
+        if made.for_tenants and not any(map(may_be_shown, made.answers)):
+            raise TypeError(f"{route} is open to tenants, and {answer} is not for them (domain.disclosure.ForTenants)")
         ENDPOINTS.append(made)
         if earlier:
             return work

@@ -15,6 +15,7 @@ from blueprints.http.endpoints import Endpoint, Text
 from blueprints.http.formats import MEDIA_TYPES
 from blueprints.http.problems import MEDIA_TYPE, Problem
 from blueprints.http.reading import ListParameters
+from blueprints.settings import sign_in
 
 REFERENCE = "#/components/schemas/{model}"
 HEADERS = {
@@ -69,7 +70,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         "operationId": of.name,
         "summary": of.meaning,
         "x-callers": list(of.callers) or ["anybody"],
-        "security": [] if of.public else [{"key": []}, {"signIn": []}],
+        "security": [] if of.public else [{"signIn" if sign_in().on else "key": []}],  # the one that counts here
         "parameters": _parameters(of),
         **({"requestBody": _body(of)} if of.reads_body else {}),
         "responses": {
