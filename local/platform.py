@@ -34,6 +34,9 @@ HOME = "c0ffee00-0000-4000-8000-000000000000"
 CLIENT = "c11e0000-0000-4000-8000-000000000000"
 """The application that people ask for tokens with."""
 
+APP = "a9900000-0000-4000-8000-000000000000"
+"""The app itself: whom tokens are for."""
+
 LONG_NAMES = {
     "tid": "http://schemas.microsoft.com/identity/claims/tenantid",
     "scp": "http://schemas.microsoft.com/identity/claims/scope",
@@ -49,11 +52,15 @@ class Behaviour:
 
     ``long_names``: some claims have long names. ``v1``: tokens are of version 1, else of version 2.
     ``refuses_bad_tokens``: it refuses a token that it does not know; else it passes such a request on as nobody's.
+    ``strict_audience``: it refuses a token for another application (claim ``aud``). ``strict_issuer``: it refuses a
+    token that another directory issued than the one that it names. Else it passes their claims on.
     """
 
     long_names: bool = False
     v1: bool = False
     refuses_bad_tokens: bool = False
+    strict_audience: bool = False
+    strict_issuer: bool = False
 
     @classmethod
     def of(cls, words: str) -> "Behaviour":
@@ -66,14 +73,23 @@ class Behaviour:
 
     def claims(self, of: Claims, *, session: bool) -> Claims:
         """Return a user's claims as the platform tells them, of a session or else of a token."""
-        directory = of.get("tid", HOME)
-        issuer = "https://sts.windows.net/{}/" if self.v1 else "https://login.microsoftonline.com/{}/v2.0"
-        claims = {"tid": directory, "iss": issuer.format(directory), **of}
+        claims = {"tid": of.get("tid", HOME), "iss": self._issuer(of), "aud": APP, **of}
         if "azp" not in claims and not session:
             claims |= {"azp": CLIENT, "scp": "user_impersonation"}
         if self.v1 and "azp" in claims:
             claims["appid"] = claims.pop("azp")
         return {LONG_NAMES.get(kind, kind) if self.long_names else kind: value for kind, value in claims.items()}
+
+    def refuses(self, of: Claims) -> bool:
+        """Tell whether a token with these claims is refused."""
+        return bool(
+            (self.strict_audience and of.get("aud", APP) != APP)
+            or (self.strict_issuer and of.get("iss", self._issuer(of)) != self._issuer(of))
+        )
+
+    def _issuer(self, of: Claims) -> str:
+        form = "https://sts.windows.net/{}/" if self.v1 else "https://login.microsoftonline.com/{}/v2.0"
+        return form.format(of.get("tid", HOME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +128,10 @@ class Platform:
     def refuses(self, headers: Mapping[str, str]) -> bool:
         """Tell whether the platform itself refuses a request, for its token. Names are in lower case."""
         token = _token(headers)
-        return bool(self.behaviour.refuses_bad_tokens and token and token not in (self.principals or {token}))
+        if not token or self.principals is None:
+            return False
+        claims = self.principals.get(token)
+        return self.behaviour.refuses_bad_tokens if claims is None else self.behaviour.refuses(claims)
 
     def passed_on(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return a request's headers as the app gets them. Names are in lower case.

@@ -166,6 +166,27 @@ def test_what_is_malformed_of_the_stand_in_is_named(settings: dict[str, str], na
         Platform.of("", settings.get("PRINCIPALS", ""), settings.get("PLATFORM_LIKE", ""))
 
 
+MISMATCHED: dict[str, dict[str, str]] = {
+    "for another app": {"roles": "operator", "aud": "another app"},
+    "of another issuer": {"roles": "operator", "iss": "https://sts.windows.net/another/"},
+    "as it should be": {"roles": "operator"},
+}
+
+
+@pytest.mark.parametrize(
+    ("like", "refused"),
+    [
+        ("", []),
+        ("strict_audience", ["for another app"]),
+        ("strict_issuer", ["of another issuer"]),
+        ("strict_audience strict_issuer v1", ["for another app", "of another issuer"]),
+    ],
+)
+def test_the_stand_in_is_strict_or_lax_about_audience_and_issuer(like: str, refused: list[str]) -> None:
+    platform = Platform.of("", json.dumps(MISMATCHED), like)
+    assert [name for name in MISMATCHED if platform.refuses({"authorization": f"Bearer {name}"})] == refused
+
+
 def test_and_ends_the_start(local: Local) -> None:
     local.settings = {"PRINCIPALS": "nonsense"}
     local.start()
