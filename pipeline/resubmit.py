@@ -53,6 +53,13 @@ class DeadLetterItem:
     """Why it can't be read, or None. Ingest would put an unreadable message into quarantine."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterList:
+    """The oldest messages that the queue gave up."""
+
+    data: list[DeadLetterItem]
+
+
 async def list_dead_letters(dead_letters: DeadLetters, most: int) -> list[DeadLetterItem]:
     """Return the oldest dead letters with their summaries. Raises Unavailable."""
     return [_item(letter) for letter in await dead_letters.peek(most)]

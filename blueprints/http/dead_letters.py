@@ -1,7 +1,5 @@
 """Dead letters: messages that the queue gave up, for the operator."""
 
-from dataclasses import dataclass
-
 import azure.durable_functions as df
 
 from blueprints.http.endpoints import OPERATORS, endpoint
@@ -9,18 +7,11 @@ from blueprints.http.reading import NoParameters
 from blueprints.services import Services
 from pipeline.operations import Operation
 from pipeline.queries.view import View
-from pipeline.resubmit import DeadLetterItem, Resubmit, list_dead_letters
+from pipeline.resubmit import DeadLetterList, Resubmit, list_dead_letters
 
 blueprint = df.Blueprint()
 
 MOST_DEAD_LETTERS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterList:
-    """The oldest messages that the queue gave up."""
-
-    data: list[DeadLetterItem]
 
 
 @endpoint(blueprint, "v1/admin/dead-letters", OPERATORS, max_age=0)

@@ -1,6 +1,5 @@
 """Lists of what has been seen, for drop-downs: counters, tenants, VMs."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import azure.durable_functions as df
@@ -12,8 +11,14 @@ from blueprints.http.fields import (
 )
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
-from domain.disclosure import ForTenants
-from pipeline.queries.lists import CounterItem, TenantListItem, VmItem, list_counters, list_tenants, list_vms
+from pipeline.queries.lists import (
+    CounterList,
+    TenantList,
+    VmList,
+    list_counters,
+    list_tenants,
+    list_vms,
+)
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
@@ -23,27 +28,6 @@ class TenantParameters(ListParameters):
     """A tenant."""
 
     tenant: Annotated[Name, Field(description="The tenant's masked name.")]
-
-
-@dataclass(frozen=True, slots=True)
-class CounterList(ForTenants):
-    """The counters that have been seen, those first that people look at first."""
-
-    data: list[CounterItem]
-
-
-@dataclass(frozen=True, slots=True)
-class TenantList(ForTenants):
-    """The tenants that have been seen, by name."""
-
-    data: list[TenantListItem]
-
-
-@dataclass(frozen=True, slots=True)
-class VmList(ForTenants):
-    """A tenant's VMs that have been seen, by name."""
-
-    data: list[VmItem]
 
 
 @endpoint(blueprint, "v1/counters", EVERY_CALLER)

@@ -1,7 +1,6 @@
 """Samples, page by page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import azure.durable_functions as df
@@ -21,10 +20,9 @@ from blueprints.http.fields import (
 )
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
-from domain.disclosure import ForTenants
 from domain.minutes import WINDOW
 from domain.names import name_problem
-from pipeline.queries.samples import Position, SampleRecord, SamplesQuestion, get_samples
+from pipeline.queries.samples import Position, SamplesAnswer, SamplesQuestion, get_samples
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
@@ -71,20 +69,6 @@ class SamplesParameters(ListParameters):
     def question(self) -> SamplesQuestion:
         """The same as the pipeline's question."""
         return SamplesQuestion(self.tenant, self.vm, tuple(dict.fromkeys(self.key)), self.start, self.end, self.limit)
-
-
-@dataclass(frozen=True, slots=True)
-class SamplesAnswer(ForTenants):
-    """A page of samples, by window of 15 minutes, then VM, then counter, then minute."""
-
-    tenant: str
-    start: int
-    """The first minute of the range, as its identifier timestamp (Unix seconds)."""
-    end: int
-    """The last minute of the range."""
-    nextPage: str | None
-    """For the parameter page; null: this is the last page. A page may be empty and not the last."""
-    data: list[SampleRecord]
 
 
 @endpoint(blueprint, "v1/samples", PEOPLE)

@@ -1,7 +1,6 @@
 """Enrolment, for the operator: which tenants are admitted, with which keys, what people call them and whom to call."""
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 import azure.durable_functions as df
@@ -17,7 +16,7 @@ from domain.names import MAX_NAME, name_problem
 from pipeline.enrolling import Admission
 from pipeline.enrolling import enrol as enrol_tenant
 from pipeline.enrolling import revoke as revoke_key
-from pipeline.queries.enrolments import EnrolmentItem, enrolment_item, list_enrolments
+from pipeline.queries.enrolments import EnrolmentItem, EnrolmentList, enrolment_item, list_enrolments
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
@@ -104,15 +103,6 @@ class RevokeParameters(NoParameters):
 
     tenant: Tenant
     key: Annotated[KeyId, Field(description="The key's id, as the list of tenants has it.")]
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolmentList:
-    """The tenants that are enrolled, and those that send without being so, by masked name."""
-
-    nextPage: str | None
-    """For the parameter page; null: this is the last page."""
-    data: list[EnrolmentItem]
 
 
 @endpoint(blueprint, "v1/admin/tenants", OPERATORS, max_age=0)

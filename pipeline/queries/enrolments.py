@@ -55,6 +55,15 @@ class EnrolmentItem:
     """Whether what is stored of its enrolment can't be read: enrol it again."""
 
 
+@dataclass(frozen=True, slots=True)
+class EnrolmentList:
+    """The tenants that are enrolled, and those that send without being so, by masked name."""
+
+    nextPage: str | None
+    """For the parameter page; null: this is the last page."""
+    data: list[EnrolmentItem]
+
+
 async def list_enrolments(
     tables: Tables, view: View, from_tenant: str, most: int
 ) -> tuple[list[EnrolmentItem], str | None]:

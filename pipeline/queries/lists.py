@@ -51,6 +51,27 @@ class VmItem(ForTenants):
     MachineSize: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class CounterList(ForTenants):
+    """The counters that have been seen, those first that people look at first."""
+
+    data: list[CounterItem]
+
+
+@dataclass(frozen=True, slots=True)
+class TenantList(ForTenants):
+    """The tenants that have been seen, by name."""
+
+    data: list[TenantListItem]
+
+
+@dataclass(frozen=True, slots=True)
+class VmList(ForTenants):
+    """A tenant's VMs that have been seen, by name."""
+
+    data: list[VmItem]
+
+
 async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
     """Return all counters that the caller may know of, those first that people look at first."""
     if view.caller.tenant:

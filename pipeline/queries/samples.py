@@ -75,6 +75,20 @@ class SamplesPage:
     data: list[SampleRecord]
 
 
+@dataclass(frozen=True, slots=True)
+class SamplesAnswer(ForTenants):
+    """A page of samples, by window of 15 minutes, then VM, then counter, then minute."""
+
+    tenant: str
+    start: int
+    """The first minute of the range, as its identifier timestamp (Unix seconds)."""
+    end: int
+    """The last minute of the range."""
+    nextPage: str | None
+    """For the parameter page; null: this is the last page. A page may be empty and not the last."""
+    data: list[SampleRecord]
+
+
 async def get_samples(tables: Tables, question: SamplesQuestion, position: Position | None, view: View) -> SamplesPage:
     """Return the page of samples that begins at a position (None: the first). Raises NotFound as above."""
     tenant = await tenant_named(tables, question.tenant, view)
