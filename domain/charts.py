@@ -1,6 +1,6 @@
 """Query windows and grouping: from minute rows to the points of a chart.
 
-Knows how a range of minutes is laid out in groups and what each group says; refuses to know where rows come from.
+Knows how a range of minutes is divided into groups and what each group shows, but not where rows come from.
 """
 
 import math
@@ -36,7 +36,7 @@ class Span:
     def fixed(cls, start: int, end: int) -> "Span":
         """Return the minutes whose identifier timestamp lies from ``start`` to ``end`` (Unix seconds, both included).
 
-        So from one full hour to the next there are 60.
+        There are 60 such minutes from one full hour to the next.
         """
         first = start + (IDENTIFIER_SECOND - start) % MINUTE
         last = end - (end - IDENTIFIER_SECOND) % MINUTE
@@ -44,13 +44,13 @@ class Span:
 
     @property
     def minutes(self) -> int:
-        """How many minutes there are."""
+        """The number of minutes."""
         return max(0, (self.last - self.first) // MINUTE + 1)
 
     def groups(self, interval: int) -> Iterator["Span"]:
-        """Yield consecutive groups of ``interval`` minutes, oldest first, of which the last ends at ``last``.
+        """Yield consecutive groups of ``interval`` minutes, oldest first. The last group ends at ``last``.
 
-        The first group is shorter where the interval does not divide the span: it never reaches back before ``first``.
+        If the interval does not divide the span, the first group is shorter: it never starts before ``first``.
         """
         if not self.minutes:
             return
@@ -63,7 +63,7 @@ class Span:
 class Minute(msgspec.Struct, frozen=True, gc=False):
     """A report row as a reader sees it: with its coverage (0 to 1) and whether it is final.
 
-    A msgspec struct and no dataclass, for the reason that a report row is one.
+    It is a msgspec struct and not a dataclass, for the same reason as a report row.
     """
 
     row: ReportRow
@@ -79,8 +79,8 @@ class Minute(msgspec.Struct, frozen=True, gc=False):
 def judge(rows: Sequence[ReportRow], span: Span, is_final: Callable[[int], bool]) -> list[Minute]:
     """Return the rows of a span with their coverage and finality.
 
-    ``rows``, oldest first, are to begin an hour before the span, since coverage looks back as far. ``is_final`` tells
-    of a minute whether it is.
+    ``rows``, oldest first, must begin an hour before the span, since coverage looks back an hour. ``is_final`` returns
+    whether a minute is final.
     """
     covered = coverages([(row.timestamp, row.count) for row in rows])
     return [
@@ -91,19 +91,19 @@ def judge(rows: Sequence[ReportRow], span: Span, is_final: Callable[[int], bool]
 
 
 def lookback(span: Span) -> Span:
-    """Return the span of rows that :func:`judge` wants."""
+    """Return the span of rows that :func:`judge` needs."""
     return Span(span.first - HOUR + MINUTE, span.last)
 
 
-# The two below are not frozen, as other values are: making a frozen one takes ten times as long, and a chart of a day
-# has 1,440 of them.
+# Unlike other values, the two classes below are not frozen: creating a frozen one takes ten times as long, and a chart
+# of a day has 1,440 of them.
 
 
 @dataclass(slots=True)
 class FleetItem:
     """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
 
-    These are the fleet's figures as they are: a tenant's caller gets a domain.disclosure.DisclosedItem instead.
+    It holds the fleet's full figures. A tenant's caller gets a domain.disclosure.DisclosedItem instead.
     """
 
     timestamp: int
@@ -127,22 +127,23 @@ class FleetItem:
     sampleMean: float | None = None
     """The mean of all VM samples of the group."""
     coverage: float | None = None
-    """A minute's count over the greatest count of the hour up to it, 0 to 1; the least of the group's minutes."""
+    """A minute's count divided by the greatest count of the hour up to it, 0 to 1; for a group, the least of its
+    minutes."""
     final: bool = False
     """Whether the windows of all minutes of the group are closed."""
     suppressed: str | None = None
-    """Why the average is suppressed, or made of a part of the group's minutes; null: it is not."""
+    """Why the average is suppressed, or made from only part of the group's minutes; null: it is not."""
 
 
 @dataclass(slots=True)
 class TenantItem(FleetItem):
     """One point of a VM's chart: the fleet's point with the VM's value (PerfValue) and its tenant's figures beside it.
 
-    PerfValue is made of the VM's minutes as asked; null where it has none.
+    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if the VM has none.
     """
 
     tenantAverage: float | None = None
-    """As average, over the VMs of the tenant; null where it has none."""
+    """The same as average, but over the VMs of the tenant; null if the tenant has no samples."""
     tenantMin: float | None = None
     """The min of all samples of the tenant's VMs."""
     tenantMax: float | None = None
@@ -152,7 +153,7 @@ class TenantItem(FleetItem):
 
 
 _fleets_part: Callable[[FleetItem], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(FleetItem)))
-"""The fields of a point of the fleet, in their order."""
+"""Reads the fields of a fleet point, in their order."""
 
 
 def aggregate(by: Aggregation, values: Sequence[float]) -> float:
@@ -179,7 +180,7 @@ ATime = TypeVar("ATime", bound=Timed)
 
 
 def grouped(minutes: Sequence[ATime], span: Span, interval: int) -> Iterator[tuple[Span, list[ATime]]]:
-    """Yield each group that has data with its minutes (given oldest first)."""
+    """Yield each group that has data, with its minutes. The minutes must be given oldest first."""
     position = 0
     for group in span.groups(interval):
         members = []
@@ -191,7 +192,8 @@ def grouped(minutes: Sequence[ATime], span: Span, interval: int) -> Iterator[tup
 
 
 def _as_partial(row: ReportRow) -> Partial:
-    # The row's average is rounded, so this is no exact partial; it serves figures over groups, which are derived.
+    # The row's average is rounded, so this partial is not exact. It is used only for figures over groups, which are
+    # derived.
     total = max(-exact.LARGEST, min(row.average * row.count, exact.LARGEST))
     return Partial(row.count, row.tenants, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
 
@@ -199,9 +201,10 @@ def _as_partial(row: ReportRow) -> Partial:
 def _item(
     of: Minute, timestamp: int, average: float, samples: ReportRow | Partial, mean: float, tenants: int
 ) -> FleetItem:
-    """Return the point of a group that is judged as ``of`` is: ``samples`` are all of its, merged, with their mean.
+    """Return the point of a group, with the coverage and finality of ``of``.
 
-    A new statistic is a line here, and a field above.
+    ``samples`` are all samples of the group, merged, and ``mean`` is their mean. To add a statistic, add a line here
+    and a field above.
     """
     return FleetItem(
         timestamp=timestamp,
@@ -246,7 +249,7 @@ def tenant_items(
     interval: int,
     by: Aggregation,
 ) -> list[TenantItem]:
-    """Return the fleet's points with a VM's values and its tenant's partials (both by identifier timestamp) beside."""
+    """Return the fleet's points, adding a VM's values and its tenant's partials (both by identifier timestamp)."""
     lasts = {} if interval == 1 else {group.first: group.last for group in span.groups(interval)}
     items = []
     for point in fleet:
@@ -261,7 +264,7 @@ def tenant_items(
 def own_figures(
     first: int, last: int, vm: Mapping[int, float], tenant: Mapping[int, Partial], by: Aggregation
 ) -> tuple[float | None, tuple[Any, ...]]:
-    """Return a VM's value of the minutes from one to another, and what a TenantItem has of its tenant."""
+    """Return a VM's value over a range of minutes, and the tenant's figures for a TenantItem."""
     if first == last:
         part = tenant.get(first)
         return vm.get(first), _summary([part] if part else [], by)
@@ -271,10 +274,10 @@ def own_figures(
 
 
 def _summary(parts: Sequence[Partial], by: Aggregation) -> tuple[Any, ...]:
-    """Return what a TenantItem has beside its fleet's part: of the parts' means as asked, and of all their samples."""
+    """Return a TenantItem's tenant figures: the parts' means combined as asked, and figures of all their samples."""
     if not parts:
         return None, None, None, 0
-    if len(parts) == 1:  # as most are
+    if len(parts) == 1:  # the usual case
         part = parts[0]
         return part.mean, part.min, part.max, part.count
     return (

@@ -1,12 +1,13 @@
-"""Disclosure control: which of the fleet's figures a tenant's caller may see, and which types may be answered to one.
+"""Disclosure control: which fleet figures a tenant's caller may see, and which answer types they may get.
 
-A figure over the fleet can give a single tenant away: a minimum is one VM's value, and an average times the count,
-before and after a tenant arrived, is that tenant's sum. So there is one figure for a counter and a minute, its average
-or the reason why that is suppressed. It is decided once, when the minute's window closes, by two rules that statistical
-offices use, the minimum frequency rule and the dominance rule (Hundepool and others, "Handbook on Statistical
-Disclosure Control"), and it is the same for every tenant and for ever.
+A figure over the fleet can reveal a single tenant's data. A minimum is one VM's value. The average times the count,
+before and after a tenant arrived, gives that tenant's sum. So a counter has only one figure for each minute: its
+average, or the reason why the average is suppressed. The figure is decided once, when the minute's window closes, by
+two rules that statistical offices use: the minimum frequency rule and the dominance rule (Hundepool and others,
+"Handbook on Statistical Disclosure Control"). It is the same for every tenant and never changes.
 
-Knows the rules, and how charts are made of such figures; refuses to know where these are kept, and any other figure.
+Knows the rules, and how charts are made from such figures. Does not know where the figures are kept, or any other
+figure.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,33 +22,33 @@ from domain.partials import Partial
 from domain.rollups import Series
 
 MIN_TENANTS = 5
-"""How many enrolled tenants besides the caller's an average is made of, where a setting does not say otherwise."""
+"""How many enrolled tenants besides the caller's must contribute to an average, if no setting says otherwise."""
 
 DOMINATED = "one tenant brought more than half of the others' VMs"
 NOT_FINAL = "the minute is not final yet"
 NEVER_DISCLOSED = "nothing was disclosed of this counter when the minute's window closed"
 
 Figure = float | str | None
-"""What is disclosed of a counter and a minute: its average over all VMs, or why that is suppressed. None: no VM had a
+"""What is disclosed of a counter and a minute: its average over all VMs, or why it is suppressed. None: no VM had a
 sample."""
 
 
 class ForTenants:
-    """What may be answered to a tenant's caller: of others' VMs it holds no figures but disclosed ones.
+    """An answer that a tenant's caller may get: its only figures of others' VMs are disclosed ones.
 
-    An answer that does not say so by its type is refused to them (blueprints.http.endpoints). Whose names and whose
-    samples stand in it, is decided where it is made, by domain.access.
+    Answers of any other type are refused to tenants' callers (blueprints.http.endpoints). Where an answer is made,
+    domain.access decides which names and samples it contains.
     """
 
     __slots__ = ()
 
 
 def reason_to_suppress(fleet: Partial, min_tenants: int) -> str | None:
-    """Say why a minute's average over the fleet is suppressed, or None: every tenant's caller may see it.
+    """Return why a minute's average over the fleet is suppressed, or None: every tenant's caller may see it.
 
-    Only enrolled tenants count, since others can be made up. Whoever asks knows their own part and takes it off, so
-    ``min_tenants`` must be left without one of them; and of what is left, no tenant may have more than half: if the
-    largest asks, the second is the greatest of the others; if the second or any other asks, it is the largest.
+    Only enrolled tenants count, since others can be made up. A caller knows their own part and can subtract it. So
+    ``min_tenants`` must remain without the caller's tenant, and no tenant may hold more than half of the rest. If the
+    largest tenant asks, the second is the greatest of the others. If the second or any other asks, the largest is.
     """
     if fleet.enrolled - 1 < min_tenants:
         return f"fewer than {min_tenants} other tenants took part"
@@ -58,7 +59,7 @@ def reason_to_suppress(fleet: Partial, min_tenants: int) -> str | None:
 
 
 def figures(series: Series, min_tenants: int) -> list[Figure]:
-    """Return what is disclosed of a counter's window, minute by minute, from the fleet's partials."""
+    """Return what is disclosed of a counter's window, minute by minute, computed from the fleet's partials."""
     return [part and (reason_to_suppress(part, min_tenants) or part.mean) for part in series]
 
 
@@ -73,7 +74,7 @@ class DisclosedMinute:
 
 
 def disclosed_minutes(window: int, disclosed: Sequence[Figure]) -> Iterator[DisclosedMinute]:
-    """Yield the minutes of a window of which something is disclosed, oldest first."""
+    """Yield the disclosed minutes of a window, oldest first."""
     for at, figure in zip(minutes_of(window), disclosed, strict=True):
         if isinstance(figure, str):
             yield DisclosedMinute(at, None, figure)
@@ -81,16 +82,16 @@ def disclosed_minutes(window: int, disclosed: Sequence[Figure]) -> Iterator[Disc
             yield DisclosedMinute(at, figure, None)
 
 
-# The two below are not frozen, for the reason that domain.charts.FleetItem is not. A field that can be nothing but null
-# is one of FleetItem's that is not disclosed: so both have the same names.
+# The two classes below are not frozen, for the same reason as domain.charts.FleetItem. A field whose type allows only
+# null is a field of FleetItem that is not disclosed. So both classes have the same names.
 
 
 @dataclass(slots=True)
 class DisclosedItem(ForTenants):
     """One point of a fleet chart as a tenant's caller sees it: the disclosed average of a group of minutes.
 
-    What is always null is not disclosed: from a coverage follows what a late tenant brought; from a mean weighted by
-    counts, beside one that is not, follow the counts.
+    Fields that are always null are not disclosed. The coverage would reveal what a late tenant added. A mean weighted
+    by counts, beside an unweighted mean, would reveal the counts.
     """
 
     timestamp: int
@@ -98,7 +99,7 @@ class DisclosedItem(ForTenants):
     PerfType: str
     PerfName: str
     average: float | None
-    """The mean, min or max (as asked) of the minutes' averages over all VMs, of the minutes that are not suppressed."""
+    """The mean, min or max (as asked) of the averages over all VMs, of those minutes that are not suppressed."""
     PerfValue: float | None
     """The same as average."""
     count: None = None
@@ -111,18 +112,18 @@ class DisclosedItem(ForTenants):
     final: bool = False
     """Whether the windows of all minutes of the group are closed."""
     suppressed: str | None = None
-    """Why the average is suppressed, or made of a part of the group's minutes; null: it is not."""
+    """Why the average is suppressed, or made from only part of the group's minutes; null: it is not."""
 
 
 @dataclass(slots=True)
 class DisclosedTenantItem(DisclosedItem):
     """One point of a VM's chart as its tenant's caller sees it: the VM's value (PerfValue) and its tenant's figures.
 
-    PerfValue is made of the VM's minutes as asked; null where it has none.
+    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if the VM has none.
     """
 
     tenantAverage: float | None = None
-    """As average, over the VMs of the tenant; null where it has none."""
+    """The same as average, but over the VMs of the tenant; null if the tenant has no samples."""
     tenantMin: float | None = None
     """The min of all samples of the tenant's VMs."""
     tenantMax: float | None = None
@@ -132,17 +133,17 @@ class DisclosedTenantItem(DisclosedItem):
 
 
 _fleets_part: Callable[[DisclosedItem], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(DisclosedItem)))
-"""The fields of a point of the fleet, in their order."""
+"""Reads the fields of a fleet point, in their order."""
 
 
 NEVER_SHOWN = tuple(each.name for each in fields(DisclosedItem) if each.type is None)
-"""The names of what a tenant's caller gets for no minute."""
+"""The names of the fields that a tenant's caller never gets."""
 
 
 def disclosed_items(
     key: str, minutes: Sequence[DisclosedMinute], span: Span, interval: int, by: Aggregation
 ) -> list[DisclosedItem]:
-    """Return the points of a counter's fleet chart, oldest first; a suppressed minute takes no part in its group's."""
+    """Return the points of a counter's fleet chart, oldest first; a group's figures leave out suppressed minutes."""
     perf_type, perf_name = split_key(key)
     items = []
     for group, members in grouped(minutes, span, interval):
@@ -171,7 +172,7 @@ def disclosed_tenant_items(
     interval: int,
     by: Aggregation,
 ) -> list[DisclosedTenantItem]:
-    """Return the fleet's points with a VM's values and its tenant's partials (both by identifier timestamp) beside."""
+    """Return the fleet's points, adding a VM's values and its tenant's partials (both by identifier timestamp)."""
     lasts = {group.first: group.last for group in span.groups(interval)}
     items = []
     for point in fleet:

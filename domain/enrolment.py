@@ -1,8 +1,8 @@
 """Enrolment: which tenants the operator has admitted, and which keys their SPOCs sign with.
 
 Knows what an enrolment holds and how its keys change: two may be valid at a time, so that one can follow the other, and
-one that is revoked stays revoked. Refuses to know how a signature is verified (domain.signed), where enrolments are
-kept, and what becomes of a message that is not signed (pipeline.trust).
+a revoked key stays revoked. Does not know how a signature is verified (domain.signed), where enrolments are kept, or
+what becomes of a message that is not signed (pipeline.trust).
 """
 
 import base64
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from domain.errors import NotFound, StateConflict
 
 PUBLIC_BYTES = 32
-"""What an Ed25519 public key takes (RFC 8032)."""
+"""The length of an Ed25519 public key (RFC 8032)."""
 
 ID_BYTES = 16
 MOST_VALID = 2
-"""How many of a tenant's keys may be valid at a time: the one in use, and the one that follows it."""
+"""How many of a tenant's keys may be valid at a time: the one in use, and its successor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Key:
 
     @property
     def id(self) -> str:
-        """What names it in a message and in lists, 32 hexadecimal digits; it is the key's fingerprint as well."""
+        """The key's id in messages and lists, 32 hexadecimal digits; also its fingerprint."""
         return key_id(self.public).hex()
 
     @property
     def valid(self) -> bool:
-        """Whether what it signs is accepted."""
+        """Whether messages signed with it are accepted."""
         return self.revoked is None
 
 
@@ -44,10 +44,10 @@ class Key:
 class Enrolment:
     """A tenant that the operator has admitted.
 
-    ``tenant`` is its masked name; ``label`` and ``contact`` (whom to call) are for operators only; ``directories`` are
-    the ids of the directories that its people sign in from, ``applications`` the ids of its applications there that may
-    read what its people may; ``since`` is when it was enrolled, in Unix seconds.
-    ``corrupt``: what is stored of it can't be read, so that nothing is known of it but its name.
+    ``tenant`` is its masked name. ``label`` and ``contact`` (whom to call) are for operators only. ``directories`` are
+    the ids of the directories that its people sign in from. ``applications`` are the ids of its applications in those
+    directories; they may read what its people may read. ``since`` is when it was enrolled, in Unix seconds.
+    ``corrupt``: its stored enrolment can't be read, so nothing is known but its name.
     """
 
     tenant: str
@@ -61,13 +61,13 @@ class Enrolment:
 
     @property
     def valid(self) -> bool:
-        """Whether the tenant may send: it has a key that is valid."""
+        """Whether the tenant may send: it has a valid key."""
         return any(key.valid for key in self.keys)
 
     def with_key(self, public: bytes, now: int) -> "Enrolment":
-        """Return this enrolment with one more key; with one that it has already, unchanged.
+        """Return this enrolment with one more key. If it has the key already, it is returned unchanged.
 
-        Raises StateConflict for a third valid key, and for one that was revoked.
+        Raises StateConflict for a third valid key, and for a revoked key.
         """
         known = next((key for key in self.keys if key.public == public), None)
         if known and known.valid:
@@ -80,7 +80,7 @@ class Enrolment:
         return replace(self, keys=(*self.keys, Key(public, now)))
 
     def without_key(self, revoked: str, now: int) -> "Enrolment":
-        """Return this enrolment with one key revoked, by its id. Raises NotFound where it has none of that id."""
+        """Return this enrolment with one key revoked, by its id. Raises NotFound if it has no key of that id."""
         own = [key.id for key in self.keys]
         if revoked not in own:
             raise NotFound(f"the tenant has no key {revoked}; it has {', '.join(own) or 'none'}")
@@ -90,18 +90,18 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """All enrolments, as they were read at one time."""
+    """All enrolments, as they were at the time of one read."""
 
     enrolments: Mapping[str, Enrolment] = field(default_factory=dict)
-    """By tenant."""
+    """The enrolments by tenant."""
     keys: Mapping[str, tuple[Enrolment, Key]] = field(default_factory=dict)
-    """By key id, revoked ones too."""
+    """The keys by id, including revoked ones."""
     enrolled: frozenset[str] = frozenset()
-    """The tenants that have a valid key. These count where it is asked how many tenants a figure is made of."""
+    """The tenants that have a valid key. Only these count towards the number of tenants behind a figure."""
     directories: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The tenants by the id of a directory (in lower case) that their people sign in from."""
+    """The tenants by directory id (in lower case): the directories that their people sign in from."""
     corrupt: bool = False
-    """Whether what is stored of any enrolment can't be read."""
+    """Whether any stored enrolment can't be read."""
 
     @classmethod
     def of(cls, enrolments: Iterable[Enrolment]) -> "Register":
@@ -131,7 +131,7 @@ def key_id(public: bytes) -> bytes:
 
 
 def public_of(text: str) -> bytes:
-    """Return the public key that a text holds: 32 bytes in base64, as a SPOC prints it. Raises ValueError."""
+    """Return the public key from a text: 32 bytes in base64, as a SPOC prints it. Raises ValueError."""
     try:
         public = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -142,5 +142,5 @@ def public_of(text: str) -> bytes:
 
 
 def text_of(public: bytes) -> str:
-    """Return a public key as people and documents have it: in base64."""
+    """Return a public key in base64, as people and documents use it."""
     return base64.b64encode(public).decode("ascii")

@@ -1,4 +1,4 @@
-"""Gaps: points of a chart that say that there is nothing, so that who draws it draws no line there."""
+"""Gaps: chart points that stand for missing data, so that a chart program draws no line there."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeVar
@@ -8,13 +8,13 @@ from domain.disclosure import DisclosedItem
 from domain.names import split_key
 
 Gaps = Literal["null"]
-"""How a chart shows groups of minutes without data, where it does: as points whose figures are null."""
+"""How a chart shows groups of minutes without data, if it shows them: as points whose figures are null."""
 
 Item = TypeVar("Item", bound=FleetItem | DisclosedItem)
 
 
 def with_gaps(items: Sequence[Item], kind: type[Item], key: str, span: Span, interval: int) -> list[Item]:
-    """Return a counter's points, oldest first, with one of null figures for each group of the span that has none."""
+    """Return a counter's points, oldest first, with a point of null figures for each group without data."""
     there = {item.timestamp: item for item in items}
     perf_type, perf_name = split_key(key)
     return [

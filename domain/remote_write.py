@@ -1,8 +1,8 @@
-"""Prometheus remote write 1.0: a request's body, and which windows are to be sent.
+"""Prometheus remote write 1.0: a request's body, and which windows to send.
 
-Knows the protobuf of a WriteRequest and snappy's block format, both by hand since they are tiny, and the order in which
-windows leave; refuses to know where rows come from and how a request travels. Sources: "Prometheus Remote-Write 1.0
-specification", prometheus/prompb/types.proto, and google/snappy's format_description.txt.
+Knows the protobuf of a WriteRequest and snappy's block format (both written by hand, since they are tiny), and the
+order in which windows are sent. Does not know where rows come from, or how a request travels. Sources: "Prometheus
+Remote-Write 1.0 specification", prometheus/prompb/types.proto, and google/snappy's format_description.txt.
 """
 
 import struct
@@ -17,12 +17,12 @@ from domain.openmetrics import FAMILIES
 MILLISECONDS = 1_000
 
 LONGEST_LITERAL = 65_536
-"""Bytes of one literal of a snappy block, whose length then stands in two bytes."""
+"""How many bytes a literal of a snappy block holds at most: its length then fits into two bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSeries:
-    """A metric's samples, oldest first: values with the Unix seconds that they are of."""
+    """A metric's samples, oldest first: values with their Unix seconds."""
 
     labels: Mapping[str, str]
     samples: Sequence[tuple[int, float]]
@@ -30,13 +30,13 @@ class TimeSeries:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far the fleet's minutes have been sent, and what was not.
+    """How far the fleet's minutes have been sent, and what was not sent.
 
-    ``window``: the newest of which all that there was has been acknowledged, and of all older ones. ``key``: of the
-    next, the last counter that was. ``handled``: those windows of ``Progress.closed_late`` that were sent or counted.
-    ``late_rows``: report rows of windows that closed when the cursor had passed them. ``refused``: samples that the
-    receiver will never take, since it has newer ones, or others at their timestamps. ``problem``: why nothing can be
-    sent; None: it can. ``not_before``: the Unix second before which the receiver asked to be left alone.
+    ``window``: the newest window that was acknowledged completely, like all older ones. ``key``: the last counter of
+    the next window that was acknowledged. ``handled``: the windows of ``Progress.closed_late`` that were sent or
+    counted. ``late_rows``: report rows of windows that closed after the cursor had passed them. ``refused``: samples
+    that the receiver will never take, since it has newer ones, or others at their timestamps. ``problem``: why nothing
+    can be sent; None: sending works. ``not_before``: the receiver asked for no requests before this Unix second.
     """
 
     window: int
@@ -49,17 +49,17 @@ class Cursor:
 
     @classmethod
     def first(cls, progress: Progress, now: int) -> "Cursor":
-        """Return where sending begins: with what closes from now on, and not with the whole past.
+        """Return where sending begins: with windows that close from now on, and not with the whole past.
 
-        Where no window has closed yet there is no past to leave out, and it begins with those of the last day.
+        If no window has closed yet, there is no past to leave out, and sending begins with the windows of the last day.
         """
         begin = progress.closed if progress.closed is not None else window_of(now) - DAY
         return cls(begin, handled=progress.closed_late)
 
     def due(self, progress: Progress) -> Iterator[int]:
-        """Yield the windows to send, oldest first, up to the first that is open: it closes before long.
+        """Yield the windows to send, oldest first. Stop at the first open window: it will close soon.
 
-        Prometheus takes the samples of a series in the order of their time only.
+        Prometheus takes the samples of a series only in the order of their time.
         """
         for window in range(self.window + WINDOW, (progress.closed or 0) + 1, WINDOW):
             if window in progress.opened:
@@ -67,30 +67,30 @@ class Cursor:
             yield window
 
     def late(self, progress: Progress) -> Iterator[int]:
-        """Yield the windows that closed when the cursor had passed them, and are not counted yet."""
+        """Yield the windows that closed after the cursor had passed them, and are not counted yet."""
         return (window for window in progress.closed_late if window <= self.window and window not in self.handled)
 
     def sent_up_to(self, key: str, refused: int) -> "Cursor":
-        """Return this after the counters up to one were acknowledged, of the window that comes next."""
+        """Return this cursor after the next window's counters up to this one were acknowledged."""
         return replace(self, key=key, refused=self.refused + refused, problem=None, not_before=0)
 
     def sent(self, window: int, progress: Progress) -> "Cursor":
-        """Return this after all that there is of a window was acknowledged."""
+        """Return this cursor after a window was acknowledged completely."""
         handled = {*self.handled, window} & set(progress.closed_late)
         return replace(self, window=window, key="", handled=tuple(sorted(handled)))
 
     def counted(self, window: int, rows: int, progress: Progress) -> "Cursor":
-        """Return this with the rows of a window that closed too late."""
+        """Return this cursor with the rows of a window that closed too late."""
         handled = {*self.handled, window} & set(progress.closed_late)
         return replace(self, handled=tuple(sorted(handled)), late_rows=self.late_rows + rows)
 
     def failed(self, problem: str, not_before: int) -> "Cursor":
-        """Return this after the receiver took nothing, and why."""
+        """Return this cursor after the receiver took nothing, with the reason."""
         return replace(self, problem=problem, not_before=not_before)
 
 
 def series_of(items: Sequence[FleetItem]) -> list[TimeSeries]:
-    """Return the time series of one counter's minutes, oldest first: those that /metrics has, with their labels."""
+    """Return the time series of one counter's minutes, oldest first, with the same metrics and labels as /metrics."""
     if not items:
         return []
     counter = {"perf_name": items[0].PerfName, "perf_type": items[0].PerfType}
@@ -107,11 +107,11 @@ def request_body(series: Iterable[TimeSeries]) -> bytes:
 
 
 def snappy_block(content: bytes) -> bytes:
-    """Return content as a snappy block of literals only: nothing is compressed, and every reader can read it."""
+    """Return content as a snappy block of literals only: it is not compressed, and every reader can read it."""
     parts = [_varint(len(content))]
     for start in range(0, len(content), LONGEST_LITERAL):
         literal = content[start : start + LONGEST_LITERAL]
-        # The tag 61 in the upper six bits says: a literal, and its length less one in the next two bytes.
+        # The tag 61 in the upper six bits means a literal; the next two bytes hold its length less one.
         parts += [bytes([61 << 2]), struct.pack("<H", len(literal) - 1), literal]
     return b"".join(parts)
 
@@ -134,7 +134,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    """Return a number that is not negative, seven bits a byte, the lowest first."""
+    """Return a non-negative number in seven bits per byte, the lowest first."""
     parts = bytearray()
     while number > 0x7F:  # noqa: PLR2004  (seven bits)
         parts.append(number & 0x7F | 0x80)

@@ -1,10 +1,11 @@
-"""Signed messages: a head in front of a message's body, by which ingest knows whose message it is.
+"""Signed messages: a head in front of a message's body, which shows ingest which tenant sent it.
 
 The head is a magic (8 bytes), the id of a key (16) and an Ed25519 signature (64, RFC 8032) over the magic, the id and
-the body. It is told by its first bytes, as gzip is, so whatever carries messages carries signed ones unchanged. Refuses
-to know whose a key is (domain.enrolment), what the body holds (domain.wire), and where a private key is kept.
+the body. Its first bytes identify it, as with gzip, so any transport that carries messages carries signed ones
+unchanged. Does not know which tenant owns a key (domain.enrolment), what the body holds (domain.wire), or where a
+private key is kept.
 
-The library for signatures is loaded when the first one is made or looked at: a cold start does not wait for it.
+The signature library is loaded when the first signature is made or checked, so a cold start does not wait for it.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 MAGIC = b"SPOTSIG1"
 SIGNATURE_BYTES = 64
 HEAD_BYTES = len(MAGIC) + ID_BYTES + SIGNATURE_BYTES
-"""How much longer a message is for being signed."""
+"""How many bytes a signature adds to a message."""
 
 SECRET_BYTES = 32
 _KEYS_KEPT = 1_024
@@ -28,14 +29,14 @@ _KEYS_KEPT = 1_024
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signed message, taken apart. ``key`` is the id of the key that it says it is signed with."""
+    """A signed message, split into its parts. ``key`` is the id of the key that the message names as its signer."""
 
     key: str
     signature: bytes
     body: bytes
 
     def fits(self, public: bytes) -> bool:
-        """Tell whether it was signed with the private key of this public one, and is unchanged since."""
+        """Return whether it was signed with the private key of this public key, and is unchanged since."""
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
 
         try:
@@ -46,7 +47,7 @@ class Signed:
 
 
 def taken_apart(message: bytes) -> Signed | None:
-    """Return a signed message's parts; None: it is not signed. Raises BadMessage where its head is cut off."""
+    """Return a signed message's parts; None: it is not signed. Raises BadMessage if its head is cut off."""
     if not message.startswith(MAGIC):
         return None
     if len(message) < HEAD_BYTES:
@@ -63,7 +64,7 @@ class Signer:
 
     @property
     def public(self) -> bytes:
-        """The public key, 32 bytes, by which others know what this one has signed."""
+        """The public key, 32 bytes, which others use to verify this signer's messages."""
         return _private_key(self.secret).public_key().public_bytes_raw()
 
     def signed(self, body: bytes) -> bytes:

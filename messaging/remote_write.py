@@ -1,6 +1,6 @@
-"""Who takes the fleet's minutes by Prometheus remote write: a port, and its adapter over HTTP.
+"""Receivers of the fleet's minutes by Prometheus remote write: a port, and its adapter over HTTP.
 
-Knows which answers mean taken, refused for good, wait, and an operator must act; refuses to know what is sent when.
+Knows which answers mean: taken, refused for good, wait, or an operator must act. Does not know what is sent when.
 """
 
 import re
@@ -15,16 +15,16 @@ from domain.errors import Misconfigured, Unavailable
 from domain.remote_write import TimeSeries, request_body
 
 SECONDS = 10
-"""How long one request may take, whatever the receiver does."""
+"""How many seconds one request may take, whatever the receiver does."""
 
 RETRY_SECONDS = 5
-"""After how long it is tried again where the receiver does not say."""
+"""After how many seconds a request is tried again if the receiver does not say."""
 
 LONGEST_RETRY_SECONDS = 3_600
-"""How long a receiver may ask to be left alone at most."""
+"""How many seconds a receiver may ask us to wait at most."""
 
 MOST_TOLD = 300
-"""How many characters of an answer are told to the operator."""
+"""How many characters of an answer are shown to the operator."""
 
 HEADERS = {
     "Content-Type": "application/x-protobuf",
@@ -34,8 +34,8 @@ HEADERS = {
 }
 
 _ORDER = re.compile(r"out[ -]of[ -](order|bounds)|duplicate|too[ -](old|far[ -]in[ -](the[ -])?past)", re.IGNORECASE)
-"""How Prometheus (storage/interface.go), Mimir and Thanos name what they will never take: a sample at a timestamp that
-has one, one before the newest of its series, or one that is too old."""
+"""How Prometheus (storage/interface.go), Mimir and Thanos name the samples they will never take: a sample at a
+timestamp that has one already, a sample older than the newest of its series, or one that is too old."""
 
 _ORDER_STATUS = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)  # Thanos answers with the second
 
@@ -44,15 +44,16 @@ class Receiver(Protocol):
     """The port."""
 
     async def write(self, series: Sequence[TimeSeries]) -> bool:
-        """Tell whether all was taken; False: at least one sample never will be, so perhaps nothing was.
+        """Return whether all was taken; False: at least one sample never will be, so perhaps nothing was.
 
-        Raises Unavailable where it has to be sent again later, and of that Misconfigured where an operator must act.
+        Raises Unavailable if the request must be sent again later, or its subclass Misconfigured if an operator must
+        act.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReceiver:
-    """A receiver at a URL, perhaps with a bearer token. Its answers are not followed elsewhere: a token stays here."""
+    """A receiver at a URL, perhaps with a bearer token. Redirects are not followed, so that the token stays here."""
 
     url: str
     token: str | None = None
@@ -78,7 +79,7 @@ class HttpReceiver:
 
 
 def _taken(status: int, text: str, retry_after: str | None, date: str | None) -> bool:
-    """Return what Receiver.write does, of an answer."""
+    """Return what Receiver.write returns for an HTTP answer."""
     if HTTPStatus(200) <= status < HTTPStatus.MULTIPLE_CHOICES:
         return True
     if status in _ORDER_STATUS and _ORDER.search(text):
@@ -90,7 +91,7 @@ def _taken(status: int, text: str, retry_after: str | None, date: str | None) ->
 
 
 def _seconds(retry_after: str | None, date: str | None) -> float:
-    """Return how long to wait: Retry-After is in seconds, or a date, which the receiver's own clock is beside."""
+    """Return how long to wait. Retry-After is in seconds, or a date to compare with the receiver's own clock."""
     text = (retry_after or "").strip()
     seconds = float(RETRY_SECONDS)
     if re.fullmatch(r"[0-9]{1,9}", text):

@@ -1,15 +1,16 @@
-"""Averaging: from dirty marks to report rows. Work follows change, and no lock is held.
+"""Averaging: turn dirty marks into report rows. Only what changed is worked on, and no lock is held.
 
 For each mark: read the tenant's rollup, then its VM windows, and write the rollup if it changed. For each branch of the
-tree that a marked tenant hangs on, from the tenants up: read its rollup, then those below it, and write it if it
+tree above a marked tenant, from the tenants up: read the branch's rollup, then those below it, and write it if it
 changed. For each window with marks: read the report, then the greatest branches' rollups, and write the counters that
-changed; then the catalogue; then clear the marks, each with the etag that it was read with. Everything is derived from
-what is stored, so any step may be done twice, by anyone, in any overlap: a target is always read before its sources and
-written only with its etag, so an old result can't stay over a new one. (This holds where a reader sees what was written
-before, whoever wrote it: on Cosmos DB at the consistency level Strong.)
+changed. Then update the catalogue. Then clear the marks, each with the etag it was read with. Everything is derived
+from stored data, so any run may repeat any step, and runs may overlap. A target is always read before its sources and
+written only with its etag, so an old result can't replace a new one. (This requires that a reader sees every earlier
+write by any writer: on Cosmos DB, the consistency level Strong.)
 
-A window is opened before anything is derived of it, and closed after its marks of then are worked off (domain.closing).
-What may be older than any of its sources is not derived anew: its mark is dropped, and the operator is told.
+A window is opened before anything is derived from it. It is closed after the marks it had then are worked off
+(domain.closing). A window whose samples may have expired is not derived again: its mark is dropped, and the operator is
+told.
 """
 
 from collections import Counter
@@ -41,28 +42,28 @@ class Averaged:
     """What a run did."""
 
     marks: int
-    """Marks that it worked off."""
+    """How many marks it worked off."""
     left: int
-    """Marks that it had no time for; they stay."""
+    """How many marks it had no time for; they stay."""
     tenants: Sequence[str]
-    """Whose windows they were."""
+    """The tenants of those marks."""
     windows: Sequence[int]
-    """Which windows, the newest first."""
+    """The windows of those marks, the newest first."""
     closed: Sequence[int]
-    """Windows that it closed, the newest first."""
+    """The windows it closed, the newest first."""
     rows: int
-    """Report rows that it wrote; those that did not change are not written."""
+    """How many report rows it wrote. Unchanged rows are not written."""
     corrupt: Sequence[str]
-    """Which documents can't be read, in words. What needs them stays marked, and waits for an operator."""
+    """The documents that can't be read, in words. Marks that need them stay and wait for an operator."""
     omitted: Sequence[Omission]
-    """What it left out, since it must (a window whose samples may have expired) or since there is no room for it."""
+    """What it left out: windows whose samples may have expired, and data for which there is no room."""
     charge: float
     """What the store charged, in request units."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowAveraged:
-    """What was done for one window. Fields: see Averaged."""
+    """What was done for one window. For the fields see Averaged."""
 
     tenants: Sequence[str] = ()
     rows: int = 0
@@ -77,11 +78,11 @@ async def average(
     by: Driver = "timer",
     min_tenants: int = MIN_TENANTS,
 ) -> Averaged:
-    """Work off dirty marks and close windows, the newest first: after an outage charts are current at once.
+    """Work off dirty marks and close windows, the newest first, so that charts are current at once after an outage.
 
-    Begins no other window when no time is left; what it leaves is for the next run, or for a catch-up
-    (pipeline.rebuild). ``by`` is what drives it; ``min_tenants`` decides what is disclosed (domain.disclosure).
-    Raises Unavailable; what is done by then stays done.
+    Starts no other window when no time is left. The next run or a catch-up (pipeline.rebuild) does the rest. ``by`` is
+    what drives the run. ``min_tenants`` decides what is disclosed (domain.disclosure). Raises Unavailable; work done
+    before that stays done.
     """
     left = 0
     done: dict[int, WindowAveraged] = {}
@@ -93,13 +94,13 @@ async def average(
             if not time_left():
                 left += marked[window]
                 continue
-            # Marks as they are now: another run may have worked them off since, and what came by now is not late.
+            # Read the marks now: another run may have worked them off since, and data that came by now are not late.
             done[window] = await average_window(tables, window, await tables.marks.read(window), times)
             if window not in await _due(tables, times):
                 continue
             try:
                 await disclose(tables, window, min_tenants)
-            except Corrupt as error:  # the window stays open until it is mended
+            except Corrupt as error:  # the window stays open until the document is repaired
                 done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
                 continue
             await close(tables, window)
@@ -119,7 +120,7 @@ async def average(
 
 
 async def _due(tables: Tables, times: Times) -> Collection[int]:
-    """Return the windows that are to be closed now."""
+    """Return the windows to close now."""
     stored = await tables.progress.read()
     return stored.value.due(times) if stored else ()
 
@@ -127,7 +128,7 @@ async def _due(tables: Tables, times: Times) -> Collection[int]:
 async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:
     """Work off the marks of one window, if there are any.
 
-    A document that can't be read holds up only what it is needed for: a VM window its tenant, a rollup its window.
+    An unreadable document holds up only the work that needs it: a VM window its tenant, a rollup its window.
     """
     if not marks:
         return WindowAveraged()
@@ -168,7 +169,7 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
 
 
 async def _drop(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:
-    """Drop the marks of a window that must not be derived anew; write down that they were."""
+    """Drop the marks of a window that must not be derived again, and record that they were dropped."""
     omitted = [Omission(EXPIRED, mark.value.tenant, window, 1) for mark in marks]
     await gather(tables.omissions.write(omission, times.now) for omission in omitted)
     await gather(_clear(tables, mark) for mark in marks)
@@ -176,10 +177,10 @@ async def _drop(tables: Tables, window: int, marks: Sequence[Stored[Mark]], time
 
 
 async def _clear(tables: Tables, mark: Stored[Mark]) -> None:
-    """Clear a mark. One that was set anew stays; one that is gone is set again.
+    """Clear a mark. If it was set again meanwhile, it stays. If it is gone, set it again.
 
-    Gone means that another run cleared it, perhaps after it had read less than this one, and both may have kept
-    what the other read: averaging once more settles it.
+    A missing mark means that another run cleared it, perhaps after reading less than this one. Each run may then have
+    kept the result that the other read. Averaging once more settles it.
     """
     try:
         await tables.marks.clear(mark)

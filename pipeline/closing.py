@@ -1,7 +1,7 @@
-"""Opening and closing windows, in the one document that says how far averaging is (domain.closing has the rules).
+"""Opening and closing windows, in the one document that records the progress of averaging (rules: domain.closing).
 
-It is changed by reading it, deciding, and writing it with its etag, so any number of runs may overlap. It also says
-when averaging last ran, and so whether somebody else than its timer has to drive it.
+Every change reads the document, decides, and writes it with its etag, so any number of runs may overlap. The document
+also records when averaging last ran. This shows whether something other than its timer has to drive it.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ AT_ONCE = 16
 
 
 async def change(tables: Tables, to: Callable[[Progress], Progress]) -> Progress:
-    """Change what is remembered, whatever others do meanwhile, and return what it is now. Raises Unavailable."""
+    """Change the stored progress, even while others change it, and return the result. Raises Unavailable."""
     while True:
         stored = await tables.progress.read()
         before = stored.value if stored else Progress()
@@ -34,9 +34,9 @@ async def change(tables: Tables, to: Callable[[Progress], Progress]) -> Progress
 
 
 async def open_if_new(tables: Tables, window: int, now: int) -> None:
-    """Open a window of which no data have come before; it is to be called before anything is derived of it.
+    """Open a window that has had no data before. Call this before deriving anything from it.
 
-    A window that was closed stays so: it has begun, and is not open. Raises Unavailable.
+    A closed window stays closed: it has begun, and is not open. Raises Unavailable.
     """
     while True:
         stored = await tables.progress.read()
@@ -44,7 +44,8 @@ async def open_if_new(tables: Tables, window: int, now: int) -> None:
         if window in progress.opened or await tables.rollups.has_begun(window):
             break
         try:
-            # With the etag of before it was looked for: whoever opened and closed it meanwhile has changed that.
+            # Use the etag from before the lookup: if another run opened and closed the window meanwhile, the etag has
+            # changed.
             await tables.progress.write(progress.opening(window, now), stored.etag if stored else None)
         except Conflict:
             continue
@@ -54,10 +55,10 @@ async def open_if_new(tables: Tables, window: int, now: int) -> None:
 
 
 async def disclose(tables: Tables, window: int, min_tenants: int) -> None:
-    """Write what is disclosed of a window that is about to be closed (domain.disclosure). Raises Unavailable.
+    """Write the disclosed figures of a window that is about to be closed (domain.disclosure). Raises Unavailable.
 
-    What another run, or this one before it was cut off, has written stays, though late data may have come since: there
-    is one figure for ever. What is not written by the time the window is closed is suppressed.
+    Figures already written, by another run or by this one before it was cut off, stay, even if late data have come
+    since: a figure never changes. Figures not written when the window closes are suppressed.
     """
     fleet = await cooperatively(merge_rollups(await tables.rollups.below(FLEET, window)))
     await gather(
@@ -66,32 +67,32 @@ async def disclose(tables: Tables, window: int, min_tenants: int) -> None:
 
 
 async def close(tables: Tables, window: int) -> None:
-    """Close a window, after all that is made at its closing has been made. Raises Unavailable."""
+    """Close a window. Call this after everything that belongs to its closing is written. Raises Unavailable."""
     await change(tables, lambda progress: progress.closing(window) if window in progress.opened else progress)
 
 
 async def times_kept(tables: Tables, times: Times) -> Progress:
-    """Take note of how long samples are kept now, and return what is remembered. Raises Unavailable."""
+    """Record how long samples are kept now, and return the stored progress. Raises Unavailable."""
     return await change(tables, lambda progress: progress.kept_for(times))
 
 
 async def begin_run(tables: Tables, times: Times, by: Driver) -> Progress:
-    """Take note of a run of averaging, and of how long samples are kept now: at most one write a minute and driver.
+    """Record a run of averaging and how long samples are kept now: at most one write per minute and driver.
 
-    Returns what is remembered. Raises Unavailable.
+    Returns the stored progress. Raises Unavailable.
     """
     return await change(tables, lambda progress: progress.kept_for(times).ran(by, times.now))
 
 
 class Watch:
-    """Looks whether averaging stands still, at most once a minute. One a process."""
+    """Checks whether averaging stands still, at most once a minute. Each process has one."""
 
     def __init__(self) -> None:
-        """Look at the first time."""
+        """Make the first call check at once."""
         self._looked: int | None = None
 
     async def stands_still(self, tables: Tables, now: int) -> bool:
-        """Tell whether averaging was looked at now and stands still. Raises Unavailable."""
+        """Return True if this call checked averaging and found it standing still. Raises Unavailable."""
         if self._looked is not None and now - self._looked < MINUTE:
             return False
         self._looked = now

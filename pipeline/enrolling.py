@@ -1,7 +1,7 @@
-"""Enrolling: an operator admits a tenant, gives its SPOC's key, takes a key back.
+"""Enrolling: an operator admits a tenant, adds its SPOC's key, or revokes a key.
 
-A key is claimed before it is written beside its tenant, so that two tenants never have the same one. Doing any of it
-again changes nothing.
+A key is claimed before it is written beside its tenant, so that two tenants never have the same one. Repeating any of
+these changes nothing.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from storage.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What an operator says of a tenant. None: it stays as it is.
+    """What an operator enters for a tenant. None: the value stays as it is.
 
-    ``tenant`` is its masked name, ``public_key`` the 32 bytes that its SPOC shows; see Enrolment for the rest.
+    ``tenant`` is its masked name, ``public_key`` the 32 bytes that its SPOC shows. For the rest see Enrolment.
     """
 
     tenant: str
@@ -29,7 +29,7 @@ class Admission:
 
 
 async def enrol(tables: Tables, asked: Admission, now: int) -> Enrolment:
-    """Admit a tenant, or change what is said of it; return its enrolment.
+    """Admit a tenant, or change what is stored of it; return its enrolment.
 
     Raises StateConflict, which says why the key is not taken, and Unavailable.
     """
@@ -47,9 +47,9 @@ async def enrol(tables: Tables, asked: Admission, now: int) -> Enrolment:
 
 
 async def revoke(tables: Tables, tenant: str, key: str, now: int) -> Enrolment:
-    """Take back a key of a tenant, by its id; return the enrolment. What it signs is refused from then on.
+    """Revoke a tenant's key, by its id; return the enrolment. Messages signed with the key are refused from then on.
 
-    Raises NotFound for a tenant that is not enrolled and for a key that is not its own, and Unavailable.
+    Raises NotFound if the tenant is not enrolled or the key is not its own. Raises Unavailable.
     """
 
     def change(enrolment: Enrolment | None) -> Enrolment:

@@ -1,11 +1,10 @@
 """Ingest: from message bodies to stored VM windows and dirty marks.
 
-Stores, then marks, then does everything else (quarantine included), then returns; whoever calls completes the messages
-only then. Storing a message once more changes nothing.
+Stores, then marks, then does everything else (quarantine included), then returns. The caller completes the messages
+only after that. Storing a message again changes nothing.
 
-Whatever a message causes ends with that message: where a group of them fails, each is tried by itself, and one that
-fails for a reason of its own goes into quarantine. Only a store that refuses raises (Unavailable), and the whole batch
-comes again.
+A message can harm only itself. If a group of messages fails, each is tried alone, and a message that fails for a reason
+of its own goes into quarantine. Only a refusal by the store raises (Unavailable), and then the whole batch comes again.
 """
 
 import asyncio
@@ -33,15 +32,15 @@ from storage.tables.marks import Mark
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 50_000
-"""How many rows (a counter of a VM window each) are gathered from the messages of a batch before they are stored. A row
-takes up to 700 bytes of memory. As a SPOC packs them, 50,000 are 38 full messages."""
+"""How many rows (one counter of one VM window each) are gathered from a batch's messages before they are stored. A row
+takes up to 700 bytes of memory. As a SPOC packs them, 50,000 rows are 38 full messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message as the queue delivered it. ``received`` (Unix seconds) names the day of its quarantine.
 
-    ``proven`` is the tenant that it was found to come from. Only ingest says so, of what it keeps in quarantine.
+    ``proven`` is the tenant that is known to have sent it. Only ingest sets it, for messages it keeps in quarantine.
     """
 
     body: bytes
@@ -52,20 +51,20 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of a batch of messages."""
+    """The result of a batch of messages."""
 
     messages: int
     samples: int
     windows: int
     """VM windows that the samples belong to."""
     written: int
-    """VM windows that were changed by them; the others held them already."""
+    """VM windows that the samples changed; the others held them already."""
     refused: int
     """Samples, or whole messages, that were put into quarantine."""
     tenants: Sequence[str]
-    """Whose samples they are."""
+    """The tenants that the samples belong to."""
     span: Sequence[int]
-    """The oldest and the newest window that they belong to; empty, if there are none."""
+    """The oldest and the newest window that the samples belong to; empty if there are none."""
     reasons: Mapping[str, int]
     """How many were refused for each reason."""
     charge: float
@@ -85,12 +84,12 @@ class Group:
     samples: int = 0
     refused: list[tuple[Message, Refusals]] = field(default_factory=list)
     senders: set[tuple[str, int, str]] = field(default_factory=set)
-    """In whose names messages came that prove nothing, when, and with which unknown key."""
+    """For messages that prove no sender: the tenant they name, when they came, and the unknown key."""
     again: bool = False
-    """Whether they are tried again from the quarantine: then they do not replace what came in the meantime."""
+    """Whether they are tried again from the quarantine. If so, they do not replace data that came in the meantime."""
 
     def read(self, message: Message) -> None:
-        """Take in what a message holds."""
+        """Add a message's content to the group."""
         self.messages.append(message)
         try:
             origin = Origin(message.proven) if message.proven else self.trust.origin(message.body)
@@ -110,7 +109,7 @@ class Group:
         except BadMessage as error:
             self.refused.append((message, refused_whole(str(error))))
             return
-        except Exception as error:  # noqa: BLE001  (told, and kept from other messages)
+        except Exception as error:  # noqa: BLE001  (reported, and kept from other messages)
             self.refused.append((message, _our_fault(message, error)))
             return
         self._take(collected)
@@ -129,8 +128,8 @@ class Group:
     async def write(self, tables: Tables) -> tuple[int, list[tuple[Message, Refusals]]]:
         """Store the samples, then mark their tenants' windows.
 
-        Returns how many VM windows changed, and what could not be stored, as messages of its own. Raises Unavailable;
-        what is stored by then is marked all the same, as far as the store allows it.
+        Returns how many VM windows changed, and the samples that could not be stored, as separate messages. Raises
+        Unavailable; samples stored before that are still marked, as far as the store allows it.
         """
         try:
             stored = await gather(store(tables, window, again=self.again) for window in self.windows.values())
@@ -144,7 +143,7 @@ class Group:
         return sum(written for written, _ in stored), rests
 
     async def store(self, tables: Tables) -> int:
-        """Write the samples, quarantine what was refused; count the VM windows that changed. Raises Unavailable."""
+        """Write the samples and quarantine what was refused; return how many VM windows changed. Raises Unavailable."""
         written, rests = await self.write(tables)
         self.refused += rests
         await gather(
@@ -159,7 +158,7 @@ class Group:
         await gather(tables.marks.set(mark) for mark in marks)
 
     async def store_alone(self, tables: Tables) -> int:
-        """Store the group's one message; where that fails for a reason of its own, put it into quarantine.
+        """Store the group's one message. If it fails for a reason of its own, put it into quarantine.
 
         Raises Unavailable.
         """
@@ -167,7 +166,7 @@ class Group:
             return await self.store(tables)
         except Unavailable:
             raise
-        except Exception as error:  # noqa: BLE001  (told, and kept from other messages)
+        except Exception as error:  # noqa: BLE001  (reported, and kept from other messages)
             (message,) = self.messages
             self.refused = [(message, _our_fault(message, error))]
             self.samples = 0
@@ -177,7 +176,7 @@ class Group:
 
 @dataclass(slots=True)
 class _Sum:
-    """What became of the groups of a batch."""
+    """The result of a batch's groups."""
 
     samples: int = 0
     windows: set[tuple[str, str, int]] = field(default_factory=set)
@@ -201,10 +200,10 @@ async def ingest(
     time_left: Callable[[], bool] = lambda: True,
     trust: Trust = ANYBODY,
 ) -> Ingested:
-    """Store the samples of a batch of messages; quarantine what can't be accepted.
+    """Store the samples of a batch of messages, and quarantine those that can't be accepted.
 
-    Raises Unavailable where the store refused any of it. All else is done by then, as far as there was time to try
-    messages one by one.
+    Raises Unavailable if the store refused any of it. Everything else is done before that, as far as there was time to
+    try messages one by one.
     """
     done = _Sum()
     refusals: list[Unavailable] = []
@@ -212,7 +211,7 @@ async def ingest(
         async for group in _groups(messages, horizon, overrides, trust):
             try:
                 done.add(group, await group.store(tables))
-            except Exception:  # noqa: BLE001  (whatever it is, it is met again by the message that causes it)
+            except Exception:  # noqa: BLE001  (whatever it is, the message that causes it raises it again)
                 refusals += await _one_by_one(tables, group, done, time_left)
             if refusals and not time_left():
                 break
@@ -234,7 +233,7 @@ async def ingest(
 async def _groups(
     messages: Iterable[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None, trust: Trust
 ) -> AsyncIterator[Group]:
-    """Read messages, each in one go and with turns for other work in between; yield them in groups, in their order."""
+    """Read messages, each without interruption, with turns for other work in between; yield groups in their order."""
     group = Group(horizon, overrides, trust)
     began = time.perf_counter()
     for message in messages:
@@ -250,7 +249,7 @@ async def _groups(
 
 
 async def _one_by_one(tables: Tables, group: Group, done: _Sum, time_left: Callable[[], bool]) -> Sequence[Unavailable]:
-    """Store the messages of a group that failed, each by itself while there is time; return the store's refusals."""
+    """Store each message of a failed group alone while there is time; return the store's refusals."""
     refusals: list[Unavailable] = []
     for message in group.messages:
         alone = Group(group.horizon, group.overrides, group.trust)
@@ -276,7 +275,7 @@ def _span(windows: Iterable[int]) -> Sequence[int]:
 
 
 def _as_message(rest: Rest, received: int, proven: str | None) -> tuple[Message, Refusals]:
-    """What of a VM window could not be stored, as a message of its own (the samples of several may be in it)."""
+    """Return the part of a VM window that could not be stored as a message; it may hold samples of several messages."""
     samples = list(rest.window.samples())
     refused = Refusals()
     for position, sample in enumerate(samples):

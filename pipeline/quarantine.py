@@ -1,6 +1,6 @@
-"""Re-ingest and drop: what is done with refused inputs after somebody has looked at them.
+"""Re-ingest and drop: the two operations on refused inputs after somebody has looked at them.
 
-Steps go by the first digit of the messages' names, which are digests, so they share the work evenly.
+Each step takes the messages whose names begin with one digit. Names are digests, so the steps share the work evenly.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ from storage.tables.quarantine import QuarantinedMessage, RefusedInput
 
 DIGITS = "0123456789abcdef"
 CHARACTERS_AT_ONCE = 4_000_000
-"""How much refused input is made one message, to be tried again."""
+"""How many characters of refused input are combined into one message to be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of a UTC day's refused inputs are meant: all, those of a message, those with a reason."""
+    """Which refused inputs of a UTC day are selected: all, those of one message, or those with one reason."""
 
     day: str
     message: str | None = None
@@ -46,7 +46,7 @@ class Selection:
         return Done(figures)
 
     async def handle(self, message: QuarantinedMessage, context: OperationContext) -> Figures:
-        """Do it to one message."""
+        """Handle one message."""
         raise NotImplementedError
 
     async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
@@ -56,9 +56,9 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Reingest(Selection):
-    """Try refused inputs once more; what is still refused stays where it is. A message is tried as a whole.
+    """Try refused inputs again; those still refused stay where they are. A message kept whole is tried whole.
 
-    ``tenant``: messages that prove nothing are taken as if this tenant had signed them; the operator vouches for that.
+    ``tenant``: messages that prove no sender are treated as signed by this tenant; the operator vouches for that.
     """
 
     kind: ClassVar[str] = "reingest"
@@ -73,7 +73,7 @@ class Reingest(Selection):
 
 @dataclass(frozen=True, slots=True)
 class Drop(Selection):
-    """Forget refused inputs."""
+    """Delete refused inputs."""
 
     kind: ClassVar[str] = "drop"
 
@@ -89,9 +89,9 @@ async def reingest(
     overrides: Mapping[str, Reduction] | None = None,
     trust: Trust = ANYBODY,
 ) -> tuple[int, int]:
-    """Try once more what was refused of a message; return how many inputs were accepted now, and how many not.
+    """Try a message's refused inputs again; return how many were accepted now, and how many were not.
 
-    What is accepted leaves the quarantine when it is stored and marked; the rest stays, with its reason of now.
+    Accepted inputs leave the quarantine when they are stored and marked. The rest stay, each with its new reason.
     Raises Unavailable.
     """
     inputs = await tables.quarantine.inputs(message)
@@ -122,7 +122,7 @@ async def _reingest_whole(
     body: bytes,
     group: Group,
 ) -> int:
-    """Try a message again that is kept whole; return how many of its inputs are still refused."""
+    """Try again a message that is kept whole; return how many of its inputs are still refused."""
     group.read(Message(body, message.message_id, message.received, message.proven))
     _, rests = await group.write(tables)
     still = Refusals()
@@ -136,7 +136,7 @@ async def _reingest_whole(
 
 
 def _still(some: Sequence[RefusedInput], refused: Refused) -> Sequence[RefusedInput]:
-    """Return which of some inputs, tried as one message, are refused again: one, or with the message all of them."""
+    """Return which of some inputs, tried as one message, are refused again: one, or all if the message is refused."""
     again = some if refused.value is WHOLE else [some[refused.position]]
     return [replace(each, reason=refused.reason) for each in again]
 
@@ -150,13 +150,13 @@ def _readable(kept: RefusedInput) -> bytes | None:
 
 
 def _chunks(inputs: Sequence[RefusedInput], remaining: list[RefusedInput]) -> Iterator[Sequence[RefusedInput]]:
-    """Yield refused inputs that can be tried again, some at a time; the others go to ``remaining``."""
+    """Yield refused inputs that can be tried again, some at a time; add the others to ``remaining``."""
     some: list[RefusedInput] = []
     size = 0
     for each in inputs:
         try:
             whole_of(each)
-        except ValueError:  # cut off, so that nothing can be made of it
+        except ValueError:  # cut off, so it can't be used
             remaining.append(each)
             continue
         if some and (len(some) == MOST_KEPT or size + len(each.input) > CHARACTERS_AT_ONCE):

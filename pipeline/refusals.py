@@ -1,8 +1,8 @@
-"""What is kept of a message of which something was refused, and how it is read again.
+"""What is kept of a message with refused parts, and how it is read again.
 
-All refusals are counted by their reasons. The first of the refused inputs are kept one by one, as they came, for people
-to look at. Where that is not all of them, the message is kept whole beside them; so it can be tried again, and what it
-takes to keep it is bounded by what it takes to send it. Knows the quarantine; refuses to know why something is refused.
+All refusals are counted by reason. The first refused inputs are kept one by one, as they came, for people to look at.
+If these are not all, the whole message is kept beside them. So it can be tried again,
+and the cost of keeping it is bounded by the cost of sending it. Knows the quarantine, but not why something is refused.
 """
 
 import base64
@@ -23,13 +23,13 @@ KEPT_BYTES = 256 * 1024
 """How many bytes of a message's refused inputs are kept one by one."""
 
 MOST_WHOLE = 1_000_000
-"""How many bytes of a message are kept, where it is kept whole: in base64 they still fit into a document."""
+"""How many bytes are kept of a message that is kept whole. In base64 they still fit into a document."""
 
 KEPT_WHOLE = "the whole message: not all that was refused of it is kept by itself"
-"""Stands as the reason of the message itself, beside its refused inputs. It is not one of them, and is not counted."""
+"""The reason given for the message itself, beside its refused inputs. It is not one of them, and is not counted."""
 
 WHOLE = object()
-"""As the value of a refusal: the message itself."""
+"""The value of a refusal that means the message itself."""
 
 
 def refused_whole(reason: str) -> Refusals:
@@ -42,13 +42,13 @@ def refused_whole(reason: str) -> Refusals:
 async def keep(
     tables: Tables, body: bytes, message_id: str, received: int, refused: Refusals, proven: str | None = None
 ) -> None:
-    """Put what was refused of a message into quarantine, under the day on which it was received. Raises Unavailable."""
+    """Put a message's refused inputs into quarantine, under the day it was received. Raises Unavailable."""
     name = hashlib.sha256(body).hexdigest()[:32]
     await keep_as(tables, QuarantinedMessage(name, message_id, received, refused.reasons, proven), body, refused)
 
 
 async def keep_as(tables: Tables, message: QuarantinedMessage, body: bytes, refused: Refusals) -> None:
-    """The same, in place of what is kept of this message already."""
+    """Do the same, but replace what is already kept of this message."""
     inputs: list[RefusedInput] = []
     size = 0
     for each in refused.kept:
@@ -73,9 +73,9 @@ def reasons_of(inputs: Iterable[RefusedInput]) -> Counter[str]:
 def reasons_left(
     message: QuarantinedMessage, inputs: Iterable[RefusedInput], left: Sequence[RefusedInput]
 ) -> Counter[str]:
-    """Return how many refusals there are for each reason when only ``left`` is left of the inputs that are kept.
+    """Return how many refusals remain for each reason when only ``left`` remains of the kept inputs.
 
-    Where the message is kept whole, what was refused of it and is not kept by itself is left, too.
+    If the message is kept whole, its refused inputs that are not kept one by one remain, too.
     """
     more: Counter[str] = Counter()
     if any(each.reason == KEPT_WHOLE for each in left):
@@ -84,16 +84,16 @@ def reasons_left(
 
 
 def _whole(body: bytes) -> str:
-    """What is kept of a message as a whole: its bytes in base64, zipped and at last cut off where they are too many."""
+    """Return a message as it is kept whole: its bytes in base64, zipped and finally cut off if there are too many."""
     kept = body if len(body) <= MOST_WHOLE else gzip.compress(body, mtime=0)
     text = base64.b64encode(kept[:MOST_WHOLE]).decode("ascii")
     return json.dumps({"bytes": len(kept), "base64": text})
 
 
 def whole_of(kept: RefusedInput) -> bytes | None:
-    """Return the message, zipped perhaps, that is kept as a whole. None: this is a single input of one.
+    """Return the message (perhaps zipped) that is kept whole. None: this is a single input of a message.
 
-    Raises ValueError where its end was cut off, or where an input was.
+    Raises ValueError if the end of the message or of the input was cut off.
     """
     match json.loads(kept.input):
         case {"bytes": int(length), "base64": str(text), **rest} if not rest:

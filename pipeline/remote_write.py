@@ -1,9 +1,10 @@
-"""Remote write: every final minute of the fleet to a Prometheus, window after window, once each.
+"""Remote write: send every final minute of the fleet to a Prometheus, window after window, once each.
 
-A run goes on where the cursor stands: for each closed window in order of time, read its report rows, send them some
-counters at a time, and move the cursor when they were acknowledged. What dies in between is sent again, and a receiver
-that has it refuses it; so a refused request is halved until what it has not got has come through. Averaging does not
-wait for any of this. Knows the order of steps; refuses to know who receives (messaging.remote_write).
+A run continues from the cursor. For each closed window in order of time, it reads the report rows, sends them some
+counters at a time, and moves the cursor when they are acknowledged. If a run dies in between, the next one sends the
+same again, and a receiver that has the samples refuses them. So a refused request is halved until the missing samples
+have come through. Averaging does not wait for any of this. Knows the order of steps, but not who receives
+(messaging.remote_write).
 """
 
 import math
@@ -24,31 +25,32 @@ from storage.tables.catalogue import COUNTERS
 from storage.tables.table import Stored
 
 COUNTERS_A_REQUEST = 20
-"""Of 15 minutes and seven figures each: 2,100 samples, some 51 KB."""
+"""How many counters a request holds. With 15 minutes and seven figures each: 2,100 samples, some 51 KB."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """What a run did."""
+    """The result of a run."""
 
     windows: list[int] = field(default_factory=list)
-    """Of which all was acknowledged."""
+    """The windows that were acknowledged completely."""
     samples: int = 0
-    """How many were sent and not refused."""
+    """How many samples were sent and not refused."""
     refused: int = 0
-    """Samples that the receiver will never take."""
+    """How many samples the receiver will never take."""
     late: list[int] = field(default_factory=list)
-    """Windows that closed when the cursor had passed them: not sent, and counted."""
+    """Windows that closed after the cursor had passed them: not sent, but counted."""
     problem: str | None = None
-    """Why it did not go on."""
+    """Why the run stopped."""
     must_act: bool = False
     """Whether an operator must act first."""
 
 
 async def send(tables: Tables, receiver: Receiver, now: int, time_left: Callable[[], bool] = lambda: True) -> Sent:
-    """Send what has closed since the last run; begin no other request when no time is left. Raises Unavailable.
+    """Send the windows closed since the last run; start no other request when no time is left. Raises Unavailable.
 
-    That is the store's: what the receiver can't take is remembered for the operator, and the next run tries again.
+    Unavailable is about the store only. If the receiver can't take something, this is recorded for the operator, and
+    the next run tries again.
     """
     done = Sent()
     stored = await tables.cursors.remote_write()
@@ -60,7 +62,7 @@ async def send(tables: Tables, receiver: Receiver, now: int, time_left: Callable
         await run.count_late()
         if now >= run.cursor.not_before:
             await run.send_closed(now, time_left)
-    except Conflict:  # another run has gone on from the same place, and goes on
+    except Conflict:  # another run has continued from the same place, and goes on
         pass
     return done
 
@@ -82,7 +84,7 @@ class _Run:
     done: Sent
 
     async def count_late(self) -> None:
-        """Count the rows of windows that closed when the cursor had passed them."""
+        """Count the rows of windows that closed after the cursor had passed them."""
         progress = await progress_of(self.tables)
         for window in list(self.cursor.late(progress)):
             rows = sum(len(items) for items in (await self._items(window)).values())
@@ -102,7 +104,7 @@ class _Run:
         await self._save()
 
     async def _send_next(self, time_left: Callable[[], bool]) -> bool:
-        """Send the next window that is due; tell whether all of it was sent. What is empty is passed over."""
+        """Send the next window that is due; return whether all of it was sent. Empty windows are skipped."""
         progress = await progress_of(self.tables)
         window = next(self.cursor.due(progress), None)
         if window is None:
@@ -110,7 +112,7 @@ class _Run:
         items = await self._items(window)
         later = await progress_of(self.tables)
         if window in later.opened or later.closed_late != progress.closed_late:
-            return window not in later.opened  # it was opened, or closed, while its rows were read: read them anew
+            return window not in later.opened  # it was opened or closed while its rows were read: read them again
         keys = [key for key in sorted(items) if key > self.cursor.key]
         for at in range(0, len(keys), COUNTERS_A_REQUEST):
             if not time_left():
@@ -127,7 +129,7 @@ class _Run:
         return True
 
     async def _deliver(self, counters: Sequence[Sequence[FleetItem]]) -> int:
-        """Send these counters' minutes; count the samples that the receiver will never take."""
+        """Send these counters' minutes; return how many samples the receiver will never take."""
         series = [each for items in counters for each in series_of(items)]
         samples = sum(len(each.samples) for each in series)
         try:
@@ -139,7 +141,7 @@ class _Run:
             return 0
         if len(counters) == 1:
             return samples
-        # Prometheus takes nothing of a request of which it refuses one sample.
+        # Prometheus takes nothing from a request if it refuses one of its samples.
         half = len(counters) // 2
         return await self._deliver(counters[:half]) + await self._deliver(counters[half:])
 

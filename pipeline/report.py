@@ -1,7 +1,7 @@
 """The report of a window: rows of counters, from the rollups of the greatest branches.
 
-Brings the catalogue of counters up to date with them, and what is remembered of how many VMs each minute has
-(domain.closing). Knows how rows are written; refuses to know when, and how rollups are made.
+Also updates the catalogue of counters, and the record of how many VMs each minute has (domain.closing). Knows how rows
+are written, but not when, and not how rollups are made.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ from storage.tables.table import Stored
 async def write_report(tables: Tables, window: int, counters: set[str]) -> tuple[int, Sequence[Omission]]:
     """Bring these counters' report rows of a window, and the catalogue of counters, up to date.
 
-    Those for which the fleet has no room lose theirs, too. Returns how many rows were written, and what was left out.
-    Raises Corrupt and Unavailable.
+    Counters for which the fleet has no room lose their rows, too. Returns how many rows were written, and what was left
+    out. Raises Corrupt and Unavailable.
     """
     written = 0
     left_out: set[str] = set()
@@ -56,7 +56,7 @@ async def write_report(tables: Tables, window: int, counters: set[str]) -> tuple
 async def _write_counter(
     tables: Tables, key: str, window: int, rows: Sequence[ReportRow], before: Stored[list[ReportRow]] | None
 ) -> int | None:
-    """Write a counter's rows if they changed; count those that did. None: another run wrote meanwhile."""
+    """Write a counter's rows if they changed, and return how many changed. None: another run wrote meanwhile."""
     old = before.value if before else []
     if rows == old and (before is None or before.current):
         return 0

@@ -1,7 +1,6 @@
-"""The rollups of a window: those of tenants, from their VM windows, and those of branches, from what is below them.
+"""The rollups of a window: tenants' rollups from their VM windows, branches' rollups from the level below.
 
-Brings the catalogue of a tenant's counters and VMs up to date with its rollup. Knows how a rollup is made; refuses to
-know when.
+Also updates the catalogue of a tenant's counters and VMs from its rollup. Knows how a rollup is made, but not when.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -23,28 +22,28 @@ NO_ROOM = "counters that are not averaged, since there is no room for so many"
 
 @dataclass(frozen=True, slots=True)
 class RolledUp:
-    """What became of a rollup."""
+    """The result of making a rollup."""
 
     counters: set[str]
-    """The counters whose report rows depend on what changed, or may have been left to do by a run that died."""
+    """The counters whose report rows depend on what changed, or that a dead run may have left undone."""
     omitted: Sequence[Omission]
-    """What of its sources it has no room for."""
+    """The data from its sources for which it has no room."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a tenant's VM windows hold."""
+    """The contents of a tenant's VM windows."""
 
     vms: Sequence[Entry]
     counters: Collection[str]
     listed: Collection[str]
-    """The counters of the rollup, before it was cut for want of room."""
+    """The counters of the rollup before it was cut for lack of room."""
 
 
 async def roll_up_tenant(tables: Tables, tenant: str, window: int, now: int) -> RolledUp:
-    """Bring a tenant's rollup, and the catalogue of it and its VMs, up to date.
+    """Bring a tenant's rollup up to date, and with it the catalogue of the tenant and its VMs.
 
-    ``now``: Unix seconds; a window that no data have come of before is opened then. Raises Corrupt and Unavailable.
+    ``now``: Unix seconds; a window that has had no data before is opened then. Raises Corrupt and Unavailable.
     """
 
     async def derive() -> tuple[Rollup, _Found]:
@@ -66,15 +65,16 @@ async def roll_up_tenant(tables: Tables, tenant: str, window: int, now: int) -> 
     await enter(tables, vms_of(tenant), done.found.vms, SEEN_EVERY)
     listed = await enter_counters(tables, tenant, done.found.listed, newest)
     await enter(tables, TENANTS, [Entry(tenant, newest)] if done.found.vms else [])
-    # All counters that the tenant has or had, and not only those that changed now: a run that died after writing the
-    # rollup has left the report to do, and rows of counters that it has no more have to go.
+    # Return all counters that the tenant has or had, not only those that changed now. A run that died after writing the
+    # rollup left the report undone, and rows of counters that the tenant no longer has must go.
     return RolledUp({*done.before, *done.now, *listed}, _missing(done, done.found.counters, tenant, window))
 
 
 async def merge_branch(tables: Tables, branch: Node, window: int) -> RolledUp:
-    """Bring a branch's rollup up to date; its ``counters`` are those that it had not before, or has no more.
+    """Bring a branch's rollup up to date. Its ``counters`` are those that were added or removed.
 
-    (Where room is scarce, these may be others than those of the tenants that changed.) Raises Corrupt and Unavailable.
+    (Where room is scarce, these may differ from the counters of the tenants that changed.) Raises Corrupt and
+    Unavailable.
     """
 
     async def derive() -> tuple[Rollup, set[str]]:

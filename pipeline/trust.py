@@ -1,9 +1,9 @@
-"""Trust: whose message it is, and whose samples are taken from it.
+"""Trust: which tenant sent a message, and which tenants' samples are taken from it.
 
-A tenant's samples are taken only from messages signed with a key of that tenant. While enrolment is *open*, those of
-tenants that are not enrolled are taken from anybody, so that senders can change over one by one; where it is
-*required*, only enrolled tenants' are taken. Knows the register and signatures; refuses to know what a message holds,
-and what becomes of what is refused.
+A tenant's samples are taken only from messages signed with a key of that tenant. While enrolment is *open*, samples of
+tenants that are not enrolled are taken from anybody, so that senders can change over one by one. Where it is
+*required*, only samples of enrolled tenants are taken. Knows the register and signatures, but not what a message holds,
+and not what becomes of refused samples.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,9 @@ NOT_SIGNED_BY_IT = "the sample's tenant is enrolled, and the message is not sign
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who sent a message: ``tenant`` is proven, and None where that is not known.
+    """Who sent a message: ``tenant`` is proven, and None where it is not known.
 
-    ``unknown_key`` is the id of the key that it says it is signed with, where no tenant has that one.
+    ``unknown_key`` is the id of the key that the message names as its signer, if no tenant has that key.
     """
 
     tenant: str | None
@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What decides whose samples are taken. ``required``: of tenants that are not enrolled, nothing is."""
+    """Decides which tenants' samples are taken. ``required``: take nothing from tenants that are not enrolled."""
 
     register: Register = field(default_factory=Register)
     required: bool = False
@@ -42,7 +42,7 @@ class Trust:
     def origin(self, message: bytes) -> Origin:
         """Return who sent a message.
 
-        Raises BadMessage, with the reason, where it says that it is signed and that is not true (any more).
+        Raises BadMessage, with the reason, if the message claims to be signed and the claim is false or no longer true.
         """
         signed = taken_apart(message)
         if signed is None:
@@ -57,13 +57,13 @@ class Trust:
         return Origin(enrolment.tenant)
 
     def refuses_all(self, origin: Origin) -> str | None:
-        """Say why no sample is taken from a message of this origin, whatever it holds; or return None."""
+        """Return why no sample is taken from any message of this origin; None: samples may be taken."""
         if origin.tenant is not None or not self.required:
             return None
         return UNKNOWN_KEY if origin.unknown_key else UNSIGNED
 
     def refuses_from(self, origin: Origin) -> Callable[[str], str | None]:
-        """Return what says of a tenant why its samples are not taken from a message; None: they are."""
+        """Return a function that tells why a tenant's samples are refused in a message; None: they are taken."""
 
         def refuses(tenant: str) -> str | None:
             if tenant == origin.tenant:
@@ -75,9 +75,9 @@ class Trust:
         return refuses
 
     def proven(self, tenant: str) -> str | None:
-        """Return a tenant if whatever was taken of it is proven to be its own: it is enrolled. Else None."""
+        """Return the tenant if it is enrolled: then all data taken for it are proven to be its own. Else None."""
         return tenant if tenant in self.register.enrolments else None
 
 
 ANYBODY = Trust()
-"""Trusts whoever sends, since nobody is enrolled: for measurements, and tests of something else."""
+"""Trusts every sender, since nobody is enrolled: for measurements, and for tests of something else."""

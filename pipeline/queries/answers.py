@@ -1,4 +1,4 @@
-"""What charts are answered with: each answer twice, as the figures are, and as a tenant's caller may see them."""
+"""The answers for charts. Each has two types: one with the full figures, one for a tenant's caller."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ CAREFULLY = (
     f"of the fleet a tenant is not shown {', '.join(NEVER_SHOWN)}; the average is shown as it was when the minute's "
     "window closed, if enough other tenants had contributed by then, none of them more than half of the others' VMs"
 )
-"""What is said of every answer to a tenant's caller."""
+"""The note on every answer to a tenant's caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What was asked of charts, as it was understood."""
+    """A chart question, as it was understood."""
 
     key: str | Sequence[str]
-    """The counter; where several were asked for, all of them."""
+    """The counter; all of them, if several were asked for."""
     start: int
     """The first minute of the range, as its identifier timestamp (Unix seconds)."""
     end: int
@@ -26,7 +26,7 @@ class Resolved:
     aggregationInterval: int
     aggregationBy: Aggregation
     suppressed: str | None
-    """What a tenant's caller does not get to see of any minute, and why; null: nothing is suppressed."""
+    """What is hidden from a tenant's caller in every minute, and why; null: nothing is suppressed."""
 
 
 @dataclass(frozen=True, slots=True)

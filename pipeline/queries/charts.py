@@ -41,9 +41,10 @@ from storage.tables.catalogue import COUNTERS
 class Question:
     """What a chart asks of one or more counters.
 
-    Either ``minutes``, the latest so many counted back from the newest that any of them has (and that the fleet has
-    reached, see domain.closing), or ``start`` and perhaps ``end`` (Unix seconds, both included). ``interval``: minutes
-    a group. ``final``: leave out what is not final yet. ``gaps``: how groups without data are shown; None: not.
+    Either ``minutes`` or ``start`` is given. ``minutes``: the latest so many, counted back from the newest minute that
+    any of the counters has and that the fleet has reached (see domain.closing). ``start`` and perhaps ``end``: Unix
+    seconds, both included. ``interval``: minutes in a group. ``final``: leave out minutes that are not final yet.
+    ``gaps``: how groups without data are shown; None: they are not shown.
     """
 
     keys: Sequence[str]
@@ -57,7 +58,7 @@ class Question:
 
 
 async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer | DisclosedAnswer:
-    """Answer for the fleet. Raises NotFound for a counter that is not known, or not to this caller's tenant."""
+    """Answer for the fleet. Raises NotFound for a counter unknown to the system or to this caller's tenant."""
     if view.caller.tenant is None:
         return await _fleet_data(tables, question, view)
     span, charts = await _charts(tables, question, view, disclosed_to(view.caller.tenant))
@@ -80,10 +81,10 @@ async def _fleet_data(tables: Tables, question: Question, view: View) -> FleetAn
 async def get_tenant_data(
     tables: Tables, question: Question, tenant: str, vm: str, view: View
 ) -> TenantAnswer | DisclosedTenantAnswer:
-    """Answer for a VM beside its tenant and the fleet. Raises NotFound for a counter, tenant or VM not known.
+    """Answer for a VM beside its tenant and the fleet. Raises NotFound for an unknown counter, tenant or VM.
 
-    A name may be given with blanks where it has plus signs, as a URL's query is often decoded. A tenant that the
-    caller may not see is a tenant that has never been seen.
+    A name may have blanks instead of plus signs, since a URL's query is often decoded that way. A tenant that the
+    caller may not see is treated as one that has never been seen.
     """
     tenant = await tenant_named(tables, tenant, view)
     vm = await vm_named(tables, tenant, vm)
@@ -113,7 +114,7 @@ async def _disclosed_tenant_data(
 
 
 async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
-    """Return the newest final minute of every counter that the fleet's newest hour has, by key."""
+    """Return the newest final minute of every counter in the fleet's newest hour, by key."""
     newest = await newest_minute(tables) or 0
     counters = {entry.name: entry.newest for entry in await sorted_entries(tables, COUNTERS)}
     answers = await gather(
@@ -140,14 +141,14 @@ async def final_points(
 ) -> list[FleetItem] | list[DisclosedItem]:
     """Return all final minutes of counters in a range: counter after counter by name, each oldest first.
 
-    Without ``keys``: all counters that the caller may know of. Raises NotFound, and BadParameters where minutes times
-    counters are more than ``most``.
+    Without ``keys``: all counters that the caller may know. Raises NotFound. Raises BadParameters if the number of
+    minutes times the number of counters is more than ``most``.
     """
     if not keys:
         reached = (await progress_of(tables)).newest
         end = reached if end is None else end
         counters = await list_counters(tables, view)
-        # A tenant's caller knows how new a counter is in that tenant, which is not how new it is in the fleet.
+        # For a tenant's caller, ``newest`` is a counter's newest minute in that tenant, and not in the fleet.
         keys = [each.key for each in counters if view.caller.tenant or each.newest >= start]
     keys = sorted(set(keys))
     minutes = ((view.now if end is None else end) - start) // MINUTE + 1
@@ -163,7 +164,7 @@ async def final_points(
 async def _charts(
     tables: Tables, question: Question, view: View, read: Read[ATime]
 ) -> tuple[Span, dict[str, list[ATime]]]:
-    """Resolve what was asked to a span, and return it with each counter's minutes in it, oldest first."""
+    """Turn the question into a span, and return it with each counter's minutes in it, oldest first."""
     keys, progress = await known_counters(tables, question.keys, view), await progress_of(tables)
     seen = max(keys.values())
     reached = progress.newest
@@ -189,19 +190,19 @@ async def _charts(
 
 
 def _open_minutes(progress: Progress, newest: int) -> int:
-    """How many minutes, counted back from the newest, are looked at for one that is final: a day of open windows."""
+    """Return how many minutes, back from the newest, to search for a final one: at most a day of open windows."""
     window = oldest = window_of(newest)
     while window in progress.opened and oldest - window < DAY:
         window -= WINDOW
-    # In the newest window that is closed, and in the hour before it, some minutes may have no row.
+    # In the newest closed window, and in the hour before it, some minutes may have no row.
     return (newest - window + HOUR) // MINUTE
 
 
 async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: Progress) -> dict[str, list[Minute]]:
-    """Return each counter's minutes of a span as they are.
+    """Return each counter's minutes of a span with the full figures.
 
-    What windows are open was read before their rows and is read once more after them: what is called final is not older
-    than its window's closing, and not of a window that was opened meanwhile.
+    The list of open windows was read before the rows and is read again after them. So a minute called final was read
+    after its window closed, and its window was not opened again meanwhile.
     """
     wanted = lookback(span)
     rows = await gather((tables.report.rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
@@ -214,7 +215,7 @@ async def _judged(tables: Tables, keys: Collection[str], span: Span, progress: P
 
 
 def _windows_of(charts: Mapping[str, Sequence[ATime]]) -> Sequence[int]:
-    """The windows that hold minutes of any chart."""
+    """Return the windows that hold minutes of any chart."""
     filled = [minutes for minutes in charts.values() if minutes]
     if not filled:
         return []

@@ -1,6 +1,6 @@
-"""What is disclosed of the fleet to a tenant's caller: read from the disclosed figures and from nothing else.
+"""What a tenant's caller may see of the fleet: read only from the disclosed figures.
 
-Where nothing is disclosed (yet), the minutes that are told of are those in which the caller's own tenant had samples.
+Where nothing is disclosed (yet), the answer lists the minutes in which the caller's own tenant had samples.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from storage.tables import Tables
 
 
 def disclosed_to(tenant: str) -> Read[DisclosedMinute]:
-    """Return what reads counters' minutes as a tenant's caller sees them."""
+    """Return a function that reads counters' minutes as a tenant's caller sees them."""
 
     async def read(
         tables: Tables, keys: Collection[str], span: Span, progress: Progress

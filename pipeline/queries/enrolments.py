@@ -1,4 +1,4 @@
-"""Which tenants are enrolled, which send without being so, and since when each is silent. For operators only."""
+"""Which tenants are enrolled, which send without enrolment, and how long each is silent. For operators only."""
 
 from dataclasses import dataclass
 
@@ -25,12 +25,12 @@ class KeyItem:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentItem:
-    """A tenant that is enrolled, or that sends without being so."""
+    """A tenant that is enrolled, or that sends without being enrolled."""
 
     tenant: str
     """Its masked name."""
     enrolled: bool
-    """Whether it has a valid key. Else, while enrolment is required, nothing is taken of it."""
+    """Whether it has a valid key. If not, none of its samples are taken while enrolment is required."""
     label: str
     """What people call it."""
     contact: str
@@ -43,31 +43,32 @@ class EnrolmentItem:
     """When it was enrolled, in Unix seconds; null: it never was."""
     keys: list[KeyItem]
     newest: int | None
-    """Its newest minute that was averaged; null: there is none."""
+    """Its newest averaged minute; null: there is none."""
     silentSeconds: int | None
-    """From the end of that minute to now."""
+    """Seconds from the end of that minute to now."""
     unsignedSeen: int | None
-    """When a message last came in its name that no enrolled key has signed: Unix seconds, to the quarter of an hour."""
+    """When the last message in its name came without an enrolled key's signature: Unix seconds, to the quarter of an
+    hour."""
     unsignedKey: str | None
-    """The id of the key that such a message says it is signed with: to be enrolled, if it is this tenant's; null: it is
-    not signed at all."""
+    """The id of the key that such a message names as its signer: enrol it if it belongs to this tenant; null: the
+    message is not signed at all."""
     corrupt: bool
-    """Whether what is stored of its enrolment can't be read: enrol it again."""
+    """Whether its stored enrolment can't be read: if so, enrol it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentList:
-    """The tenants that are enrolled, and those that send without being so, by masked name."""
+    """The tenants that are enrolled, and those that send without being enrolled, by masked name."""
 
     nextPage: str | None
-    """For the parameter page; null: this is the last page."""
+    """The value for the parameter page; null: this is the last page."""
     data: list[EnrolmentItem]
 
 
 async def list_enrolments(
     tables: Tables, view: View, from_tenant: str, most: int
 ) -> tuple[list[EnrolmentItem], str | None]:
-    """Return at most so many tenants by name, from one on, and the name of the first that is left; None: none is."""
+    """Return a page of tenants by name, from one on, and the next page's first name; None: this is the last page."""
     enrolments = {each.tenant: each for each in await tables.enrolments.all()}
     senders = {each.tenant: each async for each in tables.senders.all()}
     newest = {name: entry.value.newest for name, entry in (await tables.catalogue.entries(TENANTS)).items()}
@@ -80,7 +81,7 @@ async def list_enrolments(
 
 
 async def enrolment_item(tables: Tables, enrolment: Enrolment, view: View) -> EnrolmentItem:
-    """Return what is told of one tenant."""
+    """Return the item of one tenant."""
     entry = await tables.catalogue.entry(TENANTS, enrolment.tenant)
     sender = await tables.senders.of(enrolment.tenant)
     return _item(enrolment, entry.value.newest if entry else None, sender, view)
@@ -106,5 +107,5 @@ def _item(enrolment: Enrolment, newest: int | None, sender: Sender | None, view:
 
 
 async def unsigned_lately(tables: Tables, view: View) -> list[str]:
-    """Return in which tenants' names messages came within the hour that no enrolled key has signed, by name."""
+    """Return, by name, the tenants named by messages of the last hour that no enrolled key has signed."""
     return sorted([each.tenant async for each in tables.senders.all() if each.seen > view.now - HOUR])

@@ -15,7 +15,7 @@ from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
 
 @dataclass(frozen=True, slots=True)
 class CounterItem(ForTenants):
-    """A counter that has been seen, and what people call it where we know it."""
+    """A counter that has been seen, with its common name where we know it."""
 
     key: str
     newest: int
@@ -24,7 +24,7 @@ class CounterItem(ForTenants):
     unit: str
     """Empty for plain numbers."""
     group: str
-    """What people call its PerfType."""
+    """The common name of its PerfType."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class TenantListItem(ForTenants):
     newest: int
     """Its newest minute."""
     label: str | None
-    """What people call it, for operators; null: it is not enrolled, or has no label."""
+    """The name that people use for it, for operators; null: it is not enrolled, or has no label."""
 
 
 @dataclass(frozen=True, slots=True)
 class VmItem(ForTenants):
-    """A VM that has been seen, and what is known of it."""
+    """A VM that has been seen, and what is known about it."""
 
     vm: str
     newest: int
@@ -53,7 +53,7 @@ class VmItem(ForTenants):
 
 @dataclass(frozen=True, slots=True)
 class CounterList(ForTenants):
-    """The counters that have been seen, those first that people look at first."""
+    """The counters that have been seen, the most interesting first."""
 
     data: list[CounterItem]
 
@@ -73,7 +73,7 @@ class VmList(ForTenants):
 
 
 async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
-    """Return all counters that the caller may know of, those first that people look at first."""
+    """Return all counters that the caller may know, the most interesting first."""
     if view.caller.tenant:
         stored = await tables.catalogue.counters_of(view.caller.tenant)
         newest = stored.value if stored else {}
@@ -93,7 +93,7 @@ async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
 
 
 async def list_tenants(tables: Tables, view: View) -> list[TenantListItem]:
-    """Return all tenants that the caller may see, by name; operators see what people call them as well."""
+    """Return all tenants that the caller may see, by name; operators see their labels as well."""
     labels = {}
     if view.caller.tenant:
         stored = await tables.catalogue.entry(TENANTS, view.caller.tenant)

@@ -16,15 +16,15 @@ from storage.tables import Tables
 from storage.tables.catalogue import vms_of
 
 WINDOWS_A_PAGE = 96
-"""How many windows a page of samples looks into at most, whether they hold any or not: a day."""
+"""How many windows a page of samples reads at most, whether they hold samples or not: a day."""
 
 VM_WINDOWS_A_PAGE = 2_000
-"""How many VM windows it reads at most, whether they hold any of the counters or not."""
+"""How many VM windows a page reads at most, whether they hold any of the counters or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page of samples begins: at this VM of this window (at its first VM, if empty)."""
+    """Where a page of samples begins: at this VM of this window (empty: at the window's first VM)."""
 
     window: int
     vm: str = ""
@@ -34,8 +34,8 @@ class Position:
 class SamplesQuestion:
     """Which samples are asked for.
 
-    ``vm`` None: all of the tenant's. ``keys`` empty: all counters. ``start`` and ``end`` (None: until now) are Unix
-    seconds, both included. ``limit``: a page ends with the VM window that reaches so many records.
+    ``vm`` None: all of the tenant's VMs. ``keys`` empty: all counters. ``start`` and ``end`` (None: until now) are Unix
+    seconds, both included. ``limit``: a page ends with the VM window that reaches this number of records.
     """
 
     tenant: str
@@ -46,9 +46,9 @@ class SamplesQuestion:
     limit: int
 
 
-@dataclass(slots=True)  # not frozen, for the reason that domain.charts.FleetItem is not
+@dataclass(slots=True)  # not frozen, for the same reason as domain.charts.FleetItem
 class SampleRecord(ForTenants):
-    """A sample: the record of the wire format."""
+    """A sample, as a record of the wire format."""
 
     timestamp: int
     """Unix seconds: the identifier timestamp (second 30) of the sample's minute."""
@@ -71,7 +71,7 @@ class SamplesPage:
     start: int
     end: int
     position: Position | None
-    """Where the next page begins; None: this is the last."""
+    """Where the next page begins; None: this is the last page."""
     data: list[SampleRecord]
 
 
@@ -85,12 +85,12 @@ class SamplesAnswer(ForTenants):
     end: int
     """The last minute of the range."""
     nextPage: str | None
-    """For the parameter page; null: this is the last page. A page may be empty and not the last."""
+    """The value for the parameter page; null: this is the last page. A page may be empty and not the last."""
     data: list[SampleRecord]
 
 
 async def get_samples(tables: Tables, question: SamplesQuestion, position: Position | None, view: View) -> SamplesPage:
-    """Return the page of samples that begins at a position (None: the first). Raises NotFound as above."""
+    """Return the page of samples that begins at a position (None: the first). Raises NotFound for unknown names."""
     tenant = await tenant_named(tables, question.tenant, view)
     vm = (await entry_named(tables, vms_of(tenant), question.vm, "VM of this tenant")).name if question.vm else None
     keys = frozenset((await known_counters(tables, question.keys, view)) if question.keys else ())

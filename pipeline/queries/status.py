@@ -1,4 +1,4 @@
-"""How the system is, and whether its store answers."""
+"""The state of the system, and whether its store answers."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 
 MOST_REFUSALS = 10
-"""How many reasons of refusals are told."""
+"""How many reasons of refusals are listed."""
 
 MOST_SENDERS = 10
 PULSE_SECONDS = 3
@@ -24,29 +24,29 @@ PULSE_SECONDS = 3
 
 @dataclass(frozen=True, slots=True)
 class RemoteWriteStatus:
-    """How far the fleet's minutes have been sent to Prometheus, and what was not."""
+    """How far the fleet's minutes have been sent to Prometheus, and what was not sent."""
 
     window: int | None
-    """The newest window (its first second) that was sent, and with it all older ones since it was set up; null: what
-    says so can't be read."""
+    """The newest window (its first second) that was sent; all older ones since the setup were sent, too. Null: the
+    document that says so can't be read."""
     lateRows: int
-    """Report rows of windows that closed when newer ones had been sent: not sent, since they would be refused."""
+    """Report rows of windows that closed after newer ones had been sent: not sent, since they would be refused."""
     refusedSamples: int
-    """Samples that the receiver refused for good, since it has them, or newer ones, or they are too old for it."""
+    """Samples that the receiver refused for good, since it has them or newer ones, or they are too old for it."""
     problem: str | None
-    """Why nothing can be sent now; what waits is sent later. Null: it can."""
+    """Why nothing can be sent now; waiting minutes are sent later. Null: sending works."""
     notBefore: int | None
-    """Until when (Unix seconds) it is not tried again after that."""
+    """After such a problem, the time (Unix seconds) before which sending is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the system is."""
+    """The state of the system."""
 
     newestMinute: int | None
     """The newest minute of the report that the fleet has reached; null: there is none yet."""
     ageSeconds: int | None
-    """From its end to now."""
+    """Seconds from the end of that minute to now."""
     dirtyMarks: int
     """Tenants' windows that wait for averaging."""
     openWindows: int
@@ -54,32 +54,32 @@ class Status:
     quarantinedToday: int
     """Inputs that were refused on this UTC day."""
     refusals: Mapping[str, int]
-    """The commonest reasons for that, and how many there are of each."""
+    """The most frequent reasons for these refusals, and how many there are of each."""
     omissions: Mapping[str, int]
-    """What came and was left out of the averages on this UTC day, and how many there are of each."""
+    """Data that came on this UTC day but were left out of the averages, and how many there are of each kind."""
     averagingRuns: Mapping[Driver, int]
-    """When averaging last ran, to the minute (Unix seconds), by what drove it: its timer, each minute; ingest, where
-    the timer stands still; a catch-up."""
+    """When averaging last ran, to the minute (Unix seconds), by what drove it: its timer, each minute; ingest, if the
+    timer stands still; or a catch-up."""
     enrolledTenants: int
     """Tenants that have a valid key."""
     unsignedSenders: Sequence[str]
-    """The first tenants, by name, in whose names messages came within the hour that no enrolled key has signed."""
+    """The first tenants, by name, that are named by messages of the last hour that no enrolled key has signed."""
     remoteWrite: RemoteWriteStatus | None
-    """What is sent to Prometheus; null: nothing ever was (REMOTE_WRITE_URL)."""
+    """The state of sending to Prometheus; null: nothing was ever sent (REMOTE_WRITE_URL)."""
 
 
 class Pulse:
-    """Whether the store answers. It is asked at most once in PULSE_SECONDS, however many want to know."""
+    """Whether the store answers. It is asked at most once in PULSE_SECONDS, regardless of the number of callers."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Remember by a clock in seconds, which never goes back."""
+        """Take a clock in seconds that never goes back."""
         self._clock = clock
         self._until = float("-inf")
         self._why: Unavailable | None = None
         self._asking = asyncio.Lock()
 
     async def feel(self, tables: Tables) -> None:
-        """Return if the store answered when it was last asked for one document. Raises Unavailable if not."""
+        """Return if the store answered its last check (a read of one document). Raises Unavailable if not."""
         async with self._asking:
             if self._clock() >= self._until:
                 try:
@@ -93,7 +93,7 @@ class Pulse:
 
 
 async def status(tables: Tables, view: View) -> Status:
-    """Return how the system is. Raises Unavailable where the store can't be reached."""
+    """Return the state of the system. Raises Unavailable if the store can't be reached."""
     progress = await progress_of(tables)
     marks = await tables.marks.read()
     reasons: Counter[str] = Counter()
@@ -120,7 +120,7 @@ async def status(tables: Tables, view: View) -> Status:
 async def _remote_write(tables: Tables) -> RemoteWriteStatus | None:
     try:
         stored = await tables.cursors.remote_write()
-    except Corrupt as error:  # holds up remote write and nothing else
+    except Corrupt as error:  # stops remote write and nothing else
         return RemoteWriteStatus(None, 0, 0, str(error), None)
     if stored is None:
         return None

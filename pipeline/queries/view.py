@@ -1,4 +1,4 @@
-"""What every answer depends on besides its question: who asks, when, and how far averaging is."""
+"""What every answer depends on besides its question: who asks, when, and how far averaging has come."""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class JudgedMinute(Protocol):
 ATime = TypeVar("ATime", bound=JudgedMinute)
 
 Read = Callable[[Tables, Collection[str], Span, Progress], Awaitable[dict[str, list[ATime]]]]
-"""Reads counters' minutes of a span, oldest first; what windows are open was read before."""
+"""Reads counters' minutes of a span, oldest first. The list of open windows must be read before."""
 
 
 async def newest_minute(tables: Tables) -> int | None:
@@ -49,7 +49,7 @@ async def newest_minute(tables: Tables) -> int | None:
 
 
 async def progress_of(tables: Tables) -> Progress:
-    """Return what averaging remembers of windows."""
+    """Return averaging's stored progress of windows."""
     stored = await tables.progress.read()
     return stored.value if stored else Progress()
 

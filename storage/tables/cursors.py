@@ -1,4 +1,4 @@
-"""Cursors: how far what leaves the system has left, a document a receiver."""
+"""Cursors: how far data have been sent to outside receivers, one document per receiver."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,15 @@ _REMOTE_WRITE = "remote-write"
 
 @dataclass(frozen=True, slots=True)
 class Cursors(Table):
-    """The one cursor that there is: of remote write (domain.remote_write)."""
+    """The only cursor so far: the one of remote write (domain.remote_write)."""
 
     async def remote_write(self) -> Stored[Cursor] | None:
-        """Read how far remote write is; None: it has not begun. Raises Corrupt."""
+        """Read how far remote write has come; None: it has not begun. Raises Corrupt."""
         document = await self.documents.read(MARKS, _CURSORS, _REMOTE_WRITE)
         return Stored(_cursor(document), document.etag) if document else None
 
     async def write_remote_write(self, cursor: Cursor, etag: str | None) -> None:
-        """Create (etag None) or replace it. Raises Conflict."""
+        """Create (etag None) or replace the cursor of remote write. Raises Conflict."""
         body = {
             "window": cursor.window,
             "key": cursor.key,

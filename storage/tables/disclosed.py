@@ -1,8 +1,8 @@
-"""What is disclosed of the fleet: a document a counter and window, written once.
+"""What is disclosed of the fleet: one document per counter and window, written once.
 
-They stand beside the report's documents, in the same partitions and for as long, under ids of their own: so they come
-in one scan, cost no container, and whoever rewrites or removes report rows can't touch them. There is no way to replace
-or delete one.
+They are kept beside the report's documents, in the same partitions and for the same time, but under ids of their own.
+So one scan reads both, they cost no extra container, and code that rewrites or removes report rows can't touch them.
+There is no way to replace or delete one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from storage.tables.ids import number
 from storage.tables.table import Table
 
 _PREFIX = "disclosed_"
-"""Behind the seconds that report rows have as ids."""
+"""Sorts after the seconds that report rows have as ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class Disclosed(Table):
     """The disclosed figures."""
 
     async def write(self, key: str, window: int, figures: Sequence[Figure]) -> None:
-        """Write what is disclosed of a counter's window, 15 figures. What is there already stays as it is."""
+        """Write what is disclosed of a counter's window, 15 figures. Figures already stored stay as they are."""
         with suppress(AlreadyExists):
             await self.documents.create(REPORT, key, _id(window), {"minutes": list(figures)})
 
     async def between(self, key: str, first: int, last: int) -> Mapping[int, Sequence[Figure]]:
-        """Return by window what is disclosed of a counter, from the window of one second to that of another.
+        """Return, by window, what is disclosed of a counter, from the window of one second to that of another.
 
-        A corrupt document says that nothing was disclosed: what it said can't be known again.
+        A corrupt document counts as nothing disclosed: its figures can't be recovered.
         """
         scan = self.documents.scan(REPORT, key, _id(max(window_of(first), 0)), _id(last + 1))
         return {int(document.id.removeprefix(_PREFIX)): _figures(document) async for document in scan}

@@ -1,9 +1,9 @@
-"""Enrolments: a document a tenant, and one a key, so that a key is never that of two tenants.
+"""Enrolments: one document per tenant and one per key, so that two tenants never have the same key.
 
-They stand beside the operations, which are the operator's as well and live for ever: with autoscale, a container of
-their own would have a price of its own (docs/scale.md).
+They are kept beside the operations, which also belong to the operator and are also kept for ever. With autoscale, a
+container of their own would have a price of its own (docs/scale.md).
 
-Whoever asks is given the register as it was read at most REMEMBERED seconds ago, so asking costs nothing.
+Callers get the register as it was read at most REMEMBERED seconds ago, so asking costs nothing.
 """
 
 import time
@@ -18,7 +18,7 @@ from storage.schema import OPERATIONS
 from storage.tables.table import Stored
 
 REMEMBERED = 30
-"""For how many seconds the register is not read again, but by who has changed it."""
+"""How many seconds pass before the register is read again. After its own change, a process reads it at once."""
 
 _TENANTS = "enrolled tenants"
 _KEYS = "enrolled keys"
@@ -28,7 +28,7 @@ class Enrolments:
     """The tenants that the operator has admitted."""
 
     def __init__(self, documents: Documents, clock: Callable[[], float] = time.monotonic) -> None:
-        """Remember by a clock in seconds, which never goes back."""
+        """Take a clock in seconds that never goes back."""
         self._documents = documents
         self._clock = clock
         self._register = Register()
@@ -51,7 +51,7 @@ class Enrolments:
         return Stored(_enrolment(document), document.etag) if document else None
 
     async def write(self, enrolment: Enrolment, etag: str | None) -> None:
-        """Create (etag None) or replace a tenant's enrolment. Raises Conflict. Its keys are to be claimed before."""
+        """Create (etag None) or replace a tenant's enrolment. Raises Conflict. Claim its keys first."""
         body = {
             "label": enrolment.label,
             "contact": enrolment.contact,
@@ -70,7 +70,7 @@ class Enrolments:
         self._until = float("-inf")
 
     async def claim(self, key: str, tenant: str) -> str:
-        """Make a key (by its id) a tenant's, for good; return whose it is, which is another's who claimed it before."""
+        """Give a key (by its id) to a tenant for ever; return its owner, perhaps another tenant with an older claim."""
         try:
             await self._documents.create(OPERATIONS, _KEYS, key, {"tenant": tenant})
         except AlreadyExists:
@@ -95,12 +95,12 @@ class _EnrolmentBody(msgspec.Struct):
 
 
 def _enrolment(document: Document) -> Enrolment:
-    """Return an enrolment; a corrupt one without a key, so that nobody can send for the tenant until it is mended."""
+    """Return an enrolment. A corrupt one has no key, so nobody can send for the tenant until it is repaired."""
     tenant = decode_name(document.id)
     try:
         body = msgspec.convert(document.body, _EnrolmentBody)
         keys = tuple(Key(public_of(key.public), key.added, key.revoked) for key in body.keys)
-    except ValueError:  # msgspec's ValidationError is one
+    except ValueError:  # includes msgspec's ValidationError
         return Enrolment(tenant, corrupt=True)
     directories, applications = tuple(body.directories), tuple(body.applications)
     return Enrolment(tenant, body.label, body.contact, keys, directories, body.since, applications)

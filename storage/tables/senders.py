@@ -1,6 +1,6 @@
-"""Senders: who still sends what is not signed with an enrolled key. Kept in the quarantine, as long as what is refused.
+"""Senders: who still sends messages that no enrolled key has signed. Kept in the quarantine, as long as refused inputs.
 
-A message's own word is all that is known of who sent it, so this says in whose name somebody sends, and no more.
+Such a message gives its sender's name without proof. So this shows only in whose name somebody sends.
 """
 
 from collections.abc import AsyncIterator
@@ -20,9 +20,9 @@ MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """In whose name (a masked one) a message came that proves nothing: when, to the quarter of an hour.
+    """The (masked) tenant that a message named without proof, and when it came, to the quarter of an hour.
 
-    ``key`` is the id of the key that it says it is signed with, which is not enrolled; empty: it is not signed.
+    ``key`` is the id of the unenrolled key that the message names as its signer; empty: it is not signed.
     """
 
     tenant: str
@@ -31,15 +31,15 @@ class Sender:
 
 
 class Senders:
-    """Who still sends what is not signed with an enrolled key."""
+    """Who still sends messages that no enrolled key has signed."""
 
     def __init__(self, documents: Documents) -> None:
-        """Nothing is written yet."""
+        """Start with no record of earlier writes."""
         self._documents = documents
         self._written: set[Sender] = set()
 
     async def note(self, tenant: str, second: int, key: str) -> None:
-        """Write down that such a message came, unless that is known for this quarter of an hour. Raises Unavailable."""
+        """Record that such a message came, unless this quarter of an hour is recorded already. Raises Unavailable."""
         sender = Sender(tenant, second - second % WINDOW, key)
         if sender in self._written:
             return
@@ -52,17 +52,17 @@ class Senders:
         self._written.add(sender)
 
     async def of(self, tenant: str) -> Sender | None:
-        """Return who sends so in a tenant's name."""
+        """Return the sender that uses a tenant's name without proof."""
         document = await self._documents.read(QUARANTINE, _SENDERS, encode_name(tenant))
         return _sender(document) if document else None
 
     async def all(self) -> AsyncIterator[Sender]:
-        """Yield them, in the order of their encoded names."""
+        """Yield all senders, in the order of their encoded names."""
         async for document in self._documents.scan(QUARANTINE, _SENDERS):
             yield _sender(document)
 
     async def forget(self, tenant: str) -> None:
-        """Forget who sends in a tenant's name. What comes later is written down again."""
+        """Forget the sender in a tenant's name. Later messages are recorded again."""
         if document := await self._documents.read(QUARANTINE, _SENDERS, encode_name(tenant)):
             with suppress(Conflict):  # written again meanwhile
                 await self._documents.delete(QUARANTINE, _SENDERS, document.id, document.etag)
@@ -75,7 +75,7 @@ class _SenderBody(msgspec.Struct):
 
 
 def _sender(document: Document) -> Sender:
-    """Return a sender; of a corrupt document, one that was seen long ago."""
+    """Return a sender. A corrupt document gives a sender that was seen long ago."""
     try:
         body = msgspec.convert(document.body, _SenderBody)
     except msgspec.ValidationError:
