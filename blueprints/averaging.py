@@ -1,7 +1,7 @@
-"""The timer trigger: works off what ingest marked. It may overlap with itself and with anything else.
+"""The timer trigger: averages the windows that ingest marked. It may overlap with itself and with anything else.
 
-Where the timer stands still, ingest drives a run instead (blueprints.ingest). After an outage there is more to do than
-a run has time for: then a catch-up (pipeline.rebuild) begins at the other end.
+If the timer stops, ingest does a run instead (blueprints.ingest). After an outage, there is more work than a run has
+time for. A catch-up (pipeline.rebuild) then starts from the other end.
 """
 
 import logging
@@ -29,24 +29,24 @@ log = logging.getLogger(__name__)
 @blueprint.timer_trigger(arg_name="timer", schedule="%AVERAGING_SCHEDULE%")
 @blueprint.durable_client_input("client")
 async def average_marked(
-    timer: func.TimerRequest,  # noqa: ARG001  (the binding is named by it)
+    timer: func.TimerRequest,  # noqa: ARG001  (it names the binding)
     client: df.DurableOrchestrationClient,
     context: func.Context,
 ) -> None:
-    """Average every tenant's window that changed since it was last averaged; say how old the report is then."""
+    """Average every tenant's windows that changed since they were last averaged. Then log the report's age."""
     shared = services()
     done = await run("timer", shared.settings.averaging_budget_seconds, context.invocation_id)
     if done.left:
         try:
             await start(client, CatchUp(), "the averaging timer", shared.now)
-        except Unavailable as error:  # the next run goes on in any case
+        except Unavailable as error:  # the next run continues in any case
             log.warning("%s", error)
     await make_hub(client)
     await telemetry.flush()
 
 
 async def run(by: Driver, seconds: float, invocation: str) -> Averaged:
-    """Do one run of averaging, that begins new windows for so many seconds; say what it did. Raises Unavailable."""
+    """Do one run of averaging, and say what it did. It begins new windows for ``seconds``. Raises Unavailable."""
     shared = services()
     end = time.monotonic() + seconds
     with metered() as meter:

@@ -1,4 +1,4 @@
-"""The features of the API over HTTP, in one list. A new one is a file in blueprints/http, and a name here."""
+"""The features of the API over HTTP, in one list. A new feature needs a file in blueprints/http and a name here."""
 
 from blueprints.http import (
     charts,

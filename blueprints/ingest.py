@@ -1,10 +1,10 @@
-"""The Service Bus trigger: a batch goes to the pipeline; returning completes its messages, raising abandons them.
+"""The Service Bus trigger: passes a batch to the pipeline. Returning completes its messages; raising abandons them.
 
-What is abandoned is delivered again at once, and after 60 deliveries lies among the dead letters. So an ingest that
-fails goes on trying for some minutes, within the lock that the queue gives it, before it gives its messages back.
+The queue delivers an abandoned message again at once, and moves it to the dead letters after 60 deliveries. So a
+failing ingest keeps trying for some minutes, within its lock from the queue, before it gives its messages back.
 
-Timers of an app were seen to stop for good while its queue went on (azure-functions-host 11828). So an ingest that sees
-averaging stand still does a run of it, after its batch is stored.
+An app's timers were seen to stop for good while its queue continued (azure-functions-host 11828). So if an ingest sees
+that averaging has stopped, it does a run of averaging after it stored its batch.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
 
 AVERAGING_SECONDS = 60
-"""How long an ingest may average."""
+"""How many seconds an ingest may average."""
 
 _watch = Watch()
 
 LONGEST_TRY = 20
-"""How many seconds a try may go on after the patience (200 s at most) is over. With the time for averaging that stays
-within the queue's lock of five minutes."""
+"""How many seconds a try may continue after the patience (200 s at most) is over. Patience, try and averaging together
+stay within the queue's lock of five minutes."""
 
 
 @blueprint.function_name("ingest")
@@ -47,7 +47,7 @@ within the queue's lock of five minutes."""
     data_type=func.DataType.BINARY,
 )
 async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context: func.Context) -> None:  # noqa: UP006  (the worker needs List)
-    """Ingest a batch. Only the bodies are relied on: the host can misalign metadata inside a batch."""
+    """Ingest a batch. Use only the bodies, because the host can misalign metadata inside a batch."""
     began = time.monotonic()
     received = int(time.time())
     batch = [Message(message.get_body(), message.message_id or "", received) for message in messages]
@@ -72,7 +72,7 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
         reasons=[f"{count} times: {reason}" for reason, count in done.reasons.items()],
         charge=meter,
     )
-    log.log(logging.WARNING if done.refused else logging.INFO, "%s", told)  # an alert reads refused (infra/)
+    log.log(logging.WARNING if done.refused else logging.INFO, "%s", told)  # an alert reads "refused" (infra/)
     await _average_if_nobody_does(context.invocation_id)
     await telemetry.flush()
 
@@ -95,7 +95,7 @@ async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:
 
 
 async def _average_if_nobody_does(invocation: str) -> None:
-    """Do a run of averaging where it stands still. Whatever comes of it, the batch is stored and stays so."""
+    """Do a run of averaging if averaging has stopped. The batch stays stored, even if the run fails."""
     shared = services()
     try:
         if await _watch.stands_still(shared.tables, shared.now):
@@ -111,7 +111,7 @@ async def _average_if_nobody_does(invocation: str) -> None:
 
 
 def _patience() -> float:
-    """How long to go on trying; where the settings themselves are the trouble, as long as their default says."""
+    """Return how many seconds to keep trying. If the settings are bad, return the setting's default."""
     try:
         return services().settings.ingest_patience_seconds
     except Unavailable:

@@ -1,4 +1,4 @@
-"""The timer trigger of remote write: sends what has closed since the last time, beside averaging and not after it."""
+"""The timer trigger of remote write: sends the minutes closed since the last run, in parallel with averaging."""
 
 import logging
 import time
@@ -16,13 +16,13 @@ blueprint = df.Blueprint()
 log = logging.getLogger(__name__)
 
 SECONDS = 40
-"""For how long a run begins requests: the next one begins after a minute, and goes on."""
+"""For how many seconds a run begins requests. The next run begins after a minute and continues."""
 
 
 @blueprint.function_name("remote_write")
 @blueprint.timer_trigger(arg_name="timer", schedule="%AVERAGING_SCHEDULE%")
 async def remote_write(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001
-    """Send every final minute of the fleet to the Prometheus that the settings name, if they do."""
+    """Send every final minute of the fleet to the Prometheus in the settings, if they name one."""
     shared = services()
     receiver = shared.receiver
     if receiver is None:

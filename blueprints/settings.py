@@ -1,10 +1,10 @@
-"""The app's settings: one typed object, read from the environment when it is built, and from nowhere else.
+"""The app's settings: one typed object. It is read only from the environment, when the object is built.
 
-Whether people sign in is no part of it: that is read when the app is loaded, and so also where the other settings are
-malformed, since it decides which functions the Functions host asks keys for.
+The object does not contain the setting for sign-in. That is read when the app is loaded, even if other settings are
+malformed, because it decides for which functions the Functions host asks for keys.
 
-Trigger attributes name one more that the Functions host resolves itself, ``AVERAGING_SCHEDULE`` (NCRONTAB), besides
-``QUEUE_NAME`` and the connection ``ServiceBusConnection``.
+Trigger attributes also name settings that the Functions host resolves itself: ``QUEUE_NAME``, the connection
+``ServiceBusConnection``, and one more, ``AVERAGING_SCHEDULE`` (NCRONTAB).
 """
 
 import json
@@ -31,7 +31,7 @@ def _parsed(value: object) -> object:
 
 
 class Settings(BaseSettings):
-    """Every setting has the name of its field in capitals."""
+    """The settings. Each setting's name is the name of its field in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     ] = "open"
     reductions: Annotated[
         dict[str, Reduction],
-        NoDecode,  # parsed by the validator, so that bad JSON is named beside the other problems
+        NoDecode,  # the validator parses it, so that bad JSON is reported with the other problems
         BeforeValidator(_parsed),
         Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
     ] = {}
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read the settings. Raises Misconfigured, which names every setting that is missing or malformed."""
+    """Read the settings. Raises Misconfigured, which names every missing or malformed setting."""
     try:
         return Settings()
     except ValidationError as error:
@@ -175,17 +175,17 @@ def load() -> Settings:
 
 
 PLATFORM_AUTHENTICATION = "PLATFORM_AUTHENTICATION"
-"""The setting that says that App Service Authentication stands in front, and its principal says who calls."""
+"""This setting says that App Service Authentication stands in front of the app. Its principal identifies callers."""
 
 PLATFORM_IS_ON = "WEBSITE_AUTH_ENABLED"
-"""What the platform itself sets where it does. Nobody else must: then whoever sends a principal would be believed."""
+"""The platform itself sets this if it does. Nobody else may set it: the app would then believe any sent principal."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Whether callers sign in: ``on``, and then no key is asked for, and the app itself refuses who is not signed in.
+    """Whether callers sign in. If ``on``, no key is needed, and the app itself refuses callers who are not signed in.
 
-    ``problem``: why nobody can be believed, so that everybody is refused; None: there is none.
+    ``problem``: why the app can't believe any caller and refuses everybody. None if there is no problem.
     """
 
     on: bool
@@ -193,7 +193,7 @@ class SignIn:
 
 
 def sign_in_of(environment: Mapping[str, str]) -> SignIn:
-    """Return what an environment says of sign-in. It is off only where it is said to be, or nothing is said."""
+    """Return the sign-in settings of an environment. Sign-in is off only if the setting is off or missing."""
     said = {
         name.upper(): value.strip().lower()
         for name, value in environment.items()
@@ -215,5 +215,5 @@ def sign_in_of(environment: Mapping[str, str]) -> SignIn:
 
 @cache
 def sign_in() -> SignIn:
-    """Return what this process's environment said of sign-in when that was first asked: when the app was loaded."""
+    """Return this process's sign-in settings, as read from the environment when the app was loaded (first call)."""
     return sign_in_of(os.environ)

@@ -1,7 +1,7 @@
-"""``python -m edge.agent``: measures this machine, or takes what Telegraf measured; writes a file of samples a period.
+"""``python -m edge.agent``: measures this machine or reads Telegraf's data. Writes a file of samples per period.
 
-Puts together options, an input (edge.inputs) and what makes files of it (edge.program), by the clock. What an
-administrator sees is said here.
+Combines options, an input (edge.inputs) and the program that makes files of it (edge.program), by the clock. The
+messages to administrators are in this file.
 """
 
 import argparse
@@ -33,10 +33,10 @@ MASKING_KEY = "SPOT_MASKING_KEY"
 LEAST_KEY = 16
 
 PATIENCE = 10
-"""Seconds for which it is tried to write what a stream held that has ended; then it is lost, and said to be."""
+"""For how many seconds the agent tries to write the data of an ended stream. Then the data is lost, and it says so."""
 
 SAY_AGAIN = 900
-"""Seconds after which the same trouble is said again, of which only numbers have changed."""
+"""Seconds after which the agent reports the same trouble again, if its numbers have changed."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,12 +135,12 @@ def _source(options: argparse.Namespace, parser: argparse.ArgumentParser, reduct
     folding = Folding(options.host_tag, reductions, layout)
     if options.input == "-":
         try:
-            # Bytes, and no buffer that a thread could hold when the program ends.
+            # Read bytes without a buffer: a thread could still hold a buffer when the program ends.
             return StreamSource(open(sys.stdin.fileno(), "rb", buffering=0, closefd=False), folding)
         except (OSError, AttributeError) as error:
             parser.error(f"--input -: there is no standard input: {error}")
     path = folder(options.input)
-    # The folder may be shared with agents of other VMs.
+    # Agents of other VMs may share the folder.
     who = zlib.crc32(f"{platform.node()} {path.absolute()}".encode())
     return FilesSource(path, (options.folder or Path()) / f".telegraf-{who:08x}.json", folding)
 
@@ -189,7 +189,7 @@ def _write_names(options: argparse.Namespace, parser: argparse.ArgumentParser) -
 
 
 def _run(program: Program, source: Source, stop: threading.Event, *, once: bool) -> int:
-    """Tick until told to stop, or the source ends, or, with ``once``, a file is written; 1 where something is lost."""
+    """Tick until stopped, until the source ends, or with ``once`` until a file is written. Return 1 if data is lost."""
     said = Said()
     ended_at = None
     now = int(time.time())
@@ -208,7 +208,7 @@ def _run(program: Program, source: Source, stop: threading.Event, *, once: bool)
 
 
 def _end(program: Program, source: Source, now: int) -> int:
-    """Save what there is; say what is lost."""
+    """Save the remaining data, and say what is lost."""
     if not program.unwritten or program.dry_run or (program.save(now) and not source.ended):
         return 1 if program.lost else 0
     if source.again:
@@ -219,14 +219,14 @@ def _end(program: Program, source: Source, now: int) -> int:
 
 
 class Said:
-    """What was said of trouble: each is said once, and again, after long, where its numbers have changed."""
+    """The reported troubles. Each is reported once, and again after SAY_AGAIN if its numbers have changed."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Start with no reports."""
         self._said: dict[str, tuple[str, int]] = {}
 
     def say(self, trouble: str, now: int) -> None:
-        """Say what is new of it."""
+        """Report the new parts of the trouble."""
         new = []
         for part in filter(None, trouble.split("; ")):
             words = re.sub(r"\d+", "", part)
@@ -239,7 +239,7 @@ class Said:
 
 
 def _ticks(stop: threading.Event, every: int) -> Iterator[int]:
-    """Yield the time every so many seconds of the clock; one that is set makes one step shorter, never long."""
+    """Yield the time every ``every`` seconds of the clock. Setting the clock makes one step shorter, never long."""
     while not wait(stop, every - time.time() % every):
         yield int(time.time())
 

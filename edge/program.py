@@ -1,7 +1,7 @@
-"""The agent at work: what a source tells becomes files, by the clock; what can't be written waits, within bounds.
+"""The agent at work: turns readings of a source into files, by the clock. Unwritten files wait, within limits.
 
-Knows sources (edge.inputs), what gathers (edge.gathering) and files (edge.files); refuses to know options, and what
-time it is. One VM's file that can't be written holds up no other's, and nothing that was read is read again for it.
+Knows sources (edge.inputs), the gathering (edge.gathering) and files (edge.files). Does not know options or the current
+time. If one VM's file can't be written, other VMs' files are not delayed, and no reading is read again.
 """
 
 import zlib
@@ -20,24 +20,24 @@ from edge.inputs import Source
 from edge.telegraf import GROWING, Moment
 
 LATE_SECONDS = 15
-"""How long after a period's end its file is written: what is read late in its last minute still counts."""
+"""Seconds from a period's end until its file is written, so that late readings of its last minute still count."""
 
 MOST_UNREAD = 8
-"""Periods of a VM that may wait to be written before no more is read of a source that waits."""
+"""How many periods of a VM wait to be written when the agent stops reading a source that can wait."""
 
 MOST_WAITING = 96
-"""Periods of a VM that may wait at all, a day of them; of a source that can't wait, the oldest is lost then."""
+"""The most periods of a VM that may wait: a day's. If the source can't wait, the oldest period is then lost."""
 
 
 class Identify(Protocol):
-    """Gives the masked identity of a host; None: this machine."""
+    """Gives the masked identity of a host. None stands for this machine."""
 
     def __call__(self, host: str | None) -> Identity:
         """See Identify."""
 
 
 class Program:
-    """An agent for each VM that the source tells of (one, but for Telegraf's of several hosts), and their files."""
+    """An agent for each VM in the source, and their files. Only Telegraf sources can have several hosts."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Program:
         *,
         dry_run: bool = False,
     ) -> None:
-        """Gather into periods of so many seconds."""
+        """Gather readings into periods of the given number of seconds."""
         self._source = source
         self._folder = folder
         self._identify = identify
@@ -65,10 +65,10 @@ class Program:
         self._unread = self._away = ""
         self._unwritten: dict[str, str] = {}
         self.lost = 0
-        """How many files' worth of readings were given up, since they could not be written for too long."""
+        """How many files' worth of readings were dropped, because they could not be written for too long."""
 
     def _agent(self, host: str | None) -> Agent:
-        """Return a host's agent; two spellings of a name are one VM."""
+        """Return a host's agent. Two spellings of a name mean the same VM."""
         if host not in self._of_host:
             identity = self._identify(host)
             if identity.vm not in self._agents:
@@ -78,9 +78,9 @@ class Program:
         return self._of_host[host]
 
     def tick(self, now: int, *, last: bool = False) -> list[Path]:
-        """Read, and write what is due; return its files. ``last``: write all that there is.
+        """Read, write the files that are due, and return them. ``last``: write everything.
 
-        What can't be read or written is told by :attr:`trouble`, and tried again the next time.
+        :attr:`trouble` tells what can't be read or written. The next tick tries it again.
         """
         written: list[Path] = []
         self._unread = ""
@@ -104,12 +104,12 @@ class Program:
             self._agent(moment.host).add(moment.timestamp, moment.values)
 
     def _due(self, agent: Agent, now: int) -> list[int]:
-        """Return the periods to write, each VM's a little later than others' so that not all write at once."""
+        """Return the periods to write. Each VM has its own small delay, so that VMs do not all write at once."""
         spread = zlib.crc32(agent.identity.vm.encode()) % max(1, self._period // 15)
         return agent.changed(now - LATE_SECONDS - spread)
 
     def _full(self, now: int) -> bool:
-        """Tell whether so much waits to be written that what is not read had better stay where it is."""
+        """Tell whether so much waits to be written that unread data should stay in the source."""
         return self._source.waits and any(len(self._due(each, now)) >= MOST_UNREAD for each in self._agents.values())
 
     def _write(self, now: int, *, last: bool) -> list[Path]:
@@ -119,7 +119,7 @@ class Program:
         for vm, agent in self._agents.items():
             for period in agent.open() if last else self._due(agent, now):
                 try:
-                    if vm in self._to_restore:  # else what an earlier run had kept would be lost
+                    if vm in self._to_restore:  # else the data that an earlier run kept would be lost
                         raise OSError(self._away)
                     written.append(self._write_one(agent, period))
                 except OSError as error:
@@ -140,7 +140,7 @@ class Program:
         return path_of(self._folder, agent.identity, period)
 
     def _restore(self) -> None:
-        """Go on from what an earlier run had kept of periods, as soon as the folder can be looked at."""
+        """Continue from the periods that an earlier run kept, as soon as the folder can be read."""
         while self._to_restore:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ class Program:
         self._away = ""
 
     def save(self, now: int) -> bool:
-        """Keep the minutes that are over of periods that are not, and how far was read; tell whether that succeeded."""
+        """Keep the complete minutes of unfinished periods, and the read position. Tell whether that succeeded."""
         for agent in self._agents.values():
             for period in agent.open():
                 samples = agent.samples(period, now)
@@ -177,7 +177,7 @@ class Program:
 
     @property
     def unwritten(self) -> str:
-        """What is read and not written yet, in words; empty if nothing is."""
+        """Data that is read but not written yet, in words. Empty if there is none."""
         periods = sum(len(agent.open()) for agent in self._agents.values())
         minutes = sum(len(agent.minutes()) for agent in self._agents.values())
         vms = sum(bool(agent.open()) for agent in self._agents.values())
@@ -185,7 +185,7 @@ class Program:
 
     @property
     def trouble(self) -> str:
-        """What can't be read or written now, in words; empty if all can."""
+        """Data that can't be read or written now, in words. Empty if there is none."""
         return "; ".join(filter(None, self._troubles()))
 
     def _troubles(self) -> Iterator[str]:

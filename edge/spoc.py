@@ -1,7 +1,7 @@
 """``python -m edge.spoc``: a tenant's only way to the queue. Collects the agents' files, packs, signs and sends them.
 
-Puts together a source (edge.sources), a destination (edge.destinations), the key that it signs with (edge.signing) and
-what a push does (edge.pushing), again and again. What an administrator sees is said here.
+Combines a source (edge.sources), a destination (edge.destinations) and the signing key (edge.signing), and pushes
+(edge.pushing) again and again. The messages to administrators are in this file.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PROGRESS_EVERY = 5.0
 
 @dataclass(slots=True)
 class Pauses:
-    """How long to wait after failures: longer each time, up to LONGEST_PAUSE, and not all SPOCs at the same moment."""
+    """The pauses after failures: longer each time, up to LONGEST_PAUSE. Random, so that SPOCs don't retry together."""
 
     failures: int = 0
     since: float = 0.0
@@ -107,7 +107,7 @@ def _destination(options: argparse.Namespace, parser: argparse.ArgumentParser) -
 
 
 def _signer(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Signer | None:
-    """Return what signs, and say what an administrator should know of its key."""
+    """Return the signer, and tell the administrator the important facts about its key."""
     if not options.key_file:
         if options.public_key:
             parser.error("--public-key wants --key-file, which says where the key is, or is to be made")
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(one: Push, source: Source) -> None:
-    """Push, and say now and then how far it has come where there is much."""
+    """Push. If there is much to push, report the progress now and then."""
     said = time.monotonic()
     for done in one.run():
         if time.monotonic() - said >= PROGRESS_EVERY:
@@ -167,7 +167,7 @@ def run(one: Push, source: Source) -> None:
 
 
 def _report(done: Pushed, pauses: Pauses, source: Source) -> None:
-    """Say in one line what a push did, and print it with what waits as a line of JSON; nothing where nothing was."""
+    """Report a push in one line, and print it and the waiting files as a line of JSON. Skip pushes that did nothing."""
     try:
         waiting = source.waiting()
     except Unavailable:
@@ -189,7 +189,7 @@ def _report(done: Pushed, pauses: Pauses, source: Source) -> None:
 
 
 def _check(source: Source, destination: Destination, signer: Signer | None) -> int:
-    """Tell what is found; 0 where a push would go."""
+    """Print the findings. Return 0 if a push would succeed."""
     signs = f"signs with the key {key_id(signer.public).hex()}" if signer else "messages are not signed (--key-file)"
     print(f"signature: {signs}")
 

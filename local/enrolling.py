@@ -15,7 +15,7 @@ CONTACT = "nobody: it is a sample"
 
 
 def spoc_keys(data: Path) -> Mapping[str, Signer]:
-    """Return the signers of the tenants' SPOCs by the tenants' masked names. Missing keys are created.
+    """Return the signers of the tenants' SPOCs by the tenants' masked names. Creates missing keys.
 
     Raises OSError and ValueError, as edge.signing does.
     """

@@ -5,10 +5,10 @@ key is required. ``PRINCIPALS`` holds the users who may sign in, as JSON. It map
 for example ``{"ann": {"roles": "operator"}, "bob": {"tid": "a directory"}}``. A request is ann's if it has the header
 ``Authorization: Bearer ann``, or the cookie that ``/.auth/login/aad`` sets when a user signs in as ann.
 
-What Entra ID says besides is filled in: who is of no directory is of ``HOME``, the issuer is the directory's, and a
-token (but not a session) names the application that asked for it. A user who has the claim ``azp``, the id of an
-application, is an application. ``PLATFORM_LIKE`` chooses among the ways in which the platform was seen to behave, by
-others: words of ``Behaviour``, for example ``long_names v1``.
+This module fills in the other claims of Entra ID. A user without a directory belongs to ``HOME``. The issuer is the
+directory's. A token (but not a session) names the application that requested it. A user with the claim ``azp``, the id
+of an application, is an application. Others have seen the platform behave in several ways. ``PLATFORM_LIKE`` chooses
+among them with words of ``Behaviour``, for example ``long_names v1``.
 """
 
 import base64
@@ -29,13 +29,13 @@ SESSION = "AppServiceAuthSession"
 SIGN_IN = "/.auth/login/aad"
 SIGN_OUT = "/.auth/logout"
 HOME = "c0ffee00-0000-4000-8000-000000000000"
-"""The directory of users of whom nothing else is said."""
+"""The directory of users without another directory."""
 
 CLIENT = "c11e0000-0000-4000-8000-000000000000"
-"""The application that people ask for tokens with."""
+"""The application that people use to request tokens."""
 
 APP = "a9900000-0000-4000-8000-000000000000"
-"""The app itself: whom tokens are for."""
+"""The app itself. Tokens are issued for it."""
 
 LONG_NAMES = {
     "tid": "http://schemas.microsoft.com/identity/claims/tenantid",
@@ -48,12 +48,12 @@ Claims = Mapping[str, str | list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """In which of the ways that were seen the platform behaves.
+    """How the platform behaves: a choice of the observed ways.
 
-    ``long_names``: some claims have long names. ``v1``: tokens are of version 1, else of version 2.
-    ``refuses_bad_tokens``: it refuses a token that it does not know; else it passes such a request on as nobody's.
+    ``long_names``: some claims have long names. ``v1``: tokens have version 1, else version 2.
+    ``refuses_bad_tokens``: the platform refuses an unknown token. Else it passes the request on without a user.
     ``strict_audience``: it refuses a token for another application (claim ``aud``). ``strict_issuer``: it refuses a
-    token that another directory issued than the one that it names. Else it passes their claims on.
+    token if its issuer is not the directory that the token names. Without these, it passes the token's claims on.
     """
 
     long_names: bool = False
@@ -72,7 +72,7 @@ class Behaviour:
         return cls(**dict.fromkeys(given, True))
 
     def claims(self, of: Claims, *, session: bool) -> Claims:
-        """Return a user's claims as the platform tells them, of a session or else of a token."""
+        """Return a user's claims as the platform passes them on, for a session or else for a token."""
         claims = {"tid": of.get("tid", HOME), "iss": self._issuer(of), "aud": APP, **of}
         if "azp" not in claims and not session:
             claims |= {"azp": CLIENT, "scp": "user_impersonation"}
@@ -102,7 +102,7 @@ class Platform:
 
     @classmethod
     def of(cls, keys: str, principals: str, like: str = "") -> "Platform":
-        """Parse ``KEYS``, ``PRINCIPALS`` and ``PLATFORM_LIKE``. Raises ValueError, which says which is malformed."""
+        """Parse ``KEYS``, ``PRINCIPALS`` and ``PLATFORM_LIKE``. Raises ValueError, which names the malformed one."""
         by_function: dict[str, set[str]] = {}
         for part in filter(None, (part.strip() for part in keys.split(","))):
             function, _, key = part.rpartition(":")
@@ -126,7 +126,7 @@ class Platform:
         return any(hmac.compare_digest(given.encode(errors="surrogateescape"), key.encode()) for key in right)
 
     def refuses(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether the platform itself refuses a request, for its token. Names are in lower case."""
+        """Tell whether the platform itself refuses a request because of its token. Names are in lower case."""
         token = _token(headers)
         if not token or self.principals is None:
             return False
@@ -153,7 +153,7 @@ class Platform:
     def sign_in(self, query: str) -> tuple[str, dict[str, str]] | None:
         """Return the answer of the sign-in page: an HTML text and headers. None if the query names an unknown user.
 
-        Without a user in the query, it is the page with the choice of users. With one, the headers are ``Location`` and
+        If the query has no user, the page offers a choice of users. If it has one, the headers are ``Location`` and
         ``Set-Cookie``.
         """
         asked = dict(parse_qsl(query))
@@ -176,7 +176,7 @@ class Platform:
 
 
 def _here(back: str) -> str:
-    """Return where to go back to, if that is on this host; else the page."""
+    """Return the address to go back to if it is on this host, else the page."""
     return back if back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable() else "/"
 
 

@@ -1,1 +1,1 @@
-"""The API over HTTP: what all endpoints share, and one file a feature with its parameters and its routes."""
+"""The API over HTTP: code that all endpoints share, and one file per feature with its parameters and routes."""

@@ -1,11 +1,11 @@
-"""Who calls: the operator by a function key, or whoever App Service Authentication says.
+"""Identifies the caller: the operator by a function key, or a user by App Service Authentication.
 
-Where that stands in front of the app, a setting says so (blueprints.settings.sign_in). Then the Functions host asks for
-no key, and nothing but the platform's principal counts: it sets that header itself and takes it from every request that
-comes from outside. Where it does not, anybody can set the header, so it is not looked at, and the Functions host asks
-for a function key before anything of this runs.
+A setting says whether App Service Authentication stands in front of the app (blueprints.settings.sign_in). If it does,
+the Functions host asks for no key, and only the platform's principal counts: the platform sets that header itself and
+removes it from every request from outside. If it does not, anybody can set the header. The app then ignores it, and the
+Functions host asks for a function key before any of this code runs.
 
-All of this was tried with headers as the platform was seen to send them, by others. The platform itself was not tried.
+This was tested with headers that others have seen the platform send. It was not tested on the platform itself.
 """
 
 import base64
@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 
 PRINCIPAL = "x-ms-client-principal"
 PROVIDER = "aad"
-"""How the platform names Entra ID."""
+"""The platform's name for Entra ID."""
 
 ROLES = "roles"
-"""The type of claim in which Entra ID names app roles; a principal may name another besides."""
+"""The type of claim that Entra ID uses for app roles. A principal may name an additional one."""
 
 NAMES = (
     "preferred_username",
@@ -46,10 +46,10 @@ NAMES = (
     "azp",
     "http://schemas.microsoft.com/identity/claims/objectidentifier",
 )
-"""The types of claims that name somebody, the best first; of a machine that is its application's id."""
+"""The types of claims that hold a caller's name, the best first. For a machine, it is the id of its application."""
 
 LONGEST_NAME = 256
-"""Characters. People choose their own display names, and these stand in records and logs."""
+"""In characters. People choose their own display names, and records and logs contain them."""
 
 SIGN_IN_FIRST = "sign in, or send a token of Microsoft Entra ID as Authorization: Bearer"
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -60,14 +60,14 @@ _told = float("-inf")
 
 
 class Claim(BaseModel):
-    """A claim, by the platform's names: its type and its value."""
+    """A claim: its type and its value, under the platform's names."""
 
     typ: str
     val: str
 
 
 class Principal(BaseModel):
-    """What the header holds, in base64 (Microsoft, "Work with user identities in Azure App Service authentication")."""
+    """The header's content, in base64 (Microsoft, "Work with user identities in Azure App Service authentication")."""
 
     auth_typ: str
     claims: list[Claim]
@@ -75,10 +75,10 @@ class Principal(BaseModel):
 
 
 def refused(headers: Mapping[str, str], request_id: str, sign_in: SignIn) -> func.HttpResponse | None:
-    """Return the answer to whoever is not signed in, which is always the same; None: somebody is, or nobody needs to.
+    """Return the answer to a caller who is not signed in. Return None if the caller is, or need not be.
 
-    Names of headers are in lower case. Nothing else is looked at, so that a flood of such requests costs next to
-    nothing.
+    The answer is always the same. Names of headers are in lower case. Only the headers are read, so that a flood of
+    such requests costs almost nothing.
     """
     if not sign_in.on or (headers.get(PRINCIPAL, "").strip() and sign_in.problem is None):
         return None
@@ -88,7 +88,7 @@ def refused(headers: Mapping[str, str], request_id: str, sign_in: SignIn) -> fun
 
 
 def _tell(why: str) -> None:
-    global _told  # noqa: PLW0603  (once a process and minute)
+    global _told  # noqa: PLW0603  (once per process and minute)
     if time.monotonic() - _told >= TELL_SECONDS:
         _told = time.monotonic()
         log.error("%s", line("everybody is refused", why=why))
@@ -97,13 +97,13 @@ def _tell(why: str) -> None:
 async def caller_behind(
     headers: Mapping[str, str], settings: Settings, register: Callable[[], Awaitable[Register]]
 ) -> Caller:
-    """Return who sent a request, by the platform's principal. Raises Unauthenticated, Forbidden and Unavailable.
+    """Return the sender of a request, from the platform's principal. Raises Unauthenticated, Forbidden and Unavailable.
 
-    Names of headers are in lower case. ``register`` returns the enrolments; who has a role needs none.
+    Names of headers are in lower case. ``register`` returns the enrolments. A caller with a role needs no enrolment.
     """
     try:
         given = Principal.model_validate_json(base64.b64decode(headers.get(PRINCIPAL, "").strip(), validate=True))
-    except ValueError as error:  # no base64, no JSON, or not of this shape
+    except ValueError as error:  # not base64, not JSON, or the wrong shape
         raise Unauthenticated("who you are can't be read from what the platform says of you") from error
     if given.auth_typ != PROVIDER:
         raise Forbidden("you are signed in, but not by Microsoft Entra ID")
@@ -117,10 +117,10 @@ async def caller_behind(
 
 
 def of_another_site(headers: Mapping[str, str], url: str) -> bool:
-    """Tell whether a request that changes something may be another site's page's, which a browser sends cookies with.
+    """Tell whether another site's page may have sent this change. The browser would add the user's cookies to it.
 
-    Browsers say that; those that do not know how to (Sec-Fetch-Site) say at least where the page is from (Origin). Who
-    sends no cookie is no browser that is signed in.
+    Browsers report this in Sec-Fetch-Site. Browsers without it at least report the page's origin (Origin). A request
+    without a cookie does not come from a signed-in browser.
     """
     said = headers.get("sec-fetch-site")
     if said is not None:
@@ -129,14 +129,14 @@ def of_another_site(headers: Mapping[str, str], url: str) -> bool:
     if origin is None:
         return "cookie" in headers
     try:
-        # The scheme is not compared: behind the platform's own proxy, the app may see http.
+        # Do not compare the scheme: behind the platform's own proxy, the app may see http.
         return urlsplit(origin).netloc.lower() != urlsplit(url).netloc.lower()
-    except ValueError:  # one of them is no URL
+    except ValueError:  # one of them is not a URL
         return True
 
 
 def _name(principal: Principal) -> str:
-    """How a principal is called: the first of the claims that name one, as far as it can be printed."""
+    """Return a principal's name: the printable part of the first claim that holds a name."""
     claims = {claim.typ: claim.val for claim in reversed(principal.claims)}
     name = next((claims[kind] for kind in NAMES if claims.get(kind)), "somebody without a name")[:LONGEST_NAME]
     return "".join(each if each.isprintable() else "\ufffd" for each in name)

@@ -1,4 +1,4 @@
-"""Charts: counters over the fleet, and a VM's beside its tenant's and the fleet's."""
+"""Charts: counters of the whole fleet, and counters of a VM beside those of its tenant and the fleet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
@@ -33,11 +33,11 @@ from pipeline.queries.view import View
 blueprint = df.Blueprint()
 
 MOST_ROWS = 100_800
-"""The most minutes of all counters of one answer together: ten counters for 7 days, seventy for 24 hours."""
+"""The most minutes in one answer, summed over its counters: ten counters for 7 days, seventy for 24 hours."""
 
 
 class ChartParameters(ListParameters):
-    """What charts ask of the fleet."""
+    """The parameters of charts of the fleet."""
 
     most_minutes: ClassVar[int] = MOST_MINUTES
 
@@ -69,7 +69,7 @@ class ChartParameters(ListParameters):
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
-        """A range is given by ``minutes``, or by ``start`` and perhaps ``end``; and it has its limits."""
+        """Check the range: given by ``minutes``, or by ``start`` and optionally ``end``, and within the limits."""
         problems = {}
         if "minutes" not in given and "start" not in given:
             problems["minutes"] = "is missing (or give start and end)"
@@ -92,7 +92,7 @@ class ChartParameters(ListParameters):
 
     @property
     def question(self) -> Question:
-        """The same as the pipeline's question."""
+        """The same parameters as the pipeline's question."""
         return Question(
             tuple(dict.fromkeys(self.key)),
             self.minutes,
@@ -105,14 +105,14 @@ class ChartParameters(ListParameters):
         )
 
     def within(self, most: int, now: int) -> None:
-        """Raise BadParameters where the range is longer than so many minutes."""
+        """Raise BadParameters if the range is longer than ``most`` minutes."""
         if (self.minutes or ((self.end or now) - (self.start or 0)) // 60) > most:
             name = "minutes" if self.minutes else "start"
             raise BadParameters({name: f"makes a range of more than {most} minutes, the most for a tenant"})
 
 
 class TenantChartParameters(ChartParameters):
-    """What charts ask of a VM, its tenant and the fleet."""
+    """The parameters of charts of a VM, its tenant and the fleet."""
 
     most_minutes: ClassVar[int] = MOST_TENANT_MINUTES
 

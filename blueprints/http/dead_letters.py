@@ -1,4 +1,4 @@
-"""Dead letters: messages that the queue gave up, for the operator."""
+"""Dead letters, for the operator: messages that the queue stopped delivering."""
 
 import azure.durable_functions as df
 
@@ -16,11 +16,11 @@ MOST_DEAD_LETTERS = 100
 
 @endpoint(blueprint, "v1/admin/dead-letters", OPERATORS, max_age=0)
 async def dead_letters(shared: Services, view: View, asked: NoParameters) -> DeadLetterList:  # noqa: ARG001
-    """The oldest messages that the queue gave up, and what they hold."""
+    """The oldest messages that the queue stopped delivering, and their content."""
     return DeadLetterList(await list_dead_letters(shared.dead_letters, MOST_DEAD_LETTERS))
 
 
 @endpoint(blueprint, "v1/admin/dead-letters/resubmit", OPERATORS, starts=True)
 async def resubmit(shared: Services, view: View, asked: NoParameters) -> Operation:  # noqa: ARG001
-    """Put the messages that the queue gave up back into it, after what failed has been mended."""
+    """Put dead letters back into the queue, after the cause of the failure was fixed."""
     return Resubmit()

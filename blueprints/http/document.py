@@ -18,7 +18,7 @@ blueprint = df.Blueprint()
 
 @dataclass(frozen=True, slots=True)
 class ApiDocument(ForTenants):
-    """A description of the API (OpenAPI 3.1). It is made of types, and holds nothing of the store."""
+    """A description of the API (OpenAPI 3.1). It is made from types, and contains no data of the store."""
 
     openapi: str
     info: dict[str, Any]
@@ -35,5 +35,5 @@ async def api_document(shared: Services, view: View, asked: NoParameters) -> Api
 
 @cache
 def _document() -> ApiDocument:
-    """The document, made when first asked for: by then all endpoints are registered."""
+    """Return the document. It is made at the first request, because all endpoints are registered by then."""
     return ApiDocument(**openapi.document(ENDPOINTS))

@@ -1,7 +1,7 @@
-"""What every endpoint of the API does: find out who calls, read the parameters, work, and answer.
+"""The steps of every endpoint of the API: identify the caller, read the parameters, work, and answer.
 
-``endpoint`` makes an HTTP trigger of a function from parameters to an answer, and remembers it in ``ENDPOINTS``, from
-which the OpenAPI document is made. So what is documented is what is parsed and written.
+``endpoint`` turns a function from parameters to an answer into an HTTP trigger, and records it in ``ENDPOINTS``. The
+OpenAPI document is made from ``ENDPOINTS``, so the document matches what the code parses and writes.
 """
 
 import inspect
@@ -34,7 +34,7 @@ from storage.charges import metered
 log = logging.getLogger(__name__)
 
 Work = Callable[..., Awaitable[Any]]
-"""From services, view and parameters (and, where it names a ``client``, that of Durable Functions) to an answer."""
+"""From services, view and parameters to an answer. If it names a ``client``, it also gets that of Durable Functions."""
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 ANYBODY: tuple[Role, ...] = ()
@@ -46,40 +46,40 @@ FLEET_WIDE: tuple[Role, ...] = ("operator", "machine")
 OPERATIONS = "v1/admin/operations"
 
 LIVE = 30
-"""Seconds that an answer from the report may be kept: half of the time in which it changes."""
+"""Seconds for which an answer from the report may be kept: half the time between changes of the report."""
 
 VARY = "Accept, Accept-Encoding, Authorization, Cookie, X-Functions-Key"
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An answer that is text: by media type, what writes it. The last is the one that everybody reads."""
+    """A text answer: its writers by media type. Every reader understands the last media type."""
 
     forms: Mapping[str, Callable[[], str]]
 
 
 @dataclass(frozen=True, slots=True)
 class DisclosedText(Text, ForTenants):
-    """An answer that is text and is made of disclosed figures only."""
+    """A text answer that contains only disclosed figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An operation that runs."""
+    """A running operation."""
 
     id: str
     statusUrl: str
-    """Where to ask how far it is; relative to the app's address."""
+    """Where to ask for its progress; relative to the app's address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint: ``work`` answers ``parameters``. Nobody in ``callers``: anybody may call, without any key.
+    """An endpoint: ``work`` answers ``parameters``. If ``callers`` is empty, anybody may call, without any key.
 
-    Parameters that the route names, as in ``v1/rules/{rule}``, stand in the path. The others stand in the query, or, of
-    POST and PUT, in a JSON object in the body. One that ``starts`` an operation is posted to, with its parameters
-    in the query; its ``work`` returns the operation. ``asks_durable``: its ``work`` is given a client of Durable
-    Functions.
+    Parameters that the route names, as in ``v1/rules/{rule}``, are in the path. The others are in the query, or for
+    POST and PUT in a JSON object in the body. If the endpoint ``starts`` an operation, its method is POST, its
+    parameters are in the query, and its ``work`` returns the operation. If ``asks_durable`` is true, its ``work`` gets
+    a client of Durable Functions.
     """
 
     method: Method
@@ -95,23 +95,23 @@ class Endpoint:
 
     @property
     def methods(self) -> Sequence[str]:
-        """The methods that are answered."""
+        """The methods that the endpoint answers."""
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
     @property
     def changes(self) -> bool:
-        """Whether calling it changes anything."""
+        """Whether a call changes anything."""
         return self.method != "GET"
 
     @property
     def reads_body(self) -> bool:
-        """Whether its parameters stand in the body."""
+        """Whether its parameters are in the body."""
         in_body = self.parameters.model_fields.keys() - set(self.in_path)
         return self.method in ("POST", "PUT") and not self.starts and bool(in_body)
 
     @property
     def in_path(self) -> Collection[str]:
-        """The names of the parameters that stand in the path."""
+        """The names of the parameters in the path."""
         return re.findall(r"{(\w+)}", self.route)
 
     @property
@@ -121,7 +121,7 @@ class Endpoint:
 
     @property
     def answers(self) -> Sequence[Any]:
-        """The types of its answers; where there are several, the caller decides which it is."""
+        """The types of its answers. If there are several, the type depends on the caller."""
         return get_args(self.answer) if isinstance(self.answer, UnionType) else (self.answer,)
 
     @property
@@ -136,7 +136,7 @@ class Endpoint:
 
     @property
     def meaning(self) -> str:
-        """What it answers, in words."""
+        """A description of its answer, in words."""
         return inspect.getdoc(self.work) or ""
 
 
@@ -153,15 +153,15 @@ def endpoint(
     method: Method = "GET",
     starts: bool = False,
 ) -> Callable[[Work], Work]:
-    """Register a function as an endpoint. Its annotations say which parameters it reads and what it answers.
+    """Register a function as an endpoint. Its annotations give the types of its parameters and its answer.
 
-    All methods of its route are routed to it, so that a wrong one is told which are right; the Functions host would say
-    404. An endpoint with the route of an earlier one, and another method, is reached through that one's trigger, so it
-    can neither be open to anybody where that one is not, nor have a client of Durable Functions where that one has
-    none. Raises ValueError where it would; and TypeError where a tenant's caller may call and no type of its answers is
-    for them.
+    The trigger accepts all methods of the route, so that the answer to a wrong method can name the right ones. The
+    Functions host would answer 404. Several endpoints may share a route if their methods differ. They all use the
+    trigger of the first one. So a later one can't be open to anybody unless the first one is, and it can't get a client
+    of Durable Functions unless the first one does. Raises ValueError if it would. Raises TypeError if tenants' callers
+    may call but no type of its answers is for them.
 
-    Where people sign in, the Functions host lets everybody in, and whoever is not signed in is refused here.
+    If people sign in, the Functions host lets everybody in, and this code refuses callers who are not signed in.
     """
 
     def register(work: Work) -> Work:
@@ -201,14 +201,14 @@ def endpoint(
 
 
 def endpoints_of(route: str) -> Sequence[Endpoint]:
-    """Return the endpoints that share a route, each with other methods."""
+    """Return the endpoints that share a route. Their methods differ."""
     return [each for each in ENDPOINTS if each.route == route]
 
 
 async def _handle(
     route: str, request: func.HttpRequest, request_id: str, client: df.DurableOrchestrationClient | None = None
 ) -> func.HttpResponse:
-    """Answer a request; whatever goes wrong becomes a problem."""
+    """Answer a request. Every error becomes a problem."""
     there = endpoints_of(route)
     if not there[0].public and (refusal := refused(request.headers, request_id, sign_in())):
         return refusal
@@ -232,15 +232,15 @@ async def _handle(
         headers = {"Cache-Control": _cache_control(to), "Vary": VARY, "X-Request-Id": request_id}
         if to.starts:
             return _started(await start(client, answer, caller.name, view.now), headers)
-        already = {} if to.changes else request.headers  # what was changed is told, whatever a reader has
+        already = {} if to.changes else request.headers  # always report a change in full
         return respond(already, *_written(answer, asked, request, headers), headers)
     except Exception as error:  # noqa: BLE001  (each is logged or told)
-        # Without sign-in, who gets here holds a key, and is the operator. With it, anybody whom any directory signs in.
+        # Without sign-in, the caller holds a key and is the operator. With it, any directory's user may get here.
         return problem_of(error, request_id, public=to.public or sign_in().on)
 
 
 def _started(instance: str, headers: Mapping[str, str]) -> func.HttpResponse:
-    """Return where to ask how far an operation is. What Durable Functions says itself holds a key to all of it."""
+    """Return where to ask for an operation's progress. Durable Functions' own answer holds a key to all of its API."""
     where = f"/{OPERATIONS}/{instance}"
     body, media_type = written(Started(instance, where), "json")
     headers = {**headers, "Location": where, "Retry-After": "2", "Content-Type": media_type}
@@ -261,7 +261,7 @@ async def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -
 
 
 def _asked(to: Endpoint, request: func.HttpRequest, now: int) -> Any:
-    """Return an endpoint's parameters: from the path, and from the query or the body."""
+    """Return an endpoint's parameters, from the path and from the query or the body."""
     body = None
     if to.reads_body:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -271,7 +271,7 @@ def _asked(to: Endpoint, request: func.HttpRequest, now: int) -> Any:
 
 
 def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, headers: dict[str, str]) -> tuple[bytes, str]:
-    """Return the bytes of an answer and their media type; where there is a next page, say so in the headers."""
+    """Return the bytes of an answer and their media type. If there is a next page, add it to the headers."""
     if isinstance(answer, Text):
         media_type = negotiated(request.headers.get("accept", ""), list(answer.forms))
         return answer.forms[media_type]().encode(), media_type
@@ -283,7 +283,7 @@ def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, header
 
 
 def _with_page(url: str, token: str) -> str:
-    """Return the reference of a question's next page, relative to it, without any key that is in the URL."""
+    """Return a relative reference to the question's next page, without any key that the URL contains."""
     asked = parse_qsl(urlsplit(url).query)
     kept = [(name, value) for name, value in asked if name != "page" and name.lower() not in KEY_PARAMETERS]
     return f"?{urlencode([*kept, ('page', token)])}"

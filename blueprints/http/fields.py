@@ -1,4 +1,4 @@
-"""Fields of parameters: what a value of each kind looks like, in words for people and as a JSON schema."""
+"""Fields of parameters: the form of each kind of value, in words for people and as a JSON schema."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +15,13 @@ MOST_MINUTES = 44_640
 """The longest range that one answer covers: 31 days."""
 
 MOST_TENANT_MINUTES = 10_080
-"""The longest where a tenant's own documents are read, two a window: 7 days."""
+"""The longest range for answers that read a tenant's own documents, two per window: 7 days."""
 
 MOST_KEYS = 100
 MOST_TOKEN = 2_000
 
 PRINTABLE = r"^[ -~]*[!-~][ -~]*$"
-"""What names are made of. Others are printable too, but a JSON schema can't say which."""
+"""The characters of names. Other characters are printable too, but a JSON schema can't list them."""
 
 
 def _key(text: str) -> str:
@@ -42,7 +42,7 @@ def _name(text: str) -> str:
 
 
 def whole_number(most: int) -> Callable[[str], int]:
-    """Return what reads a whole number from 1 to ``most``. It raises ValueError."""
+    """Return a function that reads a whole number from 1 to ``most``. The function raises ValueError."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
@@ -163,7 +163,7 @@ PageToken = Annotated[str, BeforeValidator(_token)]
 
 
 def known(parse: Callable[[str], int], given: Mapping[str, Sequence[str]], name: str) -> int | None:
-    """Return what a parameter says, or None where it is not given or malformed, which is told elsewhere."""
+    """Return a parameter's value, or None if it is missing or malformed. Other code reports malformed ones."""
     try:
         return parse(given[name][-1])
     except (KeyError, ValueError):
@@ -171,7 +171,7 @@ def known(parse: Callable[[str], int], given: Mapping[str, Sequence[str]], name:
 
 
 def minutes_between(given: Mapping[str, Sequence[str]], now: int) -> tuple[int | None, str | None]:
-    """Return how many minutes lie between start and end (now, if not given), and what is wrong with that."""
+    """Return the minutes between start and end (default: now), and what is wrong with the range."""
     start, end = known(moment, given, "start"), known(moment, given, "end")
     if start is None or (end is None and "end" in given):
         return None, None

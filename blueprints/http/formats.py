@@ -1,6 +1,6 @@
-"""How answers are written: JSON, CSV and NDJSON, compressed where that is worth it, with an ETag.
+"""Writes answers as JSON, CSV or NDJSON, with an ETag, and compressed if that saves enough.
 
-Knows HTTP's rules of negotiation and caching (RFC 9110, RFC 9111); refuses to know what an answer means.
+Knows HTTP's rules of negotiation and caching (RFC 9110, RFC 9111). Does not know what an answer means.
 """
 
 import csv
@@ -26,34 +26,35 @@ Format = Literal["json", "csv", "ndjson"]
 MEDIA_TYPES: Mapping[Format, str] = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
 
 WORTH_COMPRESSING = 1_000
-"""Bytes. Below, the headers are most of an answer."""
+"""In bytes. In a smaller answer, most bytes are headers."""
 
 COMPRESSION = 1
-"""The level of gzip: the higher ones take up to three times as long, for an eighth less."""
+"""The level of gzip. Higher levels take up to three times as long and save an eighth more."""
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 _MASKED = re.compile(r"[A-Za-z0-9+/=]*")
-"""The letters of base64, of which masked names are made. With these alone a formula calls and runs nothing."""
+"""The characters of base64. Masked names contain no others. A formula of only these can't call or run anything."""
 
 _FORMULA = re.compile(r"((?:^|[;,|\t\r\n])[\s\"]*)(?=[=+@\-\uff1d\uff0b\uff20\uff0d])")
-"""What stands before a formula: the beginning of a cell, or of what a spreadsheet takes for one that splits elsewhere
-(at semicolons, in many locales) or minds no quotes. The last four are the full-width forms, which some read alike."""
+"""Finds the start of a formula: at the start of a cell, or of text that a spreadsheet may take for a cell. Some
+spreadsheets split elsewhere (at semicolons, in many locales) or ignore quotes. The last four characters are the
+full-width forms, which some spreadsheets treat alike."""
 
 
 def chosen_format(asked: Format | None, accept: str) -> Format:
-    """Return the format that was asked for by parameter, else by the Accept header; JSON where neither names one."""
+    """Return the format from the parameter, else from the Accept header. The default is JSON."""
     if asked:
         return asked
-    # Without their parameters: a charset that is asked for besides does not make it another type.
+    # Drop the parameters: a requested charset does not make it another media type.
     accepted = MIMEAccept([(kind.partition(";")[0], share) for kind, share in parse_accept_header(accept)])
     best = accepted.best_match(MEDIA_TYPES.values(), MEDIA_TYPES["json"])
     return next(name for name, media_type in MEDIA_TYPES.items() if media_type == best)
 
 
 def negotiated(accept: str, offered: Sequence[str]) -> str:
-    """Return the media type that a reader prefers among those offered, by the weights of the Accept header.
+    """Return the offered media type that the reader prefers, by the weights of the Accept header.
 
-    The last is the one that everybody reads: the others are taken only where they are named, and not by a wildcard.
+    Every reader understands the last one. The others are chosen only if the header names them, not for a wildcard.
     """
     *better, common = offered
     for media_type in better:
@@ -64,7 +65,7 @@ def negotiated(accept: str, offered: Sequence[str]) -> str:
 
 
 def _weight(accept: str, media_type: str, *, wildcards: bool) -> float:
-    """Return the weight of a media type, which a reader may name without its version: its closest match's."""
+    """Return the weight of a media type: that of its closest match. A reader may name the type without its version."""
     kind, options = parse_options_header(media_type)
     wild = (f"{kind.partition('/')[0]}/*", "*/*") if wildcards else ()
     closest, found = -1, 0.0
@@ -82,7 +83,7 @@ def _weight(accept: str, media_type: str, *, wildcards: bool) -> float:
 
 
 def written(answer: Any, form: Format) -> tuple[bytes, str]:
-    """Return an answer's bytes and media type. Only what has rows in ``data`` can be anything but JSON."""
+    """Return an answer's bytes and media type. Only answers with rows in ``data`` have formats other than JSON."""
     match form:
         case "csv":
             return _csv(answer.data, row_type(type(answer))).encode(), f"{MEDIA_TYPES['csv']}; charset=utf-8"
@@ -96,7 +97,7 @@ def written(answer: Any, form: Format) -> tuple[bytes, str]:
 def respond(
     request_headers: Mapping[str, str], body: bytes, media_type: str, headers: Mapping[str, str]
 ) -> func.HttpResponse:
-    """Return the response to a reader who may have this already (If-None-Match) and may take it compressed."""
+    """Return the response. The reader may already have this answer (If-None-Match) and may accept compression."""
     etag = hashlib.blake2b(body + media_type.encode(), digest_size=12).hexdigest()
     headers = {**headers, "ETag": f'W/"{etag}"', "Content-Type": media_type, "X-Content-Type-Options": "nosniff"}
     if parse_etags(request_headers.get("if-none-match")).contains_weak(etag):
@@ -109,7 +110,7 @@ def respond(
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:
-    """Return what writes values of a type as JSON; made once a type."""
+    """Return the adapter that writes values of a type as JSON. It is made once per type."""
     if kind not in _adapters:
         _adapters[kind] = TypeAdapter(kind)
     return _adapters[kind]
@@ -121,7 +122,7 @@ def row_type(kind: type[Any]) -> Any:
 
 
 def _csv(rows: Sequence[Any], kind: type[Any]) -> str:
-    """Return rows as RFC 4180 has it, with their fields' names as the first line; null is empty."""
+    """Return rows as CSV by RFC 4180. The first line holds the names of the fields. A null is an empty field."""
     names = [field.name for field in fields(kind)]
     get = attrgetter(*names)
     text = io.StringIO(newline="")
@@ -140,5 +141,5 @@ def _cell(value: Any) -> Any:
 
 @lru_cache(NAMES_KEPT)
 def _disarmed(text: str) -> str:
-    """Return a text with an apostrophe before everything in it that a spreadsheet could take for a formula."""
+    """Return the text with an apostrophe before each part that a spreadsheet could take for a formula."""
     return text if _MASKED.fullmatch(text) else _FORMULA.sub(r"\1'", text)

@@ -1,4 +1,4 @@
-"""Lists of what has been seen, for drop-downs: counters, tenants, VMs."""
+"""Lists for drop-downs: the counters, tenants and VMs that have been seen."""
 
 from typing import Annotated
 
@@ -32,17 +32,17 @@ class TenantParameters(ListParameters):
 
 @endpoint(blueprint, "v1/counters", EVERY_CALLER)
 async def counters(shared: Services, view: View, asked: ListParameters) -> CounterList:  # noqa: ARG001
-    """The counters that have been seen; for a tenant's caller, those of that tenant."""
+    """The counters that have been seen; a tenant's caller gets only those of that tenant."""
     return CounterList(await list_counters(shared.tables, view))
 
 
 @endpoint(blueprint, "v1/tenants", PEOPLE)
 async def tenants(shared: Services, view: View, asked: ListParameters) -> TenantList:  # noqa: ARG001
-    """The tenants that have been seen; for a tenant's caller, that one."""
+    """The tenants that have been seen; a tenant's caller gets only that tenant."""
     return TenantList(await list_tenants(shared.tables, view))
 
 
 @endpoint(blueprint, "v1/vms", PEOPLE)
 async def vms(shared: Services, view: View, asked: TenantParameters) -> VmList:
-    """A tenant's VMs that have been seen."""
+    """The VMs of a tenant that have been seen."""
     return VmList(await list_vms(shared.tables, asked.tenant, view))

@@ -1,4 +1,4 @@
-"""Who the caller is to the app: what the page shows beside the sign-out."""
+"""The caller as the app knows them. The page shows this beside the sign-out."""
 
 from dataclasses import dataclass
 
@@ -17,18 +17,18 @@ blueprint = df.Blueprint()
 
 @dataclass(frozen=True, slots=True)
 class Me(ForTenants):
-    """Who calls."""
+    """The caller."""
 
     name: str
-    """The caller's name, as the platform says it."""
+    """The caller's name, as the platform gives it."""
     role: Role
     tenant: str | None
-    """With the role tenant: its masked name."""
+    """For the role tenant: the tenant's masked name."""
     signsIn: bool
-    """Whether callers sign in; else they hold a function key."""
+    """Whether callers sign in. If not, they use a function key."""
 
 
 @endpoint(blueprint, "v1/me", EVERY_CALLER, max_age=0)
 async def me(shared: Services, view: View, asked: NoParameters) -> Me:  # noqa: ARG001
-    """Who you are here: by which name, in which role, of which tenant."""
+    """Who you are here: your name, your role and your tenant."""
     return Me(view.caller.name, view.caller.role, view.caller.tenant, sign_in().on)

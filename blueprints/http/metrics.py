@@ -1,4 +1,4 @@
-"""The fleet's final minutes for Prometheus: the newest to be scraped, and a range of them to be imported."""
+"""The fleet's final minutes for Prometheus: the newest one for scraping, and a range of them for import."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,15 +19,16 @@ from pipeline.queries.view import View
 blueprint = df.Blueprint()
 
 MOST_EXPORTED = 20_160
-"""The most minutes of all counters of one export together: 14 days of one, 8 hours of 40. As text they are 14 MB."""
+"""The most minutes in one export, summed over its counters: 14 days of one, 8 hours of 40. As text, this is 14 MB."""
 
 
 @endpoint(blueprint, "metrics", FLEET_WIDE, media_types=(OPENMETRICS, PLAIN))
 async def metrics(shared: Services, view: View, asked: NoParameters) -> Text:  # noqa: ARG001
     """The newest final minute of each counter over the fleet, for a Prometheus that scrapes.
 
-    Minutes become final 15 at a time, so a scrape sees one in 15 of them: to have every one, send them by remote write
-    (REMOTE_WRITE_URL), or get a range (/v1/get-openmetrics). OpenMetrics where it is accepted, else text 0.0.4.
+    Minutes become final 15 at a time, so a scrape sees one in 15 of them. To get them all, send them by remote write
+    (REMOTE_WRITE_URL), or get a range (/v1/get-openmetrics). The format is OpenMetrics if the reader accepts it, else
+    text 0.0.4.
     """
     points = await newest_points(shared.tables, view)
     return Text(
@@ -39,7 +40,7 @@ async def metrics(shared: Services, view: View, asked: NoParameters) -> Text:  #
 
 
 class ExportParameters(NoParameters):
-    """Which minutes are exported."""
+    """The minutes to export."""
 
     key: Annotated[
         tuple[Key, ...],
@@ -50,7 +51,7 @@ class ExportParameters(NoParameters):
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
-        """A range has its limits."""
+        """Check that the range is within the limits."""
         minutes, problem = minutes_between(given, now)
         if problem:
             return {"start": problem}

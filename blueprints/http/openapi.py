@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document of the API, made from the endpoints: their parameters' and answers' own types.
+"""The OpenAPI 3.1 document of the API, made from the types of the endpoints' parameters and answers.
 
-Says nothing that is not said there, but what holds for all of them: keys, sign-in, problems.
+This file adds only what is true for all endpoints: keys, sign-in, problems.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ ABOUT = (
 
 def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Return the document."""
-    endpoints = sorted(endpoints, key=lambda each: "/admin/" in each.route)  # an operator's last
+    endpoints = sorted(endpoints, key=lambda each: "/admin/" in each.route)  # the operator's endpoints last
     return {
         "openapi": "3.1.0",
         "info": {"title": "Spot PC Insights", "version": "1", "description": ABOUT},
@@ -70,7 +70,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         "operationId": of.name,
         "summary": of.meaning,
         "x-callers": list(of.callers) or ["anybody"],
-        "security": [] if of.public else [{"signIn" if sign_in().on else "key": []}],  # the one that counts here
+        "security": [] if of.public else [{"signIn" if sign_in().on else "key": []}],  # the scheme in use here
         "parameters": _parameters(of),
         **({"requestBody": _body(of)} if of.reads_body else {}),
         "responses": {
@@ -120,7 +120,7 @@ def _body(of: Endpoint) -> dict[str, Any]:
 
 
 def _parameters(of: Endpoint) -> list[dict[str, Any]]:
-    """Return the parameters that stand in the URL."""
+    """Return the parameters in the URL."""
     schema = of.parameters.model_json_schema()
     required = schema.get("required", ())
     parameters = []
@@ -144,18 +144,18 @@ def _parameters(of: Endpoint) -> list[dict[str, Any]]:
 
 
 def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that may be left out is never null: a query has no way to write that."""
+    """Return the schema without null. An optional parameter is never null, because a query can't express null."""
     choices = [choice for choice in kind.get("anyOf", ()) if choice != {"type": "null"}]
     return choices[0] if len(choices) == 1 else {**kind, **({"anyOf": choices} if choices else {})}
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """Return the schemas of all answers and of a problem, with what the types' docstrings say of their fields."""
+    """Return the schemas of all answers and of a problem. The types' docstrings describe their fields."""
     answers = dict.fromkeys(answer for each in endpoints for answer in each.answers)
     kinds: list[Any] = [
         each for each in answers if isinstance(each, type) and is_dataclass(each) and not issubclass(each, Text)
     ]
-    # A tuple, since a dataclass takes no configuration from outside; inside of it each takes the tuple's.
+    # Use a tuple: a dataclass takes no configuration from outside, but inside a tuple it takes the tuple's.
     everything: Any = GenericAlias(tuple, (*kinds, Problem))
     adapter = TypeAdapter(everything, config=ConfigDict(use_attribute_docstrings=True))
     schemas: dict[str, Any] = adapter.json_schema(mode="serialization", ref_template=REFERENCE)["$defs"]

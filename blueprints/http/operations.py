@@ -1,7 +1,7 @@
-"""The operations that operators started: the list of them, how far one is, and how to stop and to forget it.
+"""The operations that operators started: list them, show the progress of one, stop one and forget one.
 
-Durable Functions has an API of its own for that, which wants a key that opens all of it to whoever keeps it. So no
-answer names that API or holds that key.
+Durable Functions has its own API for that. It needs a key, and that key opens the whole API to anybody who has it. So
+no answer names that API or contains that key.
 """
 
 from collections.abc import Mapping
@@ -30,17 +30,17 @@ class OperationItem:
     """An operation that an operator started."""
 
     instance: str
-    """The id under which it runs: the same for the same command."""
+    """The id of its run. The same command always has the same id."""
     kind: str
     """What it does: rebuild, catch-up, purge, reingest, drop or resubmit."""
     command: dict[str, Any]
-    """What was asked, by the names of its parameters."""
+    """The parameters of the request, by name."""
     by: str
     """Who started it."""
     started: int
-    """When, in Unix seconds."""
+    """When it was started, in Unix seconds."""
     ended: int | None
-    """When it ended, in Unix seconds; null while it runs. If it stopped in silence: when that was noticed."""
+    """When it ended, in Unix seconds; null while it runs. If it stopped silently, this is when that was noticed."""
     state: str
     """running, done, failed or stopped; unknown if its record is corrupt."""
     figures: dict[str, int]
@@ -58,29 +58,29 @@ class OperationList:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an operation is, in steps."""
+    """The progress of an operation, in steps."""
 
     done: int
     total: int
     eta: str | None
-    """When it should be done, ISO 8601 in UTC; null: that can't be told yet."""
+    """When it should be done, ISO 8601 in UTC; null if that can't be estimated yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationStatus:
-    """How an operation is, as Durable Functions says: the last time that it was started, and what came of it."""
+    """The state of an operation, from Durable Functions: when it was last started, and its outcome."""
 
     id: str
     state: str
     """running, done, failed or stopped."""
     started: int | None
-    """When it was asked for, in Unix seconds; null: that is not known."""
+    """When it was requested, in Unix seconds; null if that is not known."""
     ended: int | None
     """When it ended, in Unix seconds; null while it runs."""
     progress: Progress | None
-    """How far it is, or was when it ended; null: it has not told yet."""
+    """Its progress now, or when it ended; null if it has not reported any yet."""
     figures: dict[str, int]
-    """What it did so far, or in all, in numbers."""
+    """What it has done so far, or in total, in numbers."""
     error: str | None
     """Why it failed or was stopped."""
 
@@ -100,7 +100,7 @@ async def operations(
     asked: NoParameters,  # noqa: ARG001
     client: df.DurableOrchestrationClient,
 ) -> OperationList:
-    """Which operations operators started: what, by whom, when, and their results."""
+    """The operations that operators started: what, by whom, when, and their results."""
     records = await listed(shared.tables, MOST_LISTED, partial(run_of, client), view.now)
     return OperationList([OperationItem(**asdict(record)) for record in records])
 
@@ -112,7 +112,7 @@ async def operation_status(
     asked: OperationParameters,
     client: df.DurableOrchestrationClient,
 ) -> OperationStatus:
-    """How far an operation is, and in the end what it did. Ask every few seconds, until its state is not running."""
+    """The progress of an operation, and its result at the end. Ask every few seconds while its state is running."""
     return _status(asked.instance, await _run(client, asked.instance))
 
 
@@ -123,7 +123,7 @@ async def forget_operation(
     asked: OperationParameters,
     client: df.DurableOrchestrationClient,
 ) -> OperationStatus:
-    """Forget how an operation that has ended went; the list of operations does not. Answers how it was."""
+    """Forget the status of an operation that has ended, and answer it. The list of operations keeps its entry."""
     run = await _run(client, asked.instance)
     if run.state == "running":
         raise StateConflict("the operation runs: stop it first")
@@ -138,9 +138,9 @@ async def stop_operation(
     asked: OperationParameters,
     client: df.DurableOrchestrationClient,
 ) -> OperationStatus:
-    """Stop an operation. What is done by then stays done, and asking for the same again finishes it.
+    """Stop an operation. Finished work stays done. The same request, sent again, completes the operation.
 
-    Answers how it is then, which may still be running for some seconds. One that has ended stays as it is.
+    Answers the state after the stop, which may still be running for some seconds. An ended operation does not change.
     """
     await _run(client, asked.instance)
     await stop(client, asked.instance, f"stopped by {view.caller.name}")

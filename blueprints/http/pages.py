@@ -1,4 +1,4 @@
-"""The web pages: the files of ``web/``, as they are. No build step, nothing from elsewhere."""
+"""The web pages: the files of ``web/``, unchanged. There is no build step, and nothing comes from elsewhere."""
 
 import mimetypes
 from functools import cache
@@ -19,7 +19,7 @@ HEADERS = {
 }
 REVALIDATE = "public, no-cache"
 FOR_EVER = "public, max-age=31536000, immutable"
-"""For what has its version in its path."""
+"""For files with their version in their path."""
 
 mimetypes.add_type("text/javascript", ".js")
 
@@ -28,7 +28,7 @@ blueprint = func.Blueprint()
 
 @cache
 def _files() -> dict[str, tuple[bytes, str]]:
-    """Every file of the pages by its name, with its media type. Nothing else can be asked for."""
+    """Return every file of the pages by name, with its media type. No other file can be requested."""
     files = {}
     for path in sorted(WEB.rglob("*")):
         if path.is_file() and (kind := mimetypes.guess_type(path.name)[0]):
@@ -48,7 +48,7 @@ def _serve(name: str, request: func.HttpRequest, request_id: str) -> func.HttpRe
 @blueprint.function_name("page")
 @blueprint.route(route="{empty:maxlength(0)?}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def page(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """The page itself, at the root; an empty route would mean the function's name."""
+    """The page itself, at the root. An empty route would stand for the function's name."""
     return _serve("index.html", req, context.invocation_id)
 
 

@@ -1,4 +1,4 @@
-"""Page tokens: where the next page begins, in one opaque word that belongs to one question."""
+"""Page tokens: one opaque word says where the next page begins. A token belongs to one question."""
 
 import base64
 import hashlib
@@ -11,16 +11,16 @@ Place = Sequence[int | str]
 
 
 def token_of(place: Place, question: object) -> str:
-    """Return the token of a page of a question's answer. ``question``: all that it asks, as JSON has it."""
+    """Return the token of a page of the answer to a question. ``question``: all its parameters, in JSON's types."""
     content = json.dumps([_fingerprint(question), *place], separators=(",", ":"))
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
 def place_of(token: str, question: object) -> Place:
-    """Return the place that a question's token names. Raises refused() where the token is another question's, or none.
+    """Return the place that a question's token names. Raises refused() if the token is malformed or another question's.
 
-    A token gives access to nothing: it only says where in the answer to this very question to go on. Anybody can make
-    one up, so who asks checks that the place is one.
+    A token gives no access. It only says where to continue in the answer to this question. Anybody can make up a token,
+    so the calling code must check the place.
     """
     try:
         padded = token + "=" * (-len(token) % 4)
@@ -33,7 +33,7 @@ def place_of(token: str, question: object) -> Place:
 
 
 def refused() -> BadParameters:
-    """Return the refusal of a token."""
+    """Return the error that refuses a token."""
     return BadParameters({"page": "is not the nextPage of an answer to the same question"})
 
 

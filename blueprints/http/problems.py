@@ -1,4 +1,4 @@
-"""Problems: what went wrong, in words for people and a shape for programs (RFC 9457). Knows every status code."""
+"""Problems: errors in words for people and in a form for programs (RFC 9457). Knows every status code."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,16 +25,16 @@ _STATUS: Mapping[type[Invalid], HTTPStatus] = {
     StateConflict: HTTPStatus.CONFLICT,
     Invalid: HTTPStatus.BAD_REQUEST,
 }
-"""The first kind that fits."""
+"""The first matching type counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadParameter:
-    """A parameter that can't be accepted."""
+    """A parameter that the API can't accept."""
 
     name: str
     problem: str
-    """What is wrong with it, and what would be right."""
+    """What is wrong with it, and what would be correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class Problem:
     """A problem details object (RFC 9457)."""
 
     type: str
-    """Always about:blank: the status says which kind of problem it is."""
+    """Always about:blank, because the status gives the kind of problem."""
     title: str
     status: int
     detail: str
     """What is wrong, and what to do about it."""
     requestId: str
-    """Names this request in the logs; also in the header X-Request-Id."""
+    """The id of this request in the logs. The header X-Request-Id has it too."""
     parameters: Sequence[BadParameter] = ()
-    """Every bad parameter, where parameters are the problem."""
+    """Every bad parameter, if parameters are the problem."""
 
 
 def problem(
@@ -76,9 +76,9 @@ def problem(
 
 
 def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpResponse:
-    """Return the response that says what an error means, and log what is not the caller's fault.
+    """Return the response that explains an error. Log errors that are not the caller's fault.
 
-    ``public``: anybody may ask, so what is wrong with the settings is only for the log.
+    ``public``: anybody may call, so only the log says what is wrong with the settings.
     """
     if isinstance(error, Invalid):
         parameters = [BadParameter(*each) for each in getattr(error, "problems", {}).items()]

@@ -25,7 +25,7 @@ blueprint = df.Blueprint()
 
 
 class PurgeParameters(NoParameters):
-    """What is to be forgotten."""
+    """The data to forget."""
 
     tenant: Annotated[Name | None, Field(description="The masked name of the tenant to forget.")] = None
     vm: Annotated[Name | None, Field(description="The masked name of a VM of it, if only that is to be forgotten.")] = (
@@ -45,7 +45,7 @@ class PurgeParameters(NoParameters):
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
-        """One thing is named, and named again."""
+        """Check that the request names one thing, and names it a second time."""
         problems = {}
         if ("tenant" in given) == ("before" in given):
             problems["tenant"] = "give either this or before, which say what to forget"
@@ -62,7 +62,7 @@ class PurgeParameters(NoParameters):
 
 @endpoint(blueprint, "v1/admin/purge", OPERATORS, starts=True)
 async def purge(shared: Services, view: View, asked: PurgeParameters) -> Operation:
-    """Forget a tenant, one of its VMs, or everything before a time; or count what that would remove."""
+    """Forget a tenant, one of its VMs, or everything before a time; or only count what would be removed."""
     tenant = await tenant_if_named(shared.tables, asked.tenant, view)
     vm = await vm_named(shared.tables, tenant, asked.vm) if tenant and asked.vm else None
     return Purge(tenant, vm, asked.before, asked.dryRun)

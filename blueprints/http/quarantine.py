@@ -1,4 +1,4 @@
-"""The quarantine: what was refused, for the operator to look at, to try again and to drop."""
+"""The quarantine, for the operator: refused inputs to inspect, to try again and to drop."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ MOST_LISTED = 500
 
 
 class QuarantineParameters(NoParameters):
-    """Which refusals are asked for."""
+    """The refusals to list."""
 
     day: Annotated[Day | None, Field(description="The UTC day on which they came, as 2026-11-24; default: today.")] = (
         None
@@ -43,7 +43,7 @@ class QuarantinedParameters(NoParameters):
 
 
 class SelectionParameters(NoParameters):
-    """Which refused inputs are meant."""
+    """The selected refused inputs."""
 
     day: Annotated[Day, Field(description="The UTC day on which they came.")]
     message: Annotated[
@@ -61,7 +61,7 @@ class SelectionParameters(NoParameters):
 
 
 class ReingestParameters(SelectionParameters):
-    """Which refused inputs are meant, and whose they are."""
+    """The selected refused inputs, and the tenant that they belong to."""
 
     tenant: Annotated[
         Name | None,
@@ -73,7 +73,7 @@ class ReingestParameters(SelectionParameters):
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:  # noqa: ARG003
-        """Nobody vouches for messages without having looked at each."""
+        """Check that the operator names each message that they vouch for, after looking at it."""
         if "tenant" in given and "message" not in given:
             return {"tenant": "is given without message: you vouch for one message at a time"}
         return {}
@@ -81,37 +81,37 @@ class ReingestParameters(SelectionParameters):
 
 @dataclass(frozen=True, slots=True)
 class QuarantineItem:
-    """A message of which something was refused."""
+    """A message with refused inputs."""
 
     message: str
     """Its name in the quarantine."""
     messageId: str
-    """Its id in the queue, where that is known."""
+    """Its id in the queue, if known."""
     received: int
     """When it came, in Unix seconds."""
     refused: int
     reasons: dict[str, int]
     """How many of its inputs were refused for each reason."""
     provenTenant: str | None
-    """The tenant whose key it is signed with; null: whose it is was not known when it came."""
+    """The tenant whose key signed it; null if its tenant was not known when it came."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineList:
-    """The messages of a UTC day of which something was refused, by name."""
+    """The messages of a UTC day with refused inputs, by name."""
 
     day: str
     nextPage: str | None
-    """For the parameter page; null: this is the last page."""
+    """The value for the parameter page; null on the last page."""
     data: list[QuarantineItem]
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedItem:
-    """An input that was refused."""
+    """A refused input."""
 
     position: int
-    """Its place in the message, from 0."""
+    """Its position in the message, counted from 0."""
     reason: str
     input: str
     """Its JSON as it came; cut off if it is huge."""
@@ -119,20 +119,20 @@ class RefusedItem:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """What of one message was refused, in the order in which it stood there."""
+    """The refused inputs of one message, in the message's order."""
 
     day: str
     message: str
     messageId: str
     received: int
     provenTenant: str | None
-    """The tenant whose key it is signed with; null: whose it is was not known when it came."""
+    """The tenant whose key signed it; null if its tenant was not known when it came."""
     data: list[RefusedItem]
 
 
 @endpoint(blueprint, "v1/admin/quarantine", OPERATORS, max_age=0)
 async def quarantine(shared: Services, view: View, asked: QuarantineParameters) -> QuarantineList:
-    """The messages of a day of which something was refused, and why."""
+    """The messages of a day with refused inputs, and the reasons."""
     day = asked.day or utc_day(view.now)
     items: list[QuarantineItem] = []
     async for each in shared.tables.quarantine.messages(day, asked.page or ""):
@@ -147,7 +147,7 @@ async def quarantine(shared: Services, view: View, asked: QuarantineParameters) 
 
 @endpoint(blueprint, "v1/admin/quarantine/message", OPERATORS, max_age=0)
 async def quarantined(shared: Services, view: View, asked: QuarantinedParameters) -> Quarantined:  # noqa: ARG001
-    """What of a message was refused, as it came."""
+    """The refused inputs of a message, as they came."""
     message = await shared.tables.quarantine.message(asked.day, asked.message)
     if message is None:
         raise NotFound(f"no message {asked.message} of {asked.day} is in the quarantine")
@@ -157,7 +157,7 @@ async def quarantined(shared: Services, view: View, asked: QuarantinedParameters
 
 @endpoint(blueprint, "v1/admin/quarantine/reingest", OPERATORS, starts=True)
 async def reingest(shared: Services, view: View, asked: ReingestParameters) -> Operation:  # noqa: ARG001
-    """Try refused inputs once more, after a fix; what is still refused stays in the quarantine."""
+    """Try refused inputs once more, after a fix; inputs that are refused again stay in the quarantine."""
     return Reingest(asked.day, asked.message, asked.reason, asked.tenant)
 
 

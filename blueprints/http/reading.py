@@ -1,7 +1,7 @@
-"""Reading parameters from a request's URL and body: every problem of a request is found and named at once.
+"""Reads parameters from a request's URL and body. It reports all problems of a request at once.
 
-Values of a query are read from the URL and not from the host's dictionary, which joins repeated parameters and drops
-empty ones. Knows no endpoint: each has its parameters beside its route.
+It reads query values from the URL. The host's dictionary is no use: it joins repeated parameters and drops empty ones.
+Knows no endpoint: each endpoint defines its parameters beside its route.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,25 +16,25 @@ from blueprints.http.formats import Format
 from domain.errors import BadParameters, Invalid
 
 MOST_BODY = 65_536
-"""The most bytes of a body that are read."""
+"""The most bytes that are read of a body."""
 
 KEY_PARAMETERS = frozenset({"code", "clientid"})
-"""Read by the Functions host itself (a function key in the URL), so not ours to refuse."""
+"""The Functions host itself reads these (a function key in the URL), so the app must not refuse them."""
 
 
 class NoParameters(BaseModel):
-    """A request without parameters; and the root of the others."""
+    """A request without parameters, and the base class of the others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:  # noqa: ARG003
-        """Return what is wrong with the parameters that are given, seen together, by name."""
+        """Return problems in the combination of the given parameters, by parameter name."""
         return {}
 
 
 class ListParameters(NoParameters):
-    """What is asked of any answer that has rows."""
+    """The parameters of every answer with rows."""
 
     format: Annotated[
         Format | None, Field(description="How to write the answer; default: as the Accept header says, or json.")
@@ -47,11 +47,11 @@ Parameters = TypeVar("Parameters", bound=NoParameters)
 def read(
     model: type[Parameters], url: str, now: int, path: Mapping[str, str] | None = None, body: bytes | None = None
 ) -> Parameters:
-    """Read the parameters from a request. Raises BadParameters, naming every one that is bad.
+    """Read the parameters from a request. Raises BadParameters, which names every bad parameter.
 
-    ``path``: those that stand in the URL's path. The others stand in its query, or where there is a ``body`` (the bytes
-    of a JSON object), all in that. A parameter may be repeated in a query where its type is a list.
-    Raises Invalid where the URL or the body is malformed, so nothing that comes after needs to ask that again.
+    ``path``: the parameters in the URL's path. The others are in its query. If there is a ``body`` (the bytes of a JSON
+    object), they are all in the body instead. A query may repeat a parameter if its type is a list.
+    Raises Invalid if the URL or the body is malformed, so later code needs no such check.
     """
     given = _given(url)
     problems: dict[str, str] = {}
@@ -86,7 +86,7 @@ def read(
 
 @cache
 def _lists(model: type[NoParameters]) -> Collection[str]:
-    """Return the names of the parameters whose type is a list."""
+    """Return the names of the parameters with a list type."""
     properties: Mapping[str, Any] = model.model_json_schema().get("properties", {})
     return {
         name
@@ -96,7 +96,7 @@ def _lists(model: type[NoParameters]) -> Collection[str]:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body holds. Raises Invalid."""
+    """Return the JSON object in a body. Raises Invalid."""
     if len(body) > MOST_BODY:
         raise Invalid(f"the body has {len(body):,} bytes; at most {MOST_BODY:,} are read")
     try:
@@ -109,10 +109,10 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _given(url: str) -> dict[str, list[str]]:
-    """Return the values of all parameters in a URL, but those for the Functions host. Raises Invalid."""
+    """Return the values of all parameters in a URL, except those for the Functions host. Raises Invalid."""
     given: dict[str, list[str]] = {}
     try:
-        url.encode()  # half a surrogate pair stands for a byte that was no UTF-8
+        url.encode()  # half a surrogate pair stands for a byte that was not UTF-8
         query = urlsplit(url).query
     except ValueError as error:
         raise Invalid("the request's URL, of which the header Host is a part, is malformed") from error

@@ -25,7 +25,7 @@ blueprint = df.Blueprint()
 
 
 class RebuildParameters(NoParameters):
-    """What is to be recomputed."""
+    """The range to recompute."""
 
     start: Annotated[Moment, Field(description="The beginning of the range, ISO 8601 or Unix seconds.")]
     end: Annotated[Moment | None, Field(description="The end of the range; default: now.")] = None
@@ -33,18 +33,18 @@ class RebuildParameters(NoParameters):
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
-        """A range begins before it ends."""
+        """Check that the range begins before it ends."""
         _, problem = minutes_between(given, now)
         return {"start": problem} if problem else {}
 
 
 @endpoint(blueprint, "v1/admin/rebuild", OPERATORS, starts=True)
 async def rebuild(shared: Services, view: View, asked: RebuildParameters) -> Operation:
-    """Recompute rollups and report rows of a range from the samples."""
+    """Recompute the rollups and report rows of a range from the samples."""
     earliest = (await shared.horizon()).oldest
     if asked.start < earliest:
         gone = f"is before {iso(earliest)}: samples of then are gone, and the report keeps what they made"
         raise BadParameters({"start": gone})
-    # Whole windows, so that the same range is the same operation.
+    # Use whole windows, so that the same range gives the same operation.
     end = None if asked.end is None else window_of(asked.end - 1) + WINDOW
     return Rebuild(window_of(asked.start), end, await tenant_if_named(shared.tables, asked.tenant, view))

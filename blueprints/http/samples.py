@@ -28,13 +28,13 @@ from pipeline.queries.view import View
 blueprint = df.Blueprint()
 
 NO_SECOND = 10_000_000_000
-"""What a second is below: ten digits, as in the store's ids."""
+"""Every second is below this number: seconds have ten digits, as in the store's ids."""
 
 MOST_RECORDS = 20_000
 
 
 class SamplesParameters(ListParameters):
-    """Which samples are asked for."""
+    """The requested samples."""
 
     tenant: Annotated[Name, Field(description="The tenant's masked name.")]
     vm: Annotated[Name | None, Field(description="The VM's masked name; default: all VMs of the tenant.")] = None
@@ -57,7 +57,7 @@ class SamplesParameters(ListParameters):
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
-        """A range has its limits."""
+        """Check that the range is within the limits."""
         minutes, problem = minutes_between(given, now)
         if problem:
             return {"start": problem}
@@ -67,7 +67,7 @@ class SamplesParameters(ListParameters):
 
     @property
     def question(self) -> SamplesQuestion:
-        """The same as the pipeline's question."""
+        """The same parameters as the pipeline's question."""
         return SamplesQuestion(self.tenant, self.vm, tuple(dict.fromkeys(self.key)), self.start, self.end, self.limit)
 
 
@@ -85,7 +85,7 @@ def token_of(position: Position, asked: SamplesParameters) -> str:
 
 
 def position_of(asked: SamplesParameters) -> Position | None:
-    """Return where the page begins that a question's token names; None: it names none. Raises BadParameters."""
+    """Return where the page of the question's token begins. Return None without a token. Raises BadParameters."""
     if asked.page is None:
         return None
     match paging.place_of(asked.page, _asked(asked)):
@@ -103,5 +103,5 @@ def _is_window(second: int) -> bool:
 
 
 def _is_vm(name: str) -> bool:
-    """Whether it is a VM's name, or empty: the first one."""
+    """Tell whether the text is a VM's name, or empty, which stands for the first VM."""
     return not name or name_problem(name) is None

@@ -1,6 +1,6 @@
-"""Which types of answers may be written to a tenant's caller: those that say so, down to their last part.
+"""Decides which types of answers a tenant's caller may get: the type and all its parts must declare that.
 
-Knows how types are put together; refuses to know what they mean (domain.disclosure).
+Knows how types are composed. Does not know what they mean (domain.disclosure does).
 """
 
 from dataclasses import is_dataclass
@@ -13,7 +13,7 @@ PLAIN = (str, int, float, bool, NoneType)
 
 
 def may_be_shown(answer: Any) -> bool:
-    """Tell whether a type of answers is for tenants' callers: it, and every type that it is made of."""
+    """Tell whether tenants' callers may get a type of answers: the type itself, and every type inside it."""
     return isinstance(answer, type) and issubclass(answer, ForTenants) and _is_shown(answer)
 
 
@@ -24,5 +24,5 @@ def _is_shown(kind: Any) -> bool:
         return True
     if isinstance(kind, list):  # the parameters of a function
         return all(map(_is_shown, kind))
-    # What is anything stands in types that say that they hold nothing of others.
+    # Any appears only inside types that declare that they contain nothing about others.
     return kind in PLAIN or kind is Any or (bool(get_args(kind)) and all(map(_is_shown, get_args(kind))))

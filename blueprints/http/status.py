@@ -1,4 +1,4 @@
-"""How the system is, for the operator; whether it lives, for anybody."""
+"""The state of the system, for the operator; and whether it is alive, for anybody."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -25,12 +25,12 @@ class Alive(ForTenants):
 
 @endpoint(blueprint, "v1/status", OPERATORS, max_age=0)
 async def status(shared: Services, view: View, asked: NoParameters) -> Status:  # noqa: ARG001
-    """How old the report is, what waits for averaging, and what was refused today and why."""
+    """The age of the report, the work that waits for averaging, and today's refusals with their reasons."""
     return await status_of(shared.tables, view)
 
 
 @endpoint(blueprint, "v1/health", ANYBODY, max_age=0)
 async def health(shared: Services, view: View, asked: NoParameters) -> Alive:  # noqa: ARG001
-    """Whether the app runs and its store answers, or did some seconds ago."""
+    """Whether the app runs and its store answers, or answered some seconds ago."""
     await shared.pulse.feel(shared.tables)
     return Alive()

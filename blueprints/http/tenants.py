@@ -1,4 +1,4 @@
-"""Enrolment, for the operator: which tenants are admitted, with which keys, what people call them and whom to call."""
+"""Enrolment, for the operator: the admitted tenants, their keys, their names for people, and their contacts."""
 
 import re
 from typing import Annotated
@@ -66,13 +66,13 @@ EntraId = Annotated[
 
 
 class EnrolmentsParameters(NoParameters):
-    """Which page."""
+    """The page to show."""
 
     page: Annotated[PageToken | None, Field(description="The nextPage of the page before.")] = None
 
 
 class EnrolParameters(NoParameters):
-    """What is said of a tenant. What is left out stays as it is."""
+    """The data of a tenant. Omitted parameters keep their values."""
 
     tenant: Tenant
     publicKey: Annotated[
@@ -107,7 +107,7 @@ class RevokeParameters(NoParameters):
 
 @endpoint(blueprint, "v1/admin/tenants", OPERATORS, max_age=0)
 async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) -> EnrolmentList:
-    """Which tenants are enrolled, with which keys, for how long each is silent, and who still sends unsigned."""
+    """The enrolled tenants, their keys, how long each has been silent, and which ones still send unsigned."""
     question = ["admin/tenants"]
     begin = ""
     if asked.page is not None:
@@ -122,7 +122,7 @@ async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) 
 
 @endpoint(blueprint, "v1/admin/tenants", OPERATORS, method="POST")
 async def enrol(shared: Services, view: View, asked: EnrolParameters) -> EnrolmentItem:
-    """Enrol a tenant, give it one more key, or change what is said of it."""
+    """Enrol a tenant, give it one more key, or change its data."""
     public_key = None if asked.publicKey is None else public_of(asked.publicKey)
     directories, applications = (
         None if ids is None else tuple(dict.fromkeys(ids)) for ids in (asked.directories, asked.applications)
@@ -133,5 +133,5 @@ async def enrol(shared: Services, view: View, asked: EnrolParameters) -> Enrolme
 
 @endpoint(blueprint, "v1/admin/tenants/revoke", OPERATORS, method="POST")
 async def revoke(shared: Services, view: View, asked: RevokeParameters) -> EnrolmentItem:
-    """Revoke a key of a tenant, for good: what it signs is refused from then on."""
+    """Revoke a key of a tenant for good: messages signed with it are refused from then on."""
     return await enrolment_item(shared.tables, await revoke_key(shared.tables, asked.tenant, asked.key, view.now), view)

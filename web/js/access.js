@@ -1,11 +1,14 @@
-// The ways in: signing in, and the access key, which is asked for, checked and kept in this tab and nowhere else. Knows what a
-// key may look like and where people sign in; refuses to know what that opens.
+// The ways in: sign-in, and the access key. The page asks for the key, checks it and keeps it only in this tab.
+// Knows the form of a key and where people sign in. Does not know what they may open.
 
 import { byId } from "./elements.js";
 
 const ACCESS_KEY = "accessKey";
 
-/** Why a key can't be sent; empty: it can. It is sent as a header, and a browser takes only Latin-1 there. @param {string} key */
+/**
+ * Why a key can't be sent; empty if it can. It is sent in a header, where a browser accepts only Latin-1.
+ * @param {string} key
+ */
 function refusal(key) {
   if (!key) return "Enter the access key.";
   const [found] = key.match(/[^\x20-\x7e\xa0-\xff]/u) ?? [];
@@ -21,7 +24,7 @@ export function storedKey() {
   return key && !refusal(key) ? key : null;
 }
 
-/** Let a person enter a key. @param {() => void} entered called when a key that can be sent is there */
+/** Let a person enter a key. @param {() => void} entered called when the person has entered a key that can be sent */
 export function askForKey(entered) {
   const [field, problem] = [byId("access-key"), byId("access-problem")];
   const tell = (/** @type {string} */ text) => {
@@ -44,13 +47,16 @@ export function askForKey(entered) {
 
 /** @typedef {"key" | "sign in" | "as somebody else"} Way */
 
-/** Offer what would help. Whoever signs in comes back to what is chosen now. @param {Way | null} way null: nothing would */
+/**
+ * Offer the way that would help. After sign-in, people return to the current choice.
+ * @param {Way | null} way null: none helps
+ */
 export function offer(way) {
   const link = byId("sign-in");
   byId("access").hidden = way !== "key";
   link.hidden = way !== "sign in" && way !== "as somebody else";
   link.textContent = way === "as somebody else" ? "Sign in as somebody else" : "Sign in";
-  // Entra ID then asks which account is meant, and does not take the one that has no access again. (Not tried in Azure.)
+  // Entra ID then asks for an account, and does not reuse the one without access. (Not tried in Azure.)
   /** @type {Record<string, string>} */
   const prompt = way === "as somebody else" ? { prompt: "select_account" } : {};
   link.href = `/.auth/login/aad?${new URLSearchParams({ ...prompt, post_login_redirect_uri: location.pathname + location.search })}`;

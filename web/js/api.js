@@ -1,5 +1,5 @@
-// The page that shows the OpenAPI document: its operations, their parameters, and what answers are made of. Knows OpenAPI;
-// refuses to know this API.
+// The page that shows the OpenAPI document: its operations, their parameters and the types of answers.
+// Knows OpenAPI. Does not know this API.
 
 import { askForKey, offer } from "./access.js";
 import { ask, NoAccess } from "./ask.js";
@@ -8,7 +8,7 @@ import { byId, made } from "./elements.js";
 /** @typedef {any} Described a part of an OpenAPI document */
 /** @typedef {string | Node} Content */
 
-/** A schema in a few words, with links to those that it refers to. @param {Described} schema @returns {Content[]} */
+/** A schema in a few words, with links to the schemas that it uses. @param {Described} schema @returns {Content[]} */
 function kind(schema = {}) {
   if (schema.$ref) {
     const name = schema.$ref.split("/").at(-1);

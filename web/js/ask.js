@@ -1,9 +1,9 @@
-// Asking the API. Knows HTTP and the API's shapes; refuses to know what is shown. An access key is sent in a header only.
+// Asks the API. Sends an access key only in a header. Knows HTTP and the API's shapes. Does not know what is shown.
 
 import { storedKey } from "./access.js";
 
-const MOST_KEYS = 100; // of one request, as the API has it
-const MOST_ROWS = 100_800; // minutes of all counters of one request, as the API has it
+const MOST_KEYS = 100; // per request: the API's limit
+const MOST_ROWS = 100_800; // minutes per request, summed over its counters: the API's limit
 const PATIENCE_MS = 30_000; // for an answer
 const PING_PATIENCE_MS = 4_000; // for a sign of life
 
@@ -18,14 +18,17 @@ const PING_PATIENCE_MS = 4_000; // for a sign of life
 
 /** A failure in words for people. */
 export class Problem extends Error {
-  /** @param {string} message @param {boolean} [passing] whether it may be over in a few seconds, so that asking again helps */
+  /**
+   * @param {string} message
+   * @param {boolean} [passing] whether it may pass in a few seconds, so that another request helps
+   */
   constructor(message, passing = false) {
     super(message);
     this.passing = passing;
   }
 }
 
-/** The API wants to know who asks, or does not allow it to who does. */
+/** The API needs to know the caller, or does not allow the request to this caller. */
 export class NoAccess extends Problem {
   /** @param {string} message @param {import("./access.js").Way} way what would help */
   constructor(message, way) {
@@ -40,7 +43,7 @@ async function response(path, parameters, accept, patience = PATIENCE_MS) {
   const headers = { Accept: accept, ...(key ? { "x-functions-key": key } : {}) };
   let answer;
   try {
-    // no-cache: the browser asks whether what it has is still right, and gets it again only if it is not.
+    // no-cache: the browser asks whether its copy is still right, and loads the answer again only if it is not.
     answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers, cache: "no-cache", signal: AbortSignal.timeout(patience) });
   } catch (error) {
     const silent = error instanceof DOMException && error.name === "TimeoutError";
@@ -62,7 +65,7 @@ export async function ask(path, parameters = []) {
   });
 }
 
-/** Ask for a sign of life. Throws a Problem where none comes soon. */
+/** Ask for a sign of life. Throws a Problem if none comes soon. */
 export const ping = () => response("v1/health", [], "application/json", PING_PATIENCE_MS);
 
 /** How many counters fit into one request. @param {number} minutes */
@@ -77,10 +80,10 @@ function* portions(keys, minutes, parameters) {
 }
 
 /**
- * Ask for charts of counters: in as few requests as they fit in.
+ * Ask for charts of counters, in as few requests as possible.
  * @param {string} path @param {string[]} keys @param {number} minutes how long the range is @param {Parameters} parameters
  * @returns {Promise<{items: Map<string, Item[]>, start: number, end: number, suppressed: string | null}>} points by counter,
- *   from the first that there is to the end of the range
+ *   from the first existing one to the end of the range
  */
 export async function askCharts(path, keys, minutes, parameters) {
   /** @type {Answer[]} */
@@ -97,9 +100,9 @@ export async function askCharts(path, keys, minutes, parameters) {
 }
 
 /**
- * The same as one table.
+ * Ask for the same points as one table.
  * @param {string} path @param {string[]} keys @param {number} minutes @param {Parameters} parameters
- * @param {(counters: number) => void} progress told how many counters have come @returns {Promise<Blob>}
+ * @param {(counters: number) => void} progress the number of counters received so far @returns {Promise<Blob>}
  */
 export async function askTable(path, keys, minutes, parameters, progress) {
   const parts = [];

@@ -1,4 +1,4 @@
-// The axes of charts: where their marks are and what is written there. Knows clocks and units; refuses to know what is charted.
+// The axes of charts: the positions and texts of their marks. Knows clocks and units. Does not know what is charted.
 
 import { clock, day, offset } from "./clock.js";
 import { asPower, written } from "./numbers.js";
@@ -8,7 +8,7 @@ const QUARTER = 900; // clocks differ from UTC by quarters of an hour
 const STEPS = [
   ...[1, 2, 5, 10, 15, 30].map((each) => each * MINUTE), ...[1, 2, 3, 6, 12].map((each) => each * HOUR), ...[1, 2, 4, 8, 16, 32].map((each) => each * DAY),
 ];
-const POWERS_OF_TWO = Array.from({ length: 1_060 }, (_, power) => 2 ** (power - 40)); // up to the largest number there is
+const POWERS_OF_TWO = Array.from({ length: 1_060 }, (_, power) => 2 ** (power - 40)); // up to the largest number
 const ROOM = 90; // pixels that a time or a day takes
 const SIDE = 90; // and the widest value
 const WIDEST = 11; // characters
@@ -23,7 +23,7 @@ export function marks(start, end, step, utc) {
   return found;
 }
 
-/** Times, with the day where it is another than before. @param {number[]} times @param {boolean} utc */
+/** Times, with the day if it differs from the day of the time before. @param {number[]} times @param {boolean} utc */
 export function times(times, utc) {
   const daily = times.every((at) => (at + offset(at, utc)) % DAY === 0);
   return times.map((at, place) => {
@@ -34,7 +34,7 @@ export function times(times, utc) {
   });
 }
 
-/** A value that has room beside its mark. @param {number} value @param {string} unit */
+/** A value, short enough to fit beside its mark. @param {number} value @param {string} unit */
 function label(value, unit) {
   const text = written(value, unit);
   return text.length > WIDEST ? `${asPower(value)} ${unit}` : text;

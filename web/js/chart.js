@@ -1,5 +1,5 @@
-// A chart of one counter: the fleet's band and average, and where asked for a tenant's and a VM's line. Knows the chart
-// library (uPlot), colours and shapes; refuses to know where points come from.
+// A chart of one counter: the fleet's band and average, and on request the lines of a tenant and a VM.
+// Knows the chart library (uPlot), colours and shapes. Does not know where points come from.
 
 import { axes } from "./axes.js";
 import { moment } from "./clock.js";
@@ -9,7 +9,7 @@ import { MAX, MIN } from "./series.js";
 /** @type {typeof import("uplot")} */
 const uPlot = /** @type {any} */ (globalThis).uPlot;
 
-/** Charts with a cursor share it, wherever it is moved. */
+/** All charts with a cursor share one cursor. Moving it in one chart moves it in all. */
 const CURSORS = uPlot.sync("cursors");
 
 /**
@@ -20,7 +20,10 @@ const CURSORS = uPlot.sync("cursors");
 /** @param {string} name */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** The indices of points without neighbours, which no line shows. @param {import("uplot")} plot @param {number} series */
+/**
+ * The indices of points without neighbours. Lines do not show such points.
+ * @param {import("uplot")} plot @param {number} series
+ */
 function alone(plot, series) {
   const values = plot.data[series] ?? [];
   const found = [];
@@ -55,11 +58,11 @@ function options(look, width, range) {
       : { drag: { x: true, y: false, setScale: false }, sync: { key: CURSORS.key } },
     select: { show: !small, left: 0, top: 0, width: 0, height: 0 },
     scales: {
-      x: { range }, // one for all charts, so that they are aligned whatever they hold
+      x: { range }, // the same for all charts, so that they are aligned whatever their data
       y: {
         range: (_plot, low, high) => {
           if (unit === "%" && !small && (low ?? 0) >= 0 && (high ?? 0) > 50 && (high ?? 0) <= 100) return [0, 100];
-          // Small charts show a shape, with no axis that could mislead; the others begin at zero.
+          // Small charts show only a shape, without an axis that could mislead. The others begin at zero.
           const bottom = small && low != null && low !== high ? low : Math.min(0, low ?? 0);
           const top = Math.max(high ?? 1, small ? -Infinity : 0);
           return top > bottom ? [bottom, top + (top - bottom) * 0.05] : [bottom, bottom + 1];
@@ -117,7 +120,7 @@ export class Chart {
     this.drawn = key;
   }
 
-  /** Take the width that there is. */
+  /** Use the available width. */
   fit() {
     const width = this.holder.clientWidth;
     if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: this.plot.height });

@@ -1,13 +1,13 @@
-// How moments and durations are written: in one format, by the viewer's locale, in the viewer's time zone or in UTC.
-// Knows time zones and their changes; refuses to know what is charted. URLs and files have Unix seconds or ISO 8601 instead.
+// Writes moments and durations in one format, by the viewer's locale, in the viewer's time zone or in UTC.
+// URLs and files use Unix seconds or ISO 8601 instead. Knows time zones and their changes. Does not know the charts.
 
 const DATE = /** @type {const} */ ({ year: "numeric", month: "short", day: "numeric" });
 const TIME = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
 const ZONE = /** @type {const} */ ({ timeZoneName: "short" });
-const NEAR = 3 * 3_600; // seconds before and after a change of the clock in which its times need their zone
+const NEAR = 3 * 3_600; // seconds; this close to a change of the clock, times need their zone
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
-const formats = new Map(); // making one takes longer than using it a hundred times
+const formats = new Map(); // making a format takes longer than using it a hundred times
 
 /** @param {number} at Unix seconds @param {boolean} utc @param {Intl.DateTimeFormatOptions} options */
 function format(at, utc, options) {
@@ -23,7 +23,10 @@ function format(at, utc, options) {
 /** How far the clock is ahead of UTC, in seconds. @param {number} at Unix seconds @param {boolean} utc */
 export const offset = (at, utc) => (utc ? 0 : -60 * new Date(at * 1000).getTimezoneOffset());
 
-/** The zone's short name where the clock is about to change or has just changed: there a time may come twice. @param {number} at @param {boolean} utc */
+/**
+ * The zone's short name shortly before and after the clock changes, because a time may then occur twice.
+ * @param {number} at @param {boolean} utc
+ */
 const zoneIfUnsure = (at, utc) => (offset(at - NEAR, utc) === offset(at + NEAR, utc) ? {} : ZONE);
 
 /** The time of day. @param {number} at Unix seconds @param {boolean} utc */

@@ -1,6 +1,6 @@
-// Elements of the page, in few words.
+// Short functions that make and find elements of the page.
 
-/** @param {string} id @returns {any} the element, which is there */
+/** @param {string} id @returns {any} the element; it must exist */
 export const byId = (id) => document.getElementById(id);
 
 /**
@@ -15,14 +15,17 @@ export function made(tag, attributes = {}, ...content) {
   return element;
 }
 
-/** A control with its label. @param {string} text @param {HTMLElement} control which has an id */
+/** A control with its label. @param {string} text @param {HTMLElement} control must have an id */
 export const labelled = (text, control) => made("div", {}, made("label", { for: control.id }, text), " ", control);
 
-/** What selects were filled with, so that one is not made anew under a person's hand. @type {WeakMap<HTMLSelectElement, string>} */
+/**
+ * The choices in each select, so that a select is not rebuilt while a person uses it.
+ * @type {WeakMap<HTMLSelectElement, string>}
+ */
 const filled = new WeakMap();
 
 /**
- * Fill a select and keep what was chosen, where it is there.
+ * Fill a select, and keep the chosen value if it is among the choices.
  * @param {HTMLSelectElement} select @param {[string, string, string?][]} choices values, texts and groups @param {string} chosen
  */
 export function fill(select, choices, chosen) {

@@ -1,4 +1,4 @@
-// What is shown, as files.
+// Saves the shown data as files.
 
 import { made } from "./elements.js";
 

@@ -1,4 +1,4 @@
-// What has been seen, for controls: counters, tenants, a tenant's VMs. Knows which list to ask for; refuses to know who shows it.
+// Lists for controls: the counters, tenants and VMs that have been seen. Knows which list to ask for, not who shows it.
 
 import { ask, NoAccess } from "./ask.js";
 
@@ -16,7 +16,7 @@ export async function askLists() {
   const at = Date.now();
   const [counters, tenants] = await Promise.all([
     ask("v1/counters"),
-    // Who sees only the fleet gets no tenants.
+    // A caller who may see only the fleet gets no tenants.
     ask("v1/tenants").catch((error) => (error instanceof NoAccess && error.way === "as somebody else" ? { data: [] } : Promise.reject(error))),
   ]);
   /** @type {{tenant: string, label: string | null}[]} */
@@ -28,5 +28,8 @@ export async function askLists() {
 /** @param {string} tenant @returns {Promise<Record<string, string>[]>} */
 export const askVms = async (tenant) => (await ask("v1/vms", [["tenant", tenant]])).data;
 
-/** The one of some names that is meant, also where its plus signs became blanks in a URL. @param {string[]} names @param {string} given */
+/**
+ * Find the given name among names, even if a URL turned its plus signs into blanks.
+ * @param {string[]} names @param {string} given
+ */
 export const named = (names, given) => [given, given.replaceAll(" ", "+")].find((each) => names.includes(each));

@@ -1,16 +1,16 @@
 // Real names of tenants and VMs, from the files that `python -m edge.agent --names` writes (docs/edge.md). Knows these files,
-// keeps them in this browser, and knows how names are written; refuses to know any server: real names are sent nowhere.
+// keeps them in this browser, and knows how names are written. Knows no server: real names are never sent anywhere.
 
 import { short } from "./numbers.js";
 
-const PREFIX = "names:"; // of what is kept: one entry for each tenant
+const PREFIX = "names:"; // of the stored entries: one for each tenant
 const MOST_MEGABYTES = 5;
-const MOST_CHARACTERS = 128; // of a name, as the API has it
+const MOST_CHARACTERS = 128; // per name: the API's limit
 const ORDER = new Intl.Collator([], { numeric: true });
 
 /** @typedef {{tenant: string, name: string, vms: Map<string, string>}} Names of one tenant; `vms`: real names by masked names */
 
-/** Why a file is not taken, in words for people. */
+/** Why the page rejects a file, in words for people. */
 export class NotTaken extends Error {}
 
 /** The names of a file. @param {string} text @returns {Names} Throws NotTaken. */
@@ -41,7 +41,7 @@ function problemOf(name) {
   return /[\p{C}\p{Zl}\p{Zp}]/u.test(name) ? "holds a character that can't be shown" : "";
 }
 
-/** What this browser keeps, by tenant. What can't be read is left out. @returns {Map<string, Names>} */
+/** The names stored in this browser, by tenant. Unreadable entries are left out. @returns {Map<string, Names>} */
 function kept() {
   const found = new Map();
   try {
@@ -55,7 +55,7 @@ function kept() {
       }
     }
   } catch {
-    // The browser lets this page keep nothing.
+    // The browser does not let this page store anything.
   }
   return found;
 }
@@ -65,7 +65,7 @@ let known = kept();
 /** @type {(() => void)[]} */
 const told = [];
 
-/** @param {File} file @returns {Promise<string>} its text, whatever byte order mark it begins with. Throws NotTaken. */
+/** @param {File} file @returns {Promise<string>} its text, for any byte order mark at its start. Throws NotTaken. */
 async function textOf(file) {
   if (file.size > MOST_MEGABYTES * 2 ** 20) throw new NotTaken(`it is larger than ${MOST_MEGABYTES} MB`);
   const bytes = await file.arrayBuffer().catch(() => {
@@ -81,7 +81,7 @@ async function textOf(file) {
 }
 
 /**
- * Keep a file's names in this browser, instead of those that it has of the same tenant.
+ * Store a file's names in this browser. They replace stored names of the same tenant.
  * @param {File} file @param {string[]} tenants those that the person sees @returns {Promise<Names>} Throws NotTaken.
  */
 export async function loadNames(file, tenants) {
@@ -129,7 +129,7 @@ export const tenantName = (tenant) => known.get(tenant)?.name;
 export const vmName = (tenant, vm) => known.get(tenant)?.vms.get(vm);
 
 /**
- * How to write masked names: by the names for people where there are some, which come first and sorted; and no two alike.
+ * How to write masked names. Names for people replace them if known; these come first, sorted. No two texts are alike.
  * @param {string[]} masked @param {(masked: string) => string | undefined} nameOf @returns {Map<string, string>} texts by masked names
  */
 export function texts(masked, nameOf) {

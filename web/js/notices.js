@@ -1,5 +1,5 @@
-// What people are told besides charts: how old the data is, what failed, what they can do. Knows words and where they stand
-// on the page; refuses to know when to ask again.
+// Messages to people besides charts: how old the data is, what failed, what they can do.
+// Knows the words and their places on the page. Does not know when to ask again.
 
 import { offer } from "./access.js";
 import { NoAccess, Problem } from "./ask.js";
@@ -12,7 +12,7 @@ const LATE_SECONDS = 20 * 60;
 /** @param {string} id @param {string} text empty: it is not shown */
 export function tell(id, text) {
   byId(id).hidden = !text;
-  if (byId(id).textContent !== text) byId(id).textContent = text; // what is written anew is read aloud anew
+  if (byId(id).textContent !== text) byId(id).textContent = text; // screen readers read changed text aloud again
 }
 
 /** The line at the top. @param {string} text @param {boolean} [late] */
@@ -30,7 +30,7 @@ export function sayAge(newest, { start, utc }) {
 }
 
 /**
- * Say what is wrong, what is shown all the same and what happens next.
+ * Say what is wrong, what the page still shows and what happens next.
  * @param {unknown} problem null: nothing is wrong any more @param {string} since when what is shown was loaded; empty: nothing is shown
  * @param {boolean} pending whether something else than what is shown was chosen
  */

@@ -1,11 +1,11 @@
-// Numbers as people read them, with their units. Knows units and rounding; refuses to know what is measured.
+// Writes numbers for people, with their units. Knows units and rounding. Does not know what is measured.
 
 const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 const DECIMAL = ["", "k", "M", "G", "T", "P", "E"];
 const IN_FULL = 1e6; // plain numbers below this are written in full
-const TINY = 1e-5; // and those below this as a power of ten
+const TINY = 1e-5; // plain numbers below this are written as a power of ten
 
-/** As a power of ten, which is never long. @param {number} value @param {number} [digits] */
+/** Write as a power of ten, which is always short. @param {number} value @param {number} [digits] */
 export const asPower = (value, digits = 3) => value.toLocaleString([], { notation: "scientific", maximumSignificantDigits: digits });
 
 /** With three significant digits, and never with fewer than all before the point. @param {number} value */
@@ -50,5 +50,5 @@ export function percent(share) {
   return share > 0 && tenths < 1 ? "less than 0.1 %" : `${(tenths / 10).toLocaleString()} %`;
 }
 
-/** Masked names are long; what tells them apart is at the end. @param {string} name */
+/** Shorten a masked name. Masked names are long and differ at the end. @param {string} name */
 export const short = (name) => (name.length > 18 ? `…${name.slice(-12)}` : name);

@@ -1,5 +1,5 @@
-// The page: routes between views. It joins what is chosen, which stands in the URL and in the controls, with what is shown.
-// Knows what a view is, when to ask anew and what to say when that fails; refuses to know what a view asks and draws.
+// The page: routes between views. It connects the choice, in the URL and the controls, with the shown data.
+// Knows what a view is, when to ask again and what to say on failure. Does not know what a view asks and draws.
 
 import { askForKey } from "./access.js";
 import { askTable, NoAccess, ping, Problem } from "./ask.js";
@@ -19,18 +19,21 @@ import { tellWho } from "./who.js";
  * @typedef {import("./range.js").Range} Range
  */
 
-/** @template Own @typedef {{view: View<Own>, range: Range, own: Own}} Chosen `own`: what only that view lets people choose */
+/**
+ * @template Own
+ * @typedef {{view: View<Own>, range: Range, own: Own}} Chosen `own`: the choices that only that view offers
+ */
 
 /**
  * @template Own
  * @typedef {{own: Own, newest: number, end: number, suppressed: string, notice: string, empty: string}} Shown
- *   `own`: what was chosen, with what the view chose where nobody did. `newest`: the newest minute with data, `end`: the end of
- *   the range (Unix seconds, 0: none). `suppressed`, `notice`, `empty`: what to tell people; empty: nothing.
+ *   `own`: the choice, completed with the view's defaults. `newest`: the newest minute with data, `end`: the end of
+ *   the range (Unix seconds, 0: none). `suppressed`, `notice`, `empty`: messages to people; empty if there is none.
  */
 
 /**
- * What the page needs of a view. `fields` are its controls, `parameters` those of the URL that are its own. `show` brings
- * controls and layout to what is chosen and asks nothing. `refresh` asks and draws; null: something else is wanted meanwhile.
+ * What the page needs from a view. `fields` are its controls. `parameters` are its own URL parameters. `show` sets
+ * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile.
  * @template Own
  * @typedef {{name: string, title: string, parameters: string[], fields: HTMLElement[], body: HTMLElement,
  *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
@@ -40,7 +43,7 @@ import { tellWho } from "./who.js";
  */
 
 /**
- * What a view needs of the page: choose something else; adjust what can be shown without an answer of the server; ask again;
+ * What a view needs from the page: change the choice; adjust what needs no answer from the server; ask again;
  * the address of a view.
  * @typedef {{choose: (changes: {range?: Partial<Range>, own?: unknown}) => void, adjust: (own: unknown) => void,
  *   refresh: () => void, address: (view: string, own: unknown, range: Range) => string}} Host
@@ -62,17 +65,23 @@ const host = {
   address: (name, own, range) => write({ view: VIEWS.find((view) => view.name === name) ?? VIEWS[0], own, range }),
 };
 
-/** A view more is a file in views/ and a line here. The first is shown where none is chosen. @type {[View<any>, ...View<any>[]]} */
+/**
+ * A new view needs a file in views/ and a line here. The first view is the default.
+ * @type {[View<any>, ...View<any>[]]}
+ */
 const VIEWS = [new Fleet(host), new Compare(host)];
 
 /** @type {Chosen<any>} */
 let wanted = read(location.search);
-/** @type {{chosen: Chosen<any>, at: number, newest: number, end: number} | null} What the charts show, and since when (milliseconds). */
+/**
+ * The data in the charts, and when it was shown (milliseconds).
+ * @type {{chosen: Chosen<any>, at: number, newest: number, end: number} | null}
+ */
 let shown = null;
-/** @type {unknown} Why what is wanted is not shown; null: it is. */
+/** @type {unknown} Why the page does not show the choice; null if it does. */
 let problem = null;
 let lists = NO_LISTS;
-let asked = 0; // numbers what is asked, so that a slow answer never covers a newer one
+let asked = 0; // numbers the requests, so that a slow answer never replaces a newer one
 let askedAt = 0; // milliseconds
 let waiting = false; // for an answer
 let checking = false;
@@ -84,17 +93,17 @@ function read(query) {
   return { view, range: readRange(given), own: view.read(given) };
 }
 
-/** @param {Chosen<any>} chosen @returns {string} the query, with a question mark, without what is as by default */
+/** @param {Chosen<any>} chosen @returns {string} the query, with a question mark, without default values */
 function write({ view, range, own }) {
   /** @type {Parameters} */
   const all = [["view", view === VIEWS[0] ? "" : view.name], ...view.write(own), ...writeRange(range)];
   return `?${new URLSearchParams(all.filter(([, value]) => value))}`;
 }
 
-/** What the controls show, which a next choice changes: after a failure they show what the charts do. */
+/** The choice in the controls. The next choice changes it. After a failure, the controls match the charts. */
 const base = () => (problem && shown ? shown.chosen : wanted);
 
-/** Choose something else. @param {Chosen<any>} chosen */
+/** Change the choice. @param {Chosen<any>} chosen */
 function go(chosen) {
   wanted = chosen;
   history.pushState(null, "", write(wanted));
@@ -102,7 +111,7 @@ function go(chosen) {
   show();
 }
 
-/** Bring the controls and the layout to something. @param {Chosen<any>} chosen */
+/** Set the controls and the layout to a choice. @param {Chosen<any>} chosen */
 function bring(chosen) {
   for (const view of VIEWS) {
     const on = view === chosen.view;
@@ -116,7 +125,7 @@ function bring(chosen) {
   showRange(chosen.range, chosen.view.width());
 }
 
-/** Ask for what is wanted and show it. Where that fails it is said, and what was shown stays, in the charts and the controls. */
+/** Ask for the chosen data and show it. On failure, say so, and keep the charts and the controls as they were. */
 async function show() {
   const mine = ++asked;
   const current = () => mine === asked;
@@ -146,7 +155,7 @@ async function show() {
 /** @param {Chosen<any>} chosen @param {Shown<any> | null} done null: there is no data at all */
 function succeed(chosen, done) {
   wanted = chosen;
-  if (write(chosen) !== location.search) history.replaceState(null, "", write(chosen)); // so that it can be shared
+  if (write(chosen) !== location.search) history.replaceState(null, "", write(chosen)); // for sharing the URL
   problem = null;
   shown = done && { chosen, at: Date.now(), newest: done.newest, end: done.end };
   bring(chosen);
@@ -172,7 +181,7 @@ function fail(error) {
   usable();
 }
 
-/** After a failure there may be nothing to look at and to save. */
+/** After a failure, there may be nothing to show and to save. */
 function usable() {
   byId("view").hidden = Boolean(problem) && !shown;
   for (const id of ["save-csv", "save-png"]) byId(id).disabled = !shown;
@@ -190,20 +199,20 @@ async function check() {
     await ping();
     if (problem && !waiting) show();
   } catch (error) {
-    // An answer that came meanwhile is the better sign.
+    // An answer that arrived meanwhile is the better sign.
     if (!problem && !(shown && shown.at > began)) fail(error);
   } finally {
     checking = false;
   }
 }
 
-/** Save what the charts show, and of a view that shows a part, the whole. */
+/** Save the data of the charts. If a view shows only a part, save all of it. */
 async function saveCsv() {
   if (!shown) return;
   const { chosen, end } = shown;
   const { path, keys, parameters } = chosen.view.table(chosen, lists);
   const minutes = minutesOf(chosen.range);
-  // All requests are to have the range that is shown, though data goes on arriving.
+  // All requests must use the shown range, although new data keeps arriving.
   /** @type {Parameters} */
   const fixed = [["start", String(end - (minutes - 1) * 60)], ["end", String(end)]];
   const asked = chosen.range.start || !end ? parameters : [...fixed, ...parameters.filter(([name]) => name !== "minutes")];
@@ -239,7 +248,7 @@ byId("save-png").addEventListener("click", () => savePng().catch(fail));
 byId("again").addEventListener("click", () => show());
 askForKey(() => show());
 document.addEventListener("click", (event) => {
-  // Cards and views are links, to be opened in a new tab as well; here they change what this page shows.
+  // Cards and views are links, so people can open them in a new tab. A plain click changes this page.
   const link = /** @type {HTMLElement} */ (event.target).closest?.("a");
   if (!link || link.origin !== location.origin || link.pathname !== location.pathname) return;
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;

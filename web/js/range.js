@@ -1,5 +1,5 @@
-// What is chosen for all views: the range of time, the interval, the aggregation and the time zone. Knows their controls,
-// their place in the URL and what is asked of the API for them; refuses to know what is charted.
+// The choices for all views: the range of time, the interval, the aggregation and the time zone. Knows their controls,
+// their place in the URL and their API parameters. Does not know what is charted.
 
 import { fromTo, lasting, zoneName } from "./clock.js";
 import { byId, fill } from "./elements.js";
@@ -7,7 +7,7 @@ import { byId, fill } from "./elements.js";
 /**
  * @typedef {"avg" | "min" | "max"} By
  * @typedef {{minutes: number, start: number, end: number, interval: number, by: By, utc: boolean}} Range
- *   `start` and `end` (Unix seconds) are a fixed range; both 0: the latest `minutes`. `interval` 0: what fits.
+ *   `start` and `end` (Unix seconds) are a fixed range; both 0: the latest `minutes`. `interval` 0: the one that fits.
  * @typedef {import("./ask.js").Parameters} Parameters
  */
 
@@ -35,7 +35,7 @@ export function readRange(given) {
   };
 }
 
-/** What differs from the default, for the URL. @param {Range} range @returns {Parameters} */
+/** The values that differ from the default, for the URL. @param {Range} range @returns {Parameters} */
 export function writeRange({ minutes, start, end, interval, by, utc }) {
   /** @type {[string, string | number][]} */
   const all = [
@@ -45,7 +45,7 @@ export function writeRange({ minutes, start, end, interval, by, utc }) {
   return all.flatMap(([name, value]) => (value ? [/** @type {[string, string]} */ ([name, String(value)])] : []));
 }
 
-/** How many minutes it is long. @param {Range} range */
+/** The length of the range in minutes. @param {Range} range */
 export const minutesOf = (range) => (range.start ? Math.max(1, Math.round((range.end - range.start) / 60)) : range.minutes);
 
 /** The shortest interval that makes no more points than pixels. @param {Range} range @param {number} width in pixels */
@@ -63,7 +63,7 @@ export const shape = (range, width) => [
   ...period(range), ["aggregationInterval", String(intervalOf(range, width))], ["aggregationBy", range.by],
 ];
 
-/** Bring the controls to what is chosen. @param {Range} range @param {number} width of a chart in pixels */
+/** Set the controls to the choice. @param {Range} range @param {number} width of a chart in pixels */
 export function showRange(range, width) {
   const choice = (/** @type {string | number} */ value, /** @type {string} */ text) => /** @type {[string, string]} */ ([String(value), text]);
   const { minutes, start, end, interval, by, utc } = range;
@@ -83,11 +83,11 @@ export function showRange(range, width) {
   byId("by").value = by;
 }
 
-/** Call when something else is chosen. @param {(changes: Partial<Range>) => void} choose */
+/** Call a function when the choice changes. @param {(changes: Partial<Range>) => void} choose */
 export function onRange(choose) {
   const on = (/** @type {string} */ id, /** @type {(value: string) => Partial<Range>} */ changes) =>
     byId(id).addEventListener("change", () => choose(changes(byId(id).value)));
-  // The first choice of a fixed range has no value: it is what is shown already.
+  // The first choice, a fixed range, has no value: it is already shown.
   on("range", (value) => (value ? { minutes: Number(value), start: 0, end: 0, interval: 0 } : {}));
   on("interval", (value) => ({ interval: Number(value) }));
   on("by", (value) => ({ by: /** @type {By} */ (value) }));

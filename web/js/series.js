@@ -1,4 +1,4 @@
-// From the API's points to columns for a chart, and to words and rows for those who do not see it.
+// Turns the API's points into columns for a chart, and into words and rows for people who can't see the chart.
 
 import { dated, lasting } from "./clock.js";
 import { percent, written } from "./numbers.js";
@@ -8,16 +8,16 @@ import { percent, written } from "./numbers.js";
  * @typedef {import("uplot").AlignedData} Columns
  */
 
-/** The places of the band's columns, after the times. */
+/** The positions of the band's columns, after the times. */
 export const MAX = 1, MIN = 2;
 
 /** The last item that counts as the newest: final and shown, else the last that is shown. @param {Item[]} items */
 export const newestOf = (items) => items.findLast((item) => item.final && item.average !== null) ?? items.findLast((item) => item.average !== null);
 
 /**
- * Columns: times, then one a line. A time without a point is a gap; points that are not final make a line of their own,
- * which begins at the last final point.
- * @param {Item[]} items oldest first @param {number} interval minutes @param {boolean} beside whether VM and tenant come too
+ * Columns: times, then one column per line. A time without a point is a gap. Points that are not final form a separate
+ * line, which begins at the last final point.
+ * @param {Item[]} items oldest first @param {number} interval minutes @param {boolean} beside with VM and tenant
  * @returns {Columns}
  */
 export function columns(items, interval, beside) {

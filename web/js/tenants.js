@@ -1,5 +1,5 @@
-// The controls that choose a tenant and one of its VMs, by masked names, labels and real names. Knows how they are found and
-// shown; refuses to know what is charted of them. What leaves it are masked names only.
+// The controls that choose a tenant and one of its VMs, by masked names, labels and real names. Knows how to find and
+// show them. Does not know what is charted. It gives only masked names to other code.
 
 import { byId, fill, labelled, made, settled } from "./elements.js";
 import { NO_LISTS } from "./lists.js";
@@ -12,7 +12,10 @@ const CSV = "All counters of this view, as a table";
  * @typedef {[string, string][]} Choices masked names and texts
  */
 
-/** Those that have all words in their text or their masked name. @param {Choices} choices @param {string} sought */
+/**
+ * The choices with all sought words in their text or their masked name.
+ * @param {Choices} choices @param {string} sought
+ */
 function matching(choices, sought) {
   if (!sought.trim()) return choices;
   const words = sought.trim().normalize().toLowerCase().split(/\s+/);
@@ -56,13 +59,13 @@ export class TenantControls {
     this.forget.addEventListener("click", () => {
       forgetNames();
       this.said.textContent = "All real names are removed from this browser.";
-      this.load.focus(); // the button that had the focus goes
+      this.load.focus(); // the button with the focus disappears
     });
     onNames(() => this.fill());
   }
 
   /**
-   * Narrow a list while people type, and choose the first that is left by Enter.
+   * Narrow a list while people type. Enter chooses the first remaining item.
    * @param {HTMLInputElement} field @param {string} what @param {() => Choices} all @param {(masked: string) => Choice} choice
    */
   finds(field, what, all, choice) {
@@ -97,7 +100,7 @@ export class TenantControls {
   tenants() {
     const { tenants, labels } = this.lists;
     const shown = texts(tenants, (tenant) => labels.get(tenant) ?? tenantName(tenant));
-    // Where the operator's label is shown, the tenant's own name finds it too.
+    // If the operator's label is shown, the tenant's own name also finds the tenant.
     return [...shown].map(([tenant, text]) => {
       const own = tenantName(tenant);
       return [tenant, own && !text.includes(own) ? `${text} · ${own}` : text];

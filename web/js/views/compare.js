@@ -1,4 +1,4 @@
-// Counters under one another with one cursor: the fleet, and where a VM is chosen its line over its tenant's and the fleet's.
+// The fleet's counters under one another with one cursor. A chosen VM's line is over its tenant's and the fleet's.
 
 import { askCharts } from "../ask.js";
 import { Chart } from "../chart.js";
@@ -10,7 +10,7 @@ import { intervalOf, minutesOf, shape } from "../range.js";
 import { caveats, columns, inWords, newestOf } from "../series.js";
 import { TenantControls } from "../tenants.js";
 
-const FIRST_COUNTERS = 4; // shown where none is chosen
+const FIRST_COUNTERS = 4; // shown if none is chosen
 
 /**
  * @typedef {import("../ask.js").Counter} Counter
@@ -38,7 +38,7 @@ export class Compare {
     this.add.addEventListener("change", () => this.add.value && host.choose({ own: { ...this.own, keys: [...this.panels.keys(), this.add.value] } }));
     /** @type {Map<string, Panel>} those that are shown, by counter */
     this.panels = new Map();
-    /** @type {Map<string, Panel>} those that were shown before, until what is shown instead has come */
+    /** @type {Map<string, Panel>} the panels shown before, until the data of the new ones has arrived */
     this.spare = new Map();
     /** @type {Vms} those of the tenant that was asked for last */
     this.vms = { tenant: "", list: [] };
@@ -58,7 +58,7 @@ export class Compare {
     return [...keys.map((key) => /** @type {[string, string]} */ (["key", key])), ["tenant", tenant], ["vm", tenant && vm]];
   }
 
-  /** What of the chosen is known, and in words what is not. @param {Own} own @param {Lists} lists */
+  /** The known part of the choice, and a message about the unknown part. @param {Own} own @param {Lists} lists */
   known({ keys, tenant: givenTenant, vm: givenVm }, lists) {
     const tenant = named(lists.tenants, givenTenant) ?? "";
     const vms = tenant && this.vms.tenant === tenant ? this.vms.list.map((each) => each.vm ?? "") : [];
@@ -74,7 +74,7 @@ export class Compare {
     return { keys: [...new Set(found.flatMap(({ name }) => name ?? []))], tenant, vm, notice };
   }
 
-  /** Bring controls and panels to what is chosen. @param {Chosen} chosen @param {Lists} lists */
+  /** Set controls and panels to the choice. @param {Chosen} chosen @param {Lists} lists */
   show({ own }, lists) {
     this.own = own;
     const { keys, tenant, vm } = this.known(own, lists);
@@ -85,7 +85,7 @@ export class Compare {
     this.layOut(lists.counters.filter((counter) => keys.includes(counter.key)), keys);
   }
 
-  /** Lay the panels out, where that is to change. @param {Counter[]} counters @param {string[]} keys in their order */
+  /** Lay the panels out, if the layout changes. @param {Counter[]} counters @param {string[]} keys in their order */
   layOut(counters, keys) {
     const byKey = new Map(counters.map((counter) => [counter.key, counter]));
     const old = this.panels;
@@ -127,7 +127,10 @@ export class Compare {
     return Math.max(60, this.body.querySelector(".chart")?.clientWidth || this.body.clientWidth - 40);
   }
 
-  /** Ask and show. @param {Chosen} chosen @param {Lists} lists @param {() => boolean} current whether that is still wanted */
+  /**
+   * Ask and show.
+   * @param {Chosen} chosen @param {Lists} lists @param {() => boolean} current whether the choice is still current
+   */
   async refresh(chosen, lists, current) {
     const { range } = chosen;
     const own = { ...chosen.own };
@@ -173,7 +176,7 @@ export class Compare {
     }
   }
 
-  /** What its table is of. @param {Chosen} chosen @param {Lists} lists */
+  /** The data of its table. @param {Chosen} chosen @param {Lists} lists */
   table({ own, range }, lists) {
     const { keys, tenant, vm } = this.known(own, lists);
     /** @type {[string, string][]} */
@@ -196,7 +199,7 @@ export class Compare {
     );
   }
 
-  /** The points as a table, for who does not see the chart; made when it is opened. @param {Panel} panel */
+  /** The points as a table, for people who can't see the chart. It is made when opened. @param {Panel} panel */
   tabulate({ table, items, counter }) {
     table.querySelector("div")?.remove();
     if (!table.open) return;

@@ -1,5 +1,5 @@
-// The fleet at a glance: a card a counter, with its newest value, its change and its last hours. Only cards in view ask
-// for their points, so a page of any number of counters opens as fast.
+// The fleet at a glance: one card per counter, with its newest value, its change and its last hours. Only cards in view
+// ask for their points, so a page with many counters opens as fast as one with few.
 
 import { askCharts } from "../ask.js";
 import { Chart } from "../chart.js";
@@ -46,16 +46,16 @@ export class Fleet {
     this.sort = made("select", { id: "sort" });
     fill(this.sort, [["kind", "by category"], ["change", "largest change first"]], "kind");
     this.fields = [labelled("Search", this.search), labelled("Order", this.sort)];
-    // Cards are found and sorted here, so this needs no answer of the server.
+    // The page finds and sorts cards itself, so this needs no answer from the server.
     const choose = () => host.adjust({ search: this.search.value.trim(), sort: this.sort.value });
     this.search.addEventListener("input", settled(choose, 150));
     this.sort.addEventListener("change", choose);
     /** @type {Map<string, Card>} */
     this.cards = new Map();
     this.laidOut = "";
-    this.looked = false; // whether it is known which cards are in view
+    this.looked = false; // whether the page knows which cards are in view
     const later = settled(() => host.refresh(), 50);
-    /** Told when it is known which cards are in view. */
+    /** Called when the page knows which cards are in view. */
     this.known = () => {};
     this.watch = new IntersectionObserver(
       (entries) => {
@@ -82,7 +82,7 @@ export class Fleet {
     return [["search", search], ["sort", sort === "change" ? sort : ""]];
   }
 
-  /** Bring controls and cards to what is chosen. @param {Chosen} chosen @param {Lists} lists */
+  /** Set controls and cards to the choice. @param {Chosen} chosen @param {Lists} lists */
   show(chosen, lists) {
     const { search, sort } = chosen.own;
     if (this.search !== document.activeElement) this.search.value = search;
@@ -123,7 +123,7 @@ export class Fleet {
           if (sort === "change" || counter.group === group) grid.append(link);
         }
         const section = made("section", { "aria-label": group }, made("h2", {}, group), grid);
-        // Small groups share a row: each takes room by how many cards it has.
+        // Small groups share a row. Each takes room by its number of cards.
         section.style.flex = `${grid.children.length} 1 ${grid.children.length * CARD_REM}rem`;
         return section;
       }),
@@ -153,11 +153,14 @@ export class Fleet {
     return Math.max(60, this.body.querySelector(".small-chart")?.clientWidth || 240);
   }
 
-  /** Ask for what is in view and show it. @param {Chosen} chosen @param {Lists} lists @param {() => boolean} current */
+  /**
+   * Ask for the data of the cards in view and show it.
+   * @param {Chosen} chosen @param {Lists} lists @param {() => boolean} current
+   */
   async refresh(chosen, lists, current) {
     const { own, range } = chosen;
     if (!this.cards.size) return { own, newest: 0, end: 0, suppressed: "", notice: "", empty: `No counter matches “${own.search}”.` };
-    // A hidden tab is never told what is in view, and need not be.
+    // A hidden tab never learns which cards are in view, and need not.
     if (!this.looked && !document.hidden) await new Promise((done) => (this.known = () => done(undefined)));
     const inView = [...this.cards.values()].filter((card) => card.inView);
     const cards = inView.length ? inView : [...this.cards.values()].slice(0, 1);
@@ -187,7 +190,7 @@ export class Fleet {
     return { own, newest, end: lines.end, suppressed: lines.suppressed ?? "", notice: "", empty: "" };
   }
 
-  /** What its table is of: all counters that match, in view or not. @param {Chosen} chosen @param {Lists} lists */
+  /** The data of its table: all matching counters, in view or not. @param {Chosen} chosen @param {Lists} lists */
   table(chosen, lists) {
     return { path: "v1/get-data", keys: this.found(chosen, lists).map(({ key }) => key), parameters: shape(chosen.range, this.width()) };
   }
