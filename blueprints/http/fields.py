@@ -178,3 +178,13 @@ def minutes_between(given: Mapping[str, Sequence[str]], now: int) -> tuple[int |
     if end is not None and start > end:
         return None, "is later than end"
     return max(0, (now if end is None else end) - start) // 60, None
+
+
+def range_problems(given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+    """Return what is wrong with a range of at most MOST_MINUTES minutes, by the name of the parameter to change."""
+    minutes, problem = minutes_between(given, now)
+    if problem:
+        return {"start": problem}
+    if minutes is not None and minutes > MOST_MINUTES:
+        return {"end" if "end" in given else "start": f"makes a range of more than {MOST_MINUTES} minutes"}
+    return {}

@@ -8,7 +8,7 @@ import azure.durable_functions as df
 from pydantic import Field
 
 from blueprints.http.endpoints import EVERY_CALLER, FLEET_WIDE, DisclosedText, Text, endpoint
-from blueprints.http.fields import MOST_KEYS, MOST_MINUTES, MOST_TENANT_MINUTES, Key, Moment, minutes_between
+from blueprints.http.fields import MOST_KEYS, MOST_TENANT_MINUTES, Key, Moment, range_problems
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
 from domain.errors import BadParameters
@@ -52,12 +52,7 @@ class ExportParameters(NoParameters):
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
         """Check that the range is within the limits."""
-        minutes, problem = minutes_between(given, now)
-        if problem:
-            return {"start": problem}
-        if minutes is not None and minutes > MOST_MINUTES:
-            return {"end" if "end" in given else "start": f"makes a range of more than {MOST_MINUTES} minutes"}
-        return {}
+        return range_problems(given, now)
 
 
 @endpoint(blueprint, "v1/get-openmetrics", EVERY_CALLER, media_types=(OPENMETRICS,))

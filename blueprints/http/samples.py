@@ -10,12 +10,11 @@ from blueprints.http import paging
 from blueprints.http.endpoints import PEOPLE, endpoint
 from blueprints.http.fields import (
     MOST_KEYS,
-    MOST_MINUTES,
     Key,
     Moment,
     Name,
     PageToken,
-    minutes_between,
+    range_problems,
     whole_number,
 )
 from blueprints.http.reading import ListParameters
@@ -58,12 +57,7 @@ class SamplesParameters(ListParameters):
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
         """Check that the range is within the limits."""
-        minutes, problem = minutes_between(given, now)
-        if problem:
-            return {"start": problem}
-        if minutes is not None and minutes > MOST_MINUTES:
-            return {"end" if "end" in given else "start": f"makes a range of more than {MOST_MINUTES} minutes"}
-        return {}
+        return range_problems(given, now)
 
     @property
     def question(self) -> SamplesQuestion:
