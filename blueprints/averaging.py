@@ -50,9 +50,7 @@ async def run(by: Driver, seconds: float, invocation: str) -> Averaged:
     shared = services()
     end = time.monotonic() + seconds
     with metered() as meter:
-        done = await average(
-            shared.tables, shared.times, lambda: time.monotonic() < end, by, shared.settings.min_tenants
-        )
+        done = await average(shared.tables, shared.times, lambda: time.monotonic() < end, by, shared.settings.rules)
         newest = await newest_minute(shared.tables)
     telemetry.ROWS.add(done.rows)
     telemetry.LEFT.set(done.left)

@@ -72,7 +72,7 @@ class Services:
             self.tables,
             self.dead_letters,
             await self.horizon(),
-            self.settings.reductions,
+            self.settings.rules,
             started,
             self.times,
             lambda: time.monotonic() < end,
@@ -85,7 +85,7 @@ def build(settings: Settings) -> Services:
 
     Only the chosen adapter is imported, so that cold starts are short.
     """
-    tables = schema(settings.samples_retention_days, settings.report_retention_days)
+    tables = schema(settings.samples_retention_days, settings.report_retention_days, settings.standings_retention_days)
     if settings.sqlite_path is not None:
         from storage.sqlite import SqliteDocuments  # noqa: PLC0415
 

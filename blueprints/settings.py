@@ -22,6 +22,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.counters import Reduction
 from domain.disclosure import MIN_TENANTS
 from domain.errors import Misconfigured
+from pipeline.rules import Rules
+from storage.schema import STANDINGS_DAYS
 
 DATABASE = "spot-pc-insights"
 
@@ -76,6 +78,14 @@ class Settings(BaseSettings):
     samples_retention_days: Annotated[
         int, Field(ge=1, le=3650, description="How long samples and rollups are kept; older samples are refused.")
     ] = 30
+    standings_retention_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=3650,
+            description="How long each VM's figures of each quarter of an hour, and summaries of them, are kept.",
+        ),
+    ] = STANDINGS_DAYS
     report_retention_days: Annotated[int, Field(ge=1, le=3650, description="How long report rows are kept.")] = 400
     allowed_lateness_minutes: Annotated[
         int,
@@ -92,6 +102,13 @@ class Settings(BaseSettings):
     averaging_budget_seconds: Annotated[
         int, Field(ge=1, le=500, description="For how long one run of averaging begins new windows, newest first.")
     ] = 240
+    summaries: Annotated[
+        Literal["twice", "at once"],
+        Field(
+            description="When the VMs of the fleet are ranked and grouped: twice a window, when 90 % of the "
+            "expected VMs have come and when it closes; or at once, in every run, where the store is free."
+        ),
+    ] = "twice"
     remote_write_url: Annotated[
         str | None,
         Field(
@@ -136,6 +153,11 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, description="How many other enrolled tenants a fleet average shown to a tenant must be made of."),
     ] = MIN_TENANTS
+
+    @property
+    def rules(self) -> Rules:
+        """The rules for averaging."""
+        return Rules(self.min_tenants, self.reductions, self.summaries == "at once")
 
     @field_validator("remote_write_token")
     @classmethod

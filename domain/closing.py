@@ -29,6 +29,10 @@ ENOUGH = 0.5
 """The share of the hour's VMs that must have reached a minute for it to be the newest. So a single VM with a wrong
 clock can't determine the newest minute."""
 
+REACHED = 0.9
+"""The share of the expected VMs that a window has reached when the fleet is summarized before the window closes, and
+that answers about the fleet's VMs ask for by default."""
+
 MARGIN = HOUR
 """Samples count as expired this many seconds early, so that none expires while it is read."""
 
@@ -62,6 +66,7 @@ class Progress:
     ``closed_late`` holds the newest windows that closed after a newer one, in order of time. ``vms`` is the number of
     VMs in each minute of the newest windows. ``kept`` is the value of Times.kept in the last run.
     ``whole_from``: samples of windows before this second may have expired under an earlier, shorter lifetime.
+    ``summarized`` is how many VMs each of the newest windows had when the fleet's summary of it was last made.
     ``runs`` is when averaging last began to run, by driver (Unix seconds; of several runs in a minute, the first).
     """
 
@@ -72,6 +77,7 @@ class Progress:
     whole_from: int = 0
     runs: Mapping[Driver, int] = field(default_factory=dict)
     closed_late: tuple[int, ...] = ()
+    summarized: Mapping[int, int] = field(default_factory=dict)
 
     def opening(self, window: int, now: int) -> "Progress":
         """Return this with a window opened, because its first data arrived now. Unchanged if too many are open."""
@@ -102,6 +108,36 @@ class Progress:
         """Return this with the VM counts of a window's 15 minutes, if it is one of the newest windows."""
         known = {**self.vms, window: tuple(vms)}
         return replace(self, vms={each: known[each] for each in sorted(known)[-REMEMBERED:]})
+
+    def summarizing(self, window: int, vms: int) -> "Progress":
+        """Return this after the fleet's summary of a window with so many VMs was made."""
+        known = {**self.summarized, window: vms}
+        return replace(self, summarized={each: known[each] for each in sorted(known)[-REMEMBERED:]})
+
+    @property
+    def expected_vms(self) -> int:
+        """How many VMs a window is expected to have: the most that a minute of the newest windows has had."""
+        return max((max(vms, default=0) for vms in self.vms.values()), default=0)
+
+    def to_summarize(self, window: int) -> bool:
+        """Tell whether the fleet is to be summarized now: a closed window, or an open one that enough VMs have reached.
+
+        An open window is summarized once; then it waits until it closes.
+        """
+        if window not in self.opened:
+            return True
+        enough = REACHED * self.expected_vms
+        return max(self.vms.get(window, ()), default=0) >= enough > self.summarized.get(window, -1)
+
+    @property
+    def newest_summarized(self) -> int | None:
+        """The newest window that enough of the expected VMs had reached when it was summarized, or that is closed.
+
+        If there is none, the newest window that was summarized at all. None if there is none either.
+        """
+        enough = REACHED * self.expected_vms
+        whole = [each for each, vms in self.summarized.items() if vms >= enough or each not in self.opened]
+        return max(whole or self.summarized, default=None)
 
     @property
     def newest(self) -> int | None:

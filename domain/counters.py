@@ -14,6 +14,9 @@ from domain import exact
 Reduction = Literal["avg", "sum", "min", "max"]
 REDUCTIONS: tuple[Reduction, ...] = ("avg", "sum", "min", "max")
 
+Worse = Literal["high", "low", "none"]
+"""The direction in which a counter is bad: a high value, a low one, or neither."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counter:
@@ -23,39 +26,40 @@ class Counter:
     title: str
     unit: str
     reduction: Reduction
+    worse: Worse
 
 
-def _table(*rows: tuple[str, str, str, Reduction]) -> dict[str, Counter]:
-    return {key: Counter(key, title, unit, reduction) for key, title, unit, reduction in rows}
+def _table(*rows: tuple[str, str, str, Reduction, Worse]) -> dict[str, Counter]:
+    return {row[0]: Counter(*row) for row in rows}
 
 
 COUNTERS: Mapping[str, Counter] = _table(
-    ("win_cpu.percent_processor_time", "Processor time", "%", "avg"),
-    ("win_cpu.percent_user_time", "Processor time, user", "%", "avg"),
-    ("win_cpu.percent_privileged_time", "Processor time, system", "%", "avg"),
-    ("win_system.processor_queue_length", "Processor queue", "", "max"),
-    ("win_system.processes", "Processes", "", "max"),
-    ("win_mem.percent_used", "Memory used", "%", "avg"),
-    ("win_mem.available_bytes", "Memory available", "B", "min"),
-    ("win_swap.percent_usage", "Page file used", "%", "avg"),
-    ("win_disk.percent_idle_time", "Disk idle time", "%", "avg"),
-    ("win_disk.percent_free_space", "Disk space free", "%", "min"),
-    ("win_disk.read_bytes_persec", "Disk read", "B/s", "avg"),
-    ("win_disk.write_bytes_persec", "Disk written", "B/s", "avg"),
-    ("win_disk.current_disk_queue_length", "Disk queue", "", "max"),
-    ("win_disk.latency_read_seconds", "Disk latency, read", "s", "avg"),
-    ("win_disk.latency_write_seconds", "Disk latency, write", "s", "avg"),
-    ("win_net.bytes_received_persec", "Network received", "B/s", "avg"),
-    ("win_net.bytes_sent_persec", "Network sent", "B/s", "avg"),
-    ("win_net.packets_received_errors", "Network errors received", "", "sum"),
-    ("win_session.active_sessions", "Active sessions", "", "max"),
-    ("win_session.disconnected_sessions", "Disconnected sessions", "", "max"),
-    ("win_session.logons", "Log-ons", "", "sum"),
-    ("win_session.logoffs", "Log-offs", "", "sum"),
-    ("win_session.logon_seconds", "Log-on duration", "s", "max"),
-    ("win_session.input_delay_ms", "Input delay", "ms", "max"),
-    ("win_service.WinDefend", "Microsoft Defender running", "", "min"),
-    ("win_service.TermService", "Remote Desktop Services running", "", "min"),
+    ("win_cpu.percent_processor_time", "Processor time", "%", "avg", "high"),
+    ("win_cpu.percent_user_time", "Processor time, user", "%", "avg", "high"),
+    ("win_cpu.percent_privileged_time", "Processor time, system", "%", "avg", "high"),
+    ("win_system.processor_queue_length", "Processor queue", "", "max", "high"),
+    ("win_system.processes", "Processes", "", "max", "none"),
+    ("win_mem.percent_used", "Memory used", "%", "avg", "high"),
+    ("win_mem.available_bytes", "Memory available", "B", "min", "low"),
+    ("win_swap.percent_usage", "Page file used", "%", "avg", "high"),
+    ("win_disk.percent_idle_time", "Disk idle time", "%", "avg", "low"),
+    ("win_disk.percent_free_space", "Disk space free", "%", "min", "low"),
+    ("win_disk.read_bytes_persec", "Disk read", "B/s", "avg", "none"),
+    ("win_disk.write_bytes_persec", "Disk written", "B/s", "avg", "none"),
+    ("win_disk.current_disk_queue_length", "Disk queue", "", "max", "high"),
+    ("win_disk.latency_read_seconds", "Disk latency, read", "s", "avg", "high"),
+    ("win_disk.latency_write_seconds", "Disk latency, write", "s", "avg", "high"),
+    ("win_net.bytes_received_persec", "Network received", "B/s", "avg", "none"),
+    ("win_net.bytes_sent_persec", "Network sent", "B/s", "avg", "none"),
+    ("win_net.packets_received_errors", "Network errors received", "", "sum", "high"),
+    ("win_session.active_sessions", "Active sessions", "", "max", "none"),
+    ("win_session.disconnected_sessions", "Disconnected sessions", "", "max", "none"),
+    ("win_session.logons", "Log-ons", "", "sum", "none"),
+    ("win_session.logoffs", "Log-offs", "", "sum", "none"),
+    ("win_session.logon_seconds", "Log-on duration", "s", "max", "high"),
+    ("win_session.input_delay_ms", "Input delay", "ms", "max", "high"),
+    ("win_service.WinDefend", "Microsoft Defender running", "", "min", "low"),
+    ("win_service.TermService", "Remote Desktop Services running", "", "min", "low"),
 )
 
 
@@ -90,6 +94,13 @@ def reduction_of(key: str, overrides: Mapping[str, Reduction] | None = None) -> 
     if counter := COUNTERS.get(key):
         return counter.reduction
     return "min" if key.startswith("win_service.") else "avg"
+
+
+def worse_of(key: str) -> Worse:
+    """Return the direction in which a counter is bad. A stopped service is; of other unknown counters it is unknown."""
+    if counter := COUNTERS.get(key):
+        return counter.worse
+    return "low" if key.startswith("win_service.") else "none"
 
 
 def _mean(values: Sequence[float]) -> float:

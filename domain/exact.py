@@ -35,6 +35,14 @@ def _exact_sum_beyond_doubles(values: Sequence[float]) -> list[float]:
     return terms
 
 
+def limited_sum(terms: Sequence[float]) -> float:
+    """Return the sum of ``terms`` as one double, limited to the largest."""
+    try:
+        return math.fsum(terms)
+    except OverflowError:
+        return math.copysign(LARGEST, sum(map(Fraction, terms)))
+
+
 def mean(terms: Sequence[float], count: int) -> float:
     """Return the sum of ``terms`` divided by ``count``. This equals ``statistics.fmean`` of the values."""
     if len(terms) == 1:

@@ -69,6 +69,11 @@ class Node:
         """The branch above this node. The fleet is its own parent."""
         return Node(self.branch) if self.tenant is not None else Node(self.branch[:-1])
 
+    @property
+    def top(self) -> "Node":
+        """The greatest branch that this node belongs to, just below the fleet."""
+        return Node(self.branch[:1])
+
 
 FLEET = Node()
 

@@ -54,6 +54,15 @@ param otherSettings { *: string } = {}
 @maxValue(3650)
 param samplesRetentionDays int = 30
 
+@description('How long each VM\'s figures of each quarter of an hour, and summaries of them, are kept, in days. A shorter time removes what is older at once and for good.')
+@minValue(1)
+@maxValue(3650)
+param standingsRetentionDays int = 70
+
+@description('When the VMs of the fleet are ranked and grouped: twice a window (when 90 % of the expected VMs have come, and when it closes), or at once (in every run of averaging, which costs more than all the rest).')
+@allowed(['twice', 'at once'])
+param summaries string = 'twice'
+
 @description('How long report rows are kept, in days. A shorter time removes what is older at once and for good.')
 @minValue(1)
 @maxValue(3650)
@@ -203,6 +212,7 @@ module cosmos 'modules/cosmos.bicep' = {
     mode: cosmosMode
     maxThroughput: (cosmosMaxThroughput + 999) / 1000 * 1000
     samplesRetentionDays: samplesRetentionDays
+    standingsRetentionDays: standingsRetentionDays
     reportRetentionDays: reportRetentionDays
     appPrincipalId: identity.outputs.principalId
     developerPrincipalId: developerPrincipalId
@@ -242,6 +252,8 @@ module app 'modules/app.bicep' = {
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)
+      STANDINGS_RETENTION_DAYS: string(standingsRetentionDays)
+      SUMMARIES: summaries
       REPORT_RETENTION_DAYS: string(reportRetentionDays)
       ALLOWED_LATENESS_MINUTES: string(allowedLatenessMinutes)
       INGEST_PATIENCE_SECONDS: string(ingestPatienceSeconds)

@@ -141,6 +141,7 @@ def main() -> int:
     data = Path(os.environ.get("DATA") or ".local").resolve()
     if not os.environ.get("COSMOS_ENDPOINT"):
         os.environ.setdefault("SQLITE_PATH", str(data / "store.db"))
+        os.environ.setdefault("SUMMARIES", "at once")
     os.environ.setdefault("QUEUE_FOLDER", str(data / "queue"))
     for name, value in LOCAL_DEFAULTS.items():
         os.environ.setdefault(name, value)

@@ -3,7 +3,8 @@
 For each mark: read the tenant's rollup, then its VM windows, and write the rollup if it changed. For each branch of the
 tree above a marked tenant, from the tenants up: read the branch's rollup, then those below it, and write it if it
 changed. For each window with marks: read the report, then the greatest branches' rollups, and write the counters that
-changed. Then update the catalogue. Then clear the marks, each with the etag it was read with. Everything is derived
+changed. Then update the catalogue. Then clear the marks, each with the etag it was read with. The fleet's summaries
+follow when it is time (pipeline.summarizing). Everything is derived
 from stored data, so any run may repeat any step, and runs may overlap. A target is always read before its sources and
 written only with its etag, so an old result can't replace a new one. (This requires that a reader sees every earlier
 write by any writer: on Cosmos DB, the consistency level Strong.)
@@ -18,12 +19,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from domain.closing import Driver, Times
-from domain.disclosure import MIN_TENANTS
 from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, disclose, times_kept
 from pipeline.concurrency import gather
 from pipeline.report import write_report
 from pipeline.rolling_up import merge_branch, roll_up_tenant
+from pipeline.rules import DEFAULTS, Rules
+from pipeline.summarizing import summarize_window
 from storage.charges import metered
 from storage.documents import Changed, Corrupt, Gone
 from storage.tables import Tables
@@ -76,13 +78,12 @@ async def average(
     times: Times,
     time_left: Callable[[], bool] = lambda: True,
     by: Driver = "timer",
-    min_tenants: int = MIN_TENANTS,
+    rules: Rules = DEFAULTS,
 ) -> Averaged:
     """Work off dirty marks and close windows, the newest first, so that charts are current at once after an outage.
 
     Starts no other window when no time is left. The next run or a catch-up (pipeline.rebuild) does the rest. ``by`` is
-    what drives the run. ``min_tenants`` decides what is disclosed (domain.disclosure). Raises Unavailable; work done
-    before that stays done.
+    what drives the run. Raises Unavailable; work done before that stays done.
     """
     left = 0
     done: dict[int, WindowAveraged] = {}
@@ -90,16 +91,18 @@ async def average(
     with metered() as meter:
         await begin_run(tables, times, by)
         marked = Counter(mark.value.window for mark in await tables.marks.read())
-        for window in sorted({*marked, *await _due(tables, times)}, reverse=True):
+        due = await tables.marks.due_windows()
+        for window in sorted({*marked, *due, *await _due(tables, times)}, reverse=True):
             if not time_left():
                 left += marked[window]
                 continue
             # Read the marks now: another run may have worked them off since, and data that came by now are not late.
-            done[window] = await average_window(tables, window, await tables.marks.read(window), times)
+            done[window] = await average_window(tables, window, await tables.marks.read(window), times, rules)
             if window not in await _due(tables, times):
                 continue
             try:
-                await disclose(tables, window, min_tenants)
+                await summarize_window(tables, window, at_once=True)
+                await disclose(tables, window, rules.min_tenants)
             except Corrupt as error:  # the window stays open until the document is repaired
                 done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
                 continue
@@ -125,13 +128,24 @@ async def _due(tables: Tables, times: Times) -> Collection[int]:
     return stored.value.due(times) if stored else ()
 
 
-async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times) -> WindowAveraged:
-    """Work off the marks of one window, if there are any.
+async def average_window(
+    tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times, rules: Rules = DEFAULTS
+) -> WindowAveraged:
+    """Work off the marks of one window, if there are any, and make its summaries if it is time.
 
     An unreadable document holds up only the work that needs it: a VM window its tenant, a rollup its window.
     """
-    if not marks:
-        return WindowAveraged()
+    done = await _work_off(tables, window, marks, times, rules) if marks else WindowAveraged()
+    try:
+        await summarize_window(tables, window, at_once=rules.summaries_at_once)
+    except Corrupt as error:
+        return replace(done, corrupt=[*done.corrupt, str(error)])
+    return done
+
+
+async def _work_off(
+    tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times, rules: Rules
+) -> WindowAveraged:
     if not (await times_kept(tables, times)).recomputable(window, times):
         return await _drop(tables, window, marks, times)
     corrupt: list[str] = []
@@ -139,7 +153,7 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
 
     async def roll_up_one(mark: Stored[Mark]) -> set[str] | None:
         try:
-            rolled_up = await roll_up_tenant(tables, mark.value.tenant, window, times.now)
+            rolled_up = await roll_up_tenant(tables, mark.value.tenant, window, times.now, rules.reductions)
         except Corrupt as error:
             corrupt.append(str(error))
             return None
@@ -151,6 +165,7 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
     if not whole:
         return WindowAveraged(corrupt=corrupt)
     branches: set[Node] = {Node.of(mark.value.tenant).parent for mark in whole}
+    await gather(tables.marks.set_due(branch, window) for branch in {branch.top for branch in branches})
     keys = set().union(*whole.values())
     try:
         while branches != {FLEET}:

@@ -14,11 +14,11 @@ import msgspec
 
 from domain.charts import Span
 from domain.closing import Times
-from domain.counters import Reduction
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import FUTURE_TOLERANCE, Horizon
 from messaging.dead_letters import DeadLetters
+from pipeline.rules import Rules
 from pipeline.trust import ANYBODY, Trust
 from storage.documents import Conflict
 from storage.tables import Tables
@@ -42,7 +42,7 @@ class OperationContext:
     tables: Tables
     dead_letters: DeadLetters
     horizon: Horizon
-    reductions: Mapping[str, Reduction]
+    rules: Rules
     started: int
     times: Times
     time_left: Callable[[], bool] = lambda: True

@@ -97,7 +97,8 @@ class Purge:
         await gather((_empty(tables, each) for each in found), AT_ONCE)
         of = {each.value.tenant for each in found}
         await gather(tables.marks.set(Mark(tenant, window)) for tenant in of)
-        rows = (await average_window(tables, window, await tables.marks.read(window), context.times)).rows
+        marks = await tables.marks.read(window)
+        rows = (await average_window(tables, window, marks, context.times, context.rules)).rows
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
             await gather((_remove(tables, each) for each in emptied), AT_ONCE)

@@ -67,7 +67,9 @@ class Reingest(Selection):
     async def handle(self, message: QuarantinedMessage, context: OperationContext) -> Figures:
         """See Selection."""
         known = replace(message, proven=message.proven or self.tenant)
-        accepted, refused = await reingest(context.tables, known, context.horizon, context.reductions, context.trust)
+        accepted, refused = await reingest(
+            context.tables, known, context.horizon, context.rules.reductions, context.trust
+        )
         return {"accepted": accepted, "stillRefused": refused}
 
 

@@ -50,7 +50,9 @@ class Rebuild:
             await gather(tables.marks.set(Mark(tenant, window)) for tenant in tenants)
             figures = added(
                 figures,
-                figures_of(await average_window(tables, window, await tables.marks.read(window), context.times)),
+                figures_of(
+                    await average_window(tables, window, await tables.marks.read(window), context.times, context.rules)
+                ),
             )
         return Done(figures)
 
@@ -75,7 +77,9 @@ class CatchUp:
         figures: Figures = {"windows": 0, "rows": 0}
         for window in step["windows"]:
             marks = await context.tables.marks.read(window)
-            figures = added(figures, figures_of(await average_window(context.tables, window, marks, context.times)))
+            figures = added(
+                figures, figures_of(await average_window(context.tables, window, marks, context.times, context.rules))
+            )
             figures = added(figures, {"windows": bool(marks)})
         return Done(figures)
 

@@ -1,21 +1,24 @@
-"""The rollups of a window: tenants' rollups from their VM windows, branches' rollups from the level below.
+"""The rollups and standings of a window: tenants' from their VM windows, branches' rollups from the level below.
 
-Also updates the catalogue of a tenant's counters and VMs from its rollup. Knows how a rollup is made, but not when.
+Also updates the catalogue of a tenant's counters and VMs from its rollup. Knows how these are made, but not when.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from domain.minutes import MINUTES_PER_WINDOW, minutes_of
+from domain.counters import Reduction
 from domain.rollups import Node, Rollup, merge_rollups, roll_up, smaller
+from domain.standings import NO_STANDINGS, Standings, standings_of
 from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import open_if_new
 from pipeline.concurrency import cooperatively
-from pipeline.derived import Derived, Found, derived
+from pipeline.derived import Derived, Found, derived, unless_corrupt
+from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.catalogue import TENANTS, Entry, vms_of
 from storage.tables.omissions import Omission
+from storage.tables.table import Stored
 
 NO_ROOM = "counters that are not averaged, since there is no room for so many"
 
@@ -38,29 +41,37 @@ class _Found:
     counters: Collection[str]
     listed: Collection[str]
     """The counters of the rollup before it was cut for lack of room."""
+    standings: Standings
 
 
-async def roll_up_tenant(tables: Tables, tenant: str, window: int, now: int) -> RolledUp:
-    """Bring a tenant's rollup up to date, and with it the catalogue of the tenant and its VMs.
+async def roll_up_tenant(
+    tables: Tables, tenant: str, window: int, now: int, reductions: Mapping[str, Reduction]
+) -> RolledUp:
+    """Bring a tenant's rollup and standings up to date, and with them the catalogue of the tenant and its VMs.
 
     ``now``: Unix seconds; a window that has had no data before is opened then. Raises Corrupt and Unavailable.
     """
 
     async def derive() -> tuple[Rollup, _Found]:
-        series: list[Mapping[str, Sequence[float | None]]] = []
-        vms = []
-        async for vm_window in tables.samples.of_window(tenant, window):
-            if not vm_window.series:  # emptied, and about to be removed (pipeline.purge)
-                continue
-            series.append(vm_window.series)
-            vms.append(Entry(vm_window.vm, _newest(window, vm_window.series.values()), vm_window.dimensions))
+        # Without series, a VM window is emptied, and about to be removed (pipeline.purge).
+        vm_windows = [each async for each in tables.samples.of_window(tenant, window) if each.series]
         register = await tables.enrolments.register()
+        series = [vm_window.series for vm_window in vm_windows]
         rollup = dict(await cooperatively(roll_up(series, enrolled=tenant in register.enrolled)))
         if rollup:
             await open_if_new(tables, window, now)
-        return rollup, _Found(vms, set().union(*series), set(rollup))
+        standings = standings_of(vm_windows, rollup, reductions)
+        vms = [Entry(vm.vm, vm.newest, vm.dimensions) for vm in standings.vms]
+        return rollup, _Found(vms, set().union(*series), set(rollup), standings)
 
-    done = await _derived(tables, Node.of(tenant), window, derive)
+    while True:
+        before = await unless_corrupt(tables.standings.read(tenant, window), NO_STANDINGS)
+        done = await _derived(tables, Node.of(tenant), window, derive)
+        try:
+            await _write_standings(tables, tenant, window, done.found.standings, before)
+        except Conflict:
+            continue
+        break
     newest = max((vm.newest for vm in done.found.vms), default=0)
     await enter(tables, vms_of(tenant), done.found.vms, SEEN_EVERY)
     listed = await enter_counters(tables, tenant, done.found.listed, newest)
@@ -68,6 +79,18 @@ async def roll_up_tenant(tables: Tables, tenant: str, window: int, now: int) -> 
     # Return all counters that the tenant has or had, not only those that changed now. A run that died after writing the
     # rollup left the report undone, and rows of counters that the tenant no longer has must go.
     return RolledUp({*done.before, *done.now, *listed}, _missing(done, done.found.counters, tenant, window))
+
+
+async def _write_standings(
+    tables: Tables, tenant: str, window: int, standings: Standings, before: Stored[Standings] | None
+) -> None:
+    """Write a tenant's standings if they changed. Raises Conflict."""
+    if before and before.current and before.value == standings:
+        return
+    if standings:
+        await tables.standings.write(tenant, window, standings, before.etag if before else None)
+    elif before:
+        await tables.standings.delete(window, before.etag)
 
 
 async def merge_branch(tables: Tables, branch: Node, window: int) -> RolledUp:
@@ -102,9 +125,3 @@ async def _derived(
 def _missing(done: Derived[Rollup, Found], came: Collection[str], whose: str, window: int) -> Sequence[Omission]:
     missing = len({*came} - done.now.keys())
     return [Omission(NO_ROOM, whose, window, missing)] if missing else []
-
-
-def _newest(window: int, rows: Collection[Sequence[object]]) -> int:
-    """Return the newest minute in which any of these rows of 15 has a value."""
-    newest_first = reversed(range(MINUTES_PER_WINDOW))
-    return minutes_of(window)[next(at for at in newest_first if any(row[at] is not None for row in rows))]

@@ -15,6 +15,7 @@ MARKS = "marks"
 CATALOGUE = "catalogue"
 QUARANTINE = "quarantine"
 OPERATIONS = "operations"
+STANDINGS = "standings"
 
 
 PARTITION_KEY = "/pk"
@@ -55,7 +56,11 @@ def lifetime_of_samples(days: int) -> int:
     return (days + 1) * DAY
 
 
-def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
+STANDINGS_DAYS = 70
+"""How many days standings and summaries are kept, if no setting says otherwise."""
+
+
+def schema(samples_days: int, report_days: int, standings_days: int = STANDINGS_DAYS) -> Mapping[str, Table]:
     """Return the tables by name, for retentions in days."""
     tables = (
         Table(SAMPLES, "tenant and UTC day", "window and VM", lifetime_of_samples(samples_days), bulky=True),
@@ -63,7 +68,18 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
             ROLLUPS, "window", "level, branch and tenant; level 0: the window itself", lifetime_of_samples(samples_days)
         ),
         Table(REPORT, "key", 'window; "disclosed" and window', report_days * DAY),
-        Table(MARKS, '"dirty"; "progress"; "cursors"', 'window and tenant; "fleet"; who goes on from there', None),
+        Table(
+            STANDINGS,
+            'window; "fleet" and key',
+            '"s", branch, tenant and block; "b", branch and part; window',
+            standings_days * DAY,
+        ),
+        Table(
+            MARKS,
+            '"dirty"; "due"; "progress"; "cursors"',
+            'window and tenant; window and branch; "fleet"; who goes on from there',
+            None,
+        ),
         Table(
             CATALOGUE,
             'kind: "counters", "tenants", "tenants\' counters", or a tenant\'s VMs',

@@ -7,6 +7,7 @@ param tags { *: string }
 param mode string
 param maxThroughput int
 param samplesRetentionDays int
+param standingsRetentionDays int
 param reportRetentionDays int
 param appPrincipalId string
 param developerPrincipalId string
@@ -23,6 +24,7 @@ var leastThroughput = 1000
 var containers = [
   { name: 'samples', ttl: (samplesRetentionDays + 1) * 86400, throughput: maxThroughput }
   { name: 'rollups', ttl: (samplesRetentionDays + 1) * 86400, throughput: (maxThroughput / 4 + 999) / 1000 * 1000 }
+  { name: 'standings', ttl: standingsRetentionDays * 86400, throughput: (maxThroughput / 4 + 999) / 1000 * 1000 }
   { name: 'report', ttl: reportRetentionDays * 86400, throughput: leastThroughput }
   { name: 'marks', ttl: -1, throughput: leastThroughput }
   { name: 'catalogue', ttl: reportRetentionDays * 86400, throughput: leastThroughput }

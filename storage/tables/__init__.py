@@ -17,6 +17,8 @@ from storage.tables.report import Report
 from storage.tables.rollups import Rollups
 from storage.tables.samples import Samples
 from storage.tables.senders import Senders
+from storage.tables.standings import StandingsTable
+from storage.tables.summaries import Summaries
 
 
 class Tables:
@@ -28,6 +30,8 @@ class Tables:
         self.rollups = Rollups(documents)
         self.report = Report(documents)
         self.disclosed = Disclosed(documents)
+        self.standings = StandingsTable(documents)
+        self.summaries = Summaries(documents)
         self.marks = Marks(documents)
         self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)

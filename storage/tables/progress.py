@@ -34,6 +34,7 @@ class ProgressTable(Table):
             "wholeFrom": progress.whole_from,
             "runs": dict(progress.runs),
             "closedLate": list(progress.closed_late),
+            "summarized": {str(window): vms for window, vms in progress.summarized.items()},
         }
         await self._write(MARKS, _PROGRESS, _FLEET, body, etag)
 
@@ -46,6 +47,7 @@ class _ProgressBody(msgspec.Struct):
     wholeFrom: int = 0
     runs: dict[Driver, int] = {}
     closedLate: list[int] = []
+    summarized: dict[int, int] = {}
 
 
 def _progress(document: Document) -> Progress:
@@ -61,4 +63,5 @@ def _progress(document: Document) -> Progress:
         body.wholeFrom,
         body.runs,
         tuple(body.closedLate),
+        body.summarized,
     )

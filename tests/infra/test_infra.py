@@ -192,6 +192,7 @@ def test_throughput_is_the_containers_own_as_a_serverless_account_is_left_with_i
         ("developerPrincipalId", "removed by hand"),
         ("queueName", "a second queue"),
         ("samplesRetentionDays", "removes what is older"),
+        ("standingsRetentionDays", "removes what is older"),
         ("reportRetentionDays", "removes what is older"),
         ("cosmosMode", "in the portal"),
         ("budgetStart", "always the same"),
@@ -204,13 +205,13 @@ def test_what_another_deployment_does_not_take_back_is_said_at_the_parameter(nam
 
 def test_containers_are_the_tables_of_the_schema() -> None:
     text = read("modules/cosmos.bicep")
-    days = {"samplesRetentionDays": 17, "reportRetentionDays": 170}
+    days = {"samplesRetentionDays": 17, "reportRetentionDays": 170, "standingsRetentionDays": 71}
     found = {
         name: eval(expression, {"__builtins__": {}}, days)  # noqa: S307  (our own template's arithmetic)
         for name, expression in re.findall(r"\{ name: '(\w+)', ttl: (.+), throughput: ", text)
     }
     expected = {
-        table.name: -1 if table.time_to_live is None else table.time_to_live for table in schema(17, 170).values()
+        table.name: -1 if table.time_to_live is None else table.time_to_live for table in schema(17, 170, 71).values()
     }
     assert found == expected
     assert f"paths: ['{PARTITION_KEY}']" in text
@@ -301,6 +302,7 @@ def test_defaults_of_the_templates_are_those_of_the_code() -> None:
     parameters = parameters_of_main()
     for parameter, field in (
         ("samplesRetentionDays", "samples_retention_days"),
+        ("standingsRetentionDays", "standings_retention_days"),
         ("reportRetentionDays", "report_retention_days"),
         ("allowedLatenessMinutes", "allowed_lateness_minutes"),
         ("minTenants", "min_tenants"),

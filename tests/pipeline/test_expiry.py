@@ -15,6 +15,7 @@ from pipeline.ingest import Message, ingest
 from pipeline.operations import OperationContext
 from pipeline.queries.status import status as status_of
 from pipeline.rebuild import Rebuild
+from pipeline.rules import Rules
 from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
 from storage.tables.marks import Mark
@@ -56,7 +57,7 @@ class Store:
 
     async def rebuild(self) -> None:
         times = replace(TIMES, now=self.now, kept=lifetime_of_samples(self.days))
-        context = OperationContext(self.tables, NoDeadLetters(), await self.horizon(), {}, self.now, times)
+        context = OperationContext(self.tables, NoDeadLetters(), await self.horizon(), Rules(), self.now, times)
         operation = Rebuild(0)
         for step in await operation.plan(context):
             await operation.do(step, context)

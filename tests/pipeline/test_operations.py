@@ -21,6 +21,7 @@ from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
 from pipeline.rebuild import CatchUp, Rebuild
 from pipeline.resubmit import Resubmit
+from pipeline.rules import Rules
 from storage.schema import CATALOGUE, QUARANTINE, REPORT, ROLLUPS, SAMPLES
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
@@ -39,7 +40,7 @@ OWN = "win_own.of_t0"
 def context(
     tables: Tables, horizon: Horizon = HORIZON, time_left: Callable[[], bool] = lambda: True
 ) -> OperationContext:
-    return OperationContext(tables, NoDeadLetters(), horizon, {}, NOW, TIMES, time_left)
+    return OperationContext(tables, NoDeadLetters(), horizon, Rules(), NOW, TIMES, time_left)
 
 
 async def carry_out(tables: Tables, operation: Operation, with_context: OperationContext | None = None) -> Figures:

@@ -12,6 +12,7 @@ from pipeline.closing import Watch
 from pipeline.operations import OperationContext
 from pipeline.queries.status import status
 from pipeline.rebuild import CatchUp
+from pipeline.rules import Rules
 from storage.tables import Tables
 from tests.builders import HORIZON, KEY, NOW, TIMES, WINDOW_START, a_message, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
@@ -61,7 +62,7 @@ async def test_status_tells_what_drove_averaging_and_when() -> None:
 async def test_a_catch_up_is_told_of_as_well() -> None:
     tables = Tables(MemoryDocuments())
     await deliver(tables, [a_message(records_of("tenant-1", "v", KEY, [1.0], WINDOW_START))])
-    context = OperationContext(tables, NoDeadLetters(), HORIZON, {}, NOW, TIMES)
+    context = OperationContext(tables, NoDeadLetters(), HORIZON, Rules(), NOW, TIMES)
     for step in await CatchUp().plan(context):
         await CatchUp().do(step, context)
     assert (await status(tables, a_view())).averagingRuns == {"catch-up": NOW}

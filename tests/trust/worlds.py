@@ -29,6 +29,7 @@ from pipeline.ingest import Message, ingest
 from pipeline.operations import Operation, OperationContext
 from pipeline.purge import Purge
 from pipeline.rebuild import Rebuild
+from pipeline.rules import Rules
 from storage.tables import Tables
 from storage.tables.catalogue import TENANTS
 from tests.builders import KEY, LATENESS, NOW, WINDOW_START, a_message, records_of
@@ -120,7 +121,7 @@ class World:
         """A run of averaging, which may be cut off at a call of the store."""
         self.store.plan([(dies_at, Fault.DIED)] if dies_at else [])
         with suppress(Unavailable):
-            await average(self.tables, self.times, min_tenants=MIN_TENANTS)
+            await average(self.tables, self.times, rules=Rules(min_tenants=MIN_TENANTS))
         self.store.plan()
         if self.old_rule:
             await self._count()
@@ -142,7 +143,7 @@ class World:
 
     async def _operate(self, operation: Operation) -> None:
         horizon = Horizon.at(self.now, 30 * DAY)
-        context = OperationContext(self.tables, NoDeadLetters(), horizon, {}, self.now, self.times)
+        context = OperationContext(self.tables, NoDeadLetters(), horizon, Rules(), self.now, self.times)
         await carry_out(self.tables, operation, context)
         if self.old_rule:
             await self._count()

@@ -1,0 +1,214 @@
+"""Histograms: counts of values by fixed logarithmic buckets. They merge exactly, in any order and grouping.
+
+The bucket of a value is the leading bits of its IEEE double: the sign, the exponent and six bits of the mantissa. So
+each octave has 64 buckets, and the middle of a bucket is at most 0.78 % away from each of its values. No logarithm is
+taken, so all machines agree. Counts are integers. The exact min and max are kept too.
+
+``Histograms`` holds several histograms, each in a *slot*: one per minute of a window, or one per group of VMs. One call
+works on all of them. Values whose magnitude is below TINY count as zero.
+
+numpy is imported where it is used, so that starting the app does not load it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from domain.exact import LARGEST
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+MANTISSA = 6
+"""The bits of the mantissa that decide the bucket."""
+
+_DROPPED = 52 - MANTISSA
+_ZERO = 1 << (63 - _DROPPED)
+"""The bucket of zero. Buckets of positive values lie above it, those of negative values below it, in their order."""
+
+_BITS = 64 - _DROPPED
+_IN_SLOT = (1 << _BITS) - 1
+
+MOST_SLOTS = 1 << 14
+TINY = 1e-300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histograms:
+    """Histograms of several slots.
+
+    A *code* is a slot's number and a bucket. ``codes`` are in ascending order, each once, with their ``counts``.
+    ``mins``, ``maxs`` and ``whole`` are by slot: the exact min and max, and whether all values are integers. Slots
+    without values have 0, 0 and True.
+    """
+
+    codes: "Ints"
+    counts: "Ints"
+    mins: "Floats"
+    maxs: "Floats"
+    whole: "Flags"
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both hold the same."""
+        import numpy as np  # noqa: PLC0415
+
+        return isinstance(other, Histograms) and all(
+            np.array_equal(mine, theirs) for mine, theirs in zip(_arrays(self), _arrays(other), strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def slots(self) -> int:
+        """The number of slots."""
+        return len(self.mins)
+
+    @property
+    def totals(self) -> "Ints":
+        """The number of values by slot."""
+        import numpy as np  # noqa: PLC0415
+
+        return np.bincount(self.codes >> _BITS, weights=self.counts, minlength=self.slots).astype(np.int64)
+
+    def percentiles(self, wanted: Sequence[float]) -> "Floats":
+        """Return percentiles, each above 0 and below 100, by slot and percentile; NaN for slots without values.
+
+        Percentile q of n values is the value at position ceil(q / 100 · n) of the sorted values. The first and the last
+        are the exact min and max; others are the middle of their bucket (of integers: the middle integer), within the
+        min and max.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        totals = self.totals
+        ends = np.cumsum(self.counts)
+        before = (np.cumsum(totals) - totals)[:, None]
+        numbers = totals[:, None]
+        positions = np.maximum(np.ceil(numbers * (np.asarray(wanted, float) / 100)), 1).astype(np.int64)
+        positions = np.minimum(positions, numbers)
+        found = np.minimum(np.searchsorted(ends, before + positions), max(len(ends) - 1, 0))
+        if not len(ends):
+            return np.full(positions.shape, np.nan)
+        values = _middles(self.codes[found] & _IN_SLOT, self.whole[:, None])
+        values = np.clip(values, self.mins[:, None], self.maxs[:, None])
+        values = np.where(positions == numbers, self.maxs[:, None], values)
+        values = np.where(positions == 1, self.mins[:, None], values)
+        return np.where(numbers == 0, np.nan, values)
+
+    def rank(self, slot: int, value: float) -> float | None:
+        """Return which share of a slot's values lies below a value, in percent; None for a slot without values.
+
+        Values in the value's own bucket count half (the mid-rank).
+        """
+        import numpy as np  # noqa: PLC0415
+
+        bucket = int(_buckets(np.array([value]))[0])
+        first, at, after, end = np.searchsorted(
+            self.codes, [slot << _BITS, slot << _BITS | bucket, (slot << _BITS | bucket) + 1, (slot + 1) << _BITS]
+        )
+        total = int(self.counts[first:end].sum())
+        if not total:
+            return None
+        below, equal = int(self.counts[first:at].sum()), int(self.counts[at:after].sum())
+        return 100 * (below + equal / 2) / total
+
+    def buckets(self, slot: int) -> list[tuple[float, float, int]]:
+        """Return a slot's buckets that hold values, in ascending order: lower end, upper end, count."""
+        import numpy as np  # noqa: PLC0415
+
+        first, end = np.searchsorted(self.codes, [slot << _BITS, (slot + 1) << _BITS])
+        lows, highs = _ends(self.codes[first:end] & _IN_SLOT)
+        return list(zip(lows.tolist(), highs.tolist(), self.counts[first:end].tolist(), strict=True))
+
+
+def _arrays(of: Histograms) -> tuple[Any, ...]:
+    return of.codes, of.counts, of.mins, of.maxs, of.whole
+
+
+def histograms_of(values: "Sequence[float] | Floats", slots: "Sequence[int] | Ints", number: int) -> Histograms:
+    """Return the histograms of finite values, given the slot of each, and the number of slots."""
+    import numpy as np  # noqa: PLC0415
+
+    found = np.asarray(values, np.float64)
+    where = np.asarray(slots, np.int64)
+    codes, counts = np.unique(where << _BITS | _buckets(found), return_counts=True)
+    mins, maxs, whole = _extremes(number)
+    np.minimum.at(mins, where, found)
+    np.maximum.at(maxs, where, found)
+    np.logical_and.at(whole, where, found == np.floor(found))
+    return Histograms(codes, counts.astype(np.int64), *_settled(mins, maxs), whole)
+
+
+def merge_histograms(parts: Iterable[tuple[Histograms, Sequence[int] | None]], number: int) -> Histograms:
+    """Merge histograms into ``number`` slots. With each comes the new slot of each of its slots; None: they stay.
+
+    Several slots may become one.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    codes, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    mins, maxs, whole = _extremes(number)
+    for each, moved in parts:
+        to = np.arange(each.slots) if moved is None else np.asarray(moved, np.int64)
+        codes.append(to[each.codes >> _BITS] << _BITS | each.codes & _IN_SLOT)
+        counts.append(each.counts)
+        there = each.totals > 0
+        np.minimum.at(mins, to[there], each.mins[there])
+        np.maximum.at(maxs, to[there], each.maxs[there])
+        np.logical_and.at(whole, to[there], each.whole[there])
+    every = np.concatenate(codes)
+    order = np.argsort(every, kind="stable")  # fast, since each part is sorted
+    every = every[order]
+    starts = np.flatnonzero(np.diff(every, prepend=-1))
+    together = np.add.reduceat(np.concatenate(counts)[order], starts) if len(starts) else counts[0]
+    return Histograms(every[starts], together, *_settled(mins, maxs), whole)
+
+
+def _extremes(number: int) -> tuple["Floats", "Floats", "Flags"]:
+    import numpy as np  # noqa: PLC0415
+
+    return np.full(number, np.inf), np.full(number, -np.inf), np.ones(number, np.bool_)
+
+
+def _settled(mins: "Floats", maxs: "Floats") -> tuple["Floats", "Floats"]:
+    """Replace the ends of empty slots by 0, and minus zero by zero."""
+    import numpy as np  # noqa: PLC0415
+
+    empty = mins > maxs
+    return np.where(empty, 0.0, mins + 0.0), np.where(empty, 0.0, maxs + 0.0)
+
+
+def _buckets(values: "Floats") -> "Ints":
+    import numpy as np  # noqa: PLC0415
+
+    sizes = np.abs(values)
+    magnitudes = np.where(sizes < TINY, 0.0, sizes).view(np.int64) >> _DROPPED
+    return _ZERO + np.where(values < 0, -magnitudes, magnitudes)
+
+
+def _ends(buckets: "Ints") -> tuple["Floats", "Floats"]:
+    """Return the buckets' lower and upper ends, of which the one nearer to zero belongs to the bucket."""
+    import numpy as np  # noqa: PLC0415
+
+    signed = buckets - _ZERO
+    sizes = np.abs(signed)
+    near = (sizes << _DROPPED).view(np.float64)
+    far = np.minimum(((sizes + 1) << _DROPPED).view(np.float64), LARGEST)
+    far = np.where(sizes == 0, 0.0, far)
+    return np.where(signed < 0, -far, near), np.where(signed < 0, -near, far)
+
+
+def _middles(buckets: "Ints", whole: "Flags") -> "Floats":
+    """Return the middle of each bucket, or the middle integer where all values are integers."""
+    import numpy as np  # noqa: PLC0415
+
+    lows, highs = _ends(buckets)
+    near, far = np.minimum(np.abs(lows), np.abs(highs)), np.maximum(np.abs(lows), np.abs(highs))
+    middle = near + (far - near) / 2
+    first = np.ceil(near)
+    integer = first + np.maximum(np.floor((far - 1 - first) / 2), 0.0)
+    return np.where(highs <= 0, -1.0, 1.0) * np.where(whole, integer, middle)

@@ -1,0 +1,97 @@
+"""Standings: the window value of every VM of a tenant, counter by counter, with the VMs' dimensions.
+
+A *window value* is one VM's value of one counter over a window: the values of its minutes, reduced by the counter's own
+rule (domain.counters). Knows how standings are made from VM windows, and which end of a list is the worse one. Refuses
+to know what follows from them (domain.summary), and where they are kept.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from domain.counters import Reduction, reduce_readings, reduction_of
+from domain.minutes import minutes_of
+from domain.samples import Dimensions, VmWindow
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats
+
+Dimension = Literal["Region", "MachineSize", "ResourcePoolName", "SiteName"]
+DIMENSIONS: tuple[Dimension, ...] = ("Region", "MachineSize", "ResourcePoolName", "SiteName")
+
+
+class StandingVm(NamedTuple):
+    """A VM in standings: its masked name, its newest minute in the window, and its dimensions."""
+
+    vm: str
+    newest: int
+    dimensions: Dimensions
+
+    def value_of(self, dimension: Dimension) -> str | None:
+        """Return the VM's value of a dimension, or None if it is unknown."""
+        value: str | None = getattr(self.dimensions, dimension)
+        return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standings:
+    """A tenant's VMs in one window, in the order of their names, and each counter's column of their window values.
+
+    A column has one value for each VM, in the order of the VMs; NaN where a VM has no sample of the counter.
+    """
+
+    vms: Sequence[StandingVm]
+    columns: "Mapping[str, Floats]"
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both hold the same."""
+        import numpy as np  # noqa: PLC0415
+
+        return (
+            isinstance(other, Standings)
+            and self.vms == other.vms
+            and self.columns.keys() == other.columns.keys()
+            and all(np.array_equal(column, other.columns[key], equal_nan=True) for key, column in self.columns.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any VM."""
+        return bool(self.vms)
+
+
+def standings_of(
+    vm_windows: Iterable[VmWindow], counters: Collection[str], reductions: Mapping[str, Reduction] | None = None
+) -> Standings:
+    """Return the standings of some counters, given all VM windows of a tenant and a window.
+
+    ``reductions`` are the deployment's own rules; they override those of the counters' table.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    ordered = sorted(vm_windows, key=lambda each: each.vm)
+    vms = [StandingVm(each.vm, _newest(each), each.dimensions) for each in ordered]
+    columns = {
+        key: np.array([_reduced(reduction, each.series.get(key)) for each in ordered], np.float64)
+        for key in sorted(counters)
+        for reduction in [reduction_of(key, reductions)]
+    }
+    return Standings(vms, columns)
+
+
+def _reduced(reduction: Reduction, row: Sequence[float | None] | None) -> float | None:
+    if row is None:
+        return None
+    values = row if None not in row else [value for value in row if value is not None]
+    return reduce_readings(reduction, values) if values else None  # type: ignore[arg-type]
+
+
+def _newest(vm_window: VmWindow) -> int:
+    """Return the newest minute in which any counter of a VM window has a sample, or 0."""
+    stamps = minutes_of(vm_window.window)
+    rows = vm_window.series.values()
+    return next((stamps[at] for at in reversed(range(len(stamps))) if any(row[at] is not None for row in rows)), 0)
+
+
+NO_STANDINGS = Standings([], {})

@@ -1,0 +1,130 @@
+"""The standings table: each tenant's standings of a window. A partition holds all standings and summaries of a window.
+
+A tenant's standings are split into blocks of VMs and of counters, so that no document is too large. A document holds
+the VMs of its block, and the columns of its counters, each as a text (storage.tables.arrays): a reader of one counter
+does not decode forty.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from domain.names import decode_name, encode_name
+from domain.rollups import Node
+from domain.samples import Dimensions
+from domain.standings import Standings, StandingVm
+from storage.documents import Corrupt, Document
+from storage.schema import STANDINGS
+from storage.tables.arrays import array_of, text_of
+from storage.tables.ids import number
+from storage.tables.split import delete_split, read_split, write_split
+from storage.tables.table import Stored, Table
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats
+
+STANDINGS_VERSION = 1
+VMS_A_BLOCK = 400
+COUNTERS_A_BLOCK = 100
+"""A block of so many VMs and counters has at most half a megabyte of values."""
+
+_DOUBLES = "<f8"
+
+
+@dataclass(frozen=True, slots=True)
+class StandingsTable(Table):
+    """The tenants' standings."""
+
+    async def read(self, tenant: str, window: int, keys: Collection[str] | None = None) -> Stored[Standings] | None:
+        """Read a tenant's standings of a window, all or only the columns of some counters."""
+        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(Node.of(tenant)))
+        if stored is None:
+            return None
+        current = all(document.body.get("version") == STANDINGS_VERSION for document in stored.value)
+        try:
+            return Stored(_standings(window, stored.value, keys), stored.etag, current)
+        except Corrupt as corrupt:
+            corrupt.etag = stored.etag  # of all documents, since all of them are written again
+            raise
+
+    async def below(self, branch: Node, window: int) -> dict[str, Standings]:
+        """Return the standings of all tenants of a branch, by tenant."""
+        found: dict[str, Standings] = {}
+        prefix = f"s_{branch.branch}"
+        scan = self.documents.scan(STANDINGS, number(window), prefix, prefix + "~")
+        documents = [document async for document in scan]
+        for tenant, blocks in groupby(documents, lambda document: decode_name(document.id.split("_")[2])):
+            found[tenant] = _standings(window, list(blocks), None)
+        return found
+
+    async def write(self, tenant: str, window: int, standings: Standings, etag: str | None) -> None:
+        """Create (etag None) or replace a tenant's standings. Raises Conflict."""
+        prefix = _prefix(Node.of(tenant))
+        await write_split(self.documents, STANDINGS, number(window), prefix, _bodies(standings), etag)
+
+    async def delete(self, window: int, etag: str) -> None:
+        """Remove a tenant's standings of a window. Raises Conflict."""
+        await delete_split(self.documents, STANDINGS, number(window), etag)
+
+
+def _prefix(node: Node) -> str:
+    return f"s_{node.branch}_{encode_name(node.tenant or '')}"
+
+
+def _bodies(standings: Standings) -> dict[str, dict[str, Any]]:
+    keys = sorted(standings.columns)
+    return {
+        f"{block:04d}.{group:03d}": {
+            "version": STANDINGS_VERSION,
+            "vms": [_vm(vm) for vm in of],
+            "columns": {
+                key: text_of(standings.columns[key][first : first + VMS_A_BLOCK], _DOUBLES)
+                for key in keys[at : at + COUNTERS_A_BLOCK]
+            },
+        }
+        for block, first in enumerate(range(0, len(standings.vms), VMS_A_BLOCK))
+        for of in [standings.vms[first : first + VMS_A_BLOCK]]
+        for group, at in enumerate(range(0, len(keys) or 1, COUNTERS_A_BLOCK))
+    }
+
+
+def _vm(vm: StandingVm) -> list[Any]:
+    of = vm.dimensions
+    return [vm.vm, vm.newest, of.SiteName, of.ResourcePoolName, of.Region, of.MachineSize]
+
+
+class _Body(msgspec.Struct):
+    vms: list[tuple[str, int, str | None, str | None, str | None, str | None]]
+    columns: dict[str, str]
+
+
+def _standings(window: int, documents: Sequence[Document], keys: Collection[str] | None) -> Standings:
+    """Return the standings of a tenant's documents. A counter that a block of VMs lacks is NaN there."""
+    import numpy as np  # noqa: PLC0415
+
+    vms: list[StandingVm] = []
+    blocks: list[tuple[int, Mapping[str, Floats]]] = []
+    for _, of_block in groupby(documents, lambda document: document.id.rpartition("_")[2].partition(".")[0]):
+        columns: dict[str, Floats] = {}
+        block: list[StandingVm] = []
+        for document in of_block:
+            try:
+                body = msgspec.convert(document.body, _Body)
+                block = [StandingVm(name, newest, Dimensions(*of)) for name, newest, *of in body.vms]
+                for key, text in body.columns.items():
+                    if keys is None or key in keys:
+                        columns[key] = array_of(text, _DOUBLES, np.float64)
+                        if len(columns[key]) != len(block):
+                            raise ValueError(f"the column {key} has another length than the VMs")
+            except ValueError as error:  # includes msgspec's ValidationError
+                raise Corrupt(STANDINGS, number(window), document, error) from error
+        vms += block
+        blocks.append((len(block), columns))
+    names = sorted({key for _, columns in blocks for key in columns})
+    return Standings(
+        vms,
+        {key: np.concatenate([columns.get(key, np.full(size, np.nan)) for size, columns in blocks]) for key in names},
+    )

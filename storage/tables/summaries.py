@@ -1,0 +1,256 @@
+"""The summaries of windows: a branch's, which can be merged, and the fleet's, a document for each counter.
+
+Both are kept beside the standings that they derive from, and as long. A branch's are in the partition of their window.
+The fleet's are in a partition of their counter, so that one scan reads a counter's windows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from domain.histogram import Histograms
+from domain.rollups import Node
+from domain.samples import Dimensions
+from domain.summary import CounterSummary, Figures, FleetSummary, GroupKey, Listed, Summary
+from storage.documents import Corrupt, Document
+from storage.schema import STANDINGS
+from storage.tables.arrays import array_of, text_of
+from storage.tables.ids import number
+from storage.tables.split import delete_split, read_split, write_split
+from storage.tables.table import Stored, Table
+
+SUMMARY_VERSION = 1
+COUNTERS_A_PART = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Summaries(Table):
+    """The summaries of windows."""
+
+    async def read(self, branch: Node, window: int) -> Stored[Summary] | None:
+        """Read a branch's summary of a window."""
+        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(branch))
+        if stored is None:
+            return None
+        current = all(document.body.get("version") == SUMMARY_VERSION for document in stored.value)
+        try:
+            return Stored(_summary(window, stored.value), stored.etag, current)
+        except Corrupt as corrupt:
+            corrupt.etag = stored.etag  # of all documents, since all of them are written again
+            raise
+
+    async def below_fleet(self, window: int) -> list[Summary]:
+        """Return the summaries of all branches of a window."""
+        scan = self.documents.scan(STANDINGS, number(window), "b_", "b_~")
+        branches: dict[str, list[Document]] = {}
+        async for document in scan:
+            branches.setdefault(document.id.split("_")[1], []).append(document)
+        return [_summary(window, documents) for documents in branches.values()]
+
+    async def write(self, branch: Node, window: int, summary: Summary, etag: str | None) -> None:
+        """Create (etag None) or replace a branch's summary. Raises Conflict."""
+        await write_split(self.documents, STANDINGS, number(window), _prefix(branch), _bodies(summary), etag)
+
+    async def delete(self, window: int, etag: str) -> None:
+        """Remove a branch's summary of a window. Raises Conflict."""
+        await delete_split(self.documents, STANDINGS, number(window), etag)
+
+    async def of_fleet(self, key: str, window: int) -> Stored[FleetSummary] | None:
+        """Read a counter's summary of the fleet."""
+        document = await self.documents.read(STANDINGS, _fleet(key), number(window))
+        return _stored_fleet(key, document) if document else None
+
+    async def of_fleet_between(self, key: str, first: int, last: int) -> Mapping[int, FleetSummary]:
+        """Return a counter's summaries of the fleet from window ``first`` to ``last``, by window, oldest first."""
+        scan = self.documents.scan(STANDINGS, _fleet(key), number(max(first, 0)), number(last + 1))
+        return {int(document.id): _stored_fleet(key, document).value async for document in scan}
+
+    async def write_fleet(self, key: str, window: int, summary: FleetSummary, etag: str | None) -> None:
+        """Create (etag None) or replace a counter's summary of the fleet. Raises Conflict."""
+        await self._write(STANDINGS, _fleet(key), number(window), _fleet_body(summary), etag)
+
+    async def delete_fleet(self, key: str, window: int, etag: str) -> None:
+        """Remove a counter's summary of the fleet. Raises Conflict."""
+        await self.documents.delete(STANDINGS, _fleet(key), number(window), etag)
+
+
+def _prefix(branch: Node) -> str:
+    return f"b_{branch.branch}"
+
+
+def _fleet(key: str) -> str:
+    return f"fleet_{key}"
+
+
+class _Histograms(msgspec.Struct, array_like=True):
+    """Histograms as texts. ``codes`` are the differences of the codes."""
+
+    codes: str
+    counts: str
+    mins: str
+    maxs: str
+    whole: str
+
+
+def encode_histograms(histograms: Histograms) -> _Histograms:
+    """Return histograms as they are stored."""
+    import numpy as np  # noqa: PLC0415
+
+    return _Histograms(
+        text_of(np.diff(histograms.codes, prepend=0), "<u4"),
+        text_of(histograms.counts, "<u4"),
+        text_of(histograms.mins, "<f8"),
+        text_of(histograms.maxs, "<f8"),
+        text_of(histograms.whole, "<u1"),
+    )
+
+
+def decode_histograms(stored: _Histograms) -> Histograms:
+    """Return stored histograms. Raises ValueError."""
+    import numpy as np  # noqa: PLC0415
+
+    found = Histograms(
+        np.cumsum(array_of(stored.codes, "<u4", np.int64)),
+        array_of(stored.counts, "<u4", np.int64),
+        array_of(stored.mins, "<f8", np.float64),
+        array_of(stored.maxs, "<f8", np.float64),
+        array_of(stored.whole, "<u1", np.bool_),
+    )
+    if len(found.codes) != len(found.counts) or not len(found.mins) == len(found.maxs) == len(found.whole):
+        raise ValueError("the arrays of the histograms differ in length")
+    return found
+
+
+_Entry = tuple[int, float, float]
+"""A listed VM: its position in the document's list of VMs, its value, and its rank in its tenant."""
+
+_Vm = tuple[str, str, str | None, str | None, str | None, str | None]
+"""A VM: its tenant, its name, and its dimensions in the order of domain.samples.Dimensions."""
+
+
+class _CounterBody(msgspec.Struct):
+    sums: list[list[float]]
+    numbers: list[int]
+    histograms: _Histograms
+    worst: list[list[_Entry]]
+    best: list[_Entry]
+    tenants: dict[str, Figures]
+
+
+class _Part(msgspec.Struct):
+    groups: list[GroupKey]
+    places: list[int]
+    vms: int
+    listed: list[_Vm]
+    counters: dict[str, _CounterBody]
+
+
+class _Names:
+    """The names of a document's listed VMs, each once."""
+
+    def __init__(self) -> None:
+        self.positions: dict[tuple[str, str], int] = {}
+
+    def entries(self, listed: Sequence[Listed]) -> list[_Entry]:
+        return [(self.positions.setdefault((each.tenant, each.vm), len(self.positions)), each.value) for each in listed]
+
+
+def _bodies(summary: Summary) -> dict[str, Mapping[str, Any]]:
+    keys = sorted(summary.counters)
+    return {
+        f"{part:03d}": _part(summary, keys[at : at + COUNTERS_A_PART])
+        for part, at in enumerate(range(0, len(keys) or 1, COUNTERS_A_PART))
+    }
+
+
+def _part(summary: Summary, keys: Sequence[str]) -> Mapping[str, Any]:
+    vms = _Vms()
+    counters = {}
+    for key in keys:
+        each = summary.counters[key]
+        counters[key] = _CounterBody(
+            [list(total) for total in each.sums],
+            list(each.numbers),
+            encode_histograms(each.histograms),
+            [vms.entries(listed) for listed in each.worst],
+            vms.entries(each.best),
+            dict(each.tenants),
+        )
+    part = _Part(list(summary.groups), list(summary.places), summary.vms, list(vms.positions), counters)
+    return {"version": SUMMARY_VERSION, **msgspec.to_builtins(part)}
+
+
+def _summary(window: int, documents: Sequence[Document]) -> Summary:
+    counters: dict[str, CounterSummary] = {}
+    for document in documents:
+        try:
+            part = msgspec.convert(document.body, _Part)
+            vms = _vms(part.listed)
+            for key, body in part.counters.items():
+                counters[key] = CounterSummary(
+                    body.sums,
+                    body.numbers,
+                    decode_histograms(body.histograms),
+                    [_listed(entries, vms) for entries in body.worst],
+                    _listed(body.best, vms),
+                    body.tenants,
+                )
+        except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
+            raise Corrupt(STANDINGS, number(window), document, error) from error
+    return Summary(part.groups, part.places, counters, part.vms)
+
+
+def _vms(listed: Sequence[_Vm]) -> list[Listed]:
+    return [Listed(tenant, vm, Dimensions(*of), 0.0, 0.0) for tenant, vm, *of in listed]
+
+
+def _listed(entries: Sequence[_Entry], vms: Sequence[Listed]) -> list[Listed]:
+    return [vms[at]._replace(value=value, tenant_rank=rank) for at, value, rank in entries]
+
+
+class _FleetBody(msgspec.Struct):
+    groups: list[GroupKey]
+    figures: list[Figures | None]
+    vms: int
+    listed: list[_Vm]
+    worst: list[list[_Entry]]
+    best: list[_Entry]
+    tenants: dict[str, Figures]
+    histograms: _Histograms
+
+
+def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
+    vms = _Vms()
+    worst = [vms.entries(listed) for listed in summary.worst]
+    best = vms.entries(summary.best)
+    body = _FleetBody(
+        list(summary.groups),
+        list(summary.figures),
+        summary.vms,
+        list(vms.positions),
+        worst,
+        best,
+        dict(summary.tenants),
+        encode_histograms(summary.histograms),
+    )
+    return {"version": SUMMARY_VERSION, **msgspec.to_builtins(body)}
+
+
+def _stored_fleet(key: str, document: Document) -> Stored[FleetSummary]:
+    try:
+        body = msgspec.convert(document.body, _FleetBody)
+        vms = _vms(body.listed)
+        value = FleetSummary(
+            body.vms,
+            body.groups,
+            body.figures,
+            decode_histograms(body.histograms),
+            [_listed(entries, vms) for entries in body.worst],
+            _listed(body.best, vms),
+            body.tenants,
+        )
+    except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
+        raise Corrupt(STANDINGS, _fleet(key), document, error) from error
+    return Stored(value, document.etag, document.body.get("version") == SUMMARY_VERSION)
