@@ -13,12 +13,14 @@ from blueprints.http import (
     quarantine,
     rebuild,
     samples,
+    standings,
     status,
     tenants,
 )
 
 FEATURES = (
     charts,
+    standings,
     samples,
     lists,
     me,

@@ -147,14 +147,19 @@ class _Part(msgspec.Struct):
     counters: dict[str, _CounterBody]
 
 
-class _Names:
-    """The names of a document's listed VMs, each once."""
+class _Vms:
+    """A document's listed VMs, each once."""
 
     def __init__(self) -> None:
-        self.positions: dict[tuple[str, str], int] = {}
+        self.positions: dict[_Vm, int] = {}
 
     def entries(self, listed: Sequence[Listed]) -> list[_Entry]:
-        return [(self.positions.setdefault((each.tenant, each.vm), len(self.positions)), each.value) for each in listed]
+        return [(self._position(each), each.value, each.tenant_rank) for each in listed]
+
+    def _position(self, listed: Listed) -> int:
+        of = listed.dimensions
+        vm = (listed.tenant, listed.vm, of.SiteName, of.ResourcePoolName, of.Region, of.MachineSize)
+        return self.positions.setdefault(vm, len(self.positions))
 
 
 def _bodies(summary: Summary) -> dict[str, Mapping[str, Any]]:
