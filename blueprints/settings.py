@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     @property
     def rules(self) -> Rules:
         """The rules for averaging."""
-        return Rules(self.min_tenants, self.reductions, self.summaries == "at once")
+        return Rules(self.min_tenants, self.reductions, self.summaries == "at once", self.standings_retention_days)
 
     @field_validator("remote_write_token")
     @classmethod

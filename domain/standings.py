@@ -56,6 +56,11 @@ class Standings:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def without(self, vm: str) -> "Standings":
+        """Return these standings without a VM."""
+        kept = [at for at, each in enumerate(self.vms) if each.vm != vm]
+        return Standings([self.vms[at] for at in kept], {key: column[kept] for key, column in self.columns.items()})
+
     def __bool__(self) -> bool:
         """Tell whether there is any VM."""
         return bool(self.vms)

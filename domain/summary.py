@@ -11,7 +11,7 @@ another tenant keeps more: a tenant that makes up regions or sizes displaces onl
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -246,44 +246,14 @@ def figures_of(values: Sequence[float]) -> Figures:
     in_order = sorted(values)
     count = len(values)
     p50, p95 = (in_order[-(-count * percent // 100) - 1] for percent in (50, 95))
-    return _figures(exact_sum(values), count, 1, in_order[0], in_order[-1], p50, p95)
+    return figures_from(exact_sum(values), count, 1, in_order[0], in_order[-1], p50, p95)
 
 
-def _figures(
+def figures_from(
     total: Sequence[float], count: int, tenants: int, low: float, high: float, p50: float, p95: float
 ) -> Figures:
+    """Return the figures of values with this exact sum (domain.exact), and the rest of them as given."""
     return Figures(exact.mean(total, count), count, tenants, exact.limited_sum(total), low, high, p50, p95)
-
-
-@dataclass(frozen=True, slots=True)
-class FleetSummary:
-    """One counter's summary of the fleet in a window, ready to be read. For ``worst`` and the like see CounterSummary.
-
-    ``vms`` is the number of VMs in the window, also of those without the counter. ``figures``: None for a group without
-    values.
-    """
-
-    vms: int
-    groups: Sequence[GroupKey]
-    figures: Sequence[Figures | None]
-    histograms: Histograms
-    worst: Sequence[Sequence[Listed]]
-    best: Sequence[Listed]
-    tenants: Mapping[str, Figures]
-
-
-def fleet_summaries(fleet: Summary) -> Iterator[tuple[str, FleetSummary]]:
-    """Yield the fleet's summary of each counter."""
-    for key, counter in fleet.counters.items():
-        of = counter.histograms
-        columns = (of.totals, of.mins, of.maxs, of.percentiles((50, 95)))
-        figures = [
-            _figures(total, count, tenants, low, high, *percentiles) if count else None
-            for total, tenants, count, low, high, percentiles in zip(
-                counter.sums, counter.numbers, *(column.tolist() for column in columns), strict=True
-            )
-        ]
-        yield key, FleetSummary(fleet.vms, fleet.groups, figures, of, counter.worst, counter.best, counter.tenants)
 
 
 def merge_summaries(summaries: Iterable[Summary], most_groups: int = MOST_GROUPS) -> Summary:

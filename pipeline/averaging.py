@@ -22,12 +22,13 @@ from domain.closing import Driver, Times
 from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, disclose, times_kept
 from pipeline.concurrency import gather
+from pipeline.marking import clear
 from pipeline.report import write_report
 from pipeline.rolling_up import merge_branch, roll_up_tenant
 from pipeline.rules import DEFAULTS, Rules
 from pipeline.summarizing import summarize_window
 from storage.charges import metered
-from storage.documents import Changed, Corrupt, Gone
+from storage.documents import Corrupt
 from storage.tables import Tables
 from storage.tables.marks import Mark
 from storage.tables.omissions import Omission
@@ -91,7 +92,7 @@ async def average(
     with metered() as meter:
         await begin_run(tables, times, by)
         marked = Counter(mark.value.window for mark in await tables.marks.read())
-        due = await tables.marks.due_windows()
+        due = {mark.value.window for mark in await tables.due.read()}
         for window in sorted({*marked, *due, *await _due(tables, times)}, reverse=True):
             if not time_left():
                 left += marked[window]
@@ -165,7 +166,7 @@ async def _work_off(
     if not whole:
         return WindowAveraged(corrupt=corrupt)
     branches: set[Node] = {Node.of(mark.value.tenant).parent for mark in whole}
-    await gather(tables.marks.set_due(branch, window) for branch in {branch.top for branch in branches})
+    await gather(tables.due.set(mark.value) for mark in whole)
     keys = set().union(*whole.values())
     try:
         while branches != {FLEET}:
@@ -179,7 +180,7 @@ async def _work_off(
         await gather(tables.omissions.write(omission, times.now) for omission in omitted)
     except Corrupt as error:
         return WindowAveraged(corrupt=[*corrupt, str(error)])
-    await gather(_clear(tables, mark) for mark in whole)
+    await gather(clear(tables.marks, mark) for mark in whole)
     return WindowAveraged([mark.value.tenant for mark in whole], written, corrupt, omitted)
 
 
@@ -187,19 +188,5 @@ async def _drop(tables: Tables, window: int, marks: Sequence[Stored[Mark]], time
     """Drop the marks of a window that must not be derived again, and record that they were dropped."""
     omitted = [Omission(EXPIRED, mark.value.tenant, window, 1) for mark in marks]
     await gather(tables.omissions.write(omission, times.now) for omission in omitted)
-    await gather(_clear(tables, mark) for mark in marks)
+    await gather(clear(tables.marks, mark) for mark in marks)
     return WindowAveraged(omitted=omitted)
-
-
-async def _clear(tables: Tables, mark: Stored[Mark]) -> None:
-    """Clear a mark. If it was set again meanwhile, it stays. If it is gone, set it again.
-
-    A missing mark means that another run cleared it, perhaps after reading less than this one. Each run may then have
-    kept the result that the other read. Averaging once more settles it.
-    """
-    try:
-        await tables.marks.clear(mark)
-    except Gone:
-        await tables.marks.set(mark.value)
-    except Changed:
-        pass

@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 
 from domain import wire
 from domain.errors import BadMessage
-from domain.minutes import HOUR, utc_day, window_of
+from domain.minutes import HOUR, WINDOW, utc_day, window_of
 from domain.rollups import Node
 from domain.samples import FUTURE_TOLERANCE, VmWindow
 from pipeline.averaging import average_window
 from pipeline.catalogue import SEEN_EVERY
 from pipeline.concurrency import gather
 from pipeline.operations import Done, Figures, OperationContext, Step, added, earliest_window, steps_of, windows_until
+from pipeline.purged_standings import purge_fleet, purge_standings
 from pipeline.refusals import reasons_left, whole_of
 from storage.documents import Conflict
 from storage.schema import DAY
@@ -59,6 +60,10 @@ class Purge:
         # A tenant's day is one partition, which a single scan reads.
         by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
         steps = by_day if self.tenant else steps_of(windows)
+        # Standings outlive their samples.
+        first = window_of(context.now - context.rules.standings_days * DAY + HOUR)
+        older = range(first, min(windows[0] if windows else last + 1, last + 1), WINDOW)
+        steps += [{"standings": list(day)} for _, day in groupby(older, utc_day)]
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
         if self.before is not None:
             steps += [{"counter": key} for key in await context.tables.catalogue.entries(COUNTERS)]
@@ -69,6 +74,8 @@ class Purge:
         match step:
             case {"windows": windows}:
                 return await self._windows(context, windows)
+            case {"standings": windows}:
+                return await self._standings(context, windows)
             case {"quarantined": day}:
                 return Done(await self._quarantined(context.tables, day))
             case {"counter": key}:
@@ -98,7 +105,7 @@ class Purge:
         of = {each.value.tenant for each in found}
         await gather(tables.marks.set(Mark(tenant, window)) for tenant in of)
         marks = await tables.marks.read(window)
-        rows = (await average_window(tables, window, marks, context.times, context.rules)).rows
+        rows = (await average_window(tables, window, marks, context.times, context.rules.at_once)).rows
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
             await gather((_remove(tables, each) for each in emptied), AT_ONCE)
@@ -119,6 +126,15 @@ class Purge:
                 yield each
         elif stored := await tables.samples.read(tenant, self.vm, window):
             yield stored
+
+    async def _standings(self, context: OperationContext, windows: Sequence[int]) -> Done:
+        """Remove standings that have outlived their samples, and make the summaries anew from those that remain."""
+        removed = 0
+        for window in windows:
+            if not self.dry_run and not context.time_left():
+                return Done({"standings": removed}, again=True)
+            removed += await purge_standings(context.tables, window, self.tenant, self.vm, dry_run=self.dry_run)
+        return Done({"standings": removed})
 
     async def _quarantined(self, tables: Tables, day: str) -> Figures:
         removed = 0
@@ -158,6 +174,8 @@ class Purge:
     async def _report(self, context: OperationContext, key: str) -> Done:
         """Remove a counter's report rows before the date, including rows whose samples have expired."""
         removed = 0
+        if not self.dry_run:
+            await purge_fleet(context.tables, key, window_of(self.before or 0))
         async for stored in context.tables.report.windows_before(key, window_of(self.before or 0)):
             if not self.dry_run and not context.time_left():
                 return Done({"reportWindows": removed}, again=True)

@@ -51,7 +51,9 @@ class Rebuild:
             figures = added(
                 figures,
                 figures_of(
-                    await average_window(tables, window, await tables.marks.read(window), context.times, context.rules)
+                    await average_window(
+                        tables, window, await tables.marks.read(window), context.times, context.rules.at_once
+                    )
                 ),
             )
         return Done(figures)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from domain.counters import Reduction
+from domain.minute_histograms import ByCounter, minute_histograms
 from domain.rollups import Node, Rollup, merge_rollups, roll_up, smaller
 from domain.standings import NO_STANDINGS, Standings, standings_of
 from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import open_if_new
 from pipeline.concurrency import cooperatively
-from pipeline.derived import Derived, Found, derived, unless_corrupt
+from pipeline.derived import Derived, Found, Value, derived, unless_corrupt
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.catalogue import TENANTS, Entry, vms_of
@@ -42,6 +43,7 @@ class _Found:
     listed: Collection[str]
     """The counters of the rollup before it was cut for lack of room."""
     standings: Standings
+    histograms: ByCounter
 
 
 async def roll_up_tenant(
@@ -62,13 +64,28 @@ async def roll_up_tenant(
             await open_if_new(tables, window, now)
         standings = standings_of(vm_windows, rollup, reductions)
         vms = [Entry(vm.vm, vm.newest, vm.dimensions) for vm in standings.vms]
-        return rollup, _Found(vms, set().union(*series), set(rollup), standings)
+        histograms = dict(await cooperatively(minute_histograms(series, rollup)))
+        return rollup, _Found(vms, set().union(*series), set(rollup), standings, histograms)
 
+    node = Node.of(tenant)
+    nothing: ByCounter = {}
     while True:
         before = await unless_corrupt(tables.standings.read(tenant, window), NO_STANDINGS)
-        done = await _derived(tables, Node.of(tenant), window, derive)
+        earlier = await unless_corrupt(tables.histograms.read(node, window), nothing)
+        done = await _derived(tables, node, window, derive)
         try:
-            await _write_standings(tables, tenant, window, done.found.standings, before)
+            await _write(
+                done.found.standings,
+                before,
+                partial(tables.standings.write, tenant, window),
+                partial(tables.standings.delete, window),
+            )
+            await _write(
+                done.found.histograms,
+                earlier,
+                partial(tables.histograms.write, node, window),
+                partial(tables.histograms.delete, window),
+            )
         except Conflict:
             continue
         break
@@ -81,16 +98,19 @@ async def roll_up_tenant(
     return RolledUp({*done.before, *done.now, *listed}, _missing(done, done.found.counters, tenant, window))
 
 
-async def _write_standings(
-    tables: Tables, tenant: str, window: int, standings: Standings, before: Stored[Standings] | None
+async def _write(
+    now: Value,
+    before: Stored[Value] | None,
+    write: Callable[[Value, str | None], Awaitable[None]],
+    delete: Callable[[str], Awaitable[None]],
 ) -> None:
-    """Write a tenant's standings if they changed. Raises Conflict."""
-    if before and before.current and before.value == standings:
+    """Write what was derived if it changed, and delete it if it is empty. Raises Conflict."""
+    if before and before.current and before.value == now:
         return
-    if standings:
-        await tables.standings.write(tenant, window, standings, before.etag if before else None)
+    if now:
+        await write(now, before.etag if before else None)
     elif before:
-        await tables.standings.delete(window, before.etag)
+        await delete(before.etag)
 
 
 async def merge_branch(tables: Tables, branch: Node, window: int) -> RolledUp:

@@ -1,21 +1,25 @@
-"""The fleet's summaries of a window: branches' from the tenants' standings, the fleet's from the branches'.
+"""What a window says of many tenants: summaries of their standings, and the histograms of their minutes.
 
-Work follows due marks, as averaging follows dirty marks: the target is read first, then its sources, and it is written
-with its etag. A mark is cleared with the etag it was read with. Knows how summaries are made and when they are due, but
-not how standings are made (pipeline.rolling_up).
+Both are made in the same way and at the same times: a branch's from its tenants', the fleet's from the branches'. Work
+follows due marks, as averaging follows dirty marks: the target is read first, then its sources, and it is written with
+its etag. A mark is cleared with the etag it was read with. Knows how this is made and when it is due, but not how a
+tenant's part is made (pipeline.rolling_up).
 """
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 from domain.closing import Progress
-from domain.rollups import Node
+from domain.fleet_summary import FleetSummary, fleet_summaries
+from domain.histogram import Histograms
+from domain.minute_histograms import ByCounter, merge_minutes, smaller_minutes
+from domain.rollups import FLEET, Node
 from domain.summary import (
     MOST_GROUPS,
     NOTHING,
-    FleetSummary,
     Summary,
-    fleet_summaries,
     merge_summaries,
     smaller_summary,
     summarize,
@@ -23,7 +27,8 @@ from domain.summary import (
 from pipeline.closing import change
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import derived, unless_corrupt
-from storage.documents import Changed, Conflict, Gone
+from pipeline.marking import clear
+from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.table import Stored
 
@@ -32,89 +37,138 @@ AT_ONCE = 8
 BRANCH_GROUPS = 10 * MOST_GROUPS
 """The most values of a dimension in a branch: more than the fleet has, so that the fleet can choose."""
 
+OfBranch = TypeVar("OfBranch")
+OfFleet = TypeVar("OfFleet")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[OfBranch, OfFleet]):
+    """What is made of a branch, and by counter of the fleet; and how it is read, made and written."""
+
+    read: Callable[[Node, int], Awaitable[Stored[OfBranch] | None]]
+    make: Callable[[Node, int], Awaitable[OfBranch]]
+    write: Callable[[Node, int, OfBranch, str | None], Awaitable[None]]
+    delete: Callable[[int, str], Awaitable[None]]
+    nothing: OfBranch
+    smaller: Callable[[OfBranch], OfBranch]
+    counters: Callable[[OfBranch], Collection[str]]
+    read_fleet: Callable[[str, int], Awaitable[Stored[OfFleet] | None]]
+    make_fleet: Callable[[int], Awaitable[Mapping[str, OfFleet]]]
+    write_fleet: Callable[[str, int, OfFleet, str | None], Awaitable[None]]
+    delete_fleet: Callable[[str, int, str], Awaitable[None]]
+
+    async def make_all(self, branches: Sequence[Node], window: int, keys: Collection[str]) -> None:
+        """Bring these branches up to date, and of the fleet these counters and those that the branches have or had."""
+        changed = await gather((self._of_branch(branch, window) for branch in branches), AT_ONCE)
+        await self._of_fleet(window, {*keys, *(key for each in changed for key in each)})
+
+    async def _of_branch(self, branch: Node, window: int) -> Collection[str]:
+        """Bring a branch up to date. Return the counters that it has or had."""
+
+        async def derive() -> tuple[OfBranch, None]:
+            return await self.make(branch, window), None
+
+        done = await derived(
+            partial(self.read, branch, window),
+            derive,
+            partial(self.write, branch, window),
+            partial(self.delete, window),
+            self.nothing,
+            self.smaller,
+        )
+        return {*self.counters(done.before), *self.counters(done.now)}
+
+    async def _of_fleet(self, window: int, keys: Collection[str]) -> None:
+        """Bring these counters of the fleet up to date."""
+        left: Sequence[str] = sorted(keys)
+        while left:
+            stored = await gather((unless_corrupt(self._read(key, window), None) for key in left), AT_ONCE)
+            made = await self.make_fleet(window)
+            pairs = zip(left, stored, strict=True)
+            written = await gather((self._write(key, window, made.get(key), before) for key, before in pairs), AT_ONCE)
+            left = [key for key, done in zip(left, written, strict=True) if not done]
+
+    async def _read(self, key: str, window: int) -> Stored[OfFleet | None] | None:
+        stored = await self.read_fleet(key, window)
+        return Stored(stored.value, stored.etag, stored.current) if stored else None
+
+    async def _write(self, key: str, window: int, now: OfFleet | None, before: Stored[OfFleet | None] | None) -> bool:
+        """Write a counter of the fleet if it changed. Return False if another run wrote meanwhile."""
+        if before and before.current and before.value == now:
+            return True
+        try:
+            if now is not None:
+                await self.write_fleet(key, window, now, before.etag if before else None)
+            elif before:
+                await self.delete_fleet(key, window, before.etag)
+        except Conflict:
+            return False
+        return True
+
 
 async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> None:
-    """Make a window's summaries anew, if marks say so and it is time (domain.closing), or ``at_once``.
-
-    Raises Corrupt and Unavailable.
-    """
-    marks = await tables.marks.due(window)
+    """Make what is due of a window, if it is time (domain.closing), or ``at_once``. Raises Corrupt and Unavailable."""
+    marks = await tables.due.read(window)
     if not marks:
         return
     if not at_once:
         stored = await tables.progress.read()
         if stored and not stored.value.to_summarize(window):
             return
-    keys: set[str] = set()
-    for mark in marks:
-        keys.update(await _summarize_branch(tables, mark.value, window))
-    vms = await _summarize_fleet(tables, window, keys)
+    tenants = [mark.value.tenant for mark in marks]
+    branches = sorted({Node.of(tenant).top for tenant in tenants})
+    # All counters that these tenants have or had, not only those that change now: a run that died after writing a
+    # branch left the fleet undone.
+    listed = await gather((tables.catalogue.counters_of(tenant) for tenant in tenants), AT_ONCE)
+    keys = {key for stored in listed if stored for key in stored.value}
+    await _summaries(tables).make_all(branches, window, keys)
+    await _histograms(tables).make_all(branches, window, keys)
+    vms = sum(each.vms for each in await tables.summaries.below_fleet(window))
     await change(tables, partial(Progress.summarizing, window=window, vms=vms))
-    await gather(_clear(tables, window, mark) for mark in marks)
+    await gather(clear(tables.due, mark) for mark in marks)
 
 
-async def _summarize_branch(tables: Tables, branch: Node, window: int) -> Collection[str]:
-    """Bring a branch's summary up to date. Return the counters that it has or had."""
-
-    async def derive() -> tuple[Summary, None]:
+def _summaries(tables: Tables) -> _Kind[Summary, FleetSummary]:
+    async def make(branch: Node, window: int) -> Summary:
         standings = await tables.standings.below(branch, window)
-        summary = summarize(standings, MOST_GROUPS) if standings else NOTHING
-        return merge_summaries([summary], BRANCH_GROUPS), None
+        return merge_summaries([summarize(standings)], BRANCH_GROUPS) if standings else NOTHING
 
-    done = await derived(
-        partial(tables.summaries.read, branch, window),
-        derive,
-        partial(tables.summaries.write, branch, window),
-        partial(tables.summaries.delete, window),
+    async def make_fleet(window: int) -> Mapping[str, FleetSummary]:
+        fleet = merge_summaries(await tables.summaries.below_fleet(window))
+        return dict(await cooperatively(fleet_summaries(fleet)))
+
+    table = tables.summaries
+    return _Kind(
+        table.read,
+        make,
+        table.write,
+        table.delete,
         NOTHING,
         smaller_summary,
+        lambda summary: summary.counters,
+        table.of_fleet,
+        make_fleet,
+        table.write_fleet,
+        table.delete_fleet,
     )
-    return done.before.counters.keys() | done.now.counters.keys()
 
 
-async def _summarize_fleet(tables: Tables, window: int, keys: Collection[str]) -> int:
-    """Bring the fleet's summaries of these counters up to date. Return how many VMs the window has."""
-    left = set(keys)
-    while True:
-        names = sorted(left)
-        stored = await gather((unless_corrupt(_read(tables, key, window), None) for key in names), AT_ONCE)
-        fleet = merge_summaries(await tables.summaries.below_fleet(window))
-        made = dict(await cooperatively(fleet_summaries(fleet)))
-        results = await gather(
-            (_write(tables, key, window, made.get(key), before) for key, before in zip(names, stored, strict=True)),
-            AT_ONCE,
-        )
-        left = {key for key, written in zip(names, results, strict=True) if not written}
-        if not left:
-            return fleet.vms
+def _histograms(tables: Tables) -> _Kind[ByCounter, Histograms]:
+    async def make(branch: Node, window: int) -> ByCounter:
+        below = await tables.histograms.below(branch, window)
+        return dict(await cooperatively(merge_minutes(below)))
 
-
-async def _read(tables: Tables, key: str, window: int) -> Stored[FleetSummary | None] | None:
-    stored = await tables.summaries.of_fleet(key, window)
-    return Stored(stored.value, stored.etag, stored.current) if stored else None
-
-
-async def _write(
-    tables: Tables, key: str, window: int, now: FleetSummary | None, before: Stored[FleetSummary | None] | None
-) -> bool:
-    """Write a counter's summary if it changed. Return False if another run wrote meanwhile."""
-    if before and before.current and before.value == now:
-        return True
-    try:
-        if now:
-            await tables.summaries.write_fleet(key, window, now, before.etag if before else None)
-        elif before:
-            await tables.summaries.delete_fleet(key, window, before.etag)
-    except Conflict:
-        return False
-    return True
-
-
-async def _clear(tables: Tables, window: int, mark: Stored[Node]) -> None:
-    """Clear a mark. If it was set again meanwhile, it stays. If it is gone, set it again, as averaging does."""
-    try:
-        await tables.marks.clear_due(window, mark)
-    except Gone:
-        await tables.marks.set_due(mark.value, window)
-    except Changed:
-        pass
+    table = tables.histograms
+    return _Kind(
+        table.read,
+        make,
+        table.write,
+        table.delete,
+        {},
+        smaller_minutes,
+        lambda histograms: histograms,
+        table.of_fleet,
+        partial(make, FLEET),
+        table.write_fleet,
+        table.delete_fleet,
+    )

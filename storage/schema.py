@@ -77,7 +77,7 @@ def schema(samples_days: int, report_days: int, standings_days: int = STANDINGS_
         Table(
             MARKS,
             '"dirty"; "due"; "progress"; "cursors"',
-            'window and tenant; window and branch; "fleet"; who goes on from there',
+            'window and tenant; window and tenant; "fleet"; who goes on from there',
             None,
         ),
         Table(

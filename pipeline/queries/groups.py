@@ -10,8 +10,9 @@ from typing import Literal, TypeVar
 from domain.closing import Progress
 from domain.disclosure import ForTenants
 from domain.errors import BadParameters, Forbidden
+from domain.fleet_summary import FleetSummary
 from domain.standings import DIMENSIONS, Dimension, Standings
-from domain.summary import GROUPED, Figures, FleetSummary, figures_of
+from domain.summary import GROUPED, Figures, figures_of
 from pipeline.concurrency import gather
 from pipeline.queries.names import known_counters, tenant_named
 from pipeline.queries.view import AT_ONCE, View, progress_of
@@ -121,7 +122,7 @@ def _of_fleet(summary: FleetSummary, by: GroupBy) -> Iterable[tuple[str | None, 
     if by == "tenant":
         return summary.tenants.items()
     groups = zip(summary.groups, summary.figures, strict=True)
-    return ((group.value, figures) for group, figures in groups if group.dimension == by and figures)
+    return ((group.value, figures) for group, figures in groups if group.dimension == by)
 
 
 def _of_tenant(

@@ -8,6 +8,7 @@ from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
 from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
+from storage.tables.histograms import HistogramsTable
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -30,9 +31,11 @@ class Tables:
         self.rollups = Rollups(documents)
         self.report = Report(documents)
         self.disclosed = Disclosed(documents)
+        self.histograms = HistogramsTable(documents)
         self.standings = StandingsTable(documents)
         self.summaries = Summaries(documents)
         self.marks = Marks(documents)
+        self.due = Marks(documents, "due")
         self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)
         self.catalogue = Catalogue(documents)

@@ -60,6 +60,11 @@ class StandingsTable(Table):
             found[tenant] = _standings(window, list(blocks), None)
         return found
 
+    async def tenants(self, window: int) -> list[str]:
+        """Return the tenants that have standings of a window."""
+        scan = self.documents.scan(STANDINGS, number(window), "s_", "s_~")
+        return sorted({decode_name(document.id.split("_")[2]) async for document in scan})
+
     async def write(self, tenant: str, window: int, standings: Standings, etag: str | None) -> None:
         """Create (etag None) or replace a tenant's standings. Raises Conflict."""
         prefix = _prefix(Node.of(tenant))

@@ -4,19 +4,19 @@ Both are kept beside the standings that they derive from, and as long. A branch'
 The fleet's are in a partition of their counter, so that one scan reads a counter's windows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from domain.histogram import Histograms
+from domain.fleet_summary import FleetSummary
 from domain.rollups import Node
 from domain.samples import Dimensions
-from domain.summary import CounterSummary, Figures, FleetSummary, GroupKey, Listed, Summary
+from domain.summary import CounterSummary, Figures, GroupKey, Listed, Summary
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
-from storage.tables.arrays import array_of, text_of
+from storage.tables.encoded import EncodedHistograms, decode_histograms, encode_histograms
 from storage.tables.ids import number
 from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
@@ -67,6 +67,11 @@ class Summaries(Table):
         scan = self.documents.scan(STANDINGS, _fleet(key), number(max(first, 0)), number(last + 1))
         return {int(document.id): _stored_fleet(key, document).value async for document in scan}
 
+    async def windows_before(self, key: str, before: int) -> AsyncIterator[Stored[int]]:
+        """Yield the windows before a second of which the fleet has a counter's summary, oldest first."""
+        async for document in self.documents.scan(STANDINGS, _fleet(key), to_id=number(before)):
+            yield Stored(int(document.id), document.etag)
+
     async def write_fleet(self, key: str, window: int, summary: FleetSummary, etag: str | None) -> None:
         """Create (etag None) or replace a counter's summary of the fleet. Raises Conflict."""
         await self._write(STANDINGS, _fleet(key), number(window), _fleet_body(summary), etag)
@@ -84,45 +89,6 @@ def _fleet(key: str) -> str:
     return f"fleet_{key}"
 
 
-class _Histograms(msgspec.Struct, array_like=True):
-    """Histograms as texts. ``codes`` are the differences of the codes."""
-
-    codes: str
-    counts: str
-    mins: str
-    maxs: str
-    whole: str
-
-
-def encode_histograms(histograms: Histograms) -> _Histograms:
-    """Return histograms as they are stored."""
-    import numpy as np  # noqa: PLC0415
-
-    return _Histograms(
-        text_of(np.diff(histograms.codes, prepend=0), "<u4"),
-        text_of(histograms.counts, "<u4"),
-        text_of(histograms.mins, "<f8"),
-        text_of(histograms.maxs, "<f8"),
-        text_of(histograms.whole, "<u1"),
-    )
-
-
-def decode_histograms(stored: _Histograms) -> Histograms:
-    """Return stored histograms. Raises ValueError."""
-    import numpy as np  # noqa: PLC0415
-
-    found = Histograms(
-        np.cumsum(array_of(stored.codes, "<u4", np.int64)),
-        array_of(stored.counts, "<u4", np.int64),
-        array_of(stored.mins, "<f8", np.float64),
-        array_of(stored.maxs, "<f8", np.float64),
-        array_of(stored.whole, "<u1", np.bool_),
-    )
-    if len(found.codes) != len(found.counts) or not len(found.mins) == len(found.maxs) == len(found.whole):
-        raise ValueError("the arrays of the histograms differ in length")
-    return found
-
-
 _Entry = tuple[int, float, float]
 """A listed VM: its position in the document's list of VMs, its value, and its rank in its tenant."""
 
@@ -133,7 +99,7 @@ _Vm = tuple[str, str, str | None, str | None, str | None, str | None]
 class _CounterBody(msgspec.Struct):
     sums: list[list[float]]
     numbers: list[int]
-    histograms: _Histograms
+    histograms: EncodedHistograms
     worst: list[list[_Entry]]
     best: list[_Entry]
     tenants: dict[str, Figures]
@@ -217,13 +183,12 @@ def _listed(entries: Sequence[_Entry], vms: Sequence[Listed]) -> list[Listed]:
 
 class _FleetBody(msgspec.Struct):
     groups: list[GroupKey]
-    figures: list[Figures | None]
-    vms: int
+    figures: list[Figures]
     listed: list[_Vm]
     worst: list[list[_Entry]]
     best: list[_Entry]
     tenants: dict[str, Figures]
-    histograms: _Histograms
+    histograms: EncodedHistograms
 
 
 def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
@@ -233,7 +198,6 @@ def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
     body = _FleetBody(
         list(summary.groups),
         list(summary.figures),
-        summary.vms,
         list(vms.positions),
         worst,
         best,
@@ -248,7 +212,6 @@ def _stored_fleet(key: str, document: Document) -> Stored[FleetSummary]:
         body = msgspec.convert(document.body, _FleetBody)
         vms = _vms(body.listed)
         value = FleetSummary(
-            body.vms,
             body.groups,
             body.figures,
             decode_histograms(body.histograms),

@@ -1,0 +1,55 @@
+"""The fleet's summary of one counter in a window, as it is read: figures, histograms, and the VMs at the worse end.
+
+Made from the merged summary of all tenants (domain.summary). It depends on the values of its counter alone, so a change
+of another counter changes nothing in it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.histogram import Histograms, merge_histograms
+from domain.summary import CounterSummary, Figures, GroupKey, Listed, Summary, figures_from
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSummary:
+    """One counter's summary of the fleet in a window: of the whole, which comes first, and of each group with values.
+
+    ``groups``, ``figures``, the slots of ``histograms`` and ``worst`` go together. For ``worst`` and ``best`` see
+    CounterSummary. ``tenants``: the figures of each tenant.
+    """
+
+    groups: Sequence[GroupKey]
+    figures: Sequence[Figures]
+    histograms: Histograms
+    worst: Sequence[Sequence[Listed]]
+    best: Sequence[Listed]
+    tenants: Mapping[str, Figures]
+
+
+def fleet_summaries(fleet: Summary) -> Iterator[tuple[str, FleetSummary]]:
+    """Yield the fleet's summary of each counter."""
+    for key, counter in fleet.counters.items():
+        yield key, _of_counter(fleet.groups, counter)
+
+
+def _of_counter(groups: Sequence[GroupKey], counter: CounterSummary) -> FleetSummary:
+    totals = counter.histograms.totals.tolist()
+    kept = [slot for slot, total in enumerate(totals) if total]
+    moved = [0] * len(groups)
+    for to, slot in enumerate(kept):
+        moved[slot] = to
+    of = merge_histograms([(counter.histograms, moved)], len(kept))
+    columns = zip(*(column.tolist() for column in (of.totals, of.mins, of.maxs, of.percentiles((50, 95)))), strict=True)
+    figures = [
+        figures_from(counter.sums[slot], count, counter.numbers[slot], low, high, *percentiles)
+        for slot, (count, low, high, percentiles) in zip(kept, columns, strict=True)
+    ]
+    return FleetSummary(
+        [groups[slot] for slot in kept],
+        figures,
+        of,
+        [list(counter.worst[slot]) for slot in kept],
+        list(counter.best),
+        counter.tenants,
+    )
