@@ -25,6 +25,17 @@ VIEW = View(OPERATOR, NOW)
 ONE_CORE = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 Result = TypeVar("Result")
 TYPES = ("win_cpu", "win_mem", "win_disk", "win_net")
+REGIONS = ("uksouth", "westeurope", "northeurope", "eastus", "westus2", "centralindia", "australiaeast", "brazilsouth")
+SIZES = tuple(f"Standard_D{cores}s_v5" for cores in (2, 4, 8, 16, 32))
+POOLS = 4
+KINDS: tuple[Callable[[random.Random], float], ...] = (
+    lambda chance: round(chance.random() * 100, 2),  # a share of time
+    lambda chance: round(chance.lognormvariate(3, 1), 2),  # a delay
+    lambda chance: chance.randint(0, 1 << 33),  # bytes
+    lambda chance: chance.randint(0, 30),  # a queue, or sessions
+    lambda chance: float(chance.random() < 0.98),  # a service that runs
+)
+"""The kinds of counters."""
 
 
 def keys(counters: int) -> list[str]:
@@ -51,21 +62,21 @@ def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40)
         "MaskedTenantId": tenant_name(tenant),
         "SiteName": None,
         "MaskedVMName": vm_name(tenant, vm),
-        "ResourcePoolName": "Shared-ngXXH",
-        "Region": "centralindia",
-        "MachineSize": "Standard_D4s_v4",
+        "ResourcePoolName": f"Shared-{tenant}-{vm % POOLS}",
+        "Region": REGIONS[(tenant + vm % 2) % len(REGIONS)],
+        "MachineSize": SIZES[vm % len(SIZES)],
     }
-    names = [key.split(".") for key in keys(counters)]
+    names = [(*key.split("."), KINDS[number % len(KINDS)]) for number, key in enumerate(keys(counters))]
     metrics = [
         {
             "timestamp": timestamp,
             **who,
             "PerfName": name,
-            "PerfValue": round(chance.random() * 100, 2),
+            "PerfValue": value(chance),
             "PerfType": perf_type,
         }
         for timestamp in minutes_of(window)
-        for perf_type, name in names
+        for perf_type, name, value in names
     ]
     return orjson.dumps({"metrics": metrics})
 
