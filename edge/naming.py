@@ -5,7 +5,6 @@ It reveals the real names without a key, so it must stay in the tenant. The page
 nowhere.
 """
 
-import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from domain.names import name_problem
+from edge.texts import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,7 @@ def listed_names(path: Path) -> list[str]:
 
     Raises OSError, and ValueError if a line is not a valid name.
     """
-    content = path.read_bytes()
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    names = [line.strip() for line in content.decode("utf-16" if utf16 else "utf-8-sig").splitlines() if line.strip()]
+    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     for name in names:
         if problem := name_problem(name):
             raise ValueError(f"{path}: {name[:60]!r} {problem}")

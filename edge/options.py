@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.texts import read_text
+
 SHORT = 100
 """The longest path of a folder on Windows that needs no prefix: paths of files in it stay below 260 (MAX_PATH)."""
 
@@ -36,10 +38,10 @@ def read_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | Non
 
 def _flags(parser: argparse.ArgumentParser, path: Path) -> list[str]:
     try:
-        given = tomllib.loads(path.read_text(encoding="utf8"))
+        given = tomllib.loads(read_text(path))
     except OSError as error:
         parser.error(f"the file of --config can't be read: {error}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         parser.error(f"{path} is not valid TOML: {error}")
     flags = []
     for name, value in given.items():

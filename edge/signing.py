@@ -10,6 +10,7 @@ import secrets
 from pathlib import Path
 
 from domain.signed import SECRET_BYTES, Signer
+from edge.texts import read_secret
 
 ONLY_MINE = 0o600
 
@@ -23,7 +24,7 @@ def signer_of(path: Path) -> tuple[Signer, bool]:
     if made:
         _make(path)
     try:
-        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
+        secret = base64.b64decode(read_secret(path), validate=True)
     except binascii.Error:
         secret = b""
     if len(secret) != SECRET_BYTES:
