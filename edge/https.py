@@ -76,7 +76,7 @@ class Server:
         """Check the addresses."""
         where = _split(self.url, "the URL of the app")
         if where.scheme != "https" and not (where.scheme == "http" and _is_this_machine(self.host)):
-            raise ValueError(f"{self.url}: the app's URL begins with https:// (http:// only on this machine)")
+            raise ValueError(f"{self.url}: the URL begins with https:// (http:// only on this machine)")
         if self.proxy and _split(self.proxy, "the proxy").scheme != "http":
             raise ValueError(f"the proxy must be http://HOST:PORT; {UNSUPPORTED}")
 
@@ -145,22 +145,27 @@ class Connection:
             self._open.close()
         self._open = None
 
-    def request(self, method: str, path: str, body: bytes = b"", kind: str = "") -> Answer:
+    def request(
+        self, method: str, path: str, body: bytes = b"", kind: str = "", more: Mapping[str, str] | None = None
+    ) -> Answer:
         """Send a request, and return the answer, whatever its status. ``kind`` is the body's media type.
+
+        ``more`` are further headers.
 
         A kept connection may have been closed by the other side meanwhile. Then the request is sent once more, so it
         must be one that may be repeated. Raises Unavailable.
         """
         server = self._server
         kept = self._open is not None
+        headers = {**({"Content-Type": kind} if kind else {}), **(more or {})}
         try:
             try:
-                return self._ask(method, path, body, kind)
+                return self._ask(method, path, body, headers)
             except (ConnectionError, http.client.BadStatusLine):
                 if not kept:
                     raise
                 self.close()
-                return self._ask(method, path, body, kind)
+                return self._ask(method, path, body, headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise failure(server, error) from error
@@ -168,13 +173,12 @@ class Connection:
             self.close()
             raise
 
-    def _ask(self, method: str, path: str, body: bytes, kind: str) -> Answer:
+    def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         server = self._server
         if self._open is None:
             self._open = connected(server, server.trust())
-        headers = {"Content-Type": kind} if kind else {}
         before = server.clock()
-        self._open.request(method, f"{urlsplit(server.url).path.rstrip('/')}{path}", body or None, headers)
+        self._open.request(method, f"{urlsplit(server.url).path.rstrip('/')}{path}", body or None, dict(headers))
         answer = self._open.getresponse()
         after = server.clock()
         found = answer.read(MOST_ANSWER)
