@@ -17,7 +17,9 @@ from edge.delivering import Deliverer
 from edge.drops import Drop, FolderDrop, other_name
 from edge.gathering import Identity
 from edge.machine import Installation
+from edge.program import Program
 from edge.spool import MOST_WAITING, Spool
+from edge.telegraf import Moment
 from tests.app.conftest import wait_for
 from tests.builders import WINDOW_START, a_sample
 
@@ -98,6 +100,37 @@ def test_a_drop_that_never_answers_holds_up_no_writing_and_is_said(
         assert "the drop has not answered for" in deliverer.trouble
         assert deliverer.finish(0.01) == 5
         drop.free.set()
+
+
+class Readings:
+    """A source that gives one reading at each call."""
+
+    every, waits, again, ended, trouble = 10, False, False, False, ""
+
+    def __init__(self) -> None:
+        self.now = WINDOW_START
+
+    def read(self) -> list[list[Moment]]:
+        return [[Moment(None, self.now, {"win_cpu.percent_processor_time": 1.0})]]
+
+    def save(self) -> None:
+        pass
+
+
+def test_minutes_go_on_while_a_share_hangs(tmp_path: Path) -> None:
+    spool, drop, source = a_spool(tmp_path), Scripted(), Readings()
+    program = Program(source, spool, lambda _: PC)
+    drop.free.clear()
+    with delivering_to(drop, spool) as (deliverer, _):
+        while source.now < WINDOW_START + 5 * WINDOW:
+            if program.tick(source.now):
+                deliverer.written()
+                assert drop.asked.wait(60)
+            source.now += source.every
+        assert [len(decode_file(path.read_bytes()).samples) for path in spool.waiting()] == [15] * 4
+        assert len(drop.tried) == 1
+        drop.free.set()
+        wait_for(lambda: len(drop.taken) == 4, "all four files, since the share answers again")
 
 
 def test_what_is_refused_is_tried_again_until_it_is_taken(tmp_path: Path) -> None:
