@@ -126,9 +126,10 @@ class Server:
 class Connection:
     """A connection to a server that is kept open from request to request. Close it, or use it in a ``with``."""
 
-    def __init__(self, server: Server) -> None:
-        """Connect at the first request."""
+    def __init__(self, server: Server, most: int = MOST_ANSWER) -> None:
+        """Connect at the first request. Of each answer's body, at most ``most`` bytes are read."""
         self._server = server
+        self._most = most
         self._open: http.client.HTTPConnection | None = None
 
     def __enter__(self) -> Self:
@@ -181,7 +182,7 @@ class Connection:
         self._open.request(method, f"{urlsplit(server.url).path.rstrip('/')}{path}", body or None, dict(headers))
         answer = self._open.getresponse()
         after = server.clock()
-        found = answer.read(MOST_ANSWER)
+        found = answer.read(self._most)
         if answer.read(1):
             self.close()  # the rest is not waited for
         named = {name.lower(): value for name, value in answer.getheaders()}

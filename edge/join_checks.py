@@ -8,14 +8,13 @@ import http.client
 import secrets
 import socket
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from domain.errors import Unavailable
 from domain.heartbeat import CLOCK_OFF
 from edge.app import BINARY, PUSH
-from edge.blobs import BlobSource
+from edge.blobs import BlobSource, sas_days
 from edge.https import Connection, Server, connected, failure
 
 CLOCK_LIMIT = 300
@@ -92,9 +91,9 @@ def check_folder(folder: Path) -> str:
     return f"in {folder} a file can be written, read and removed (by you; the service's user needs the same rights)"
 
 
-def check_container(source: BlobSource, days: Callable[[], float | None]) -> str:
-    """Write a blob to the drop, list and read it, and remove it."""
+def check_container(source: BlobSource, sas: str, now: float) -> str:
+    """Write a blob to the drop, list and read it, and remove it. ``now`` is in Unix seconds."""
     source.probe()
-    left = days()
+    left = sas_days(sas, now)
     until = "" if left is None else f"; its SAS is valid for {left:.0f} days"
     return f"a blob can be written, listed, read and removed{until}"

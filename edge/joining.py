@@ -26,13 +26,14 @@ from domain.errors import Unavailable
 from domain.invitation import code_of, to_prove
 from domain.signed import Signer
 from edge import services
-from edge.blobs import BlobSource, sas_days
+from edge.blobs import BlobSource
 from edge.for_vms import Drop, toml, write_for_vms
 from edge.https import Answer, Connection, Server
 from edge.join_checks import check_certificate, check_clock, check_container, check_folder, check_name
 from edge.machine import MachineFolders, machine_folders
 from edge.signing import signer_of, write_private
-from edge.spoc_options import SETTINGS, add_drop_options, add_way_options, container_url, server_of, source_of
+from edge.sources import Source
+from edge.spoc_options import SETTINGS, add_drop_options, add_way_options, sas_of, server_of, source_of
 
 _T = TypeVar("_T")
 
@@ -80,11 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(f"the code {error}")
     options.archive = None
-    server = server_of(options, parser.error)
-    source = source_of(options, machine_folders().state / "spoc", parser.error)
-    container = "" if options.folder else container_url(options, parser.error)
     try:
-        return _Join(options, server, machine_folders(), container).run(code, source if container else None)
+        server = server_of(options.app, options)
+    except ValueError as error:
+        parser.error(f"--app: {error}")
+    source = source_of(options, machine_folders().state / "spoc", parser.error)
+    try:
+        return _Join(options, server, machine_folders(), sas_of(options, parser.error)).run(code, source)
     except _Failed:
         return 1
 
@@ -94,20 +97,21 @@ class _Failed(Exception):
 
 
 class _Join:
-    def __init__(self, options: argparse.Namespace, server: Server, here: MachineFolders, container: str) -> None:
+    def __init__(
+        self, options: argparse.Namespace, server: Server, here: MachineFolders, sas: Callable[[], str]
+    ) -> None:
         self._options = options
         self._server = server
         self._here = here
-        self._container = container
+        self._sas = sas
 
-    def run(self, code: str, source: object) -> int:
+    def run(self, code: str, source: Source) -> int:
         server, options = self._server, self._options
         _step("name", lambda: check_name(server), str)
         _step("certificate", lambda: check_certificate(server), str)
         _step("clock", lambda: check_clock(server), str)
         if isinstance(source, BlobSource):
-            days = lambda: sas_days(self._container, time.time())  # noqa: E731
-            _step("drop", lambda: check_container(source, days), str)
+            _step("drop", lambda: check_container(source, self._sas(), time.time()), str)
         else:
             _step("drop", lambda: check_folder(options.folder), str)
         signer = _step("keys", self._keys)
@@ -167,9 +171,9 @@ class _Join:
         if options.folder:
             found["folder"] = str(options.folder.absolute())
         else:
-            found["container"], _, sas = self._container.partition("?")
+            found["container"] = self._container
             found |= {"prefix": options.prefix} if options.prefix else {}
-            if sas:
+            if sas := self._sas():
                 write_private(here.settings / "spoc.sas", sas.encode() + b"\n")
                 self._hand_over(here.settings / "spoc.sas")
                 found["sas-file"] = str(here.settings / "spoc.sas")
@@ -189,8 +193,12 @@ class _Join:
             note = f". NOTE: {folder} must be that folder on the VMs too; where it is shared, give --share"
         return f"wrote {', '.join(names)} to {out}{note}"
 
+    @property
+    def _container(self) -> str:
+        return str(self._options.container).partition("?")[0].rstrip("/")
+
     def _for_agents(self) -> str:
-        return "/".join([self._container.partition("?")[0].rstrip("/"), self._options.prefix]).rstrip("/")
+        return f"{self._container}/{self._options.prefix}".rstrip("/")
 
 
 def _join(server: Server, code: str, signer: Signer) -> Joined:

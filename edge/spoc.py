@@ -138,7 +138,10 @@ class Spoc:
         offset = destination.offset if isinstance(destination, AppDestination) else None
         waiting = self._waiting()
         oldest = waiting.oldest_seconds if waiting and waiting.files else None
-        days = sas_days(self._setup.container, now)
+        try:
+            days = sas_days(self._setup.sas(), now)
+        except Unavailable:
+            days = None
         return heartbeat(self._fleet, now, VERSION, offset=offset, oldest=oldest, sas_days=days)
 
     def _waiting(self) -> Waiting | None:

@@ -8,23 +8,24 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
+from domain.errors import Unavailable
 from domain.masking import is_masked
 from domain.signed import Signer
 from edge.agent_files import Masking
 from edge.app import AppDestination
-from edge.blobs import CHUNK, BlobSource
+from edge.blobs import BlobSource
+from edge.containers import CHUNK, Container, SdkContainer
 from edge.destinations import Destination, FolderDestination, ServiceBusDestination
+from edge.http_container import HttpContainer
 from edge.https import Server
 from edge.machine import machine_folders
 from edge.options import folder, read_options
 from edge.signing import readable_by_others, signer_of
 from edge.sources import WORK, FolderSource, Source
 from edge.texts import read_secret, read_text
-
-if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+from edge.vm_identity import VmIdentity
 
 CONNECTION = "SPOT_SERVICE_BUS_CONNECTION"
 STORAGE_CONNECTION = "SPOT_STORAGE_CONNECTION"
@@ -46,8 +47,8 @@ class Setup:
     state: Path
     drop: str
     """Where the files are, in words."""
-    container: str
-    """The container's URL with its SAS; empty: files are in a folder, or no SAS is used."""
+    sas: Callable[[], str]
+    """Returns the SAS of the container, if there is one. Raises Unavailable."""
 
 
 def parser_of_spoc() -> argparse.ArgumentParser:
@@ -100,7 +101,9 @@ def add_drop_options(parser: argparse.ArgumentParser) -> None:
 
 def add_way_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how the app is reached."""
-    parser.add_argument("--proxy", metavar="URL", help="the way to --app: http://[USER:PASSWORD@]HOST:PORT, or none")
+    parser.add_argument(
+        "--proxy", metavar="URL", help="the way out: http://[USER:PASSWORD@]HOST:PORT, or none (default: the system's)"
+    )
     parser.add_argument("--ca-file", type=Path, help="a PEM file with one more certificate authority to trust")
 
 
@@ -109,25 +112,24 @@ def read_spoc_options(parser: argparse.ArgumentParser, arguments: Sequence[str] 
     return read_options(parser, arguments, machine_folders().settings / SETTINGS, ("folder", "container"))
 
 
-def server_of(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> Server:
-    """Return the app's server and the way to it."""
-    try:
-        return Server(options.app, "" if options.proxy == "none" else options.proxy, options.ca_file)
-    except ValueError as error:
-        fail(f"--app, --proxy: {error}")
+def server_of(url: str, options: argparse.Namespace) -> Server:
+    """Return a server and the way to it. Raises ValueError."""
+    return Server(url, "" if options.proxy == "none" else options.proxy, options.ca_file)
 
 
-def container_url(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> str:
-    """Return the container's URL, with the SAS of ``--sas-file`` if there is one. Empty: there is no container."""
-    if not options.sas_file:
-        return str(options.container or "")
-    try:
-        sas = read_text(options.sas_file).strip()
-    except (OSError, ValueError) as error:
-        fail(f"--sas-file can't be read: {error}")
-    if "sig=" not in sas or not options.container or "?" in options.container:
-        fail("--sas-file wants a file with a SAS (?sv=...&sig=...), and --container with the URL without one")
-    return f"{options.container}?{sas.rpartition('?')[2]}"
+def sas_of(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> Callable[[], str]:
+    """Return what reads the container's SAS: empty if it has none. A new one in ``--sas-file`` counts at once."""
+    url, _, given = (options.container or "").partition("?")
+    if options.sas_file and (given or not url):
+        fail("--sas-file wants --container, with the URL without a SAS")
+
+    def read() -> str:
+        try:
+            return read_text(options.sas_file).strip().rpartition("?")[2] if options.sas_file else given
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"--sas-file can't be read: {error}") from error
+
+    return read
 
 
 def source_of(options: argparse.Namespace, state: Path, fail: Callable[[str], NoReturn]) -> Source:
@@ -137,27 +139,30 @@ def source_of(options: argparse.Namespace, state: Path, fail: Callable[[str], No
     if options.folder:
         return FolderSource(options.folder, options.archive)
     try:
-        client = _container(container_url(options, fail), options)
+        container = _container(options, fail)
     except ValueError as error:
         fail(f"--container: {error}")
-    return BlobSource(client, state, options.prefix, archive=options.archive is not None)
+    return BlobSource(container, state, options.prefix, archive=options.archive is not None)
 
 
-def _container(url: str, options: argparse.Namespace) -> "ContainerClient":
-    from azure.storage.blob import ContainerClient  # noqa: PLC0415  (loaded when needed)
-
+def _container(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> Container:
+    """Return the container. With a SAS it needs no Azure SDK; without the SDK, this VM's identity is used."""
+    url = options.container.partition("?")[0].rstrip("/")
+    sas = sas_of(options, fail)
+    given = options.sas_file or "sig=" in options.container
+    connection = os.environ.get(STORAGE_CONNECTION)
+    try:
+        if given:
+            raise ImportError
+        from azure.storage.blob import ContainerClient  # noqa: PLC0415  (loaded when needed)
+    except ImportError:
+        return HttpContainer(server_of(url, options), sas, None if given else VmIdentity().token)
     how: dict[str, Any] = {"max_single_get_size": CHUNK}
-    if options.ca_file:
-        how["connection_verify"] = str(options.ca_file)
-    if options.proxy:
-        how["proxies"] = {"https": "" if options.proxy == "none" else options.proxy}
-    if connection := os.environ.get(STORAGE_CONNECTION):
-        return ContainerClient.from_connection_string(connection, url, **how)
-    if "sig=" in url:
-        return ContainerClient.from_container_url(url, **how)
+    if connection:
+        return SdkContainer(ContainerClient.from_connection_string(connection, url, **how))
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415
 
-    return ContainerClient.from_container_url(url, DefaultAzureCredential(), **how)
+    return SdkContainer(ContainerClient.from_container_url(url, DefaultAzureCredential(), **how))
 
 
 def setup_of(options: argparse.Namespace, signer: Signer | None, fail: Callable[[str], NoReturn]) -> Setup:
@@ -166,7 +171,6 @@ def setup_of(options: argparse.Namespace, signer: Signer | None, fail: Callable[
     source = source_of(options, state, fail)
     masking = _masking(options, fail)
     given = options.tenant or ""
-    url = "" if options.folder else container_url(options, fail)
     return Setup(
         source=source,
         destination=_destination(options, signer, fail),
@@ -176,8 +180,8 @@ def setup_of(options: argparse.Namespace, signer: Signer | None, fail: Callable[
         tenant_name="" if is_masked(given) else given,
         names=options.names,
         state=state,
-        drop=str(options.folder or url.partition("?")[0]),
-        container=url if "sig=" in url else "",
+        drop=str(options.folder or options.container.partition("?")[0]),
+        sas=sas_of(options, fail),
     )
 
 
@@ -188,7 +192,10 @@ def _destination(options: argparse.Namespace, signer: Signer | None, fail: Calla
     if options.app:
         if signer is None:
             fail("--app wants --key-file: the app takes signed messages only ('spot-pc join' makes the key)")
-        return AppDestination(server_of(options, fail), signer)
+        try:
+            return AppDestination(server_of(options.app, options), signer)
+        except ValueError as error:
+            fail(f"--app: {error}")
     if options.queue_folder:
         return FolderDestination(options.queue_folder)
     return ServiceBusDestination(options.queue, options.namespace, connection)
