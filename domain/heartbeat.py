@@ -73,7 +73,7 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
 def decode_heartbeat(text: bytes | memoryview) -> Heartbeat:
     """Read a heartbeat from its JSON text. Unknown members are ignored. Raises ValueError with the reason."""
     if len(text) > MOST_BYTES:
-        raise ValueError(f"the heartbeat has {len(text):,} bytes; at most {MOST_BYTES:,} are read")
+        raise ValueError(f"the heartbeat is longer than {MOST_BYTES:,} bytes")
     try:
         beat = _DECODER.decode(text)
         beat.version.encode()

@@ -42,8 +42,13 @@ class Packed:
 
     @property
     def message_id(self) -> str:
-        """An id derived from the body, so that a queue with duplicate detection recognizes the same message."""
-        return hashlib.sha256(self.body).hexdigest()[:32]
+        """See message_id_of."""
+        return message_id_of(self.body)
+
+
+def message_id_of(body: bytes) -> str:
+    """Return an id derived from a message's body, so that a queue with duplicate detection recognizes the same one."""
+    return hashlib.sha256(body).hexdigest()[:32]
 
 
 class _Message:

@@ -37,13 +37,18 @@ class Signed:
 
     def fits(self, public: bytes) -> bool:
         """Return whether it was signed with the private key of this public key, and is unchanged since."""
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+        return fits(public, self.signature, _to_sign(bytes.fromhex(self.key), self.body))
 
-        try:
-            _public_key(public).verify(self.signature, _to_sign(bytes.fromhex(self.key), self.body))
-        except (InvalidSignature, ValueError):  # ValueError: these 32 bytes are no point of the curve
-            return False
-        return True
+
+def fits(public: bytes, signature: bytes, text: bytes) -> bool:
+    """Return whether a text has this signature by the private key of this public key."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        _public_key(public).verify(signature, text)
+    except (InvalidSignature, ValueError):  # ValueError: these 32 bytes are no point of the curve
+        return False
+    return True
 
 
 def taken_apart(message: bytes) -> Signed | None:

@@ -66,7 +66,7 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
         Table(MARKS, '"dirty"; "progress"; "cursors"', 'window and tenant; "fleet"; who goes on from there', None),
         Table(
             CATALOGUE,
-            'kind: "counters", "tenants", "tenants\' counters", or a tenant\'s VMs',
+            'kind: "counters", "tenants", "tenants\' counters", "heartbeats", or a tenant\'s VMs',
             "name",
             report_days * DAY,
         ),
@@ -78,8 +78,8 @@ def schema(samples_days: int, report_days: int) -> Mapping[str, Table]:
         ),
         Table(
             OPERATIONS,
-            '"operations"; "enrolled tenants"; or "enrolled keys"',
-            "start, the newest first, and instance; tenant; or key",
+            '"operations"; "enrolled tenants"; "enrolled keys"; or "codes"',
+            "start, the newest first, and instance; tenant; key; or digest",
             None,
         ),
     )

@@ -8,6 +8,7 @@ from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
 from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
+from storage.tables.heartbeats import Heartbeats
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -37,3 +38,4 @@ class Tables:
         self.operations = Operations(documents)
         self.enrolments = Enrolments(documents)
         self.senders = Senders(documents)
+        self.heartbeats = Heartbeats(documents)

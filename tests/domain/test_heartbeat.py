@@ -53,7 +53,7 @@ def test_the_largest_heartbeat_fits() -> None:
         ({"clocks": [{"vm": "PC-001", "offset": 31}]}, "not masked"),
         ({"twice": ["PC-001"]}, "not masked"),
         ({"offset": 1e300}, "offset"),
-        ({"x": "y" * MOST_BYTES}, "at most 4,096"),
+        ({"x": "y" * MOST_BYTES}, "longer than 4,096"),
     ],
 )
 def test_what_is_refused(changed: dict[str, object], said: str) -> None:
