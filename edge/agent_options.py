@@ -127,7 +127,7 @@ def drop_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Dro
     url, _, sas = options.container.partition("?")
     if sas and options.sas_file:
         parser.error("give the SAS either in --container or by --sas-file")
-    if not url.isascii() or " " in url:
+    if not (url.isascii() and url.isprintable()) or " " in url:
         parser.error("--container: write the URL as Azure shows it, with %20 for a blank")
     try:
         server = Server(url.rstrip("/"), "" if options.proxy == "none" else options.proxy, options.ca_file)
