@@ -57,7 +57,11 @@ def agent_parser() -> argparse.ArgumentParser:
     tag = "a tag that names the VM, before source and host; may be repeated"
     add("--host-tag", action="append", default=[], metavar="TAG", help=tag)
     add("--timestamp-format", metavar="LAYOUT", help="Telegraf's json_timestamp_format")
-    add("--state", type=folder, help="where the agent keeps files until they are delivered (default: the machine's)")
+    add(
+        "--state",
+        type=folder,
+        help="keep the agent's state and files to deliver below this folder (default: the machine's)",
+    )
     add(
         "--log",
         type=folder,

@@ -46,8 +46,8 @@ class Deliverer:
 
     def written(self) -> None:
         """Deliver, since there are new files. Of each VM, a day of files may wait. Raises OSError."""
-        self.lost += self._spool.remove_oldest()
         self._wanted.set()
+        self.lost += self._spool.remove_oldest()
 
     def finish(self, seconds: float) -> int:
         """Deliver what waits now, for at most so many seconds, and end. Return how many files still wait."""
