@@ -26,7 +26,7 @@ from edge.agent_options import (
 from edge.delivering import Deliverer
 from edge.drops import Drop
 from edge.inputs import Source
-from edge.machine import Installation, keep, machine_folders, settle, this_machine
+from edge.machine import Installation, agent_state, keep, machine_folders, settle, this_machine
 from edge.naming import Names, add_names, listed_names
 from edge.options import read_options
 from edge.program import Program
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_period(options, parser)
     identify = identify_of(options, parser, masking_of(options, parser, say), here.host)
     reductions = reductions_of(options, parser)
-    state = options.state or machine_folders().agent
+    state = agent_state(options.state or machine_folders().state)
     spooling = _Spooling.begin(state, drop, parser, say) if drop else None
     source = source_of(options, parser, reductions, state)
     early = bool(spooling and spooling.installation.early and not options.once)
@@ -113,10 +113,10 @@ class _Spooling:
 
     def written(self) -> None:
         """Deliver what was written. Raises OSError."""
+        self.deliverer.written()
         if self.installation.early:
             self.installation = replace(self.installation, early=False)
             keep(self.state, self.installation)
-        self.deliverer.written()
 
 
 @dataclass(slots=True)

@@ -57,7 +57,11 @@ def agent_parser() -> argparse.ArgumentParser:
     tag = "a tag that names the VM, before source and host; may be repeated"
     add("--host-tag", action="append", default=[], metavar="TAG", help=tag)
     add("--timestamp-format", metavar="LAYOUT", help="Telegraf's json_timestamp_format")
-    add("--state", type=folder, help="where the agent keeps files until they are delivered (default: the machine's)")
+    add(
+        "--state",
+        type=folder,
+        help="keep the agent's state and files to deliver below this folder (default: the machine's)",
+    )
     add(
         "--log",
         type=folder,
@@ -127,7 +131,7 @@ def drop_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Dro
     url, _, sas = options.container.partition("?")
     if sas and options.sas_file:
         parser.error("give the SAS either in --container or by --sas-file")
-    if not url.isascii() or " " in url:
+    if not (url.isascii() and url.isprintable()) or " " in url:
         parser.error("--container: write the URL as Azure shows it, with %20 for a blank")
     try:
         server = Server(url.rstrip("/"), "" if options.proxy == "none" else options.proxy, options.ca_file)

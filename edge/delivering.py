@@ -46,8 +46,8 @@ class Deliverer:
 
     def written(self) -> None:
         """Deliver, since there are new files. Of each VM, a day of files may wait. Raises OSError."""
-        self.lost += self._spool.remove_oldest()
         self._wanted.set()
+        self.lost += self._spool.remove_oldest()
 
     def finish(self, seconds: float) -> int:
         """Deliver what waits now, for at most so many seconds, and end. Return how many files still wait."""
@@ -92,8 +92,9 @@ class Deliverer:
                     try:
                         self._since = time.monotonic()
                         self._drop.put(path.name, body)
-                    except Unavailable as error:
-                        failed, failure = failed + 1, str(error)
+                    except Exception as error:  # noqa: BLE001  (whatever it is, the thread must go on)
+                        failed = failed + 1
+                        failure = str(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
                         if failed == MOST_FAILURES:
                             break
                         continue

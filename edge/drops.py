@@ -9,7 +9,9 @@ again.
 """
 
 import hashlib
+import os
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -55,16 +57,34 @@ class FolderDrop:
         """See Drop."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / name
-            if path.exists() and path.read_bytes() != body:
-                path = self._folder / other_name(name, body)
-            if not path.exists():
-                # Two machines of one name must not write to one temporary file either.
-                temporary = self._folder / f".{other_name(name, body)}.tmp"
-                temporary.write_bytes(body)
-                temporary.rename(path)
+            # Two machines of one name must not write to one temporary file either.
+            temporary = self._folder / f".{other_name(name, body)}.tmp"
+            temporary.write_bytes(body)
+            try:
+                _place(temporary, self._folder / name)
+            except FileExistsError:
+                try:
+                    _place(temporary, self._folder / other_name(name, body))
+                except FileExistsError:  # it is there already
+                    temporary.unlink()
         except OSError as error:
             raise Unavailable(f"the folder {self.where} can't be written: {error}") from error
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Give a file its name. Raises FileExistsError if the name is taken, and other OSErrors."""
+    if sys.platform != "win32":  # where renaming replaces a file without a word
+        try:
+            os.link(temporary, path)
+            temporary.unlink()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            if path.exists():  # a share without links; another machine may take the name just now, and then loses
+                raise FileExistsError from error
+        else:
+            return
+    temporary.rename(path)
 
 
 class ContainerDrop:

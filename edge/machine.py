@@ -8,11 +8,11 @@ by their files and registry; does not know samples, options and services.
 import hashlib
 import os
 import secrets
-import shutil
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,8 +35,13 @@ class MachineFolders:
 
     @property
     def agent(self) -> Path:
-        """The agent's own state, which only its user may read."""
-        return self.state / "agent"
+        """The agent's own state."""
+        return agent_state(self.state)
+
+
+def agent_state(state: Path) -> Path:
+    """Return the folder below a folder of state that is the agent's own, and that only its user may read."""
+    return state / "agent"
 
 
 def machine_folders(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> MachineFolders:
@@ -141,14 +146,16 @@ def settled(kept: Installation | None, here: Here, draw: Callable[[], str]) -> t
 def settle(folder: Path, here: Here | None = None) -> tuple[Installation, str]:
     """Find out whose state a folder holds, and forget another machine's. Make the folder. Raises OSError.
 
-    See :func:`settled`. Only the folder's owner may read it. (On Windows its rights are those of the folder above.)
+    See :func:`settled`. Only the folder's owner may read it. On Windows its rights are those of the folder above, which
+    the package sets.
     """
     kept = _kept(folder)
     now, said = settled(kept, here or this_machine(), lambda: secrets.token_hex(16))
     if kept is None or kept.id != now.id:
         forget(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform != "win32":  # there a mode would shut out the service where an administrator was first
+        folder.chmod(0o700)
     if now != kept:
         keep(folder, now)
     return now, said
@@ -165,16 +172,19 @@ def keep(folder: Path, installation: Installation) -> None:
 
 
 def forget(folder: Path) -> int:
-    """Remove all that a folder holds. Return how many files that were. Raises OSError."""
-    files = [path for path in folder.rglob("*") if not path.is_dir()] if folder.is_dir() else []
+    """Remove what the agent keeps in a folder, and nothing else. Return how many files that were. Raises OSError."""
     # The installation first: without it, the next start counts the rest as another machine's.
-    (folder / _FILE).unlink(missing_ok=True)
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    files = [path for pattern in _KEPT for path in folder.glob(pattern)]
+    for path in files:
+        path.unlink()
+    for each in (folder / "spool", folder):
+        with suppress(OSError):  # it is not there, or holds something else
+            each.rmdir()
     return len(files)
 
 
 _FILE = "machine.json"
+_KEPT = (_FILE, f".{_FILE}.tmp", "telegraf-*.json*", "spool/*.json", "spool/.*")
 
 
 def _kept(folder: Path) -> Installation | None:

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edge.machine import forget, machine_folders
+from edge.machine import agent_state, forget, machine_folders
 from edge.options import folder
 
 KEYS = ("spoc.key", "masking.key")
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", type=folder, help="the agent's --state, if it has one (default: the machine's)")
     options = parser.parse_args(arguments)
     folders = machine_folders()
-    state = options.state or folders.agent
+    state = agent_state(options.state or folders.state)
     try:
         waiting = len(list((state / "spool").glob("*.json")))
         files = forget(state)

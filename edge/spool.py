@@ -41,7 +41,7 @@ class Spool:
     def recover(self) -> list[Path]:
         """Make files of what an earlier run could not end. Return their paths."""
         with self._writing:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             return recover_parts(self.folder)
 
     def _head(self, now: int) -> FileHead:

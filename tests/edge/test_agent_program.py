@@ -84,6 +84,7 @@ def test_without_a_masking_key_files_are_plain_for_the_spoc_to_mask(tmp_path: Pa
     ]
     kept = json.loads((home / "state" / "agent" / "machine.json").read_bytes())
     assert found.head
+    assert not kept["early"]
     assert (found.head.machine, found.head.boot, found.head.version) == (kept["id"], kept["boot"], VERSION)
     assert abs(found.head.written - time.time()) < 600
 

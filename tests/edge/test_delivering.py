@@ -1,6 +1,9 @@
 """From the spool to the drop: what is delivered, what waits, what is lost, while readings go on."""
 
+import errno
+import os
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -205,10 +208,37 @@ def test_what_a_loss_of_power_left_is_not_delivered(tmp_path: Path) -> None:
 
 def test_in_a_folder_a_taken_name_becomes_another_and_nothing_that_lies_there_changes(tmp_path: Path) -> None:
     drop = FolderDrop(tmp_path / "new" / "drop")
-    for body in (b"one", b"two", b"one", b"two"):
+    for body in (b"one", b"two", b"two"):
         drop.put("PC-001_1.json", body)
     found = {path.name: path.read_bytes() for path in (tmp_path / "new" / "drop").iterdir()}
     assert found == {"PC-001_1.json": b"one", other_name("PC-001_1.json", b"two"): b"two"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there renaming never replaces a file")
+def test_a_share_without_links_works_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    drop = FolderDrop(tmp_path)
+    for body in (b"one", b"two", b"two"):
+        drop.put("PC-001_1.json", body)
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found == {"PC-001_1.json": b"one", other_name("PC-001_1.json", b"two"): b"two"}
+
+
+def test_an_error_that_nobody_foresaw_is_said_and_tried_again(tmp_path: Path) -> None:
+    class Broken(Scripted):
+        def put(self, name: str, body: bytes) -> None:
+            super().put(name, body)
+            if len(self.tried) < 3:
+                raise ZeroDivisionError("of a library")
+
+    spool = a_spool(tmp_path)
+    write(spool)
+    with delivering_to(drop := Broken(), spool):
+        wait_for(lambda: not spool.waiting(), "the third try")
+    assert len(drop.tried) == 3
 
 
 def test_a_folder_that_is_away_is_said_with_the_reason_and_works_when_it_is_back(tmp_path: Path) -> None:

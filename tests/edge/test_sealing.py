@@ -1,6 +1,5 @@
 """Before an image is made: what belongs to one machine is forgotten, and said."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -46,9 +45,16 @@ def test_sealing_twice_does_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing to forget" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
 def test_what_can_not_be_forgotten_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "agent").write_text("a file in the way")
+    (tmp_path / "state" / "agent" / "spool" / "a folder.json").mkdir(parents=True)
     assert main([]) == 1
     assert "can't be removed" in capsys.readouterr().err
+
+
+def test_what_is_not_the_agents_stays(tmp_path: Path) -> None:
+    others = tmp_path / "elsewhere" / "agent" / "notes.txt"
+    others.parent.mkdir(parents=True)
+    others.write_text("")
+    settle(others.parent)
+    assert main(["--state", str(tmp_path / "elsewhere")]) == 0
+    assert list(others.parent.iterdir()) == [others]
