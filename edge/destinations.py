@@ -1,10 +1,12 @@
 """Destinations of the tenant's collector (SPOC): an Azure Service Bus queue, or the folder queue of the local host.
 
+The third one, the app itself over HTTPS, is edge.app.
+
 Knows how to hand a message over and when it is safe; refuses to know its content. Raises domain.errors.Unavailable if
 the queue can't take messages now. The same messages may then be sent again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +37,8 @@ class Link(Protocol):
     def limit(self) -> int:
         """The largest size of a message's body in bytes."""
 
-    def send(self, messages: Iterable[Packed]) -> None:
-        """Hand messages over. They are safe when this returns.
+    def send(self, messages: Iterable[Packed]) -> Sequence[Packed]:
+        """Hand messages over. They are safe when this returns, except those returned: the queue will never take them.
 
         A message's id is derived from its body, so the queue recognizes the same message when it is sent again. Raises
         Unavailable; some of the messages may have been handed over then.
@@ -60,12 +62,16 @@ class FolderDestination:
     folder: Path
     limit: int = STANDARD_LIMIT - HEADER_ROOM
 
+    def __str__(self) -> str:
+        """Name the folder."""
+        return f"the folder {self.folder}"
+
     @contextmanager
     def open(self) -> Iterator[Link]:
         """See Destination."""
         yield self
 
-    def send(self, messages: Iterable[Packed]) -> None:
+    def send(self, messages: Iterable[Packed]) -> Sequence[Packed]:
         """See Link."""
         for message in messages:
             try:
@@ -75,6 +81,7 @@ class FolderDestination:
                 temporary.replace(self.folder / message.message_id)
             except OSError as error:
                 raise Unavailable(f"the queue folder {self.folder} can't be written: {error}") from error
+        return ()
 
     def check(self) -> list[str]:
         """See Destination."""
@@ -88,7 +95,7 @@ class _ServiceBusLink:
     sender: "ServiceBusSender"
     limit: int
 
-    def send(self, messages: Iterable[Packed]) -> None:
+    def send(self, messages: Iterable[Packed]) -> Sequence[Packed]:
         """See Link. Small messages share a batch."""
         from azure.servicebus import ServiceBusMessage  # noqa: PLC0415
 
@@ -103,6 +110,7 @@ class _ServiceBusLink:
                 batch.add_message(one)
         if len(batch):
             self.sender.send_messages(batch, timeout=SEND_SECONDS)
+        return ()
 
     def _batch(self) -> "ServiceBusMessageBatch":
         return self.sender.create_message_batch(max_size_in_bytes=self.limit + HEADER_ROOM - BATCH_ROOM)

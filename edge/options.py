@@ -25,14 +25,23 @@ def extended(text: str, absolute: str) -> str:
     return f"\\\\?\\UNC{absolute[1:]}" if absolute.startswith("\\\\") else f"\\\\?\\{absolute}"
 
 
-def read_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+def read_options(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    default: Path | None = None,
+    unless: Sequence[str] = (),
+) -> argparse.Namespace:
     """Parse the flags. This adds ``--config FILE``, a file whose entries are read as flags before the others.
 
-    If the file can't be read, or an entry or flag is wrong, it prints the reason and ends the program.
+    Without ``--config``, and without any flag of ``unless``, the file is ``default``, if it exists. If the file can't
+    be read, or an entry or flag is wrong, it prints the reason and ends the program.
     """
     parser.add_argument("--config", type=Path, help="a TOML file with these options by their names; flags override it")
     flags = sys.argv[1:] if arguments is None else list(arguments)
-    config = parser.parse_known_args(flags)[0].config
+    given = parser.parse_known_args(flags)[0]
+    config = given.config
+    if not config and default and default.is_file() and not any(getattr(given, name) for name in unless):
+        config = default
     return parser.parse_args([*(_flags(parser, config) if config else []), *flags])
 
 
