@@ -4,6 +4,7 @@ A batch is a list of names and etags in a local file. Nothing is moved in the co
 """
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -128,6 +129,17 @@ class BlobSource:
         else:
             self._sent_file.unlink(missing_ok=True)
         return stuck
+
+    def probe(self) -> None:
+        """Write a blob, list and read it, and remove it. Raises Unavailable if that is not allowed."""
+        name = f"{self._prefix}spot-pc-join-{secrets.token_hex(4)}"
+        with _storage(self._container):
+            self._container.upload_blob(name, b"join")
+            found = [blob.name for blob in self._container.list_blobs(name_starts_with=name)]
+            self._container.download_blob(name).readall()
+            self._container.delete_blob(name)
+        if found != [name]:
+            raise Unavailable(f"{self._container.url.partition('?')[0]} does not list the blob {name}")
 
     def waiting(self) -> Waiting:
         """See Source."""
