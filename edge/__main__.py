@@ -14,6 +14,7 @@ COMMANDS = {
     "agent": ("edge.agent", (), "measure this VM and deliver its files"),
     "spoc": ("edge.spoc", (), "collect the VMs' files and send them"),
     "join": ("edge.joining", (), "make this machine the SPOC of a tenant, with a code"),
+    "set": ("edge.setting", (), "write this machine's settings for the agent: set folder=... pool=..."),
     "seal": ("edge.sealing", (), "prepare this machine for becoming an image"),
     "names": ("edge.agent", ("--names",), "write the administrator's file of real names: names FILE"),
     "status": ("edge.status", (), "tell what runs here, what waits, and what was said last"),
