@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from domain.errors import Unavailable
 from edge.drops import Drop
@@ -82,28 +83,30 @@ class Deliverer:
             self._round()
 
     def _round(self) -> None:
-        """Deliver all files that wait. One that can't be delivered holds up no other."""
+        """Deliver all files that wait. One that can't be read or delivered holds up no other."""
         failed = 0
         failure = ""
-        try:
-            for path in self._spool.waiting():
-                body = path.read_bytes()
-                if body.strip(b"\0"):
-                    try:
-                        self._since = time.monotonic()
-                        self._drop.put(path.name, body)
-                    except Exception as error:  # noqa: BLE001  (whatever it is, the thread must go on)
-                        failed = failed + 1
-                        failure = str(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
-                        if failed == MOST_FAILURES:
-                            break
-                        continue
-                    finally:
-                        self._since = None
-                    self._say(f"delivered {path.name} to {self._drop.where}")
-                    failed = 0
-                self._spool.finished(path, body)  # an empty file is what a loss of power can leave
-        except OSError as error:
-            failure = f"the spool can't be read: {error}"
+        for path in self._spool.waiting():
+            try:
+                self._deliver(path)
+                failed = 0
+            except FileNotFoundError:  # it was removed as one of too many
+                continue
+            except Exception as error:  # noqa: BLE001  (whatever it is, the thread must go on)
+                failed += 1
+                failure = str(error) if isinstance(error, (Unavailable, OSError)) else repr(error)
+                if failed == MOST_FAILURES:
+                    break
         self._failures = self._failures + 1 if failure else 0
         self._failure = failure
+
+    def _deliver(self, path: Path) -> None:
+        body = path.read_bytes()
+        if body.strip(b"\0"):  # an empty file is what a loss of power can leave
+            self._since = time.monotonic()
+            try:
+                self._drop.put(path.name, body)
+            finally:
+                self._since = None
+            self._say(f"delivered {path.name} to {self._drop.where}")
+        self._spool.finished(path, body)

@@ -40,16 +40,24 @@ def read_options(
     flags = sys.argv[1:] if arguments is None else list(arguments)
     given = parser.parse_known_args(flags)[0]
     config = given.config
-    if not config and default and default.is_file() and not any(getattr(given, name) for name in unless):
+    if not config and default and _is_there(default) and not any(getattr(given, name) for name in unless):
         config = default
     return parser.parse_args([*(_flags(parser, config) if config else []), *flags])
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file is there, also where this user may not look: then reading it says so."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _flags(parser: argparse.ArgumentParser, path: Path) -> list[str]:
     try:
         given = tomllib.loads(read_text(path))
     except OSError as error:
-        parser.error(f"the file of --config can't be read: {error}")
+        parser.error(f"the settings can't be read: {error}")
     except ValueError as error:
         parser.error(f"{path} is not valid TOML: {error}")
     flags = []

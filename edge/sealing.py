@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from edge.machine import agent_state, forget, machine_folders
 from edge.options import folder
 
-KEYS = ("spoc.key", "masking.key")
+KEYS = ("spoc.key", "masking.key", "agent-masking.key", "agent.sas")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -227,6 +227,17 @@ def test_a_share_without_links_works_too(tmp_path: Path, monkeypatch: pytest.Mon
     assert found == {"PC-001_1.json": b"one", other_name("PC-001_1.json", b"two"): b"two"}
 
 
+def test_a_file_of_the_spool_that_can_not_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    spool, drop = a_spool(tmp_path), Scripted()
+    (in_the_way := spool.folder / f"PC-001_{WINDOW_START - WINDOW}.json").mkdir(parents=True)
+    path = write(spool)
+    with delivering_to(drop, spool) as (deliverer, _):
+        wait_for(lambda: path.name in drop.taken, "the other file")
+        wait_for(lambda: in_the_way.name in deliverer.trouble, "the trouble")
+        in_the_way.rmdir()
+        wait_for(lambda: not deliverer.trouble, "its end")
+
+
 def test_an_error_that_nobody_foresaw_is_said_and_tried_again(tmp_path: Path) -> None:
     class Broken(Scripted):
         def put(self, name: str, body: bytes) -> None:
