@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from domain.agent_file import FileHead
+from domain.heartbeat import CLOCK_OFF
 from domain.minutes import DAY, HOUR, MINUTE
 
 SILENT = HOUR
@@ -24,7 +25,7 @@ SHARED = MINUTE
 
 CLOCK_MEMORY = HOUR
 """A file may be delivered late, never early. So of all files in this time, the one with the largest offset tells the
-clock."""
+clock. And a clock is behind only if two files in a row say so: files that were delivered late differ."""
 
 FORGET = 7 * DAY
 MOST_VMS = 20_000
@@ -43,6 +44,8 @@ class Vm(msgspec.Struct, frozen=True, omit_defaults=True):
     offset: float | None = None
     """Its clock minus the clock of the folder or container, in seconds."""
     measured: int = 0
+    last: float | None = None
+    """What the newest file alone says of it."""
     rivals: Mapping[str, int] = {}
     """The machines whose files were set aside, and when last."""
 
@@ -98,6 +101,12 @@ class Fleet:
         """Return the VMs whose names two machines used in the last 24 hours."""
         return sorted(name for name, vm in self.vms.items() if any(now - at < DAY for at in vm.rivals.values()))
 
+    def clocks_off(self, now: int) -> list[tuple[str, float]]:
+        """Return the VMs of the last 24 hours whose clocks are off, and by how many seconds, the worst one first."""
+        recent = ((name, vm.offset) for name, vm in self.vms.items() if now - vm.heard < DAY)
+        off = [(name, offset) for name, offset in recent if offset is not None and abs(offset) > CLOCK_OFF]
+        return sorted(off, key=lambda each: (-abs(each[1]), each[0]))
+
     def encoded(self, now: int) -> bytes:
         """Return what to keep across restarts. VMs that are silent for long are forgotten."""
         newest = sorted(self.vms.items(), key=lambda each: -each[1].heard)[:MOST_VMS]
@@ -138,7 +147,7 @@ def _owned(vm: Vm, machine: str, span: tuple[int, int]) -> Vm:
 
 
 def _clocked(vm: Vm, offset: float, now: int) -> Vm:
-    known = vm.offset is not None and now - vm.measured < CLOCK_MEMORY
-    if known and vm.offset is not None and vm.offset > offset:
-        return msgspec.structs.replace(vm, heard=now)
-    return msgspec.structs.replace(vm, heard=now, offset=round(offset, 1), measured=now)
+    late = offset < -CLOCK_OFF and (vm.last is None or abs(offset - vm.last) > CLOCK_OFF)
+    vm = msgspec.structs.replace(vm, heard=now, last=round(offset, 1))
+    known = now - vm.measured < CLOCK_MEMORY and vm.offset is not None and vm.offset > offset
+    return vm if late or known else msgspec.structs.replace(vm, offset=round(offset, 1), measured=now)

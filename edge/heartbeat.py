@@ -3,7 +3,7 @@
 Pure: knows neither clock nor files nor how it is sent. What a heartbeat may hold: domain.heartbeat.
 """
 
-from domain.heartbeat import CLOCK_OFF, MOST_NAMED, Heartbeat, VmClock
+from domain.heartbeat import MOST_NAMED, Heartbeat, VmClock
 from domain.masking import is_masked
 from domain.minutes import DAY
 from domain.names import MAX_NAME
@@ -21,14 +21,12 @@ def heartbeat(
     ``offset`` is this machine's clock minus the server's, in seconds. ``oldest`` is for how many seconds the oldest
     file has waited; None if none waits. Only masked names are in it.
     """
-    heard = {name: vm for name, vm in fleet.vms.items() if now - vm.heard < DAY}
-    off = [(name, vm.offset) for name, vm in heard.items() if vm.offset is not None and abs(vm.offset) > CLOCK_OFF]
-    off.sort(key=lambda each: (-abs(each[1]), each[0]))
+    off = fleet.clocks_off(now)
     twice = fleet.twice(now)
     return Heartbeat(
         sent=now,
         version=version[:40],
-        vms=len(heard),
+        vms=sum(now - vm.heard < DAY for vm in fleet.vms.values()),
         offset=offset,
         clocks_off=len(off),
         clocks=tuple(VmClock(name, seconds) for name, seconds in off if _may_leave(name))[:MOST_NAMED],

@@ -162,7 +162,7 @@ class Connection:
         try:
             try:
                 return self._ask(method, path, body, headers)
-            except (ConnectionError, http.client.BadStatusLine):
+            except (ConnectionError, http.client.BadStatusLine, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 if not kept:
                     raise
                 self.close()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from domain.enrolment import key_id, text_of
 from domain.errors import Unavailable
+from domain.heartbeat import CLOCK_OFF
 from domain.minutes import HOUR, iso
 from edge import VERSION
 from edge.app import AppDestination, NotNow
@@ -32,6 +33,7 @@ from edge.stopping import stop_event, wait
 LONGEST_PAUSE = 300.0
 PROGRESS_EVERY = 5.0
 STATE = "fleet.json"
+NAMED = 10
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ class Spoc:
         self._state = setup.state / STATE
         self._fleet = _kept(self._state)
         self._named: set[str] = set()
+        self._real: dict[str, str] = {}
         self._said: dict[str, str] = {}
         self._files_at = self._spoke = 0
         self.pauses = Pauses()
@@ -168,6 +171,7 @@ class Spoc:
     def _name(self, names: dict[str, str]) -> None:
         """Add VMs to the administrator's file of names."""
         setup = self._setup
+        self._real |= names
         new = {masked: name for masked, name in names.items() if masked not in self._named}
         if not setup.names or not new:
             return
@@ -189,10 +193,7 @@ class Spoc:
                 f"pushed {done.files:,} files with {done.samples:,} samples in {done.messages:,} messages "
                 f"({done.bytes:,} bytes)" + (f"; {done.refused:,} files lie in refused/" if done.refused else "")
             )
-        stuck = waiting.stuck if waiting else 0
-        self._say_new("stuck", f"{stuck} sent files are locked, and are removed later" if stuck else "")
-        twice = self._fleet.twice(now)
-        self._say_new("twice", f"two machines use one name: {', '.join(twice[:10])}; see refused/" if twice else "")
+        self._warn(waiting, now)
         if done.files or self.pauses.failures or not self._spoke:
             self._spoke = now
         elif now - self._spoke >= HOUR:
@@ -211,11 +212,29 @@ class Spoc:
             }
             print(json.dumps(metrics), flush=True)
 
-    def _say_new(self, what: str, text: str) -> None:
-        """Say something about a matter, unless that was the last thing said about it. Empty: all is well."""
-        if text and self._said.get(what) != text:
+    def _warn(self, waiting: Waiting | None, now: int) -> None:
+        """Tell what an administrator should see to, with real names where they are known: nobody else reads this."""
+        stuck = waiting.stuck if waiting else 0
+        self._say_new("stuck", f"{stuck} sent files are locked, and are removed later" if stuck else "")
+        twice = self._fleet.twice(now)
+        names = ", ".join(self._real.get(name, name) for name in twice[:NAMED])
+        self._say_new("twice", f"{len(twice)} names are used by two machines: {names}; see refused/" if twice else "")
+        off = self._fleet.clocks_off(now)
+        worst = ", ".join(f"{self._real.get(name, name)} by {offset:+.0f} s" for name, offset in off[:NAMED])
+        which = " ".join(sorted(name for name, _ in off))
+        self._say_new("clocks", f"{len(off)} VMs' clocks are off: {worst}" if off else "", which)
+        own = self._setup.destination.offset if isinstance(self._setup.destination, AppDestination) else None
+        wrong = own is not None and abs(own) > CLOCK_OFF
+        self._say_new("clock", f"this machine's clock is off by {own:+.0f} s" if own and wrong else "", str(wrong))
+
+    def _say_new(self, what: str, text: str, key: str = "") -> None:
+        """Say something about a matter, unless the last thing said about it was the same (or had the same ``key``).
+
+        Empty: all is well.
+        """
+        if text and self._said.get(what) != (key or text):
             _say(text)
-        self._said[what] = text
+        self._said[what] = (key or text) if text else ""
 
 
 def _kept(path: Path) -> Fleet:

@@ -1,5 +1,6 @@
 """The SPOC from push to push: what it says and how often, its pauses, its heartbeats, and what it keeps."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_what_is_known_of_the_vms_outlives_a_restart(
     beat = app.beats()[-1]
     pc1 = mask_vm(CONTOSO, "PC-1", KEY)
     assert (beat.vms, beat.refused, beat.twice, beat.twice_count) == (1, 1, (pc1,), 1)
-    assert sum(f"two machines use one name: {pc1}" in line for line in said(capsys)) == 1
+    assert sum(f"1 names are used by two machines: {pc1}; see refused/" in line for line in said(capsys)) == 1
 
 
 def test_a_state_that_cannot_be_read_or_written_is_said_and_stops_nothing(
@@ -179,8 +180,31 @@ def test_a_file_that_is_delivered_late_says_nothing_about_the_clock() -> None:
         assert fleet.take("v", a_head(ONE, written), (NOW, NOW + 60), arrived, at) is None
     assert fleet.vms["v"].offset == -2
     later = NOW + CLOCK_MEMORY
-    fleet.take("v", a_head(ONE, later - 500), (NOW, NOW + 60), later, later)
-    assert fleet.vms["v"].offset == -500  # for an hour, nothing says otherwise
+    fleet.take("v", a_head(ONE, later - 5_000), (NOW, NOW + 60), later, later)
+    assert fleet.vms["v"].offset == -2  # one file may have been delivered late
+    fleet.take("v", a_head(ONE, later - 4_000), (NOW, NOW + 60), later, later)
+    assert fleet.vms["v"].offset == -2  # and so may another one
+    assert fleet.clocks_off(later) == []
+    fleet.take("v", a_head(ONE, later - 3_100), (NOW, NOW + 60), later + 890, later + 890)
+    assert fleet.clocks_off(later) == [("v", -3_990)]
+
+
+def test_wrong_clocks_are_told_once_by_the_real_names(
+    tmp_path: Path, app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "masking.key").write_bytes(KEY)
+    spoc = a_spoc(tmp_path, app, "--tenant", CONTOSO, "--masking-key-file", str(tmp_path / "masking.key"))
+    app.confirm()
+    app.clock_ahead = -3_600
+    for number in range(3):
+        path = tmp_path / "in" / "a.json"
+        path.write_bytes(from_agent(written=NOW))
+        os.utime(path, (NOW - 95 - number, NOW - 95 - number))
+        assert spoc.push(NOW + number) is None
+    lines = said(capsys)
+    assert sum("1 VMs' clocks are off: PC-1 by +95 s" in line for line in lines) == 1
+    assert sum("this machine's clock is off by +3" in line for line in lines) == 1
+    assert sum("clock" in line for line in lines) == 2
 
 
 def test_what_is_kept_is_bounded_and_comes_back_unchanged() -> None:

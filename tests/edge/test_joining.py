@@ -255,3 +255,16 @@ def test_the_folder_for_all_vms_has_lines_that_install_and_no_secret(
     assert join(tmp_path, app) == 0
     assert "give --share" in capsys.readouterr().out
     assert "https://example.com/packages" in (home / "state" / "for-vms" / "intune.txt").read_text()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_what_the_spoc_needs_belongs_to_the_services_user_who_owns_the_state(
+    tmp_path: Path, home: Path, app: App
+) -> None:
+    (home / "state").mkdir(parents=True)
+    os.chown(home / "state", 12_345, 12_346)
+    assert join(tmp_path, app) == 0
+    for name in ("spoc.key", "masking.key", "spoc.toml"):
+        owner = (home / "settings" / name).stat()
+        assert (owner.st_uid, owner.st_gid, stat.S_IMODE(owner.st_mode)) == (12_345, 12_346, 0o600)
+    assert (home / "state" / "spoc").stat().st_uid == 12_345

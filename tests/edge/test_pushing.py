@@ -33,7 +33,13 @@ def a_head(machine: str = ONE, written: int = NOW) -> FileHead:
 
 
 def from_agent(
-    vm: str = "PC-1", machine: str = ONE, *, plain: bool = True, since: int = WINDOW_START, minutes: int = 15
+    vm: str = "PC-1",
+    machine: str = ONE,
+    *,
+    plain: bool = True,
+    since: int = WINDOW_START,
+    minutes: int = 15,
+    written: int = NOW,
 ) -> bytes:
     """A file of our agent, of so many minutes."""
     samples = [
@@ -45,7 +51,7 @@ def from_agent(
         )
         for minute in range(minutes)
     ]
-    return encode_file(a_head(machine), samples, plain=plain)
+    return encode_file(a_head(machine, written), samples, plain=plain)
 
 
 def messages(queue: Path) -> list[bytes]:
