@@ -39,6 +39,9 @@ class AppDestination:
     limit: int = STANDARD_LIMIT - HEADER_ROOM
     offset: float | None = field(default=None, init=False)
     """This machine's clock minus the app's, in seconds, by the newest answer. None: not known yet."""
+    taken: set[str] = field(default_factory=set, init=False)
+    """The ids of a batch's acknowledged messages. When the batch is sent again, because a later message of it failed,
+    these are not. So a batch ends even if the app takes only some messages at a time."""
 
     def __str__(self) -> str:
         """Name the app and the way to it, without any secret."""
@@ -103,14 +106,19 @@ class AppLink:
 
     def send(self, messages: Iterable[Packed]) -> Sequence[Packed]:
         """See Link. The app answers 202 after its queue has acknowledged the message."""
-        never = []
+        never, taken = [], self.app.taken
         for message in messages:
+            if message.message_id in taken:
+                continue
             answer = self.connection.request("POST", PUSH, message.body, BINARY)
             self.app.noted(answer)
             if answer.status == 413:  # noqa: PLR2004
                 never.append(message)
-            elif answer.status != 202:  # noqa: PLR2004
+            elif answer.status == 202:  # noqa: PLR2004
+                taken.add(message.message_id)
+            else:
                 raise self.app.refusal(answer)
+        taken.clear()
         return never
 
 

@@ -6,6 +6,8 @@ Knows how to hand a message over and when it is safe; refuses to know its conten
 the queue can't take messages now. The same messages may then be sent again.
 """
 
+import base64
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,23 @@ BATCH_ROOM = HEADER_ROOM // 2
 SEND_SECONDS = 60
 RETRIES = 2
 """The SDK's retries within a call. The SPOC retries too, after its own pauses."""
+
+
+SCOPE = "https://servicebus.azure.net/.default"
+
+
+def identity_in(token: str) -> str:
+    """Return whose access token this is, for people. Raises ValueError if it is none.
+
+    The claims are those of Entra ID's access tokens: ``appid``, ``oid``, ``tid``. Nothing is verified.
+    """
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        who = claims.get("upn") or f"the application {claims.get('appid', '?')}"
+        return f"{who} (object id {claims.get('oid', '?')}) of the directory {claims.get('tid', '?')}"
+    except (IndexError, ValueError, AttributeError) as error:
+        raise ValueError("this is no access token of Entra ID") from error
 
 
 class Link(Protocol):
@@ -132,6 +151,18 @@ class ServiceBusDestination:
         """Name the queue without any secret."""
         return f"the queue {self.queue} of {self.namespace or 'the namespace of the connection string'}"
 
+    def _identity(self) -> str:
+        """Return who sends, as far as that is known before it is refused."""
+        if self.connection:
+            return "the connection string, which emulators take (the namespace of infra/ does not)"
+        from azure.core.exceptions import AzureError  # noqa: PLC0415
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
+        try:
+            return identity_in(DefaultAzureCredential().get_token(SCOPE).token)
+        except (AzureError, ValueError) as error:
+            return f"unknown: {str(error).splitlines()[0]}"
+
     def _client(self) -> "ServiceBusClient":
         from azure.servicebus import ServiceBusClient  # noqa: PLC0415  (loaded when needed)
 
@@ -154,10 +185,8 @@ class ServiceBusDestination:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise Unavailable(f"{self} does not take messages: {reason}") from error
 
-    def check(self) -> list[str]:
-        """See Destination."""
-        from azure.core.exceptions import AzureError  # noqa: PLC0415
-
+    def _try_to_send(self) -> int:
+        """Open a link to send by, send nothing, and return the largest message. Raises Unavailable."""
         with self.open() as link:
             # The service opens a refused link and then closes it. The SDK notices that only while it works on the link,
             # and raises an internal error. Its public calls work on the link only by sending.
@@ -166,7 +195,18 @@ class ServiceBusDestination:
                     link.sender._handler.do_work()  # noqa: SLF001
             except Exception as error:
                 raise Unavailable(f"{self} does not take messages: {' '.join(str(error).split())}") from error
-            found = [f"{self}: reached", f"largest message: {link.limit + HEADER_ROOM:,} bytes", "may send: yes"]
+            return link.limit + HEADER_ROOM
+
+    def check(self) -> list[str]:
+        """See Destination."""
+        from azure.core.exceptions import AzureError  # noqa: PLC0415
+
+        who = self._identity()
+        try:
+            largest = self._try_to_send()
+        except Unavailable as error:
+            raise Unavailable(f"{error}; the identity is {who}") from error
+        found = [f"identity: {who}", f"{self}: reached", f"largest message: {largest:,} bytes", "may send: yes"]
         try:
             with self._client() as client, client.get_queue_receiver(self.queue, prefetch_count=0) as receiver:
                 receiver.peek_messages(timeout=10)  # takes no message

@@ -79,7 +79,7 @@ def _secrets(drop: Drop) -> str:
         )
     return (
         f"{about}To mask names on the VMs already, also give MASKINGKEY and TENANT; the key is a secret too.\n"
-        'More properties: POOL="Finance" SITE="London" REGION="uksouth" SIZE="Standard_D4s_v5"\n'
+        "What more may be given: POOL, SITE, REGION, SIZE, SERVICES (on Linux in small letters).\n"
     )
 
 
@@ -105,13 +105,11 @@ msiexec /i "\\\\SERVER\\SHARE\\{msi}" /qn {_properties(drop)}
 
 
 def _linux(drop: Drop, deb: str) -> str:
-    sas = (
-        "" if drop.folder else "Write the SAS to /etc/spot-pc/agent.sas (chmod 600), and add sas-file to agent.toml.\n"
-    )
+    name, value = drop.setting
+    sas = "" if drop.folder else " sas='...'"
     return f"""Linux (Debian, Ubuntu), as root, in this folder:
 
 apt install ./{deb}
-install -m 644 agent.toml /etc/spot-pc/agent.toml
-systemctl enable --now spot-pc-agent
+spot-pc set {name}='{value}'{sas}
 
-{sas}"""
+{_secrets(drop)}"""

@@ -55,7 +55,8 @@ class Joined:
     packages: str
 
 
-def _parser() -> argparse.ArgumentParser:
+def join_parser() -> argparse.ArgumentParser:
+    """Return the parser of join's flags."""
     parser = argparse.ArgumentParser(
         prog="spot-pc join",
         description="Make this machine the SPOC of a tenant: check the way, join with the operator's code, write the "
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, join and write; say each step in a line."""
-    parser = _parser()
+    parser = join_parser()
     options = parser.parse_args(arguments)
     try:
         code = code_of(options.code)

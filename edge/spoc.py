@@ -11,12 +11,12 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from domain.enrolment import key_id, text_of
 from domain.errors import Unavailable
-from domain.heartbeat import Heartbeat
 from domain.minutes import HOUR, iso
 from edge import VERSION
 from edge.app import AppDestination, NotNow
@@ -114,9 +114,8 @@ class Spoc:
         )
         before = self._fleet.beaten
         try:
-            if setup.signer and not 0 <= now - before < EVERY:
-                one.tell(self._beat(now))
             run(one, setup.source)
+            self._beat(one, now)
             if self.pauses.failures:
                 _say(f"works again, after {self.pauses.failures} tries in {time.time() - self.pauses.since:.0f} s")
             self.pauses = Pauses()
@@ -126,6 +125,9 @@ class Spoc:
             pause = self.pauses.after_failure(time.time())
             if isinstance(error, NotNow):
                 pause = max(pause, error.retry_after)
+            if self._waiting() is None:  # it is the source that fails, so the operator can still be told
+                with suppress(Unavailable):
+                    self._beat(one, now)
         self._fleet = one.fleet
         if one.done.files or one.fleet.beaten != before:
             self._keep(now)
@@ -133,7 +135,10 @@ class Spoc:
         self._report(one.done, now)
         return pause
 
-    def _beat(self, now: int) -> Heartbeat:
+    def _beat(self, one: Push, now: int) -> None:
+        """Send a heartbeat if one is due. It follows the files, so that it tells of them. Raises Unavailable."""
+        if not self._setup.signer or 0 <= now - one.fleet.beaten < EVERY:
+            return
         destination = self._setup.destination
         offset = destination.offset if isinstance(destination, AppDestination) else None
         waiting = self._waiting()
@@ -142,7 +147,7 @@ class Spoc:
             days = sas_days(self._setup.sas(), now)
         except Unavailable:
             days = None
-        return heartbeat(self._fleet, now, VERSION, offset=offset, oldest=oldest, sas_days=days)
+        one.tell(heartbeat(one.fleet, now, VERSION, offset=offset, oldest=oldest, sas_days=days))
 
     def _waiting(self) -> Waiting | None:
         try:

@@ -52,6 +52,8 @@ class App:
     requests: int = 0
     connections: set[tuple[str, int]] = field(default_factory=set)
     most: int = 10**9
+    take_at_once: int = 10**9
+    """After how many messages it is busy."""
     clock_ahead: float = 0
     statuses: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     """Answers to give instead, one a request: status and headers."""
@@ -93,6 +95,9 @@ class App:
             return 403, {"title": "awaits confirmation"}
         if len(body) > self.most:
             return 413, {"title": "too large"}
+        if not self.take_at_once:
+            return 429, {"title": "busy"}
+        self.take_at_once -= 1
         named = Packed(body, 0, ()).message_id
         self.queue.setdefault(named, body)
         return 202, {"messageId": named}
