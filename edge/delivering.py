@@ -97,6 +97,7 @@ class Deliverer:
                 failure = str(error) if isinstance(error, (Unavailable, OSError)) else repr(error)
                 if failed == MOST_FAILURES:
                     break
+        self._drop.close()
         self._failures = self._failures + 1 if failure else 0
         self._failure = failure
 

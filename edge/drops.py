@@ -39,6 +39,9 @@ class Drop(Protocol):
     def put(self, name: str, body: bytes) -> None:
         """Put a file there. Raises Unavailable; then it is not there, or to be put there again without harm."""
 
+    def close(self) -> None:
+        """Close what is kept open from one file to the next."""
+
 
 def other_name(name: str, body: bytes) -> str:
     """Return the name of a file whose first name is taken."""
@@ -70,6 +73,9 @@ class FolderDrop:
         except OSError as error:
             raise Unavailable(f"the folder {self.where} can't be written: {error}") from error
 
+    def close(self) -> None:
+        """See Drop. Nothing is kept open."""
+
 
 def _place(temporary: Path, path: Path) -> None:
     """Give a file its name. Raises FileExistsError if the name is taken, and other OSErrors."""
@@ -99,7 +105,7 @@ class ContainerDrop:
         expires. Without one, ``token`` returns an access token of this VM's identity. Both raise Unavailable.
         """
         self.where = server.url
-        self._server = server
+        self._connection = Connection(server)
         self._sas = sas
         self._token = token
 
@@ -114,7 +120,7 @@ class ContainerDrop:
                 return
             if answer.status not in {FORBIDDEN, *TAKEN}:
                 break
-        code = answer.headers.get("x-ms-error-code", "")
+        code = answer.headers.get("x-ms-error-code", "without a reason")
         raise Unavailable(f"{self.where} answers {answer.status} {code}{_ADVICE.get(answer.status, '')}")
 
     def _create(self, name: str, body: bytes) -> Answer:
@@ -128,9 +134,12 @@ class ContainerDrop:
             raise Unavailable(f"the SAS for {self.where} holds blanks or line ends: copy it again, as one line")
         if not sas and self._token:
             headers["Authorization"] = f"Bearer {self._token()}"
-        with Connection(self._server) as connection:
-            path = f"/{quote(name)}" + (f"?{sas}" if sas else "")
-            return connection.request("PUT", path, body, "application/json", headers)
+        path = f"/{quote(name)}" + (f"?{sas}" if sas else "")
+        return self._connection.request("PUT", path, body, "application/json", headers)
+
+    def close(self) -> None:
+        """See Drop."""
+        self._connection.close()
 
 
 _ADVICE = {

@@ -198,6 +198,24 @@ def test_an_agent_that_is_stopped_delivers_what_it_has(tmp_path: Path) -> None:
     assert samples[0].PerfValue == 7
 
 
+def test_an_agent_that_is_killed_and_renamed_loses_nothing_of_its_old_name(tmp_path: Path, home: Path) -> None:
+    at = int(time.time()) - 120
+    where = ("--folder", str(tmp_path / "drop"), "--from", "telegraf")
+    with subprocess.Popen([sys.executable, "-m", "edge.agent", *where], cwd=ROOT, stdin=subprocess.PIPE) as agent:
+        assert agent.stdin
+        agent.stdin.write((a_line("old", 7, at) + a_line("old", 9, at + 120)).encode())
+        agent.stdin.flush()
+        wait_for(lambda: list(home.rglob("*.part")) or list(tmp_path.glob("drop/*")), "the minute to be kept")
+        agent.kill()
+    state = home / "state" / "agent" / "machine.json"
+    state.write_text(json.dumps({**json.loads(state.read_bytes()), "host": "old"}))
+    done = run(*where, given=a_line("new", 5), key=None)
+    assert (done.returncode, "was called old" in done.stderr) == (0, True)
+    found = [decode_file(path.read_bytes()) for path in (tmp_path / "drop").iterdir()]
+    assert {(each.MaskedVMName, each.PerfValue) for file in found for each in file.samples} >= {("old", 7), ("new", 5)}
+    assert len({file.head.machine for file in found if file.head}) == 1
+
+
 BAD: list[tuple[list[str], str]] = [
     ([], "give either --folder or --container"),
     (["--folder", "x", "--container", "https://x/y"], "give either --folder or --container"),

@@ -5,6 +5,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -39,8 +40,11 @@ def a_sas(container: Any, *, hours: float = 1, **may: bool) -> str:
     )
 
 
-def a_drop(container: Any, sas: str, folder: str = "") -> ContainerDrop:
-    return ContainerDrop(Server(container.url + folder), lambda: sas)
+def put(container: Any, sas: str, *bodies: bytes, name: str = NAME, folder: str = "") -> None:
+    """Deliver files of one name."""
+    with closing(ContainerDrop(Server(container.url + folder), lambda: sas)) as drop:
+        for body in bodies:
+            drop.put(name, body)
 
 
 def blobs(container: Any) -> dict[str, bytes]:
@@ -49,18 +53,14 @@ def blobs(container: Any) -> dict[str, bytes]:
 
 @needs_node
 def test_a_right_to_create_is_enough_and_a_taken_name_becomes_another(container: Any) -> None:
-    drop = a_drop(container, a_sas(container, create=True))
-    for body in (b"early", b"whole"):
-        drop.put(NAME, body)
+    put(container, a_sas(container, create=True), b"early", b"whole")
     assert blobs(container) == {NAME: b"early", other_name(NAME, b"whole"): b"whole"}
 
 
 @needs_node
 @pytest.mark.parametrize("may", [{"create": True}, {"create": True, "write": True}])
 def test_what_is_there_already_may_be_delivered_again_since_its_answer_was_lost(container: Any, may: Any) -> None:
-    drop = a_drop(container, a_sas(container, **may))
-    for body in (b"early", b"whole", b"whole", b"early", b"early"):
-        drop.put(NAME, body)
+    put(container, a_sas(container, **may), b"early", b"whole", b"whole", b"early", b"early")
     found = blobs(container)
     assert found[NAME] == b"early"
     assert set(found.values()) == {b"early", b"whole"}
@@ -70,7 +70,7 @@ def test_what_is_there_already_may_be_delivered_again_since_its_answer_was_lost(
 
 @needs_node
 def test_a_container_may_have_folders_and_names_any_characters(container: Any) -> None:
-    a_drop(container, a_sas(container, create=True), "/in/site-1").put("B~C3~9CRO#1_1.json", b"x")
+    put(container, a_sas(container, create=True), b"x", name="B~C3~9CRO#1_1.json", folder="/in/site-1")
     assert list(blobs(container)) == ["in/site-1/B~C3~9CRO#1_1.json"]
 
 
@@ -85,7 +85,7 @@ def test_a_container_may_have_folders_and_names_any_characters(container: Any) -
 def test_a_sas_that_is_not_enough_is_said_and_not_shown(container: Any, sas: Any, said: str) -> None:
     secret = a_sas(container, **sas)
     with pytest.raises(Unavailable) as refusal:
-        a_drop(container, secret).put(NAME, b"x")
+        put(container, secret, b"x")
     assert said in str(refusal.value)
     assert "sig=" not in str(refusal.value)
 
@@ -99,17 +99,22 @@ def test_a_sas_that_was_copied_badly_is_said_and_not_shown() -> None:
 
 @needs_node
 def test_a_container_that_does_not_exist_is_said(container: Any) -> None:
-    drop = a_drop(container, a_sas(container, create=True))
+    sas = a_sas(container, create=True)
     container.delete_container()
     with pytest.raises(Unavailable, match="404"):
-        drop.put(NAME, b"x")
+        put(container, sas, b"x")
 
 
 class Azure(http.server.BaseHTTPRequestHandler):
     """The metadata service and a storage account, as far as a VM's identity needs them."""
 
-    asked = 0
+    protocol_version = "HTTP/1.1"
+    asked = connections = 0
     status = 200
+
+    def setup(self) -> None:
+        type(self).connections += 1
+        super().setup()
 
     def do_GET(self) -> None:
         type(self).asked += 1
@@ -133,18 +138,18 @@ class Azure(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def azure() -> Iterator[str]:
-    Azure.asked, Azure.status = 0, 200
+    Azure.asked, Azure.connections, Azure.status = 0, 0, 200
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Azure) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def test_the_vms_identity_delivers_without_a_sas_and_its_token_is_kept(azure: str) -> None:
-    drop = ContainerDrop(Server(f"http://{azure}/in"), token=VmIdentity(azure).token)
-    drop.put(NAME, b"x")
-    drop.put(NAME, b"y")
-    assert Azure.asked == 1
+def test_the_vms_identity_delivers_without_a_sas_by_one_token_and_one_connection(azure: str) -> None:
+    with closing(ContainerDrop(Server(f"http://{azure}/in"), token=VmIdentity(azure).token)) as drop:
+        for body in (b"x", b"y", b"z"):
+            drop.put(NAME, body)
+    assert (Azure.asked, Azure.connections) == (1, 2)  # one to the metadata service, one to the container
 
 
 def test_a_vm_without_an_identity_is_told_what_to_do(azure: str) -> None:
@@ -152,5 +157,8 @@ def test_a_vm_without_an_identity_is_told_what_to_do(azure: str) -> None:
     drop = ContainerDrop(Server(f"http://{azure}/in"), token=VmIdentity(azure).token)
     with pytest.raises(Unavailable, match=r"give it a managed identity .* or a SAS"):
         drop.put(NAME, b"x")
-    with pytest.raises(Unavailable, match="401 : this VM's identity is not accepted"):
-        ContainerDrop(Server(f"http://{azure}/in"), token=lambda: "another").put(NAME, b"x")
+    with (
+        closing(ContainerDrop(Server(f"http://{azure}/in"), token=lambda: "another")) as refused,
+        pytest.raises(Unavailable, match="401 without a reason: this VM's identity is not accepted"),
+    ):
+        refused.put(NAME, b"x")

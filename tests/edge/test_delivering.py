@@ -63,6 +63,9 @@ class Scripted:
             raise Unavailable(f"{name} is not taken")
         self.taken[name] = body
 
+    def close(self) -> None:
+        pass
+
 
 @contextmanager
 def delivering_to(drop: Drop, spool: Spool) -> Iterator[tuple[Deliverer, list[str]]]:
