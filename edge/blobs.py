@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from domain.errors import Unavailable
 from domain.minutes import DAY
 from edge.containers import Blob, Container
-from edge.sources import FILES_AT_ONCE, REFUSED, Found, Waiting, age
+from edge.sources import FILES_AT_ONCE, MOST_REFUSED, REASON, REFUSED, Found, Waiting, age
 
 ARCHIVE = "archive"
 
@@ -29,6 +29,7 @@ class BlobSource:
         self._batch_file = state / "batch.json"
         self._sent_file = state / "sent.json"
         self._batch: dict[str, str] = {}
+        self._refused = False
 
     def claim(self) -> Sequence[str]:
         """See Source."""
@@ -61,7 +62,17 @@ class BlobSource:
         """See Source."""
         aside = self._aside(name, REFUSED)
         self._container.copy(name, self._batch[name], aside)
-        self._container.write(f"{aside}.reason.txt", f"{reason}\n".encode())
+        self._container.write(f"{aside}{REASON}", f"{reason}\n".encode())
+        self._refused = True
+
+    def _thin_out(self) -> None:
+        """Remove the oldest refused blobs beyond MOST_REFUSED."""
+        found = {blob.name: blob for blob in self._container.blobs(self._aside("", REFUSED))}
+        kept = sorted((blob for blob in found.values() if blob.name.endswith(REASON)), key=lambda blob: blob.modified)
+        for reason in kept[:-MOST_REFUSED]:
+            for blob in (found.get(reason.name.removesuffix(REASON)), reason):
+                if blob:
+                    self._container.remove(blob.name, blob.etag)
 
     def _aside(self, name: str, folder: str) -> str:
         return f"{self._prefix}{folder}/{name.removeprefix(self._prefix)}"
@@ -72,6 +83,9 @@ class BlobSource:
             _save(self._batch_file, stuck | _load(self._batch_file))
         self._batch_file.replace(self._sent_file)
         self._clear_sent()
+        if self._refused:
+            self._refused = False
+            self._thin_out()
 
     def _clear_sent(self) -> Mapping[str, str]:
         """Remove sent blobs. Return the names and etags of those that can't be removed now, because they are leased."""

@@ -4,11 +4,10 @@ Knows only what files say of themselves, and is pure: no clock, no file. All tim
 
 **Names used twice.** Each installation of the agent has an id of its own. If files of two machines have one VM's name
 and share minutes, both would merge into one VM, and neither could be told from the other. So the first goes on, and the
-files of the other are set aside, until the first has been silent for SILENT. A machine that takes over a name, because
+files of all others are set aside, until the first has been silent for SILENT. A machine that takes over a name, because
 the VM was replaced, shares no minutes with the one before it and simply goes on.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,7 +28,6 @@ clock. And a clock is behind only if two files in a row say so: files that were 
 
 FORGET = 7 * DAY
 MOST_VMS = 20_000
-MOST_RIVALS = 4
 
 
 class Vm(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,8 +44,8 @@ class Vm(msgspec.Struct, frozen=True, omit_defaults=True):
     measured: int = 0
     last: float | None = None
     """What the newest file alone says of it."""
-    rivals: Mapping[str, int] = {}
-    """The machines whose files were set aside, and when last."""
+    contested: int = 0
+    """When another machine's file was set aside last."""
 
 
 class _State(msgspec.Struct, omit_defaults=True):
@@ -80,10 +78,8 @@ class Fleet:
         if head is None:
             self.vms[name] = msgspec.structs.replace(vm, heard=now)
             return None
-        if reason := _conflict(vm, head.machine, span):
-            others = {**vm.rivals, head.machine: now}
-            newest = dict(sorted(others.items(), key=lambda each: each[1])[-MOST_RIVALS:])
-            self.vms[name] = msgspec.structs.replace(vm, heard=now, rivals=newest)
+        if reason := _conflict(vm, head.machine, span, now):
+            self.vms[name] = msgspec.structs.replace(vm, heard=now, contested=now)
             return reason
         self.vms[name] = _clocked(_owned(vm, head.machine, span), head.written - written, now)
         return None
@@ -99,7 +95,7 @@ class Fleet:
 
     def twice(self, now: int) -> list[str]:
         """Return the VMs whose names two machines used in the last 24 hours."""
-        return sorted(name for name, vm in self.vms.items() if any(now - at < DAY for at in vm.rivals.values()))
+        return sorted(name for name, vm in self.vms.items() if vm.contested and now - vm.contested < DAY)
 
     def clocks_off(self, now: int) -> list[tuple[str, float]]:
         """Return the VMs of the last 24 hours whose clocks are off, and by how many seconds, the worst one first."""
@@ -121,13 +117,13 @@ def decode_fleet(text: bytes) -> Fleet:
     return Fleet(state.vms, state.refused, state.beaten)
 
 
-def _conflict(vm: Vm, machine: str, span: tuple[int, int]) -> str | None:
+def _conflict(vm: Vm, machine: str, span: tuple[int, int], now: int) -> str | None:
     """Return why a machine may not use this VM's name now, or None."""
     first, last = span
     if not vm.machine or machine == vm.machine:
         return None
     shared = min(last, vm.until) - max(first, vm.since)
-    waits = machine in vm.rivals and -SILENT < first - vm.until < SILENT
+    waits = vm.contested and now - vm.contested < SILENT and first - vm.until < SILENT
     if shared <= SHARED and not waits:
         return None
     return (

@@ -27,8 +27,12 @@ indexers lock a file for seconds."""
 LOCK_PAUSE = 20
 """The seconds between two tries."""
 
+MOST_REFUSED = 1_000
+"""How many refused files are kept, the newest. Of a hundred machines with one name, a thousand a day are refused."""
+
 WORK = ".spoc"
 REFUSED = "refused"
+REASON = ".reason.txt"
 SENT = ".sent"
 """The file in a batch's folder that marks it as sent. It holds the names of files that were locked, and not sent."""
 
@@ -65,7 +69,7 @@ class Source(Protocol):
         """
 
     def refuse(self, name: str, reason: str) -> None:
-        """Keep a copy of a file of the batch below ``refused``, with the reason."""
+        """Keep a copy of a file of the batch below ``refused``, with the reason. The newest MOST_REFUSED are kept."""
 
     def finish(self) -> None:
         """Remove the batch, since all of it is acknowledged or refused."""
@@ -97,6 +101,7 @@ class FolderSource:
         self._clock = clock
         self._batch: Path | None = None
         self._held: set[str] = set()
+        self._refused = False
         self._locked: dict[str, tuple[float, float]] = {}
         """The locked files: since when, and when to try again."""
 
@@ -174,13 +179,22 @@ class FolderSource:
         path = self._current() / name
         try:
             aside.mkdir(exist_ok=True)
-            (aside / f"{name}.reason.txt").write_text(reason + "\n", encoding="utf8")
+            (aside / f"{name}{REASON}").write_text(reason + "\n", encoding="utf8")
             if _kept(path, aside / name):
                 self._locked.pop(name, None)
             else:
                 self._hold(name)
+            self._refused = True
         except OSError as error:
             raise Unavailable(f"{aside} can't be written: {error}") from error
+
+    def _thin_out(self) -> None:
+        """Remove the oldest refused files beyond MOST_REFUSED."""
+        with os.scandir(self._folder / REFUSED) as entries:
+            kept = sorted((entry.stat().st_mtime, entry.path) for entry in entries if entry.name.endswith(REASON))
+        for _, reason in kept[:-MOST_REFUSED]:
+            Path(reason.removesuffix(REASON)).unlink(missing_ok=True)
+            Path(reason).unlink(missing_ok=True)
 
     def _hold(self, name: str) -> None:
         """Leave a locked file out of the batch, for a later one. The batch's other files are sent."""
@@ -195,6 +209,9 @@ class FolderSource:
             temporary = batch / f"{SENT}.tmp"
             temporary.write_text("\n".join(sorted(self._held)), encoding="utf8")
             temporary.replace(batch / SENT)
+            if self._refused:
+                self._refused = False
+                self._thin_out()
             self._clear(batch)
         except FileNotFoundError:  # another process finished it
             pass

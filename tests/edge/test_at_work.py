@@ -11,12 +11,12 @@ from domain.masking import mask_vm
 from domain.minutes import DAY, HOUR
 from domain.names import MAX_NAME
 from edge.app import SLOWLY, AppDestination
-from edge.fleet import CLOCK_MEMORY, FORGET, MOST_RIVALS, MOST_VMS, Fleet, Vm, decode_fleet
+from edge.fleet import CLOCK_MEMORY, FORGET, MOST_VMS, Fleet, Vm, decode_fleet
 from edge.heartbeat import heartbeat
 from edge.spoc import LONGEST_PAUSE, Spoc, until_own_second
 from edge.spoc_options import parser_of_spoc, setup_of, signer_from
 from tests.builders import NOW
-from tests.edge.test_pushing import CONTOSO, KEY, ONE, THREE, TWO, a_head, from_agent
+from tests.edge.test_pushing import CONTOSO, KEY, ONE, TWO, a_head, from_agent
 from tests.edge.test_spoc import fill
 from tests.peers.app import App, an_app
 
@@ -152,13 +152,13 @@ def beaten(fleet: Fleet, now: int = NOW, **more: float | None) -> str:
 def test_the_largest_heartbeat_is_one_that_the_app_reads() -> None:
     longest = [f"{'x' * (MAX_NAME - 44)}{number:02}{'A' * 22}==637841132085596403" for number in range(30)]
     assert all(len(name) <= MAX_NAME for name in longest)
-    vms = {name: Vm(NOW, ONE, offset=-123456.7, rivals={TWO: NOW}) for name in longest}
+    vms = {name: Vm(NOW, ONE, offset=-123456.7, contested=NOW) for name in longest}
     text = beaten(Fleet(vms, {NOW // HOUR: 10**6}), offset=-123456.7, oldest=10**9, sas_days=-1234.56)
     assert MOST_BYTES * 0.7 < len(text) <= MOST_BYTES
 
 
 def test_a_heartbeat_names_masked_vms_only_and_counts_all() -> None:
-    vms = {"PC-1": Vm(NOW, ONE, offset=50, rivals={TWO: NOW}), CONTOSO: Vm(NOW, ONE, offset=-40)}
+    vms = {"PC-1": Vm(NOW, ONE, offset=50, contested=NOW), CONTOSO: Vm(NOW, ONE, offset=-40)}
     beat = heartbeat(Fleet(vms), NOW, "1.0.0", offset=1.5, oldest=None, sas_days=2)
     assert (beat.vms, beat.clocks_off, beat.twice_count) == (2, 2, 1)
     assert (beat.clocks, beat.twice) == ((VmClock(CONTOSO, -40),), ())
@@ -214,9 +214,18 @@ def test_what_is_kept_is_bounded_and_comes_back_unchanged() -> None:
     assert len(fleet.vms) == MOST_VMS
     assert not {"old", "v0", "v4"} & fleet.vms.keys()
     assert decode_fleet(text) == fleet
-    for n in range(100):
-        fleet.take("v10", a_head(f"{n:032x}"), (NOW, NOW + 900), NOW, NOW + n)
-        fleet.take("v10", a_head(THREE), (NOW, NOW + 900), NOW, NOW + n)
-        fleet.refuse(NOW + n * DAY)
-    assert len(fleet.vms["v10"].rivals) <= MOST_RIVALS
+    for day in range(100):
+        fleet.refuse(NOW + day * DAY)
     assert len(decode_fleet(fleet.encoded(NOW + 100 * DAY)).refused) <= 24
+
+
+def test_of_many_machines_of_one_name_one_is_sent_whatever_the_order() -> None:
+    """Machines that start from an image with a name in its settings."""
+    fleet = Fleet()
+    machines = [f"{number:032x}" for number in range(10)]
+    for window in range(20):
+        since = NOW + 900 * window
+        order = machines[window % 10 :] + machines[: window % 10]
+        taken = [each for each in order if not fleet.take("v", a_head(each), (since, since + 840), NOW, since + 900)]
+        assert taken == machines[:1]
+    assert fleet.twice(NOW + 18_000) == ["v"]

@@ -195,6 +195,20 @@ def test_a_container_with_many_blobs_and_odd_names_is_listed_whole(container: An
 
 
 @needs_node
+def test_of_refused_blobs_the_newest_are_kept(
+    tmp_path: Path, container: Any, drop: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.blobs.MOST_REFUSED", 3)
+    source = BlobSource(drop, tmp_path / "state", "in/")
+    for number in range(5):
+        container.upload_blob(f"in/{number}.json", b"{")
+    assert push(source, FolderDestination(tmp_path / "queue")).refused == 5
+    found = blobs(container)
+    assert len(found) == 6
+    assert all(f"{name}.reason.txt" in found for name in found if name.endswith(".json"))
+
+
+@needs_node
 @pytest.mark.parametrize("lacks", ["list", "read", "delete"])
 def test_a_sas_that_lacks_a_right_is_said_and_loses_nothing(tmp_path: Path, container: Any, lacks: str) -> None:
     upload(container, 1)

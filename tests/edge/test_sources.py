@@ -170,3 +170,16 @@ def test_a_refused_folder_that_cannot_be_written_is_said_and_loses_nothing(tmp_p
     with pytest.raises(Unavailable, match="refused can't be written"):
         send(FolderSource(tmp_path / "in"), tmp_path)
     assert left(tmp_path / "in") == ["bad.json"]
+
+
+def test_of_refused_files_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.sources.MOST_REFUSED", 3)
+    (tmp_path / "in").mkdir()
+    source = FolderSource(tmp_path / "in")
+    for number in range(7):
+        (tmp_path / "in" / f"{number}.json").write_bytes(b"{")
+        assert send(source, tmp_path).refused == 1
+        for path in (tmp_path / "in" / "refused").iterdir():
+            os.utime(path, (int(path.name[0]),) * 2)  # as if they had come second by second
+    kept = sorted(path.name for path in (tmp_path / "in" / "refused").iterdir())
+    assert kept == [f"{number}.json{end}" for number in (4, 5, 6) for end in ("", ".reason.txt")]
