@@ -5,9 +5,12 @@ code, no key and no settings.
 """
 
 import http.client
+import os
 import secrets
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +72,36 @@ def check_clock(server: Server) -> str:
     return "is right to some seconds"
 
 
-def check_folder(folder: Path) -> str:
-    """Write a file to the drop, read it, and remove it."""
+@contextmanager
+def as_user(owner: os.stat_result | None) -> Iterator[None]:
+    """Do what is in the block with the rights of a file's owner. None: with those of this process, which may be any."""
+    if owner is None:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([owner.st_gid])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+def check_folder(folder: Path, service: os.stat_result | None) -> str:
+    """Write a file to the drop, read it, and remove it, as the SPOC's user if that is known.
+
+    ``service`` is of a file that belongs to this user. Only root on Linux can take its place.
+    """
+    with as_user(service):
+        _try_folder(folder)
+    who = "the SPOC's user" if service else "you; the user of the SPOC's service needs the same rights"
+    return f"in {folder} a file can be written, read and removed (by {who})"
+
+
+def _try_folder(folder: Path) -> None:
     probe = folder / f".spot-pc-join-{secrets.token_hex(4)}"
     doing = "written"
     try:
@@ -88,7 +119,6 @@ def check_folder(folder: Path) -> str:
             f"in the folder {folder} a file can't be {doing}: {error.strerror}. The SPOC's user must be allowed to "
             "list, write, read and remove files there"
         ) from error
-    return f"in {folder} a file can be written, read and removed (by you; the service's user needs the same rights)"
 
 
 def check_container(source: BlobSource, sas: str, now: float) -> str:

@@ -114,7 +114,7 @@ class _Join:
         if isinstance(source, BlobSource):
             _step("drop", lambda: check_container(source, self._sas(), time.time()), str)
         else:
-            _step("drop", lambda: check_folder(options.folder), str)
+            _step("drop", lambda: check_folder(options.folder, self._user), str)
         signer = _step("keys", self._keys)
         joined = _step("join", lambda: _join(server, code, signer), lambda found: f"this machine is {found.tenant}")
         _step("key", self._use_key)
@@ -150,10 +150,15 @@ class _Join:
                 self._signing.replace(self._signing.with_name("spoc.old.key"))
             new.replace(self._signing)
 
+    @property
+    def _user(self) -> os.stat_result | None:
+        """Return whose file the state folder is: the SPOC's user's. None where only the folders' rights say so."""
+        known = os.name == "posix" and os.geteuid() == 0 and self._here.state.exists()
+        return self._here.state.stat() if known else None
+
     def _hand_over(self, path: Path) -> None:
-        """Give a file to the SPOC's user, who owns the state folder. On Windows, the folder's rights do that."""
-        if os.name == "posix" and os.geteuid() == 0 and self._here.state.exists():
-            owner = self._here.state.stat()
+        """Give a file to the SPOC's user."""
+        if owner := self._user:
             os.chown(path, owner.st_uid, owner.st_gid)
 
     def _write_settings(self, joined: Joined) -> str:

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -257,14 +258,25 @@ def test_the_folder_for_all_vms_has_lines_that_install_and_no_secret(
     assert "https://example.com/packages" in (home / "state" / "for-vms" / "intune.txt").read_text()
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
-def test_what_the_spoc_needs_belongs_to_the_services_user_who_owns_the_state(
-    tmp_path: Path, home: Path, app: App
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root takes another user's place")
+def test_the_drop_is_tried_as_the_services_user_who_then_owns_what_the_spoc_needs(
+    monkeypatch: pytest.MonkeyPatch, app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (home / "state").mkdir(parents=True)
-    os.chown(home / "state", 12_345, 12_346)
-    assert join(tmp_path, app) == 0
-    for name in ("spoc.key", "masking.key", "spoc.toml"):
-        owner = (home / "settings" / name).stat()
-        assert (owner.st_uid, owner.st_gid, stat.S_IMODE(owner.st_mode)) == (12_345, 12_346, 0o600)
-    assert (home / "state" / "spoc").stat().st_uid == 12_345
+    with TemporaryDirectory() as root:  # which others may enter
+        base, user = Path(root), 12_345
+        base.chmod(0o755)
+        home, drop = base / "home", base / "drop"
+        monkeypatch.setenv("SPOT_PC_HOME", str(home))
+        (home / "state").mkdir(parents=True)
+        os.chown(home / "state", user, user)
+        drop.mkdir(mode=0o755)
+        assert join(base, app) == 1
+        assert "a file can't be written: Permission denied" in failed(capsys)
+        os.chown(drop, user, user)
+        assert join(base, app) == 0
+        assert "(by the SPOC's user)" in capsys.readouterr().out
+        for name in ("spoc.key", "masking.key", "spoc.toml"):
+            owner = (home / "settings" / name).stat()
+            assert (owner.st_uid, owner.st_gid, stat.S_IMODE(owner.st_mode)) == (user, user, 0o600)
+        assert (home / "state" / "spoc").stat().st_uid == user
+        assert os.geteuid() == 0
