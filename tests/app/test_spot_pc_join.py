@@ -69,6 +69,7 @@ def test_a_customer_joins(
 
     wait_for(lambda: values() == [7.0] * 15, "the samples")
     wait_for(lambda: state_of(host, tenant) == "1 VM sending (1 name twice, 1 file refused)", "the heartbeat")
+    assert host.get("/v1/status", headers=host.operator)[1]["quarantinedToday"] == 0
     asked(host, "/revoke", tenant=tenant, key=key)
     (drop / "c.json").write_bytes(a_file("PC-002", "c"))
     assert spoc.main(["--once"]) == 1
