@@ -1,6 +1,6 @@
 """The folder for all VMs that join writes: the package, the agent's settings, and lines to install them with.
 
-No secret is in it, so that it may lie where every VM reads it. Knows the installer's properties (packaging/) and the
+No secret is in it, so that it may lie where every VM reads it. Knows the installer's properties (packages/) and the
 agent's settings; does not know which VMs there are.
 """
 

@@ -16,8 +16,9 @@ from edge import services
 from edge.machine import machine_folders
 from edge.texts import read_text
 
-SECRETS = {"sas": ("sas-file", "drop.sas"), "maskingkey": ("key-file", "masking.key")}
-"""Settings that are kept in a file of their own: the agent's option that names the file, and the file's name."""
+SECRETS = {"sas": ("sas-file", "agent.sas"), "maskingkey": ("key-file", "agent-masking.key")}
+"""Settings that are kept in a file of their own: the agent's option for the file, and the file's name. The SPOC's
+masking key, masking.key, is another file: on its machine both programs may run."""
 
 LISTS = {"services": "service"}
 """Settings that are lists, separated by commas, and the agent's option for each."""

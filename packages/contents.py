@@ -83,7 +83,7 @@ def add_libraries(into: Path, scratch: Path, platforms: Iterable[str], *pythons:
         for wheel in sorted(wheels.glob("*.whl")):
             with zipfile.ZipFile(wheel) as archive:
                 for name in archive.namelist():
-                    if not name.endswith(LEFT_OUT):
+                    if not name.endswith(LEFT_OUT) and "/tests/" not in name:
                         archive.extract(name, into)
         what = ["--no-deps", *_compiled(path.name for path in wheels.iterdir())]
 

@@ -45,7 +45,8 @@ QUERIES = (
     f"UPDATE `Property` SET `Value` = '{SECURE}' WHERE `Property` = 'SecureCustomProperties'",
     # A library's function, run later, as SYSTEM, with data that are in no log.
     f"UPDATE `CustomAction` SET `Type` = {0x0001 | 0x0400 | 0x0800 | 0x2000} WHERE `Action` = 'SetUp'",
-    f"{STEP} ('Collect', 'NOT REMOVE', 1450)",  # before InstallInitialize
+    f"{STEP} ('Collect', '', 1450)",  # before InstallInitialize
+    f"{STEP} ('Await', 'REMOVE', 2050)",  # after the services are stopped and before files are removed
     f"{STEP} ('RemoveEnvironmentStrings', '', 3300)",
     f"{STEP} ('WriteEnvironmentStrings', '', 5200)",
     f"{STEP} ('SetUp', 'NOT REMOVE', 5850)",  # between InstallServices and StartServices

@@ -20,12 +20,15 @@ static BOOL WINAPI leave_to_python(DWORD event) {
 
 int main(void) {
     static wchar_t home[PATH_SIZE], line[LINE_SIZE];
-    if (!program_folder(NULL, home) || !edge_command(home, arguments(GetCommandLineW()), line)) {
+    if (!program_folder(NULL, home) || !hand_on_data_folder(TRUE) || !edge_command(home, arguments(GetCommandLineW()), line)) {
         fputs("spot-pc: the command line or this folder's path is too long\n", stderr);
         return 2;
     }
     SetConsoleCtrlHandler(leave_to_python, TRUE);
-    STARTUPINFOW start = {.cb = sizeof start};
+    STARTUPINFOW start = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES};
+    start.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+    start.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
+    start.hStdError = GetStdHandle(STD_ERROR_HANDLE);
     PROCESS_INFORMATION process;
     if (!CreateProcessW(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &process)) {
         fprintf(stderr, "spot-pc: its Python does not start (error %lu); install the package again\n", GetLastError());

@@ -26,6 +26,11 @@ BOOL data_folder(const wchar_t *name, BOOL overridable, wchar_t path[PATH_SIZE])
     return !*name || (SUCCEEDED(StringCchCatW(path, PATH_SIZE, L"\\")) && SUCCEEDED(StringCchCatW(path, PATH_SIZE, name)));
 }
 
+BOOL hand_on_data_folder(BOOL overridable) {
+    wchar_t path[PATH_SIZE];
+    return data_folder(L"", overridable, path) && SetEnvironmentVariableW(L"SPOT_PC_HOME", path);
+}
+
 BOOL edge_command(const wchar_t *home, const wchar_t *rest, wchar_t line[LINE_SIZE]) {
     return SUCCEEDED(StringCchPrintfW(line, LINE_SIZE, L"\"%ls\\python\\python.exe\" -B -u -X utf8 -m edge %ls", home, rest));
 }

@@ -13,6 +13,9 @@ BOOL program_folder(HMODULE module, wchar_t path[PATH_SIZE]);
    `overridable`: the programs obey it, and the installer does not. */
 BOOL data_folder(const wchar_t *name, BOOL overridable, wchar_t path[PATH_SIZE]);
 
+/* Let programs that this one starts find the same data, whatever else the environment says of ProgramData. */
+BOOL hand_on_data_folder(BOOL overridable);
+
 /* The command line that runs a command of the edge with the package's own Python: no compiled file is written, since
    only the installer writes there; texts are UTF-8; output comes at once. */
 BOOL edge_command(const wchar_t *home, const wchar_t *rest, wchar_t line[LINE_SIZE]);

@@ -4,7 +4,8 @@
    SetUp    makes the folders of ProgramData with their rights, makes both services members of Performance Monitor
             Users, says how they are stopped and restarted, writes the settings (by the edge's own command `set`, which keeps
             those that are not given), and turns the SPOC on again where this machine is one.
-   Clear    takes all of that away when the package is removed.
+   Await    waits until no host runs any more, so that its file can be removed.
+   Clear    takes away what SetUp has made, when the package is removed.
 
    A failure ends the installation with a message in the installer's log and in the event log. Secrets are in no command line
    and in no log. Under Wine all of it runs; what rights and groups then allow is untested, since Wine has one user. */
@@ -28,9 +29,8 @@ static const struct {
     {L"state", OURS CHANGE(AGENT_SID) CHANGE(SPOC_SID)},
     {L"logs", OURS CHANGE(AGENT_SID) CHANGE(SPOC_SID)},
 }, SECRETS[] = {
-    {L"settings\\masking.key", OURS READ(AGENT_SID)},
-    {L"settings\\drop.sas", OURS READ(AGENT_SID)},
-    {L"settings\\spoc.key", OURS READ(SPOC_SID)},
+    {L"settings\\agent-masking.key", OURS READ(AGENT_SID)},
+    {L"settings\\agent.sas", OURS READ(AGENT_SID)},
 };
 
 #define COUNT(array) (sizeof array / sizeof *array)
@@ -75,6 +75,7 @@ __declspec(dllexport) UINT __stdcall Collect(MSIHANDLE session) {
     static wchar_t lines[LINE_SIZE];
     *lines = 0;
     UINT done = append(session, L"INSTALLDIR", lines);
+    if (done == ERROR_SUCCESS && MsiSetPropertyW(session, L"Await", lines) != ERROR_SUCCESS) done = FAIL(L"the folder can't be handed on");
     for (size_t each = 0; each < COUNT(NAMES) && done == ERROR_SUCCESS; each++) done = append(session, NAMES[each], lines);
     if (done == ERROR_SUCCESS && MsiSetPropertyW(session, L"SetUp", lines) != ERROR_SUCCESS) done = FAIL(L"the properties can't be handed on");
     SecureZeroMemory(lines, sizeof lines);
@@ -96,7 +97,7 @@ static UINT make_folders(MSIHANDLE session) {
     return ERROR_SUCCESS;
 }
 
-/* Secrets are readable for the one service that needs them. */
+/* The agent's secrets are readable for the agent alone. */
 static UINT protect_secrets(MSIHANDLE session) {
     wchar_t path[PATH_SIZE];
     for (size_t each = 0; each < COUNT(SECRETS); each++) {
@@ -140,7 +141,7 @@ static UINT write_settings(MSIHANDLE session, const wchar_t *home, const wchar_t
     HANDLE to = NULL, from = NULL;
     DWORD done = 0, length = 0, code = 1;
     int count = WideCharToMultiByte(CP_UTF8, 0, lines, -1, given, sizeof given, NULL, NULL);
-    if (count <= 0 || !edge_command(home, L"set --no-start -", command) ||
+    if (count <= 0 || !hand_on_data_folder(FALSE) || !edge_command(home, L"set --no-start -", command) ||
         !CreatePipe(&how.hStdInput, &to, &inherited, sizeof given) || !SetHandleInformation(to, HANDLE_FLAG_INHERIT, 0) ||
         !CreatePipe(&from, &how.hStdOutput, &inherited, 0) || !SetHandleInformation(from, HANDLE_FLAG_INHERIT, 0))
         return FAIL(L"the settings can't be handed on (error %lu)", GetLastError());
@@ -165,15 +166,24 @@ static UINT write_settings(MSIHANDLE session, const wchar_t *home, const wchar_t
     return code ? FAIL(L"the settings can't be written: %hs", said) : ERROR_SUCCESS;
 }
 
+/* The folder of the package that Collect has handed on, and the lines behind it. NULL: nothing came. */
+static wchar_t *handed_on(MSIHANDLE session, wchar_t lines[LINE_SIZE], wchar_t **rest) {
+    DWORD length = LINE_SIZE;
+    if (MsiGetPropertyW(session, L"CustomActionData", lines, &length) != ERROR_SUCCESS) return NULL;
+    wchar_t *home = wcschr(lines, L'='), *end = wcschr(lines, L'\n'); /* INSTALLDIR=...\ comes first */
+    if (!home++ || !end || end <= home) return NULL;
+    *end = 0;
+    if (end[-1] == L'\\') end[-1] = 0;
+    *rest = end + 1;
+    return home;
+}
+
 __declspec(dllexport) UINT __stdcall SetUp(MSIHANDLE session) {
     static wchar_t lines[LINE_SIZE];
     wchar_t path[PATH_SIZE];
-    DWORD length = LINE_SIZE, why;
-    if (MsiGetPropertyW(session, L"CustomActionData", lines, &length) != ERROR_SUCCESS) return FAIL(L"the properties do not come");
-    wchar_t *home = wcschr(lines, L'='), *rest = wcschr(lines, L'\n'); /* INSTALLDIR=...\ comes first */
-    if (!home++ || !rest || rest == home) return FAIL(L"the properties do not name the folder");
-    *rest++ = 0;
-    if (rest[-2] == L'\\') rest[-2] = 0;
+    DWORD why;
+    wchar_t *rest, *home = handed_on(session, lines, &rest);
+    if (!home) return FAIL(L"the properties do not come");
     if (make_folders(session) != ERROR_SUCCESS) return ERROR_INSTALL_FAILURE;
     if (*rest && write_settings(session, home, rest) != ERROR_SUCCESS) return ERROR_INSTALL_FAILURE;
     SecureZeroMemory(rest, wcslen(rest) * sizeof *rest);
@@ -207,6 +217,19 @@ static BOOL clear(wchar_t path[PATH_SIZE]) {
     }
     path[length] = 0;
     return RemoveDirectoryW(path) && well;
+}
+
+__declspec(dllexport) UINT __stdcall Await(MSIHANDLE session) {
+    static wchar_t lines[LINE_SIZE];
+    wchar_t path[PATH_SIZE], *rest, *home = handed_on(session, lines, &rest);
+    if (!home || FAILED(StringCchPrintfW(path, PATH_SIZE, L"%ls\\spot-pc-service.exe", home))) return ERROR_SUCCESS;
+    for (int left = 40; left; left--) { /* a service that has stopped still needs a moment to end */
+        HANDLE file = CreateFileW(path, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+        if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
+        else if (GetLastError() == ERROR_SHARING_VIOLATION) { Sleep(250); continue; }
+        break;
+    }
+    return ERROR_SUCCESS;
 }
 
 __declspec(dllexport) UINT __stdcall Clear(MSIHANDLE session) {

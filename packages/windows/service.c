@@ -188,7 +188,7 @@ int wmain(int count, wchar_t **arguments) {
     InitializeCriticalSection(&telling);
     stop = CreateEventW(NULL, TRUE, FALSE, NULL);
     events = RegisterEventSourceW(NULL, kind->service);
-    if (!stop || !data_folder(L"logs\\", TRUE, path) || FAILED(StringCchCatW(path, PATH_SIZE, kind->command)) ||
+    if (!stop || !hand_on_data_folder(TRUE) || !data_folder(L"logs\\", TRUE, path) || FAILED(StringCchCatW(path, PATH_SIZE, kind->command)) ||
         FAILED(StringCchCatW(path, PATH_SIZE, L".log")) || !log_to(path))
         return 1;
     SERVICE_TABLE_ENTRYW table[] = {{(wchar_t *)kind->service, run}, {NULL, NULL}};
