@@ -7,6 +7,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,6 +31,7 @@ from edge.vm_identity import VmIdentity
 CONNECTION = "SPOT_SERVICE_BUS_CONNECTION"
 STORAGE_CONNECTION = "SPOT_STORAGE_CONNECTION"
 SETTINGS = "spoc.toml"
+SDK = "Azure's SDK, which packages do not hold: pip install -r requirements/edge.txt (docs/edge.md)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +153,12 @@ def _container(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> 
     sas = sas_of(options, fail)
     given = options.sas_file or "sig=" in options.container
     connection = os.environ.get(STORAGE_CONNECTION)
-    try:
-        if given:
-            raise ImportError
-        from azure.storage.blob import ContainerClient  # noqa: PLC0415  (loaded when needed)
-    except ImportError:
+    if given or not (connection or _installed("azure.identity")):
         return HttpContainer(server_of(url, options), sas, None if given else VmIdentity().token)
+    if not _installed("azure.storage.blob"):
+        fail(f"{STORAGE_CONNECTION} wants {SDK}; or give a SAS (--sas-file)")
+    from azure.storage.blob import ContainerClient  # noqa: PLC0415  (loaded when needed)
+
     how: dict[str, Any] = {"max_single_get_size": CHUNK}
     if connection:
         return SdkContainer(ContainerClient.from_connection_string(connection, url, **how))
@@ -198,7 +200,16 @@ def _destination(options: argparse.Namespace, signer: Signer | None, fail: Calla
             fail(f"--app: {error}")
     if options.queue_folder:
         return FolderDestination(options.queue_folder)
+    if not _installed("azure.servicebus"):
+        fail(f"--namespace and {CONNECTION} want {SDK}; or send to the app (--app)")
     return ServiceBusDestination(options.queue, options.namespace, connection)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _masking(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> Masking | None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -297,3 +298,24 @@ def test_no_azure_sdk_is_loaded_on_this_way(tmp_path: Path, app: App, signer: Si
     )
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]"), done.stderr
     assert len(app.queue) == 2
+
+
+def test_where_the_sdk_is_not_installed_the_ways_that_want_it_say_so(tmp_path: Path) -> None:
+    """As in the packages. ``-S`` leaves out what is installed, but for the libraries that are named."""
+    for name in ("msgspec", "cryptography", "cffi"):
+        (tmp_path / name).symlink_to(Path(find_spec(name).origin or "").parent)  # type: ignore[union-attr]
+    where = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    for more, environment, said in (
+        (["--folder", ".", "--namespace", "n"], {}, "or send to the app (--app)"),
+        (["--container", "c", "--queue-folder", "q"], {"SPOT_STORAGE_CONNECTION": "x"}, "or give a SAS"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-S", "-m", "edge.spoc", *more, "--once"],
+            cwd=tmp_path,
+            env={**where, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+        assert "requirements/edge.txt" in done.stderr
