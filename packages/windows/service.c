@@ -21,6 +21,7 @@
 #define STEADY (10 * 60 * 1000) /* a program that ran so long is started again at once */
 #define TO_END (20 * 1000)
 #define STEP 500
+#define LOOK_EVERY 5000 /* for settings */
 
 static const struct kind {
     const wchar_t *service, *command;
@@ -157,13 +158,26 @@ static DWORD run_once(void) {
     return code;
 }
 
+/* Wait until the command has settings: a machine may be the SPOC alone, or get its settings later. FALSE: stopped. */
+static BOOL have_settings(void) {
+    static wchar_t path[PATH_SIZE];
+    if (!data_folder(L"settings\\", TRUE, path) || FAILED(StringCchCatW(path, PATH_SIZE, kind->command)) ||
+        FAILED(StringCchCatW(path, PATH_SIZE, L".toml")))
+        return TRUE; /* the program says what is wrong */
+    for (BOOL told = FALSE; GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES; told = TRUE) {
+        if (!told) say(EVENTLOG_INFORMATION_TYPE, SAID_STARTED, L"%ls waits for its settings, %ls", kind->service, path);
+        if (WaitForSingleObject(stop, LOOK_EVERY) == WAIT_OBJECT_0) return FALSE;
+    }
+    return TRUE;
+}
+
 static void WINAPI run(DWORD count, LPWSTR *arguments) {
     (void)count, (void)arguments;
     manager = RegisterServiceCtrlHandlerExW(kind->service, control, NULL);
     if (!manager) return;
     tell(SERVICE_RUNNING, 0);
     say(EVENTLOG_INFORMATION_TYPE, SAID_STARTED, L"%ls has started", kind->service);
-    for (DWORD pause = FIRST_PAUSE;; pause = min(2 * pause, LONGEST_PAUSE)) {
+    for (DWORD pause = FIRST_PAUSE; have_settings(); pause = min(2 * pause, LONGEST_PAUSE)) {
         ULONGLONG since = GetTickCount64();
         DWORD code = run_once();
         if (WaitForSingleObject(stop, 0) == WAIT_OBJECT_0) break;

@@ -153,6 +153,17 @@ def test_a_program_that_ends_is_started_again(installed: Machine) -> None:
     assert "ended with code 3, and is started again in 1 s" in log_of(installed)
 
 
+def test_without_settings_the_service_waits_for_them(installed: Machine) -> None:
+    settings = installed.data / "settings" / "agent.toml"
+    aside = settings.with_name("aside")
+    settings.rename(aside)
+    restart(installed, "wait")
+    until(lambda: "waits for its settings" in log_of(installed), "it says so")
+    assert starts(installed) == []
+    aside.rename(settings)
+    until(lambda: len(starts(installed)) == 1, "it starts")
+
+
 def test_the_log_has_a_bounded_size(installed: Machine) -> None:
     restart(installed, "write")
     until(lambda: "written" in log_of(installed), "the last line")
