@@ -7,11 +7,12 @@ a copy of the compressor tries it.
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from domain.heartbeat import Heartbeat, encode_heartbeat
 from domain.minutes import WINDOW, identifier
 from domain.samples import FEW_VM_WINDOWS, Sample
 from domain.wire import MAX_BYTES
@@ -92,12 +93,23 @@ class _Message:
         return Packed(b"".join([*self._chunks, tail]), self.samples, tuple(self.batches))
 
 
-def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) -> Iterator[Packed]:
+def heartbeat_message(beat: Heartbeat) -> Packed:
+    """Return the message with a heartbeat and no samples."""
+    return Packed(_HEAD + b'],"heartbeat":' + encode_heartbeat(beat) + b"}", 0, ())
+
+
+def pack(
+    batches: Iterable[Sequence[Sample]],
+    limit: int,
+    *,
+    gzip: bool = True,
+    too_large: Callable[[int, Sample], None] | None = None,
+) -> Iterator[Packed]:
     """Yield messages of at most ``limit`` bytes. Together they hold the batches' samples in their order.
 
     A batch stays in one message unless it is too large for a message of its own. Then it is split by time, and a single
-    minute is split by sample. The same batches always give the same messages. Raises TooLarge if a single sample
-    exceeds the limit.
+    minute is split by sample. The same batches always give the same messages. A single sample that exceeds the limit is
+    given to ``too_large``, with the index of its batch, and left out. Without ``too_large``, it raises TooLarge.
     """
     message = _Message(gzip=gzip)
     for index, batch in enumerate(batches):
@@ -113,6 +125,8 @@ def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) 
             elif len(part) > 1:
                 early, late = _halves(part)
                 parts += [late, early]
+            elif too_large:
+                too_large(index, part[0])
             else:
                 raise TooLarge(f"one sample does not fit into a message of {limit:,} bytes")
     if message.samples:

@@ -75,7 +75,11 @@ class Signer:
     def signed(self, body: bytes) -> bytes:
         """Return a message with its head before it. The same body always gives the same bytes."""
         named = key_id(self.public)
-        return b"".join((MAGIC, named, _private_key(self.secret).sign(_to_sign(named, body)), body))
+        return b"".join((MAGIC, named, self.signature(_to_sign(named, body)), body))
+
+    def signature(self, text: bytes) -> bytes:
+        """Return the signature of some bytes, 64 bytes. Only what begins with MAGIC is a message."""
+        return _private_key(self.secret).sign(text)
 
 
 def _to_sign(named: bytes, body: bytes) -> bytes:
