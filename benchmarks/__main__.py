@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import psutil
 
 from benchmarks.beside import bench_beside
 from benchmarks.charts import draw
+from benchmarks.edge import bench_edge
 from benchmarks.fleet import (
     HORIZON,
     LAST_WINDOW,
@@ -254,24 +254,6 @@ def bench_spoc() -> None:
         )
 
 
-def bench_agent() -> None:
-    """Measure the agent's share of a core and its memory over some minutes on this machine."""
-    minutes = 2
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "SPOT_MASKING_KEY": "a key for the benchmark"}
-        command = [sys.executable, "-m", "edge.agent", "--tenant", "t", "--folder", folder, "--push-every", "60"]
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as agent:
-            seen = psutil.Process(agent.pid)
-            time.sleep(5)  # its start
-            before = sum(seen.cpu_times()[:2])
-            time.sleep(minutes * 60)
-            spent = sum(seen.cpu_times()[:2]) - before
-            resident = seen.memory_info().rss
-            agent.terminate()
-    print(f"agent               {100 * spent / (minutes * 60):>12.2f} % of a core (under 1), {minutes} minutes")
-    print(f"  memory            {resident / 2**20:>12.0f} MB (under 60)")
-
-
 BENCHMARKS: dict[str, Callable[[], object]] = {
     "beside": bench_beside,
     "averaging": bench_averaging,
@@ -285,7 +267,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "cold": bench_cold,
     "pack": bench_pack,
     "spoc": bench_spoc,
-    "agent": bench_agent,
+    "edge": bench_edge,
 }
 
 

@@ -46,6 +46,7 @@ OPERATION_BYTES = 64 * 1024
 class Volumes:
     """A fleet's quantities in one window of 15 minutes. Those with ``query_`` are of one chart of the fleet."""
 
+    tenants: float
     samples: float
     messages: float
     message_bytes: float
@@ -102,6 +103,7 @@ async def measure(vms: int, counters: int, vms_a_tenant: int = 100, runs: int = 
     plain_bytes = sum(map(len, plain)) / len(plain)
     single = len(plain[0]) // (counters * MINUTES_PER_WINDOW)
     return Volumes(
+        tenants=tenants,
         samples=samples,
         messages=len(whole.bodies) * share,
         message_bytes=sum(map(len, whole.bodies)) * share,

@@ -4,20 +4,27 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from blueprints import telemetry
 from blueprints.settings import Settings, load
 from domain.access import Caller
 from domain.closing import Times
+from domain.limits import TokenBuckets
 from domain.samples import Horizon
 from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
+from messaging.queue import FolderQueue, NoQueue, Queue, ServiceBusQueue
 from messaging.remote_write import HttpReceiver, Receiver
 from pipeline.operations import OperationContext
+from pipeline.pushing import A_SECOND, AT_ONCE
 from pipeline.queries.status import Pulse
 from pipeline.queries.view import View
 from pipeline.trust import Trust
 from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
+
+if TYPE_CHECKING:
+    from storage.documents import Documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,12 @@ class Services:
     settings: Settings
     tables: Tables
     dead_letters: DeadLetters
+    queue: Queue = field(default_factory=NoQueue)
     pulse: Pulse = field(default_factory=Pulse)
+    pushes: TokenBuckets = field(default_factory=lambda: TokenBuckets(A_SECOND, AT_ONCE))
+    """What each key may still push to this instance."""
+    joins: TokenBuckets = field(default_factory=lambda: TokenBuckets(1, 1))
+    """Whether a code may be looked up now."""
 
     @property
     def receiver(self) -> Receiver | None:
@@ -89,7 +101,7 @@ def build(settings: Settings) -> Services:
     if settings.sqlite_path is not None:
         from storage.sqlite import SqliteDocuments  # noqa: PLC0415
 
-        return Services(settings, Tables(SqliteDocuments(settings.sqlite_path, tables)), _dead_letters(settings))
+        return _services_of(settings, SqliteDocuments(settings.sqlite_path, tables))
     from storage.cosmos import CosmosDocuments  # noqa: PLC0415
     from storage.cosmos_client import Account  # noqa: PLC0415
 
@@ -98,7 +110,11 @@ def build(settings: Settings) -> Services:
     )  # else each request to the store logs a line, which costs money
     key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
     account = Account(str(settings.cosmos_endpoint), settings.cosmos_database, key)
-    return Services(settings, Tables(CosmosDocuments(account, tables)), _dead_letters(settings))
+    return _services_of(settings, CosmosDocuments(account, tables))
+
+
+def _services_of(settings: Settings, documents: "Documents") -> Services:
+    return Services(settings, Tables(documents), _dead_letters(settings), _queue(settings))
 
 
 def _dead_letters(settings: Settings) -> DeadLetters:
@@ -106,6 +122,13 @@ def _dead_letters(settings: Settings) -> DeadLetters:
         key = settings.queue_connection.get_secret_value() if settings.queue_connection else None
         return ServiceBusDeadLetters(settings.queue_name, key, settings.queue_namespace)
     return FolderDeadLetters(settings.queue_folder) if settings.queue_folder else NoDeadLetters()
+
+
+def _queue(settings: Settings) -> Queue:
+    if settings.queue_connection or settings.queue_namespace:
+        key = settings.queue_connection.get_secret_value() if settings.queue_connection else None
+        return ServiceBusQueue(settings.queue_name, key, settings.queue_namespace)
+    return FolderQueue(settings.queue_folder) if settings.queue_folder else NoQueue()
 
 
 _lock = threading.Lock()
@@ -129,4 +152,5 @@ async def close() -> None:
     with _lock:
         ended, _services = _services, None
     if ended is not None:
+        await ended.queue.close()
         await ended.tables.documents.close()

@@ -61,6 +61,13 @@ class Settings(BaseSettings):
         ),
     ] = None
     queue_folder: Annotated[Path | None, Field(description="The local host's queue: a folder.")] = None
+    packages_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/]+",
+            description="Where customers get the package with agent and SPOC. Operators and those who join see it.",
+        ),
+    ] = None
     insights_connection: Annotated[
         SecretStr | None,
         Field(

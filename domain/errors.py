@@ -9,8 +9,10 @@
     │   ├── NotFound           this counter, tenant or VM is unknown: 404
     │   ├── Unauthenticated    the caller is unknown: 401
     │   ├── Forbidden          this caller may not ask for this: 403
-    │   └── StateConflict      the request does not fit the present state: 409
+    │   ├── StateConflict      the request does not fit the present state: 409
+    │   └── TooLong            the body is longer than what it is for can take: 413
     └── Unavailable        try again later: 503 with Retry-After, or raise so that the queue delivers again
+        ├── TooMany            the caller asks too often: 429 with Retry-After
         └── Misconfigured      settings are missing or malformed: an operator must act first
 
 The storage port (storage.documents) adds ``Corrupt``, an Unavailable that needs an operator too, and ``Conflict``: not
@@ -60,6 +62,10 @@ class StateConflict(Invalid):
     """The request does not fit the present state. ``str()`` says what has to change first."""
 
 
+class TooLong(Invalid):
+    """The body is longer than what it is for can take. ``str()`` gives the limit."""
+
+
 class Unavailable(SpotError):
     """A service that this call needs is down or busy. The same call may succeed later.
 
@@ -70,6 +76,10 @@ class Unavailable(SpotError):
         """Store what is down, and when to retry."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooMany(Unavailable):
+    """The caller asks too often. ``str()`` says what is too much of what."""
 
 
 class Misconfigured(Unavailable):

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 
 _BYTES = 18
 _OURS = re.compile(r"[tv]-[A-Za-z0-9_-]{24}")
@@ -30,6 +31,11 @@ def mask_vm(tenant: str, name: str, key: bytes) -> str:
     Two tenants' VMs of one name get different masked names. ``tenant`` may be given masked or not.
     """
     return name if is_masked(name) else _mask("v", (mask_tenant(tenant, key), name), key)
+
+
+def drawn_tenant() -> str:
+    """Return a masked name for a new tenant, made of nothing but chance: 144 random bits."""
+    return f"t-{base64.urlsafe_b64encode(secrets.token_bytes(_BYTES)).decode('ascii')}"
 
 
 def is_masked(name: str) -> bool:

@@ -7,11 +7,12 @@ a copy of the compressor tries it.
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from domain.heartbeat import Heartbeat, encode_heartbeat
 from domain.minutes import WINDOW, identifier
 from domain.samples import FEW_VM_WINDOWS, Sample
 from domain.wire import MAX_BYTES
@@ -41,8 +42,13 @@ class Packed:
 
     @property
     def message_id(self) -> str:
-        """An id derived from the body, so that a queue with duplicate detection recognizes the same message."""
-        return hashlib.sha256(self.body).hexdigest()[:32]
+        """See message_id_of."""
+        return message_id_of(self.body)
+
+
+def message_id_of(body: bytes) -> str:
+    """Return an id derived from a message's body, so that a queue with duplicate detection recognizes the same one."""
+    return hashlib.sha256(body).hexdigest()[:32]
 
 
 class _Message:
@@ -87,12 +93,23 @@ class _Message:
         return Packed(b"".join([*self._chunks, tail]), self.samples, tuple(self.batches))
 
 
-def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) -> Iterator[Packed]:
+def heartbeat_message(beat: Heartbeat) -> Packed:
+    """Return the message with a heartbeat and no samples."""
+    return Packed(_HEAD + b'],"heartbeat":' + encode_heartbeat(beat) + b"}", 0, ())
+
+
+def pack(
+    batches: Iterable[Sequence[Sample]],
+    limit: int,
+    *,
+    gzip: bool = True,
+    too_large: Callable[[int, Sample], None] | None = None,
+) -> Iterator[Packed]:
     """Yield messages of at most ``limit`` bytes. Together they hold the batches' samples in their order.
 
     A batch stays in one message unless it is too large for a message of its own. Then it is split by time, and a single
-    minute is split by sample. The same batches always give the same messages. Raises TooLarge if a single sample
-    exceeds the limit.
+    minute is split by sample. The same batches always give the same messages. A single sample that exceeds the limit is
+    given to ``too_large``, with the index of its batch, and left out. Without ``too_large``, it raises TooLarge.
     """
     message = _Message(gzip=gzip)
     for index, batch in enumerate(batches):
@@ -108,6 +125,8 @@ def pack(batches: Iterable[Sequence[Sample]], limit: int, *, gzip: bool = True) 
             elif len(part) > 1:
                 early, late = _halves(part)
                 parts += [late, early]
+            elif too_large:
+                too_large(index, part[0])
             else:
                 raise TooLarge(f"one sample does not fit into a message of {limit:,} bytes")
     if message.samples:

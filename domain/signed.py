@@ -37,13 +37,18 @@ class Signed:
 
     def fits(self, public: bytes) -> bool:
         """Return whether it was signed with the private key of this public key, and is unchanged since."""
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+        return fits(public, self.signature, _to_sign(bytes.fromhex(self.key), self.body))
 
-        try:
-            _public_key(public).verify(self.signature, _to_sign(bytes.fromhex(self.key), self.body))
-        except (InvalidSignature, ValueError):  # ValueError: these 32 bytes are no point of the curve
-            return False
-        return True
+
+def fits(public: bytes, signature: bytes, text: bytes) -> bool:
+    """Return whether a text has this signature by the private key of this public key."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        _public_key(public).verify(signature, text)
+    except (InvalidSignature, ValueError):  # ValueError: these 32 bytes are no point of the curve
+        return False
+    return True
 
 
 def taken_apart(message: bytes) -> Signed | None:
@@ -70,7 +75,11 @@ class Signer:
     def signed(self, body: bytes) -> bytes:
         """Return a message with its head before it. The same body always gives the same bytes."""
         named = key_id(self.public)
-        return b"".join((MAGIC, named, _private_key(self.secret).sign(_to_sign(named, body)), body))
+        return b"".join((MAGIC, named, self.signature(_to_sign(named, body)), body))
+
+    def signature(self, text: bytes) -> bytes:
+        """Return the signature of some bytes, 64 bytes. Only what begins with MAGIC is a message."""
+        return _private_key(self.secret).sign(text)
 
 
 def _to_sign(named: bytes, body: bytes) -> bytes:

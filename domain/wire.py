@@ -1,7 +1,8 @@
 """The bytes of a message and of an agent's file: ``{"metrics": [sample, ...]}`` in UTF-8, optionally gzipped.
 
-Knows the format and how to read a malformed message; refuses to know which samples are acceptable (domain.samples).
-Skips the head with a message's signature (domain.signed) and refuses to know whether the signature is valid.
+A SPOC's message may also hold a ``"heartbeat"`` (domain.heartbeat); other members are ignored. Knows the format and how
+to read a malformed message; refuses to know which samples are acceptable (domain.samples). Skips the head with a
+message's signature (domain.signed) and refuses to know whether the signature is valid.
 
 **What a message may cost.** Reading a message takes memory and time in proportion to its text, whatever the text holds.
 The text is at most UNZIPS_TO times as long as the bytes sent (or SMALL, if that is more), and never longer than
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.errors import BadMessage
+from domain.heartbeat import Heartbeat, decode_heartbeat
 from domain.refusals import Refusals
 from domain.samples import Sample
 from domain.signed import taken_apart
@@ -52,8 +54,9 @@ LONGEST_NUMBER = 400
 """An integer with more characters than this is outside the range of doubles."""
 
 
-class _Message(msgspec.Struct):
+class _Message(msgspec.Struct, omit_defaults=True):
     metrics: list[Sample]
+    heartbeat: msgspec.Raw = msgspec.Raw()  # its place in the text; most messages have none
 
 
 _DECODER = msgspec.json.Decoder(_Message)
@@ -62,11 +65,15 @@ _ENCODER = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A message's samples, the position of each sample in the message, and the refused elements."""
+    """A message's samples, the position of each sample in the message, and the refused elements.
+
+    ``heartbeat`` is the message's heartbeat, or why it can't be read; None: it has none.
+    """
 
     samples: Sequence[Sample]
     positions: Sequence[int]
     refused: Refusals
+    heartbeat: Heartbeat | str | None = None
 
 
 def encode_samples(samples: Sequence[Sample]) -> bytes:
@@ -83,12 +90,13 @@ def decode(body: bytes) -> Decoded:
     """
     text = unpack(body).removeprefix(BYTE_ORDER_MARK)
     try:
-        samples = _DECODER.decode(text).metrics
+        message = _DECODER.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         return _decode_leniently(text)
     if not _names_metrics_once(text):
         return _decode_leniently(text)
-    return Decoded(samples, range(len(samples)), Refusals())
+    samples = message.metrics
+    return Decoded(samples, range(len(samples)), Refusals(), _heartbeat(bytes(message.heartbeat)))
 
 
 def as_text(value: object) -> str:
@@ -132,14 +140,14 @@ def unpack(body: bytes) -> bytes:
 def _names_metrics_once(text: bytes) -> bool:
     """Tell whether a decoded message certainly has one "metrics". The decoder would have kept only the last of several.
 
-    In a message from a tenant's collector (SPOC), the list's bracket is the first and the only one, so the message can
-    hold nothing else.
+    In a message from a tenant's collector (SPOC), the list comes first and its brackets are the only ones, so only the
+    few bytes after it can hold another.
     """
     begin = text.find(b"[")
-    head, tail = text[: max(begin, 0)], text[text.find(b"]", begin) + 1 :]
-    if head.translate(None, b" \t\r\n") == b'{"metrics":' and tail.strip() == b"}":
-        return True
-    return text.count(b'"metrics"') == 1 and b"\\u" not in text
+    head, rest = text[: max(begin, 0)], text
+    if head.translate(None, b" \t\r\n") == b'{"metrics":':
+        rest = text[text.find(b"]", begin) :]
+    return rest.count(b'"metrics"') == (rest is text) and b"\\u" not in rest
 
 
 def _decode_leniently(text: bytes) -> Decoded:
@@ -147,7 +155,8 @@ def _decode_leniently(text: bytes) -> Decoded:
     samples: list[Sample] = []
     positions: list[int] = []
     refused = Refusals()
-    for position, element in enumerate(_elements(text)):
+    elements, heartbeat = _elements(text)
+    for position, element in enumerate(elements):
         if type(element) is not dict:
             refused.add(position, _NO_OBJECT.get(type(element), _NO_OBJECT[float]), element)
             continue
@@ -156,11 +165,20 @@ def _decode_leniently(text: bytes) -> Decoded:
             positions.append(position)
         except ValueError as error:
             refused.add(position, str(error), element)
-    return Decoded(samples, positions, refused)
+    return Decoded(samples, positions, refused, heartbeat)
 
 
-def _elements(text: bytes) -> list[object]:
-    """Return the elements of a message's "metrics". Raises BadMessage."""
+def _heartbeat(text: bytes) -> Heartbeat | str | None:
+    if not text:
+        return None
+    try:
+        return decode_heartbeat(text)
+    except ValueError as error:
+        return str(error)
+
+
+def _elements(text: bytes) -> tuple[list[object], Heartbeat | str | None]:
+    """Return the elements of a message's "metrics", and its heartbeat or what is wrong with it. Raises BadMessage."""
     message, names = _parsed(text)
     if not isinstance(message, dict):
         raise BadMessage(f"the message is not a JSON object but {_json_type(message)}")
@@ -171,7 +189,12 @@ def _elements(text: bytes) -> list[object]:
     elements = message["metrics"]
     if not isinstance(elements, list):
         raise BadMessage(f'"metrics" is not a list but {_json_type(elements)}')
-    return elements
+    if "heartbeat" not in message:
+        return elements, None
+    try:
+        return elements, _heartbeat(_ENCODER.encode(message["heartbeat"]))
+    except (ValueError, OverflowError, RecursionError) as error:  # half a surrogate pair, a huge number
+        return elements, f"the heartbeat is malformed: {error}"
 
 
 def _parsed(text: bytes) -> tuple[object, list[str]]:

@@ -1,10 +1,14 @@
 """Destinations of the tenant's collector (SPOC): an Azure Service Bus queue, or the folder queue of the local host.
 
+The third one, the app itself over HTTPS, is edge.app.
+
 Knows how to hand a message over and when it is safe; refuses to know its content. Raises domain.errors.Unavailable if
 the queue can't take messages now. The same messages may then be sent again.
 """
 
-from collections.abc import Iterable, Iterator
+import base64
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +32,23 @@ RETRIES = 2
 """The SDK's retries within a call. The SPOC retries too, after its own pauses."""
 
 
+SCOPE = "https://servicebus.azure.net/.default"
+
+
+def identity_in(token: str) -> str:
+    """Return whose access token this is, for people. Raises ValueError if it is none.
+
+    The claims are those of Entra ID's access tokens: ``appid``, ``oid``, ``tid``. Nothing is verified.
+    """
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        who = claims.get("upn") or f"the application {claims.get('appid', '?')}"
+        return f"{who} (object id {claims.get('oid', '?')}) of the directory {claims.get('tid', '?')}"
+    except (IndexError, ValueError, AttributeError) as error:
+        raise ValueError("this is no access token of Entra ID") from error
+
+
 class Link(Protocol):
     """An open connection to a queue."""
 
@@ -35,8 +56,8 @@ class Link(Protocol):
     def limit(self) -> int:
         """The largest size of a message's body in bytes."""
 
-    def send(self, messages: Iterable[Packed]) -> None:
-        """Hand messages over. They are safe when this returns.
+    def send(self, messages: Iterable[Packed]) -> Sequence[Packed]:
+        """Hand messages over. They are safe when this returns, except those returned: the queue will never take them.
 
         A message's id is derived from its body, so the queue recognizes the same message when it is sent again. Raises
         Unavailable; some of the messages may have been handed over then.
@@ -60,12 +81,16 @@ class FolderDestination:
     folder: Path
     limit: int = STANDARD_LIMIT - HEADER_ROOM
 
+    def __str__(self) -> str:
+        """Name the folder."""
+        return f"the folder {self.folder}"
+
     @contextmanager
     def open(self) -> Iterator[Link]:
         """See Destination."""
         yield self
 
-    def send(self, messages: Iterable[Packed]) -> None:
+    def send(self, messages: Iterable[Packed]) -> Sequence[Packed]:
         """See Link."""
         for message in messages:
             try:
@@ -75,6 +100,7 @@ class FolderDestination:
                 temporary.replace(self.folder / message.message_id)
             except OSError as error:
                 raise Unavailable(f"the queue folder {self.folder} can't be written: {error}") from error
+        return ()
 
     def check(self) -> list[str]:
         """See Destination."""
@@ -88,7 +114,7 @@ class _ServiceBusLink:
     sender: "ServiceBusSender"
     limit: int
 
-    def send(self, messages: Iterable[Packed]) -> None:
+    def send(self, messages: Iterable[Packed]) -> Sequence[Packed]:
         """See Link. Small messages share a batch."""
         from azure.servicebus import ServiceBusMessage  # noqa: PLC0415
 
@@ -103,6 +129,7 @@ class _ServiceBusLink:
                 batch.add_message(one)
         if len(batch):
             self.sender.send_messages(batch, timeout=SEND_SECONDS)
+        return ()
 
     def _batch(self) -> "ServiceBusMessageBatch":
         return self.sender.create_message_batch(max_size_in_bytes=self.limit + HEADER_ROOM - BATCH_ROOM)
@@ -123,6 +150,18 @@ class ServiceBusDestination:
     def __str__(self) -> str:
         """Name the queue without any secret."""
         return f"the queue {self.queue} of {self.namespace or 'the namespace of the connection string'}"
+
+    def _identity(self) -> str:
+        """Return who sends, as far as that is known before it is refused."""
+        if self.connection:
+            return "the connection string, which emulators take (the namespace of infra/ does not)"
+        from azure.core.exceptions import AzureError  # noqa: PLC0415
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
+        try:
+            return identity_in(DefaultAzureCredential().get_token(SCOPE).token)
+        except (AzureError, ValueError) as error:
+            return f"unknown: {str(error).splitlines()[0]}"
 
     def _client(self) -> "ServiceBusClient":
         from azure.servicebus import ServiceBusClient  # noqa: PLC0415  (loaded when needed)
@@ -146,10 +185,8 @@ class ServiceBusDestination:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise Unavailable(f"{self} does not take messages: {reason}") from error
 
-    def check(self) -> list[str]:
-        """See Destination."""
-        from azure.core.exceptions import AzureError  # noqa: PLC0415
-
+    def _try_to_send(self) -> int:
+        """Open a link to send by, send nothing, and return the largest message. Raises Unavailable."""
         with self.open() as link:
             # The service opens a refused link and then closes it. The SDK notices that only while it works on the link,
             # and raises an internal error. Its public calls work on the link only by sending.
@@ -158,7 +195,18 @@ class ServiceBusDestination:
                     link.sender._handler.do_work()  # noqa: SLF001
             except Exception as error:
                 raise Unavailable(f"{self} does not take messages: {' '.join(str(error).split())}") from error
-            found = [f"{self}: reached", f"largest message: {link.limit + HEADER_ROOM:,} bytes", "may send: yes"]
+            return link.limit + HEADER_ROOM
+
+    def check(self) -> list[str]:
+        """See Destination."""
+        from azure.core.exceptions import AzureError  # noqa: PLC0415
+
+        who = self._identity()
+        try:
+            largest = self._try_to_send()
+        except Unavailable as error:
+            raise Unavailable(f"{error}; the identity is {who}") from error
+        found = [f"identity: {who}", f"{self}: reached", f"largest message: {largest:,} bytes", "may send: yes"]
         try:
             with self._client() as client, client.get_queue_receiver(self.queue, prefetch_count=0) as receiver:
                 receiver.peek_messages(timeout=10)  # takes no message

@@ -9,17 +9,22 @@ from dataclasses import dataclass, field
 
 from domain.counters import Reduction, reduce_readings, reduction_of
 from domain.minutes import MINUTE, WINDOW, identifier
-from domain.names import key_of, split_key
+from domain.names import split_key
 from domain.samples import Dimensions, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A VM's masked names, and its dimensions."""
+    """A VM's names and its dimensions: masked names, or the VM's as it is and no tenant's."""
 
     tenant: str
     vm: str
     dimensions: Dimensions
+
+    @property
+    def plain(self) -> bool:
+        """Whether the VM's name is as it is, for the SPOC to mask."""
+        return not self.tenant
 
 
 @dataclass(slots=True)
@@ -35,7 +40,6 @@ class Agent:
     period: int = WINDOW
     reductions: Mapping[str, Reduction] = field(default_factory=dict)
     _readings: dict[int, dict[str, list[float]]] = field(default_factory=dict)
-    _restored: dict[int, dict[str, float]] = field(default_factory=dict)
     _changed: set[int] = field(default_factory=set)
 
     def add(self, timestamp: int, values: Mapping[str, float]) -> None:
@@ -47,13 +51,6 @@ class Agent:
             minute.setdefault(key, []).append(value)
         self._changed.add(timestamp - timestamp % self.period)
 
-    def restore(self, samples: Iterable[Sample]) -> None:
-        """Add unwritten samples of an earlier run. Their minutes are complete: new readings do not change them."""
-        for sample in samples:
-            restored = self._restored.setdefault(identifier(sample.timestamp), {})
-            restored[key_of(sample.PerfType, sample.PerfName)] = sample.PerfValue
-            self._changed.add(sample.timestamp - sample.timestamp % self.period)
-
     def changed(self, before: int) -> list[int]:
         """Return the periods with unwritten samples that end at or before a moment, oldest first."""
         return sorted(period for period in self._changed if period + self.period <= before)
@@ -64,8 +61,7 @@ class Agent:
 
     def minutes(self) -> set[int]:
         """Return the minutes with readings in these periods."""
-        gathered = self._readings.keys() | self._restored.keys()
-        return {minute for minute in gathered if minute - minute % self.period in self._changed}
+        return {minute for minute in self._readings if minute - minute % self.period in self._changed}
 
     def samples(self, period: int, before: int) -> list[Sample]:
         """Return the samples of those minutes of a period that end at or before a moment, oldest first."""
@@ -82,7 +78,7 @@ class Agent:
         values = {
             key: reduce_readings(reduction_of(key, self.reductions), readings)
             for key, readings in self._readings.get(timestamp, {}).items()
-        } | self._restored.get(timestamp, {})
+        }
         for key in sorted(values):
             perf_type, perf_name = split_key(key)
             yield Sample(
@@ -102,10 +98,8 @@ class Agent:
         """Note that a period is written. Forget readings older than the period before it, unless they are unwritten."""
         self._changed.discard(period)
         keep = period - self.period
-        for gathered in (self._readings, self._restored):
-            old = [at for at in gathered if at < keep and at - at % self.period not in self._changed]
-            for at in old:
-                del gathered[at]
+        for at in [at for at in self._readings if at < keep and at - at % self.period not in self._changed]:
+            del self._readings[at]
 
 
 def samples_by_minute(samples: Sequence[Sample]) -> dict[tuple[int, str, str], Sample]:

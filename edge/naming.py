@@ -5,7 +5,6 @@ It reveals the real names without a key, so it must stay in the tenant. The page
 nowhere.
 """
 
-import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from pathlib import Path
 import msgspec
 
 from domain.names import name_problem
+from edge.texts import read_text
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The real name of a tenant, and those of its VMs by their masked names."""
+    """The real name of a tenant (empty: unknown), and those of its VMs by their masked names."""
 
     tenant: str
     name: str
@@ -26,11 +26,11 @@ class Names:
 
 
 def add_names(path: Path, names: Names) -> int:
-    """Add a tenant's names to a file. Return the number of VMs that it now has.
+    """Add a tenant's names to a file. Return the number of VMs that it now has. An unknown name replaces none.
 
     Raises OSError, and ValueError if the file holds something else or another tenant's names.
     """
-    vms = dict(names.vms)
+    vms, name = dict(names.vms), names.name
     if path.exists():
         try:
             earlier = msgspec.json.decode(path.read_bytes(), type=Names)
@@ -38,9 +38,11 @@ def add_names(path: Path, names: Names) -> int:
             raise ValueError(f"{path} is no file of names, and is left as it is: {error}") from error
         if earlier.tenant != names.tenant:
             raise ValueError(f"{path} holds the names of another tenant, or those made with another masking key")
-        vms = {**earlier.vms, **vms}
+        vms, name = {**earlier.vms, **vms}, name or earlier.name
     ordered = dict(sorted(vms.items(), key=lambda each: (each[1].casefold(), each[0])))
-    text = json.dumps({"tenant": names.tenant, "name": names.name, "vms": ordered}, indent=1, ensure_ascii=False)
+    text = json.dumps(
+        {"tenant": names.tenant, "name": name or names.tenant, "vms": ordered}, indent=1, ensure_ascii=False
+    )
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text + "\n", encoding="utf8")
     temporary.replace(path)
@@ -52,9 +54,7 @@ def listed_names(path: Path) -> list[str]:
 
     Raises OSError, and ValueError if a line is not a valid name.
     """
-    content = path.read_bytes()
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    names = [line.strip() for line in content.decode("utf-16" if utf16 else "utf-8-sig").splitlines() if line.strip()]
+    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     for name in names:
         if problem := name_problem(name):
             raise ValueError(f"{path}: {name[:60]!r} {problem}")

@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.texts import read_text
+
 SHORT = 100
 """The longest path of a folder on Windows that needs no prefix: paths of files in it stay below 260 (MAX_PATH)."""
 
@@ -23,23 +25,40 @@ def extended(text: str, absolute: str) -> str:
     return f"\\\\?\\UNC{absolute[1:]}" if absolute.startswith("\\\\") else f"\\\\?\\{absolute}"
 
 
-def read_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+def read_options(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    default: Path | None = None,
+    unless: Sequence[str] = (),
+) -> argparse.Namespace:
     """Parse the flags. This adds ``--config FILE``, a file whose entries are read as flags before the others.
 
-    If the file can't be read, or an entry or flag is wrong, it prints the reason and ends the program.
+    Without ``--config``, and without any flag of ``unless``, the file is ``default``, if it exists. If the file can't
+    be read, or an entry or flag is wrong, it prints the reason and ends the program.
     """
     parser.add_argument("--config", type=Path, help="a TOML file with these options by their names; flags override it")
     flags = sys.argv[1:] if arguments is None else list(arguments)
-    config = parser.parse_known_args(flags)[0].config
+    given = parser.parse_known_args(flags)[0]
+    config = given.config
+    if not config and default and _is_there(default) and not any(getattr(given, name) for name in unless):
+        config = default
     return parser.parse_args([*(_flags(parser, config) if config else []), *flags])
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file is there, also where this user may not look: then reading it says so."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _flags(parser: argparse.ArgumentParser, path: Path) -> list[str]:
     try:
-        given = tomllib.loads(path.read_text(encoding="utf8"))
+        given = tomllib.loads(read_text(path))
     except OSError as error:
-        parser.error(f"the file of --config can't be read: {error}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        parser.error(f"the settings can't be read: {error}")
+    except ValueError as error:
         parser.error(f"{path} is not valid TOML: {error}")
     flags = []
     for name, value in given.items():

@@ -1,7 +1,7 @@
 """The agent at work: turns readings of a source into files, by the clock. Unwritten files wait, within limits.
 
-Knows sources (edge.inputs), the gathering (edge.gathering) and files (edge.files). Does not know options or the current
-time. If one VM's file can't be written, other VMs' files are not delayed, and no reading is read again.
+Knows sources (edge.inputs), the gathering (edge.gathering) and the spool (edge.spool). Does not know options, delivery
+or the current time. If one VM's file can't be written, other VMs' files are not delayed, and no reading is read again.
 """
 
 import zlib
@@ -14,9 +14,10 @@ import msgspec
 from domain.counters import Reduction
 from domain.minutes import MINUTE, WINDOW
 from domain.samples import FUTURE_TOLERANCE, Sample
-from edge.files import path_of, save_part, saved_parts, write_file
+from edge.files import path_of
 from edge.gathering import Agent, Identity
 from edge.inputs import Source
+from edge.spool import MOST_WAITING, Spool
 from edge.telegraf import GROWING, Moment
 
 LATE_SECONDS = 15
@@ -25,12 +26,12 @@ LATE_SECONDS = 15
 MOST_UNREAD = 8
 """How many periods of a VM wait to be written when the agent stops reading a source that can wait."""
 
-MOST_WAITING = 96
-"""The most periods of a VM that may wait: a day's. If the source can't wait, the oldest period is then lost."""
+EARLY = 2 * MINUTE
+"""After so many seconds, in whole minutes of the clock, the first file of a new VM is written."""
 
 
 class Identify(Protocol):
-    """Gives the masked identity of a host. None stands for this machine."""
+    """Gives the identity of a host. None stands for this machine."""
 
     def __call__(self, host: str | None) -> Identity:
         """See Identify."""
@@ -42,27 +43,31 @@ class Program:
     def __init__(
         self,
         source: Source,
-        folder: Path,
+        spool: Spool | None,
         identify: Identify,
         period: int = WINDOW,
         reductions: Mapping[str, Reduction] | None = None,
         *,
-        dry_run: bool = False,
+        early: bool = False,
     ) -> None:
-        """Gather readings into periods of the given number of seconds."""
+        """Gather readings into periods of the given number of seconds. Without a spool, samples are only printed.
+
+        ``early``: this VM is new. The first file is written after two full minutes, and later once more, when it is
+        whole.
+        """
         self._source = source
-        self._folder = folder
+        self._spool = spool
+        self._early = early
+        self._began: int | None = None
         self._identify = identify
         self._period = period
         self._reductions = {**GROWING, **(reductions or {})}
-        self.dry_run = dry_run
         self._agents: dict[str, Agent] = {}
         self._of_host: dict[str | None, Agent] = {}
-        self._to_restore: list[str] = []
         self._saved = 0
         self._shown: dict[str, int] = {}
         self._ahead = 0
-        self._unread = self._away = ""
+        self._unread = ""
         self._unwritten: dict[str, str] = {}
         self.lost = 0
         """How many files' worth of readings were dropped, because they could not be written for too long."""
@@ -73,7 +78,6 @@ class Program:
             identity = self._identify(host)
             if identity.vm not in self._agents:
                 self._agents[identity.vm] = Agent(identity, self._period, self._reductions)
-                self._to_restore += [] if self.dry_run else [identity.vm]
             self._of_host[host] = self._agents[identity.vm]
         return self._of_host[host]
 
@@ -82,6 +86,7 @@ class Program:
 
         :attr:`trouble` tells what can't be read or written. The next tick tries it again.
         """
+        self._began = now if self._began is None else self._began
         written: list[Path] = []
         self._unread = ""
         try:
@@ -93,6 +98,9 @@ class Program:
         except OSError as error:
             self._unread = f"{error}; tries again"
         written += self._write(now, last=last)
+        if self._early and not written and now - now % MINUTE - self._began >= EARLY:
+            written += self.flush(now)
+        self._early = self._early and not written
         if now - now % MINUTE != self._saved and not last:
             self.save(now)
             self._saved = now - now % MINUTE
@@ -113,15 +121,14 @@ class Program:
         return self._source.waits and any(len(self._due(each, now)) >= MOST_UNREAD for each in self._agents.values())
 
     def _write(self, now: int, *, last: bool) -> list[Path]:
-        self._restore()
         self._unwritten.clear()
         written = []
         for vm, agent in self._agents.items():
             for period in agent.open() if last else self._due(agent, now):
+                samples = agent.samples(period, period + self._period)
                 try:
-                    if vm in self._to_restore:  # else the data that an earlier run kept would be lost
-                        raise OSError(self._away)
-                    written.append(self._write_one(agent, period))
+                    written.append(self._put(agent, period, samples, now))
+                    agent.written(period)
                 except OSError as error:
                     self._unwritten[vm] = str(error)
             waiting = self._due(agent, now)
@@ -130,50 +137,55 @@ class Program:
                 self.lost += 1
         return written
 
-    def _write_one(self, agent: Agent, period: int) -> Path:
-        samples = agent.samples(period, period + self._period)
-        if self.dry_run:
+    def _put(self, agent: Agent, period: int, samples: Sequence[Sample], now: int) -> Path:
+        if self._spool is None:
             self._show(samples)
-        else:
-            write_file(self._folder, agent.identity, period, samples)
-        agent.written(period)
-        return path_of(self._folder, agent.identity, period)
+            return path_of(Path(), agent.identity, period)
+        return self._spool.write(agent.identity, period, samples, now)
 
-    def _restore(self) -> None:
-        """Continue from the periods that an earlier run kept, as soon as the folder can be read."""
-        while self._to_restore:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                agent = self._agents[self._to_restore[-1]]
-                for samples in saved_parts(self._folder, agent.identity):
-                    agent.restore(samples)
-            except OSError as error:
-                self._away = str(error)
-                return
-            self._to_restore.pop()
-        self._away = ""
+    def flush(self, now: int) -> list[Path]:
+        """Write the complete minutes of all periods, ended or not. Return the files. They stay to be written whole."""
+        self._unwritten.clear()
+        written = []
+        for vm, agent in self._agents.items():
+            for period in agent.open():
+                try:
+                    if samples := agent.samples(period, now):
+                        written.append(self._put(agent, period, samples, now))
+                except OSError as error:
+                    self._unwritten[vm] = str(error)
+        return written
 
     def save(self, now: int) -> bool:
-        """Keep the complete minutes of unfinished periods, and the read position. Tell whether that succeeded."""
+        """Save the complete minutes of unfinished periods, and the read position. Tell whether that succeeded."""
         for agent in self._agents.values():
             for period in agent.open():
                 samples = agent.samples(period, now)
-                if self.dry_run:
+                if self._spool is None:
                     self._show(samples)
-                elif samples and agent.identity.vm not in self._to_restore:
+                elif samples:
                     try:
-                        save_part(self._folder, agent.identity, period, samples)
+                        self._spool.save_part(agent.identity, period, samples, now)
                     except OSError as error:
                         self._unwritten[agent.identity.vm] = str(error)
-        if self._unwritten or self._to_restore:
-            return False
-        if not self.dry_run:
-            try:
+        return self._save_position()
+
+    def close(self, now: int) -> bool:
+        """Write what there is, since the agent ends. Tell whether that succeeded."""
+        self.flush(now)
+        return self._save_position()
+
+    def _save_position(self) -> bool:
+        """Save how far the source was read, if all of that is saved. Tell whether that succeeded."""
+        if self._spool is None:
+            return True
+        try:
+            if not self._unwritten:
                 self._source.save()
-            except OSError as error:
-                self._unread = f"{error}; tries again"
-                return False
-        return True
+        except OSError as error:
+            self._unread = f"{error}; tries again"
+            return False
+        return not self._unwritten
 
     @property
     def unwritten(self) -> str:

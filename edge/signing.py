@@ -10,6 +10,7 @@ import secrets
 from pathlib import Path
 
 from domain.signed import SECRET_BYTES, Signer
+from edge.texts import read_secret
 
 ONLY_MINE = 0o600
 
@@ -21,9 +22,9 @@ def signer_of(path: Path) -> tuple[Signer, bool]:
     """
     made = not path.exists()
     if made:
-        _make(path)
+        write_private(path, base64.b64encode(secrets.token_bytes(SECRET_BYTES)) + b"\n")
     try:
-        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
+        secret = base64.b64decode(read_secret(path), validate=True)
     except binascii.Error:
         secret = b""
     if len(secret) != SECRET_BYTES:
@@ -36,12 +37,12 @@ def readable_by_others(path: Path) -> bool:
     return os.name == "posix" and bool(path.stat().st_mode & 0o077)
 
 
-def _make(path: Path) -> None:
-    """Write a new key to a file that only its owner can read. Readers never see a part of it."""
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read. Readers never see a part of it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, ONLY_MINE), "wb") as file:
-        file.write(base64.b64encode(secrets.token_bytes(SECRET_BYTES)) + b"\n")
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

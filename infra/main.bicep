@@ -37,6 +37,9 @@ param averagingBudgetSeconds int = 240
 @allowed(['open', 'required'])
 param enrolment string = 'required'
 
+@description('Where customers get the package with agent and SPOC: operators and those who join see it; empty: nothing is said.')
+param packagesUrl string = ''
+
 @description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
 param reductions { *: string } = {}
 
@@ -248,6 +251,7 @@ module app 'modules/app.bicep' = {
       REMOTE_WRITE_URL: remoteWriteUrl
       REMOTE_WRITE_TOKEN: empty(remoteWriteTokenSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${remoteWriteTokenSecretUri})'
       ENROLMENT: enrolment
+      PACKAGES_URL: packagesUrl
       REDUCTIONS: string(reductions)
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database

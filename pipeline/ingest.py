@@ -27,6 +27,7 @@ from pipeline.storing import Rest, store
 from pipeline.trust import ANYBODY, Origin, Trust
 from storage.charges import metered
 from storage.tables import Tables
+from storage.tables.heartbeats import Heard
 from storage.tables.marks import Mark
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Ingested:
     written: int
     """VM windows that the samples changed; the others held them already."""
     refused: int
-    """Samples, or whole messages, that were put into quarantine."""
+    """Samples, or whole messages, that were put into quarantine, and heartbeats, which are only counted."""
     tenants: Sequence[str]
     """The tenants that the samples belong to."""
     span: Sequence[int]
@@ -85,6 +86,9 @@ class Group:
     refused: list[tuple[Message, Refusals]] = field(default_factory=list)
     senders: set[tuple[str, int, str]] = field(default_factory=set)
     """For messages that prove no sender: the tenant they name, when they came, and the unknown key."""
+    heartbeats: list[tuple[str, Heard]] = field(default_factory=list)
+    """Those of messages that prove their sender, with the tenant."""
+    bad_heartbeats: Counter[str] = field(default_factory=Counter)
     again: bool = False
     """Whether they are tried again from the quarantine. If so, they do not replace data that came in the meantime."""
 
@@ -113,6 +117,10 @@ class Group:
             self.refused.append((message, _our_fault(message, error)))
             return
         self._take(collected)
+        if isinstance(decoded.heartbeat, str):
+            self.bad_heartbeats[decoded.heartbeat] += 1
+        elif decoded.heartbeat and origin.tenant is not None:
+            self.heartbeats.append((origin.tenant, Heard(decoded.heartbeat, message.received)))
         refused = decoded.refused.followed_by(collected.refused, decoded.positions)
         if refused.count:
             self.refused.append((message, refused))
@@ -151,6 +159,8 @@ class Group:
             for message, refused in self.refused
         )
         await gather(tables.senders.note(*each) for each in sorted(self.senders))
+        for tenant, heard in sorted(self.heartbeats, key=lambda each: -each[1].order):
+            await tables.heartbeats.note(tenant, heard)
         return written
 
     async def _mark(self, tables: Tables) -> None:
@@ -190,6 +200,7 @@ class _Sum:
         self.written += written
         for _, refused in group.refused:
             self.reasons.update(refused.reasons)
+        self.reasons.update(group.bad_heartbeats)
 
 
 async def ingest(

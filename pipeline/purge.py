@@ -197,7 +197,21 @@ class Purge:
         if self.tenant and not self.vm and not self.dry_run:
             for day in _days(context):
                 await tables.omissions.forget(day, self.tenant)
+        if not self.dry_run:
+            await self._forget_heartbeats(tables)
         return {"catalogueEntries": removed}
+
+    async def _forget_heartbeats(self, tables: Tables) -> None:
+        """Forget the tenant's heartbeat, the one that names the VM, or those that came before the date."""
+        heartbeats = [each async for each in tables.heartbeats.all()]
+        for tenant, heard in heartbeats:
+            named = {*heard.beat.twice, *(each.vm for each in heard.beat.clocks)}
+            if self.before is not None:
+                concerned = heard.received < self.before
+            else:
+                concerned = tenant == self.tenant and (self.vm is None or self.vm in named)
+            if concerned:
+                await tables.heartbeats.forget(tenant)
 
     async def _forget(self, tables: Tables, tenant: str) -> int:
         """Remove a tenant's purged VMs and, if it has no others, the tenant. Return the number of removed entries."""

@@ -16,6 +16,7 @@ from domain.signed import taken_apart
 REVOKED = "the message is signed with a key that is revoked"
 FORGED = "the message's signature does not fit: the message was changed, or signed with another key than it says"
 UNKNOWN_KEY = "the message is signed with a key that is not enrolled, and enrolment is required"
+UNCONFIRMED = "the message is signed with a key that awaits confirmation, and enrolment is required"
 UNSIGNED = "the message is not signed, and enrolment is required"
 NOT_THE_SIGNERS = "the sample is of another tenant than the one whose key the message is signed with"
 NOT_SIGNED_BY_IT = "the sample's tenant is enrolled, and the message is not signed with a key of it"
@@ -25,7 +26,8 @@ NOT_SIGNED_BY_IT = "the sample's tenant is enrolled, and the message is not sign
 class Origin:
     """Who sent a message: ``tenant`` is proven, and None where it is not known.
 
-    ``unknown_key`` is the id of the key that the message names as its signer, if no tenant has that key.
+    ``unknown_key`` is the id of the key that the message names as its signer, if no tenant has that key, or only a
+    tenant that has joined with it and is not confirmed.
     """
 
     tenant: str | None
@@ -50,16 +52,18 @@ class Trust:
         if signed.key not in self.register.keys:
             return Origin(None, signed.key)
         enrolment, key = self.register.keys[signed.key]
-        if not key.valid:
+        if key.revoked is not None:
             raise BadMessage(REVOKED)
         if not signed.fits(key.public):
             raise BadMessage(FORGED)
-        return Origin(enrolment.tenant)
+        return Origin(enrolment.tenant) if key.valid else Origin(None, signed.key)
 
     def refuses_all(self, origin: Origin) -> str | None:
         """Return why no sample is taken from any message of this origin; None: samples may be taken."""
         if origin.tenant is not None or not self.required:
             return None
+        if origin.unknown_key in self.register.keys:
+            return UNCONFIRMED
         return UNKNOWN_KEY if origin.unknown_key else UNSIGNED
 
     def refuses_from(self, origin: Origin) -> Callable[[str], str | None]:
@@ -70,13 +74,13 @@ class Trust:
                 return None
             if origin.tenant is not None:
                 return NOT_THE_SIGNERS
-            return NOT_SIGNED_BY_IT if tenant in self.register.enrolments else None
+            return NOT_SIGNED_BY_IT if tenant in self.register.admitted else None
 
         return refuses
 
     def proven(self, tenant: str) -> str | None:
         """Return the tenant if it is enrolled: then all data taken for it are proven to be its own. Else None."""
-        return tenant if tenant in self.register.enrolments else None
+        return tenant if tenant in self.register.admitted else None
 
 
 ANYBODY = Trust()

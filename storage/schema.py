@@ -82,7 +82,7 @@ def schema(samples_days: int, report_days: int, standings_days: int = STANDINGS_
         ),
         Table(
             CATALOGUE,
-            'kind: "counters", "tenants", "tenants\' counters", or a tenant\'s VMs',
+            'kind: "counters", "tenants", "tenants\' counters", "heartbeats", or a tenant\'s VMs',
             "name",
             report_days * DAY,
         ),
@@ -94,8 +94,8 @@ def schema(samples_days: int, report_days: int, standings_days: int = STANDINGS_
         ),
         Table(
             OPERATIONS,
-            '"operations"; "enrolled tenants"; or "enrolled keys"',
-            "start, the newest first, and instance; tenant; or key",
+            '"operations"; "enrolled tenants"; "enrolled keys"; or "codes"',
+            "start, the newest first, and instance; tenant; key; or digest",
             None,
         ),
     )

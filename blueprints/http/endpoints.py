@@ -20,7 +20,7 @@ import azure.functions as func
 from blueprints.http.access import caller_behind, of_another_site, refused
 from blueprints.http.formats import chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
-from blueprints.http.reading import KEY_PARAMETERS, ListParameters, NoParameters, read
+from blueprints.http.reading import KEY_PARAMETERS, Bytes, ListParameters, NoParameters, read
 from blueprints.http.shown import may_be_shown
 from blueprints.operations import start
 from blueprints.services import Services, services
@@ -77,9 +77,10 @@ class Endpoint:
     """An endpoint: ``work`` answers ``parameters``. If ``callers`` is empty, anybody may call, without any key.
 
     Parameters that the route names, as in ``v1/rules/{rule}``, are in the path. The others are in the query, or for
-    POST and PUT in a JSON object in the body. If the endpoint ``starts`` an operation, its method is POST, its
-    parameters are in the query, and its ``work`` returns the operation. If ``asks_durable`` is true, its ``work`` gets
-    a client of Durable Functions.
+    POST and PUT in a JSON object in the body, unless they are Bytes: then the body is taken as it is. If the endpoint
+    ``starts`` an operation, its method is POST, its parameters are in the query, and its ``work`` returns the
+    operation. If ``asks_durable`` is true, its ``work`` gets a client of Durable Functions. ``status`` is that of a
+    good answer.
     """
 
     method: Method
@@ -92,6 +93,7 @@ class Endpoint:
     media_types: Sequence[str]
     starts: bool
     asks_durable: bool
+    status: HTTPStatus
 
     @property
     def methods(self) -> Sequence[str]:
@@ -152,6 +154,7 @@ def endpoint(
     *,
     method: Method = "GET",
     starts: bool = False,
+    status: HTTPStatus = HTTPStatus.OK,
 ) -> Callable[[Work], Work]:
     """Register a function as an endpoint. Its annotations give the types of its parameters and its answer.
 
@@ -170,7 +173,9 @@ def endpoint(
         asks_durable = "client" in hints
         with_client = starts or asks_durable
         by = "POST" if starts else method
-        made = Endpoint(by, route, callers, max_age, work, hints["asked"], answer, media_types, starts, asks_durable)
+        made = Endpoint(
+            by, route, callers, max_age, work, hints["asked"], answer, media_types, starts, asks_durable, status
+        )
         earlier = endpoints_of(route)
         if earlier:
             first = earlier[0]
@@ -233,7 +238,7 @@ async def _handle(
         if to.starts:
             return _started(await start(client, answer, caller.name, view.now), headers)
         already = {} if to.changes else request.headers  # always report a change in full
-        return respond(already, *_written(answer, asked, request, headers), headers)
+        return respond(already, *_written(answer, asked, request, headers), headers, to.status)
     except Exception as error:  # noqa: BLE001  (each is logged or told)
         # Without sign-in, the caller holds a key and is the operator. With it, any directory's user may get here.
         return problem_of(error, request_id, public=to.public or sign_in().on)
@@ -263,6 +268,8 @@ async def _admitted(to: Endpoint, request: func.HttpRequest, shared: Services) -
 def _asked(to: Endpoint, request: func.HttpRequest, now: int) -> Any:
     """Return an endpoint's parameters, from the path and from the query or the body."""
     body = None
+    if issubclass(to.parameters, Bytes):
+        return to.parameters(body=request.get_body())
     if to.reads_body:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Invalid("send the parameters as a JSON object, with Content-Type: application/json")

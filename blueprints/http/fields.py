@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from domain.charts import AGGREGATIONS, Aggregation
+from domain.enrolment import public_of
 from domain.names import MAX_NAME, key_problem, name_problem, split_key
 from domain.samples import MILLISECONDS
 
@@ -188,3 +189,13 @@ def range_problems(given: Mapping[str, Sequence[str]], now: int) -> dict[str, st
     if minutes is not None and minutes > MOST_MINUTES:
         return {"end" if "end" in given else "start": f"makes a range of more than {MOST_MINUTES} minutes"}
     return {}
+
+
+def _public_key(text: str) -> str:
+    public_of(text)
+    return text
+
+
+PublicKey = Annotated[
+    str, AfterValidator(_public_key), Field(json_schema_extra={"pattern": "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"})
+]

@@ -95,7 +95,11 @@ def written(answer: Any, form: Format) -> tuple[bytes, str]:
 
 
 def respond(
-    request_headers: Mapping[str, str], body: bytes, media_type: str, headers: Mapping[str, str]
+    request_headers: Mapping[str, str],
+    body: bytes,
+    media_type: str,
+    headers: Mapping[str, str],
+    status: HTTPStatus = HTTPStatus.OK,
 ) -> func.HttpResponse:
     """Return the response. The reader may already have this answer (If-None-Match) and may accept compression."""
     etag = hashlib.blake2b(body + media_type.encode(), digest_size=12).hexdigest()
@@ -106,7 +110,7 @@ def respond(
     if len(body) >= WORTH_COMPRESSING and parse_accept_header(request_headers.get("accept-encoding"))["gzip"]:
         body = gzip.compress(body, COMPRESSION, mtime=0)
         headers["Content-Encoding"] = "gzip"
-    return func.HttpResponse(body, headers=headers)
+    return func.HttpResponse(body, status_code=status.value, headers=headers)
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 from blueprints.http.endpoints import Endpoint, Text
 from blueprints.http.formats import MEDIA_TYPES
 from blueprints.http.problems import MEDIA_TYPE, Problem
-from blueprints.http.reading import ListParameters
+from blueprints.http.reading import Bytes, ListParameters
 from blueprints.settings import sign_in
 
 REFERENCE = "#/components/schemas/{model}"
@@ -66,6 +66,9 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         problems.append(HTTPStatus.NOT_FOUND)
     if of.changes and not of.starts:
         problems.append(HTTPStatus.CONFLICT)
+    if of.changes and of.public:
+        problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS]
+        problems.append(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return {
         "operationId": of.name,
         "summary": of.meaning,
@@ -93,7 +96,7 @@ def _good_answers(of: Endpoint) -> dict[str, Any]:
         return {"202": {"description": "The operation runs.", "headers": headers, "content": _content(of)}}
     answer = {"description": "The answer.", "headers": HEADERS, "content": _content(of)}
     if of.changes:
-        return {"200": answer}
+        return {str(of.status.value): answer}
     return {
         "200": answer,
         "304": {"description": "The answer that If-None-Match named is still right.", "headers": HEADERS},
@@ -112,6 +115,8 @@ def _content(of: Endpoint) -> dict[str, Any]:
 
 
 def _body(of: Endpoint) -> dict[str, Any]:
+    if issubclass(of.parameters, Bytes):
+        return {"required": True, "content": {"application/octet-stream": {"schema": {}}}}
     schema = of.parameters.model_json_schema()
     for name in of.in_path:
         del schema["properties"][name]

@@ -1,6 +1,7 @@
 """Problems: errors in words for people and in a form for programs (RFC 9457). Knows every status code."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,7 +10,17 @@ import azure.functions as func
 
 from blueprints.http.formats import adapter
 from blueprints.telemetry import line
-from domain.errors import Forbidden, Invalid, Misconfigured, NotFound, StateConflict, Unauthenticated, Unavailable
+from domain.errors import (
+    Forbidden,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    StateConflict,
+    TooLong,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from storage.documents import Corrupt
 
 log = logging.getLogger(__name__)
@@ -23,6 +34,7 @@ _STATUS: Mapping[type[Invalid], HTTPStatus] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     StateConflict: HTTPStatus.CONFLICT,
+    TooLong: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Invalid: HTTPStatus.BAD_REQUEST,
 }
 """The first matching type counts."""
@@ -85,15 +97,12 @@ def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpR
         status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
         headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
         return problem(request_id, status, str(error), headers, parameters)
+    if isinstance(error, TooMany):
+        return problem(request_id, HTTPStatus.TOO_MANY_REQUESTS, str(error), _after(error))
     if isinstance(error, Unavailable) and not isinstance(error, Misconfigured):
         log.warning("%s", line("not available", why=error, request=request_id))
-        headers = {"Retry-After": str(round(error.retry_after))}
-        return problem(
-            request_id,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            CORRUPT if isinstance(error, Corrupt) else UNAVAILABLE,
-            headers,
-        )
+        detail = CORRUPT if isinstance(error, Corrupt) else UNAVAILABLE
+        return problem(request_id, HTTPStatus.SERVICE_UNAVAILABLE, detail, _after(error))
     detail = "an unexpected error; the log has it by its request id"
     if isinstance(error, Misconfigured):
         log.error("%s", line("misconfigured", why=error, request=request_id))
@@ -101,3 +110,7 @@ def problem_of(error: Exception, request_id: str, *, public: bool) -> func.HttpR
     else:
         log.error("unexpected error request=%s", request_id, exc_info=error)
     return problem(request_id, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def _after(error: Unavailable) -> Mapping[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}

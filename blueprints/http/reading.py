@@ -33,6 +33,12 @@ class NoParameters(BaseModel):
         return {}
 
 
+class Bytes(NoParameters):
+    """The parameters of an endpoint whose body is no JSON but bytes."""
+
+    body: bytes
+
+
 class ListParameters(NoParameters):
     """The parameters of every answer with rows."""
 

@@ -1,22 +1,33 @@
-"""Enrolment, for the operator: the admitted tenants, their keys, their names for people, and their contacts."""
+"""Enrolment, for the operator: the admitted tenants, their keys and codes, their names for people, their contacts."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 import azure.durable_functions as df
 from pydantic import AfterValidator, Field
 
 from blueprints.http.endpoints import OPERATORS, endpoint
-from blueprints.http.fields import PRINTABLE, PageToken
+from blueprints.http.fields import PRINTABLE, PageToken, PublicKey
 from blueprints.http.paging import place_of, refused, token_of
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
 from domain.enrolment import ID_BYTES, public_of
+from domain.errors import BadParameters
+from domain.masking import drawn_tenant
 from domain.names import MAX_NAME, name_problem
 from pipeline.enrolling import Admission
+from pipeline.enrolling import confirm as confirm_key
 from pipeline.enrolling import enrol as enrol_tenant
 from pipeline.enrolling import revoke as revoke_key
-from pipeline.queries.enrolments import EnrolmentItem, EnrolmentList, enrolment_item, list_enrolments
+from pipeline.queries.enrolments import (
+    Admitted,
+    EnrolmentItem,
+    EnrolmentList,
+    admitted,
+    enrolment_item,
+    list_enrolments,
+)
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
@@ -37,11 +48,6 @@ def _words(text: str) -> str:
     return text.strip()
 
 
-def _public_key(text: str) -> str:
-    public_of(text)
-    return text
-
-
 def _id(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
         raise ValueError("must hold ids, as 72f988bf-86f1-41af-91ab-2d7cd011db47")
@@ -54,9 +60,6 @@ Tenant = Annotated[
     Field(description="The tenant's masked name.", json_schema_extra={"pattern": PRINTABLE, "maxLength": MAX_NAME}),
 ]
 Words = Annotated[str, AfterValidator(_words), Field(max_length=200, json_schema_extra={"pattern": "^[ -~]*$"})]
-PublicKey = Annotated[
-    str, AfterValidator(_public_key), Field(json_schema_extra={"pattern": "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"})
-]
 KeyId = Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * ID_BYTES}}}$")]
 EntraId = Annotated[
     str,
@@ -74,12 +77,22 @@ class EnrolmentsParameters(NoParameters):
 class EnrolParameters(NoParameters):
     """The data of a tenant. Omitted parameters keep their values."""
 
-    tenant: Tenant
+    tenant: Annotated[
+        Tenant | None,
+        Field(description="The tenant's masked name. Without it, a new name is drawn; label and contact are needed."),
+    ] = None
     publicKey: Annotated[
         PublicKey | None,
         Field(
-            description="A public key of its SPOC (edge.spoc --public-key), in base64. Two may be valid at a time. Not "
-            "to be left out the first time."
+            description="A public key of its SPOC (edge.spoc --public-key), in base64. Two may be valid at a time. "
+            "Without it, its SPOC joins with a code."
+        ),
+    ] = None
+    code: Annotated[
+        bool | None,
+        Field(
+            description="True: draw a code for its SPOC to join with; an earlier one counts no longer. Without it, one "
+            "is drawn if the tenant has no key and no code that counts."
         ),
     ] = None
     label: Annotated[Words | None, Field(description="What people call it. Only operators see this.")] = None
@@ -98,6 +111,13 @@ class EnrolParameters(NoParameters):
     ] = None
 
 
+class ConfirmParameters(NoParameters):
+    """A key of a tenant."""
+
+    tenant: Tenant
+    key: Annotated[KeyId, Field(description="The key's id, which was compared with what the SPOC shows.")]
+
+
 class RevokeParameters(NoParameters):
     """A key of a tenant."""
 
@@ -107,7 +127,7 @@ class RevokeParameters(NoParameters):
 
 @endpoint(blueprint, "v1/admin/tenants", OPERATORS, max_age=0)
 async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) -> EnrolmentList:
-    """The enrolled tenants, their keys, how long each has been silent, and which ones still send unsigned."""
+    """The tenants, how far each is in words, their keys, and which ones still send unsigned."""
     question = ["admin/tenants"]
     begin = ""
     if asked.page is not None:
@@ -121,14 +141,32 @@ async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) 
 
 
 @endpoint(blueprint, "v1/admin/tenants", OPERATORS, method="POST")
-async def enrol(shared: Services, view: View, asked: EnrolParameters) -> EnrolmentItem:
-    """Enrol a tenant, give it one more key, or change its data."""
+async def enrol(shared: Services, view: View, asked: EnrolParameters) -> Admitted:
+    """Enter a tenant, give it one more key or a code to join with, or change its data."""
+    if asked.tenant is None and (problems := _without_name(asked)):
+        raise BadParameters(problems)
     public_key = None if asked.publicKey is None else public_of(asked.publicKey)
     directories, applications = (
         None if ids is None else tuple(dict.fromkeys(ids)) for ids in (asked.directories, asked.applications)
     )
-    said = Admission(asked.tenant, public_key, asked.label, asked.contact, directories, applications)
-    return await enrolment_item(shared.tables, await enrol_tenant(shared.tables, said, view.now), view)
+    tenant = asked.tenant or drawn_tenant()
+    said = Admission(tenant, public_key, asked.label, asked.contact, directories, applications, code=asked.code is True)
+    enrolment, code = await enrol_tenant(shared.tables, said, view.now)
+    return await admitted(shared.tables, enrolment, code, shared.settings.packages_url, view)
+
+
+def _without_name(asked: EnrolParameters) -> Mapping[str, str]:
+    """Return what is wrong with a request that names no tenant."""
+    missing = [name for name in ("label", "contact") if not getattr(asked, name)]
+    problems = dict.fromkeys(missing, "is missing; without a tenant, a new one is entered, which needs it")
+    return problems | ({"publicKey": "needs a tenant"} if asked.publicKey else {})
+
+
+@endpoint(blueprint, "v1/admin/tenants/confirm", OPERATORS, method="POST")
+async def confirm(shared: Services, view: View, asked: ConfirmParameters) -> EnrolmentItem:
+    """Confirm a key that a SPOC has joined with: messages signed with it are taken from then on."""
+    enrolment = await confirm_key(shared.tables, asked.tenant, asked.key)
+    return await enrolment_item(shared.tables, enrolment, view)
 
 
 @endpoint(blueprint, "v1/admin/tenants/revoke", OPERATORS, method="POST")

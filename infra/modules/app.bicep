@@ -55,8 +55,11 @@ var hostSettings = {
   // An address and no secret: ingestion takes nothing but Entra identities.
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-  // Which identity the app's own connections (Cosmos DB) are made with.
+  // Which identity the app's own connections (Cosmos DB, and the queue to which pushes go) are made with.
   AZURE_CLIENT_ID: identityClientId
+  // The most bytes of a request's body that the host reads before it asks the app: anybody may push, and a message has
+  // at most 252 KB. Without it, 100 MB.
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
 }
 
 var signIn = !empty(authClientId)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from domain.closing import Driver
 from domain.errors import Unavailable
 from domain.minutes import utc_day
-from pipeline.queries.enrolments import unsigned_lately
+from pipeline.queries.enrolments import TenantState, not_calm, unsigned_lately
 from pipeline.queries.view import View, age, progress_of
 from storage.documents import Corrupt
 from storage.tables import Tables
@@ -19,6 +19,7 @@ MOST_REFUSALS = 10
 """How many reasons of refusals are listed."""
 
 MOST_SENDERS = 10
+MOST_STATES = 50
 PULSE_SECONDS = 3
 
 
@@ -64,6 +65,9 @@ class Status:
     """Tenants that have a valid key."""
     unsignedSenders: Sequence[str]
     """The first tenants, by name, that are named by messages of the last hour that no enrolled key has signed."""
+    tenantsToLookAfter: Sequence[TenantState]
+    """The first tenants, by name, for which somebody has something to do: they have not joined yet, are silent, or
+    their SPOC tells of a fault."""
     remoteWrite: RemoteWriteStatus | None
     """The state of sending to Prometheus; null: nothing was ever sent (REMOTE_WRITE_URL)."""
 
@@ -113,6 +117,7 @@ async def status(tables: Tables, view: View) -> Status:
         progress.runs,
         len((await tables.enrolments.register()).enrolled),
         (await unsigned_lately(tables, view))[:MOST_SENDERS],
+        (await not_calm(tables, view))[:MOST_STATES],
         await _remote_write(tables),
     )
 

@@ -1,17 +1,22 @@
-"""Enrolments: one document per tenant and one per key, so that two tenants never have the same key.
+"""Enrolments: one document per tenant, one per key and one per code.
 
-They are kept beside the operations, which also belong to the operator and are also kept for ever. With autoscale, a
-container of their own would have a price of its own (docs/scale.md).
+The keys' documents see to it that two tenants never have the same key. The codes' say which tenant a code is for, so
+that one is found by a single read; whether it still counts is written in the tenant's document. They are kept beside
+the operations, which also belong to the operator and are also kept for ever. With autoscale, a container of their own
+would have a price of its own (docs/scale.md).
 
-Callers get the register as it was read at most REMEMBERED seconds ago, so asking costs nothing.
+Callers get the register as it was read at most REMEMBERED seconds ago, so asking costs nothing. However many ask at
+once, it is read once.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 
 import msgspec
 
-from domain.enrolment import Enrolment, Key, Register, public_of, text_of
+from domain.enrolment import Enrolment, Invitation, Key, Register, public_of, text_of
+from domain.errors import Unavailable
 from domain.names import decode_name, encode_name
 from storage.documents import AlreadyExists, Document, Documents
 from storage.schema import OPERATIONS
@@ -20,8 +25,12 @@ from storage.tables.table import Stored
 REMEMBERED = 30
 """How many seconds pass before the register is read again. After its own change, a process reads it at once."""
 
+FAILURE_REMEMBERED = 3
+"""The same after a read that failed, where strangers ask."""
+
 _TENANTS = "enrolled tenants"
 _KEYS = "enrolled keys"
+_CODES = "codes"
 
 
 class Enrolments:
@@ -32,14 +41,40 @@ class Enrolments:
         self._documents = documents
         self._clock = clock
         self._register = Register()
-        self._until = float("-inf")
+        self._why: Unavailable | None = None
+        self._until = self._failed = float("-inf")
+        self._changes = 0
+        self._reading = asyncio.Lock()
 
     async def register(self) -> Register:
         """Return all enrolments, as they were at most REMEMBERED seconds ago. Raises Unavailable."""
+        return await self._current(pause=0)
+
+    async def register_for_strangers(self) -> Register:
+        """Return the same to somebody who may be anybody. While the store fails, they do not make it work harder.
+
+        Raises Unavailable, without asking the store if it failed less than FAILURE_REMEMBERED seconds ago.
+        """
+        return await self._current(pause=FAILURE_REMEMBERED)
+
+    async def _current(self, pause: float) -> Register:
         if self._clock() >= self._until:
-            now = self._clock()
-            self._register, self._until = Register.of(await self.all()), now + REMEMBERED
+            async with self._reading:  # of many who ask at once, one reads
+                if self._why and self._clock() < self._failed + pause:
+                    raise Unavailable(str(self._why), self._why.retry_after)
+                if self._clock() >= self._until:
+                    await self._read()
         return self._register
+
+    async def _read(self) -> None:
+        began, changes = self._clock(), self._changes
+        try:
+            self._register, self._why = Register.of(await self.all()), None
+        except Unavailable as error:
+            self._why, self._failed = error, self._clock()
+            raise
+        if changes == self._changes:  # else this process has changed something meanwhile
+            self._until = began + REMEMBERED
 
     async def all(self) -> list[Enrolment]:
         """Return all enrolments as they are now."""
@@ -56,17 +91,27 @@ class Enrolments:
             "label": enrolment.label,
             "contact": enrolment.contact,
             "keys": [
-                {"public": text_of(key.public), "added": key.added, "revoked": key.revoked} for key in enrolment.keys
+                {
+                    "public": text_of(key.public),
+                    "added": key.added,
+                    "revoked": key.revoked,
+                    "confirmed": key.confirmed,
+                    "codes": list(key.codes),
+                }
+                for key in enrolment.keys
             ],
             "directories": list(enrolment.directories),
             "applications": list(enrolment.applications),
             "since": enrolment.since,
         }
+        if invitation := enrolment.invitation:
+            body["invitation"] = {"digest": invitation.digest, "expires": invitation.expires}
         place = encode_name(enrolment.tenant)
         if etag is None:
             await self._documents.create(OPERATIONS, _TENANTS, place, body)
         else:
             await self._documents.replace(OPERATIONS, _TENANTS, place, body, etag)
+        self._changes += 1
         self._until = float("-inf")
 
     async def claim(self, key: str, tenant: str) -> str:
@@ -78,11 +123,27 @@ class Enrolments:
             return str(document.body.get("tenant")) if document else tenant
         return tenant
 
+    async def note_code(self, digest: str, tenant: str) -> None:
+        """Remember which tenant a code is for. A code is known by its digest."""
+        await self._documents.upsert(OPERATIONS, _CODES, digest, {"tenant": tenant})
+
+    async def tenant_of_code(self, digest: str) -> str | None:
+        """Return the tenant that a code is or was for; None: there never was such a code."""
+        document = await self._documents.read(OPERATIONS, _CODES, digest)
+        return str(document.body.get("tenant")) if document else None
+
 
 class _KeyBody(msgspec.Struct):
     public: str
     added: int
     revoked: int | None = None
+    confirmed: bool = True  # documents from before keys were confirmed do not say it
+    codes: list[str] = msgspec.field(default_factory=list)
+
+
+class _InvitationBody(msgspec.Struct):
+    digest: str
+    expires: int
 
 
 class _EnrolmentBody(msgspec.Struct):
@@ -92,6 +153,7 @@ class _EnrolmentBody(msgspec.Struct):
     directories: list[str]
     since: int
     applications: list[str] = msgspec.field(default_factory=list)
+    invitation: _InvitationBody | None = None
 
 
 def _enrolment(document: Document) -> Enrolment:
@@ -99,8 +161,14 @@ def _enrolment(document: Document) -> Enrolment:
     tenant = decode_name(document.id)
     try:
         body = msgspec.convert(document.body, _EnrolmentBody)
-        keys = tuple(Key(public_of(key.public), key.added, key.revoked) for key in body.keys)
+        keys = tuple(
+            Key(public_of(key.public), key.added, key.revoked, key.confirmed, tuple(key.codes)) for key in body.keys
+        )
     except ValueError:  # includes msgspec's ValidationError
         return Enrolment(tenant, corrupt=True)
     directories, applications = tuple(body.directories), tuple(body.applications)
-    return Enrolment(tenant, body.label, body.contact, keys, directories, body.since, applications)
+    open_code = body.invitation
+    invitation = Invitation(open_code.digest, open_code.expires) if open_code else None
+    return Enrolment(
+        tenant, body.label, body.contact, keys, directories, body.since, applications, invitation=invitation
+    )

@@ -14,6 +14,7 @@ import pytest
 
 import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.endpoints import ENDPOINTS
+from blueprints.http.reading import Bytes
 from domain.minutes import WINDOW
 from tests.app.conftest import ROOT, Local
 from tests.builders import KEY, TENANT, VM, a_message, records_of
@@ -46,9 +47,12 @@ def test_it_names_every_endpoint_with_its_parameters(document: Any) -> None:
     assert set(document["paths"]) == {f"/{each.route}" for each in ENDPOINTS}
     for endpoint in ENDPOINTS:
         operation = document["paths"][f"/{endpoint.route}"][endpoint.methods[0].lower()]
-        if endpoint.reads_body:
+        if issubclass(endpoint.parameters, Bytes):
+            assert operation["requestBody"]["content"].keys() == {"application/octet-stream"}
+            named = {"body": operation["requestBody"]["required"]}
+        elif endpoint.reads_body:
             body = operation["requestBody"]["content"]["application/json"]["schema"]
-            named = {name: name in body["required"] for name in body["properties"]}
+            named = {name: name in body.get("required", ()) for name in body["properties"]}
             assert all(each["description"] for each in body["properties"].values())
         else:
             named = {each["name"]: each["required"] for each in operation["parameters"]}

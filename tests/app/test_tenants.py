@@ -21,6 +21,7 @@ CALLERS = {
     "scraper": {"roles": "machine", "azp": "scraper"},
 }
 FIRST, SECOND, THIRD = (Signer(bytes([each]) * 32) for each in (1, 2, 3))
+PUBLIC = text_of(FIRST.public)
 TENANT = "t+/1=="
 
 
@@ -107,7 +108,7 @@ def test_from_a_stranger_to_an_enrolled_tenant_whose_key_changes(host: Local) ->
 
 @pytest.mark.parametrize("caller", ["bob", "scraper"])
 def test_it_is_for_operators_only(host: Local, caller: str) -> None:
-    for path in ("", "/revoke"):
+    for path in ("", "/confirm", "/revoke"):
         assert post(host, path, {"tenant": TENANT}, caller)[0] == 403
     assert host.get("/v1/admin/tenants", headers={"Authorization": f"Bearer {caller}"})[0] == 403
 
@@ -115,7 +116,8 @@ def test_it_is_for_operators_only(host: Local, caller: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "problems"),
     [
-        ({}, {"tenant": "is missing"}),
+        ({}, {"label": "is missing", "contact": "is missing"}),
+        ({"label": "Contoso", "publicKey": PUBLIC}, {"contact": "is missing", "publicKey": "needs a tenant"}),
         ({"tenant": "", "label": "\u0007", "no": 1}, {"tenant": "is empty", "label": "holds a", "no": "is unknown"}),
         ({"tenant": 5, "publicKey": "AAAA"}, {"tenant": "Input should be", "publicKey": "must hold 32 bytes"}),
         ({"tenant": "t", "directories": ["x"]}, {"directories": "must hold ids"}),

@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cost import (
-    PRICES,
-    Container,
-    Month,
-    autoscaled,
-    bill,
-    compare,
-    operations_price,
-    table,
-    this_design,
-)
+from benchmarks.bills import Container, Month, autoscaled, bill, operations_price
+from benchmarks.cost import PRICES, PUSH_SECONDS, STRAIGHT, compare, table, this_design
 from benchmarks.priced import PricedDocuments, read_units, scan_units, write_units
 from benchmarks.volumes import Volumes, measure
 from storage.charges import metered
@@ -50,6 +41,7 @@ ROUND: dict[str, Any] = {
         "charts_at_once": 2,
         "least_seconds": 1,
         "seconds_a_request": 0.001,
+        "seconds_a_push": 0.5,
         "autoscale_peak": 2,
         "queue_polls_a_minute": 10,
         "lease_calls_a_minute": 5,
@@ -150,39 +142,63 @@ def a_volume(**overrides: float) -> Volumes:
 
 
 def test_a_month_of_windows_worked_by_hand() -> None:
-    # 100 hours: 400 windows, 6,000 averaging runs; 96 windows a day.
+    # 100 hours: 400 windows, 6,000 runs of averaging and as many of remote write; 96 windows a day.
     volumes = a_volume(messages=10, operations=20, request_units=5, requests=1000, samples_bytes=1e6, report_bytes=1e4)
-    month = this_design(volumes, ROUND)
+    month = this_design(volumes, ROUND, pushed=STRAIGHT)
     assert month.operations == 8000
     assert month.request_units == (5 + 3) * 400  # what is asked, and what expires
     assert month.containers["catalogue"] == Container(400, 0)
-    assert month.executions == 10 * 400 + 6000
-    assert month.gb_seconds == 10_000 * 1 * 2  # a second each is more than the 400 s of requests
+    assert month.executions == 10 * 400 + 12_000
+    assert month.gb_seconds == 16_000 * 1 * 2  # a second each is more than the 400 s of requests
     assert month.stored_gb == pytest.approx((1e6 * 96 * 10 + 1e4 * 96 * 100) / 1e9)
-    assert month.log_gb == 10_000 * 1000 / 1e9
+    assert month.log_gb == 16_000 * 1000 / 1e9
+
+
+def test_pushes_are_executions_and_keep_an_instance_that_answers_http_active() -> None:
+    # 400 windows. A second a push at least, but no more than the time over which they are spread; or half a second of
+    # work for each.
+    cases = ((10, 60, 10), (100, 60, 60), (100, 900, 100), (1_000, 60, 500), (10, STRAIGHT, 0))
+    for messages, pushed, seconds in cases:
+        straight = this_design(a_volume(messages=messages), ROUND, pushed=STRAIGHT)
+        month = this_design(a_volume(messages=messages), ROUND, pushed=pushed)
+        assert month.executions - straight.executions == (messages * 400 if pushed else 0)
+        assert month.gb_seconds - straight.gb_seconds == seconds * 400 * 2
+
+
+def test_each_tenants_heartbeat_is_read_and_written_once_in_a_window() -> None:
+    month = this_design(a_volume(tenants=3), ROUND)
+    assert month.containers["catalogue"].request_units == 3 * (2 + 5) * 400
+
+
+def test_a_hundred_customers_push_for_less_than_fifteen_dollars_a_month() -> None:
+    prices = tomllib.loads(PRICES.read_text())
+    volumes = a_volume(tenants=100, messages=300)  # of 100 VMs with 40 counters each, as make cost measures them
+    pushed, straight = (bill(this_design(volumes, prices, pushed=each), prices) for each in (PUSH_SECONDS, STRAIGHT))
+    assert 5 < pushed.total - straight.total < 15
 
 
 def test_charts_that_are_asked_for_together_share_an_instance_that_is_given_several_at_a_time() -> None:
-    # 100 hours are 6,000 runs; 2,400 charts a day are 73,000 in 365 / 12 days.
-    for at_a_time, seconds in ((1, 6_000 + 73_000), (2, 6_000 + 36_500), (8, 6_000 + 36_500)):
+    # 100 hours are 12,000 runs of timers; 2,400 charts a day are 73,000 in 365 / 12 days.
+    for at_a_time, seconds in ((1, 12_000 + 73_000), (2, 12_000 + 36_500), (8, 12_000 + 36_500)):
         assumptions = {**ROUND["assumptions"], "charts_a_day": 2_400, "http_concurrency": at_a_time}
         month = this_design(a_volume(), {**ROUND, "assumptions": assumptions})
         assert month.gb_seconds == seconds * 2
 
 
 def test_messages_that_come_together_share_an_instance() -> None:
-    # 400 windows, 6,000 runs. A second a message at least, but no more than the time in which they come.
+    # 400 windows, 12,000 runs of timers. A second a message at least, but no more than the time in which they come.
     for within, seconds in ((900, 300), (120, 120), (300, 300)):
-        assert this_design(a_volume(messages=300), ROUND, within).gb_seconds == (400 * seconds + 6_000) * 2
-    assert (
-        this_design(a_volume(messages=300, ingest_seconds=200), ROUND, 120).gb_seconds == 80_000 * 2
-    )  # but for its work
+        month = this_design(a_volume(messages=300), ROUND, within, STRAIGHT)
+        assert month.gb_seconds == (400 * seconds + 12_000) * 2
+    month = this_design(a_volume(messages=300, ingest_seconds=200), ROUND, 120, STRAIGHT)
+    assert month.gb_seconds == 80_000 * 2  # but for its work
     assert [this_design(a_volume(), ROUND, within).peak for within in (900, 120)] == [2, 7.5]
 
 
 def test_an_instance_is_billed_for_no_more_than_all_the_time_unless_it_is_busier() -> None:
-    assert this_design(a_volume(messages=1e6), ROUND).gb_seconds == 360_000 * 2
-    assert this_design(a_volume(messages=1e6, ingest_seconds=1000), ROUND).gb_seconds == 400_000 * 2
+    assert this_design(a_volume(messages=1e6), ROUND, pushed=STRAIGHT).gb_seconds == 360_000 * 2
+    busy = a_volume(messages=1e6, ingest_seconds=1000)
+    assert this_design(busy, ROUND, pushed=STRAIGHT).gb_seconds == 400_000 * 2
 
 
 @pytest.mark.parametrize(("size", "read", "write"), [(0, 1, 5), (1000, 1, 5), (100_000, 10, 50), (50_500, 5.5, 27.5)])

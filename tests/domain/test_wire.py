@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain import wire
 from domain.errors import BadMessage
+from domain.heartbeat import Heartbeat
 from tests.builders import a_message, a_record, a_sample
 
 COUNT = 600
@@ -200,3 +201,49 @@ def test_what_else_stands_in_a_message_does_not_matter(body: bytes) -> None:
 def test_a_message_that_can_not_be_one_of_samples_is_refused_before_it_is_read() -> None:
     with pytest.raises(BadMessage, match="more commas"):
         wire.decode(b'{"metrics":[' + b"0," * 400_000 + b"0]}")
+
+
+BEAT = {"sent": 5, "version": "1", "vms": 3}
+
+
+def with_beat(beat: object, *records: dict[str, Any], first: bool = False) -> bytes:
+    parts = {"heartbeat": beat, "metrics": records} if first else {"metrics": records, "heartbeat": beat}
+    return json.dumps(parts).encode()
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("records", [0, 3])
+@pytest.mark.parametrize("bad_sample", [False, True])
+def test_a_heartbeat_stands_beside_the_samples(records: int, first: bool, bad_sample: bool) -> None:
+    samples = [a_record()] * records + [{"no": "sample"}] * bad_sample
+    decoded = wire.decode(with_beat({**BEAT, "clocks": []}, *samples, first=first))
+    assert decoded.heartbeat == Heartbeat(sent=5, version="1", vms=3)
+    assert (len(decoded.samples), decoded.refused.count) == (records, bad_sample)
+
+
+@pytest.mark.parametrize(
+    ("beat", "reason"),
+    [
+        ({**BEAT, "x": "y" * 4096}, "longer than 4,096 bytes"),
+        ({**BEAT, "vms": -1}, "malformed"),
+        ({**BEAT, "twice": ["PC-001"]}, "not masked"),
+        ([], "malformed"),
+        ("", "malformed"),
+        (None, "malformed"),
+        ({**BEAT, "sent": float("nan")}, "malformed"),
+        ({**BEAT, "sent": 10**400}, "malformed"),
+        ({**BEAT, "version": "\ud800"}, "malformed"),
+    ],
+)
+def test_a_bad_heartbeat_costs_the_samples_nothing(beat: object, reason: str) -> None:
+    decoded = wire.decode(with_beat(beat, a_record()))
+    assert isinstance(decoded.heartbeat, str)
+    assert reason in decoded.heartbeat
+    assert (len(decoded.samples), decoded.refused.count) == (1, 0)
+
+
+def test_a_heartbeat_that_names_metrics_again_is_no_way_around_the_rule_of_one() -> None:
+    text = a_message([a_record()])
+    for tail in (b', "heartbeat": {}, "metrics": []}', b', "heartbeat": {}, "m\\u0065trics": []}'):
+        with pytest.raises(BadMessage, match="more than once"):
+            wire.decode(text[:-1] + tail)

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from domain import wire
+from domain.agent_file import decode_file
 from domain.counters import COUNTERS
 from domain.masking import mask_tenant, mask_vm
+from edge import VERSION
 from edge.agent import SAY_AGAIN, Said, main
 from edge.readings import Machine
 from tests.app.conftest import wait_for
@@ -18,6 +21,13 @@ from tests.app.conftest import wait_for
 ROOT = Path(__file__).parents[2]
 KEY = "a masking key of some length"
 AT = 1_790_000_100
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine's folders of its own for each test."""
+    monkeypatch.setenv("SPOT_PC_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 def run(*arguments: str, given: str = "", key: str | None = KEY) -> "subprocess.CompletedProcess[str]":
@@ -61,12 +71,65 @@ def test_telegrafs_output_on_standard_input_becomes_files_under_masked_names(tmp
     assert "Contoso" not in "".join(path.name + path.read_text() for path in tmp_path.glob("*.json"))
 
 
-def test_a_stream_that_ends_while_the_folder_is_away_says_what_is_lost_and_fails(tmp_path: Path) -> None:
+def test_without_a_masking_key_files_are_plain_for_the_spoc_to_mask(tmp_path: Path, home: Path) -> None:
+    given = a_line("PC1", 90) + a_line("pc1", 100, AT + 10)
+    done = run("--folder", str(tmp_path / "drop"), "--from", "telegraf", "--pool", "Finance", given=given, key=None)
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "drop").iterdir()
+    assert path.name == f"PC1_{AT // 900 * 900}.json"
+    found = decode_file(path.read_bytes())
+    assert found.plain
+    assert [(each.MaskedVMName, each.PerfValue, each.ResourcePoolName) for each in found.samples] == [
+        ("PC1", 95, "Finance")
+    ]
+    kept = json.loads((home / "state" / "agent" / "machine.json").read_bytes())
+    assert found.head
+    assert not kept["early"]
+    assert (found.head.machine, found.head.boot, found.head.version) == (kept["id"], kept["boot"], VERSION)
+    assert abs(found.head.written - time.time()) < 600
+
+
+def test_what_can_not_be_delivered_at_the_end_of_a_stream_waits_and_goes_at_the_next_start(
+    tmp_path: Path, home: Path
+) -> None:
     (tmp_path / "share").write_text("")
-    given = a_line("pc1", 90) + a_line("pc2", 90)
-    done = run("--tenant", "t", "--folder", str(tmp_path / "share"), "--from", "telegraf", given=given)
+    where = ("--folder", str(tmp_path / "share"), "--from", "telegraf")
+    done = run(*where, given=a_line("pc1", 90) + a_line("pc2", 90), key=None)
     assert done.returncode == 1
-    assert "loses 2 minutes of 2 VMs, 2 files" in done.stderr
+    assert f"2 files wait in {home / 'state' / 'agent' / 'spool'} for the next start" in done.stderr
+    (tmp_path / "share").unlink()
+    again = run(*where, key=None)
+    assert again.returncode == 0, again.stderr
+    assert len(list((tmp_path / "share").glob("*.json"))) == 2
+    assert not list((home / "state" / "agent" / "spool").iterdir())
+
+
+def test_a_state_that_can_not_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    done = run("--folder", str(tmp_path / "drop"), "--from", "telegraf", given=a_line("pc1", 90), key=None)
+    assert done.returncode == 2
+    assert "can't be used" in done.stderr
+    assert "--state" in done.stderr
+
+
+def test_a_machine_with_a_new_name_says_so_and_an_images_copy_forgets_what_the_other_had(
+    tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "share").write_text("")
+    where = ("--folder", str(tmp_path / "share"), "--from", "telegraf")
+    run(*where, given=a_line("pc1", 90), key=None)
+    state = home / "state" / "agent" / "machine.json"
+    first = json.loads(state.read_bytes())
+    state.write_text(json.dumps({**first, "host": "another"}))
+    assert "was called another and is now" in run(*where, key=None).stderr
+    if not first["machine"]:
+        pytest.skip("this machine has no id")
+    state.write_text(json.dumps({**first, "machine": "another"}))
+    (tmp_path / "share").unlink()
+    copied = run(*where, key=None)
+    assert (copied.returncode, "made from an image" in copied.stderr) == (0, True)
+    assert json.loads(state.read_bytes())["id"] != first["id"]
+    assert not (tmp_path / "share").exists()
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "ascii"])
@@ -110,10 +173,8 @@ def test_a_dry_run_prints_samples(tmp_path: Path) -> None:
 
 
 def test_this_machine_is_measured_and_stopped_cleanly(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edge.agent", "--tenant", "t", "--folder", str(tmp_path)]
-    with subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "SPOT_MASKING_KEY": KEY}, stderr=subprocess.PIPE, text=True
-    ) as agent:
+    command = [sys.executable, "-m", "edge.agent", "--folder", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as agent:
         assert agent.stderr
         assert "reads machine" in agent.stderr.readline()
         agent.terminate()
@@ -121,8 +182,47 @@ def test_this_machine_is_measured_and_stopped_cleanly(tmp_path: Path) -> None:
         assert agent.stderr.read() == ""
 
 
+def test_an_agent_that_is_stopped_delivers_what_it_has(tmp_path: Path) -> None:
+    at = int(time.time()) - 120
+    command = [sys.executable, "-m", "edge.agent", "--folder", str(tmp_path / "drop"), "--from", "telegraf"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as agent:
+        assert agent.stdin
+        assert agent.stderr
+        agent.stdin.write(a_line("pc1", 7, at) + a_line("pc1", 9, at + 120) + "nonsense\n")
+        assert any("1 lines were not" in line for line in agent.stderr)  # so it has read the others
+        agent.terminate()
+        assert agent.wait(30) == 0
+    samples = [each for path in (tmp_path / "drop").iterdir() for each in decode_file(path.read_bytes()).samples]
+    assert samples[0].PerfValue == 7
+
+
+def test_an_agent_that_is_killed_and_renamed_loses_nothing_of_its_old_name(tmp_path: Path, home: Path) -> None:
+    at = int(time.time()) - 120
+    where = ("--folder", str(tmp_path / "drop"), "--from", "telegraf")
+    with subprocess.Popen([sys.executable, "-m", "edge.agent", *where], cwd=ROOT, stdin=subprocess.PIPE) as agent:
+        assert agent.stdin
+        agent.stdin.write((a_line("old", 7, at) + a_line("old", 9, at + 120)).encode())
+        agent.stdin.flush()
+        wait_for(lambda: list(home.rglob("*.part")) or list(tmp_path.glob("drop/*")), "the minute to be kept")
+        agent.kill()
+    state = home / "state" / "agent" / "machine.json"
+    state.write_text(json.dumps({**json.loads(state.read_bytes()), "host": "old"}))
+    done = run(*where, given=a_line("new", 5), key=None)
+    assert (done.returncode, "was called old" in done.stderr) == (0, True)
+    found = [decode_file(path.read_bytes()) for path in (tmp_path / "drop").iterdir()]
+    assert {(each.MaskedVMName, each.PerfValue) for file in found for each in file.samples} >= {("old", 7), ("new", 5)}
+    assert len({file.head.machine for file in found if file.head}) == 1
+
+
 BAD: list[tuple[list[str], str]] = [
-    ([], "--folder is missing"),
+    ([], "give either --folder or --container"),
+    (["--folder", "x", "--container", "https://x/y"], "give either --folder or --container"),
+    (["--container", "http://x/y"], "--container: http://x/y"),
+    (["--container", "https://x/a b"], "%20"),
+    (["--container", "https://x/y?sv=1", "--sas-file", "z"], "give the SAS either"),
+    (["--folder", "x", "--tenant", "t", "--vm", "a\nb"], "--vm holds a control"),
     (["--folder", "x"], "--tenant is missing"),
     (["--folder", "x", "--tenant", ""], "--tenant is empty"),
     (["--folder", "x", "--tenant", "t", "--push-every", "50"], "--push-every"),
@@ -146,8 +246,8 @@ def test_options_that_make_no_sense_are_said(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("key", "code", "said"), [(None, 2, "is missing"), ("short", 0, "5 bytes")])
-def test_a_key_that_is_missing_is_an_error_and_a_short_one_a_warning(
+@pytest.mark.parametrize(("key", "code", "said"), [(None, 2, "leave --tenant out"), ("short", 0, "5 bytes")])
+def test_a_tenant_without_a_key_is_an_error_and_a_short_key_a_warning(
     tmp_path: Path, key: str | None, code: int, said: str
 ) -> None:
     done = run("--tenant", "t", "--folder", str(tmp_path), "--from", "telegraf", given=a_line("pc1", 1), key=key)
@@ -167,6 +267,18 @@ def test_options_may_stand_in_a_file_over_which_flags_win(tmp_path: Path) -> Non
     (sample,) = wire.decode(path.read_bytes()).samples
     tenant = mask_tenant("Contoso", KEY.encode())
     assert (sample.MaskedVMName, sample.MachineSize) == (mask_vm(tenant, "right", KEY.encode()), "Standard_D2s_v5")
+
+
+def test_settings_of_the_machine_are_read_without_a_flag_and_flags_win(tmp_path: Path, home: Path) -> None:
+    (home / "settings").mkdir(parents=True)
+    (home / "settings" / "agent.toml").write_text(
+        f"folder = '{tmp_path / 'drop'}'\nfrom = 'telegraf'\npool = 'A'\nlog = '{tmp_path / 'agent.log'}'\n",
+        encoding="utf-8-sig",
+    )
+    assert run("--pool", "B", given=a_line("pc1", 7), key=None).returncode == 0
+    (path,) = (tmp_path / "drop").iterdir()
+    assert {each.ResourcePoolName for each in decode_file(path.read_bytes()).samples} == {"B"}
+    assert f"delivered {path.name}" in (tmp_path / "agent.log").read_text()
 
 
 def some_readings() -> dict[str, float]:
@@ -194,13 +306,10 @@ def test_this_machine_gives_real_readings_of_counters_that_are_all_in_the_table(
     assert readings["win_system.processes"] >= 1
 
 
-def test_trouble_is_said_once_and_numbers_again_after_long(capsys: pytest.CaptureFixture[str]) -> None:
-    said = Said()
+def test_trouble_is_said_once_and_numbers_again_after_long() -> None:
+    lines: list[str] = []
+    said = Said(lines.append)
     for now, trouble in enumerate(["1 lines were bad", "2 lines were bad", "3 lines were bad; no disk", "no disk", ""]):
         said.say(trouble, now)
     said.say("900 lines were bad; no disk", SAY_AGAIN)
-    assert capsys.readouterr().err.splitlines() == [
-        "agent: 1 lines were bad",
-        "agent: no disk",
-        "agent: 900 lines were bad",
-    ]
+    assert lines == ["1 lines were bad", "no disk", "900 lines were bad"]

@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import wire
+from domain.agent_file import FileHead, decode_file
 from domain.minutes import WINDOW
 from domain.samples import Dimensions, Sample
+from edge import VERSION
 from edge.files import path_of, write_file
 from edge.gathering import Agent, Identity
-from edge.program import LATE_SECONDS, MOST_UNREAD, MOST_WAITING, Program
+from edge.machine import Installation
+from edge.program import LATE_SECONDS, MOST_UNREAD, Program
+from edge.spool import MOST_WAITING, Spool
 from edge.telegraf import Moment
 from tests.builders import TENANT, VM, WINDOW_START, a_record, a_sample
 
@@ -131,11 +135,19 @@ class Scripted:
         self.saves += 1
 
 
-def a_program(folder: Path, source: Scripted, *, dry_run: bool = False) -> Program:
+HERE = Installation("0" * 32, "machine-a", "PC-001", "boot-1", 1_790_000_000)
+
+
+def a_program(folder: Path | None, source: Scripted, *, early: bool = False) -> Program:
+    """A program that has just started: it makes files of what an earlier one left. Without a folder, a dry run."""
+
     def identify(host: str | None) -> Identity:
         return Identity(TENANT, host or VM, Dimensions())
 
-    return Program(source, folder, identify, dry_run=dry_run)
+    spool = Spool(folder, HERE) if folder else None
+    if spool and spool.folder.is_dir():
+        spool.recover()
+    return Program(source, spool, identify, early=early)
 
 
 def run(program: Program, source: Scripted, times: Sequence[int], value: float = 1.0) -> list[Path]:
@@ -176,11 +188,61 @@ def test_a_restart_loses_at_most_the_current_minute(tmp_path: Path) -> None:
     assert [value for minute, value in found.items() if minute > 420] == [3.0] * 8
 
 
-def test_an_agent_that_was_down_at_the_periods_end_writes_it_later(tmp_path: Path) -> None:
+def test_what_a_killed_agent_left_is_a_file_at_once_at_the_next_start(tmp_path: Path) -> None:
     source = Scripted()
     run(a_program(tmp_path, source), source, every_ten_seconds(0, 620))
-    (written,) = run(a_program(tmp_path, source), source, every_ten_seconds(3 * WINDOW, 3 * WINDOW + 20))
-    assert list(values_of(written)) == list(range(30, 600, 60))
+    assert list(tmp_path.glob("*.json")) == []
+    a_program(tmp_path, source)
+    (path,) = tmp_path.iterdir()
+    assert values_of(path) == dict.fromkeys(range(30, 600, 60), 1.0)
+    assert decode_file(path.read_bytes()).head == FileHead(HERE.id, HERE.boot, WINDOW_START + 600, VERSION)
+
+
+def test_what_a_killed_agent_left_joins_what_still_waits_of_its_period(tmp_path: Path) -> None:
+    source = Scripted()
+    run(a_program(tmp_path, source), source, every_ten_seconds(0, 190))
+    run(a_program(tmp_path, source), source, every_ten_seconds(190, 430), value=3.0)
+    a_program(tmp_path, source)
+    (path,) = tmp_path.glob("*.json")
+    assert values_of(path) == {minute: 1.0 if minute < 180 else 3.0 for minute in range(30, 420, 60)}
+
+
+def test_a_new_vm_writes_what_it_has_after_two_full_minutes_once_and_later_all_of_it(tmp_path: Path) -> None:
+    source = Scripted()
+    program = a_program(tmp_path, source, early=True)
+    assert run(program, source, every_ten_seconds(40, 180)) == []
+    (early,) = run(program, source, every_ten_seconds(180, 190))
+    assert values_of(early) == {30: 1.0, 90: 1.0, 150: 1.0}
+    early.unlink()  # it is delivered
+    (whole,) = run(program, source, every_ten_seconds(190, WINDOW + LATE))
+    assert values_of(whole) == ALL_MINUTES
+
+
+def test_a_vm_that_is_known_writes_nothing_early(tmp_path: Path) -> None:
+    source = Scripted()
+    assert run(a_program(tmp_path, source), source, every_ten_seconds(0, WINDOW)) == []
+
+
+def test_an_agent_that_ends_writes_its_complete_minutes(tmp_path: Path) -> None:
+    source = Scripted()
+    program = a_program(tmp_path, source)
+    run(program, source, every_ten_seconds(0, 430))
+    assert program.close(WINDOW_START + 430)
+    (path,) = tmp_path.glob("*.json")
+    assert values_of(path) == dict.fromkeys(range(30, 420, 60), 1.0)
+    assert not list(tmp_path.glob(".*"))
+    assert source.saves == 9  # once a minute, the first with the first reading, and at the end
+
+
+def test_plain_names_make_a_plain_file_that_is_named_after_the_vm(tmp_path: Path) -> None:
+    source = Scripted()
+    program = Program(source, Spool(tmp_path, HERE), lambda _: Identity("", "BÜRO 1", Dimensions(Region="eastus")))
+    (path,) = run(program, source, every_ten_seconds(0, WINDOW + LATE))
+    assert path.name == f"B~C3~9CRO~201_{WINDOW_START}.json"
+    found = decode_file(path.read_bytes())
+    assert found.plain
+    assert {(sample.MaskedVMName, sample.Region) for sample in found.samples} == {("BÜRO 1", "eastus")}
+    assert len(found.samples) == 15
 
 
 @pytest.mark.parametrize("jump", [-20, -90, -600, -1500, -7200])
@@ -232,11 +294,11 @@ def test_a_dry_run_prints_each_sample_once_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = Scripted()
-    run(a_program(tmp_path / "none", source, dry_run=True), source, every_ten_seconds(0, WINDOW + LATE))
+    run(a_program(None, source), source, every_ten_seconds(0, WINDOW + LATE))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["timestamp"] - WINDOW_START for line in lines] == list(range(30, WINDOW + 60, 60))[: len(lines)]
     assert len(lines) >= 15
-    assert not (tmp_path / "none").exists()
+    assert not list(tmp_path.iterdir())
     assert source.saves == 0
 
 
@@ -291,19 +353,6 @@ def test_what_was_measured_while_the_folder_was_away_is_written_when_it_is_back(
     ]
 
 
-def test_an_earlier_runs_minutes_are_kept_also_when_the_folder_is_away_at_the_start(tmp_path: Path) -> None:
-    share, source = tmp_path / "share", Scripted()
-    run(a_program(share, source), source, every_ten_seconds(0, 310))
-    share.rename(tmp_path / "elsewhere")
-    share.write_text("")
-    program = a_program(share, source)
-    run(program, source, every_ten_seconds(310, 400))
-    share.unlink()
-    (tmp_path / "elsewhere").rename(share)
-    (written,) = run(program, source, every_ten_seconds(400, WINDOW + LATE))
-    assert values_of(written) == ALL_MINUTES
-
-
 def test_a_source_that_waits_is_not_read_while_too_much_waits_to_be_written(tmp_path: Path) -> None:
     source = Scripted()
     source.waits = True
@@ -332,7 +381,7 @@ def test_of_a_source_that_can_not_wait_the_oldest_is_lost_in_the_end_and_said_to
 
 def test_two_spellings_of_a_host_are_one_vm(tmp_path: Path) -> None:
     source = Scripted()
-    program = Program(source, tmp_path, lambda host: of(str(host).casefold()))
+    program = Program(source, Spool(tmp_path, HERE), lambda host: of(str(host).casefold()))
     source.next = [Moment("PC1", WINDOW_START, {CPU: 1.0}), Moment("pc1", WINDOW_START + 10, {CPU: 3.0})]
     (written,) = program.tick(WINDOW_START + WINDOW + LATE)
     assert values_of(written) == {30: 2.0}

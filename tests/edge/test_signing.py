@@ -1,5 +1,7 @@
 """The SPOC's key, and what it signs."""
 
+import base64
+import json
 import os
 import stat
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from domain import wire
 from domain.enrolment import key_id, public_of
 from domain.signed import HEAD_BYTES, taken_apart
-from edge.destinations import FolderDestination
+from edge.destinations import FolderDestination, identity_in
 from edge.pushing import push
 from edge.signing import signer_of
 from edge.sources import FolderSource
@@ -81,10 +83,12 @@ def test_the_program_makes_its_key_shows_the_public_half_and_signs(
     assert key_id(public_of(public)).hex() == named
     assert main([*where, *key, "--once"]) == 0
     assert "not signed" not in capsys.readouterr().err
-    (message,) = sent(tmp_path / "queue")
-    signed = taken_apart(message)
-    assert signed
-    assert signed.fits(public_of(public))
+    messages = sent(tmp_path / "queue")
+    assert len(messages) == 2  # one is the heartbeat
+    for message in messages:
+        signed = taken_apart(message)
+        assert signed
+        assert signed.fits(public_of(public))
     assert main([*where, *key, "--check"]) == 0
     assert f"signs with the key {named}" in capsys.readouterr().out
 
@@ -108,3 +112,12 @@ def test_a_key_that_others_may_read_is_told(tmp_path: Path, capsys: pytest.Captu
     path.chmod(0o644)
     assert main(["--folder", str(tmp_path), "--queue-folder", str(tmp_path), "--key-file", str(path), "--once"]) == 0
     assert "others than its owner may read the key" in capsys.readouterr().err
+
+
+def test_whose_access_token_it_is_can_be_told() -> None:
+    claims = {"appid": "app-1", "oid": "object-1", "tid": "directory-1"}
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    assert identity_in(f"head.{body}.tail") == "the application app-1 (object id object-1) of the directory directory-1"
+    for token in ("", "head", "head.W10.tail", "head.!.tail"):
+        with pytest.raises(ValueError, match="no access token"):
+            identity_in(token)

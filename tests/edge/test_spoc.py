@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from domain.minutes import minutes_of
 from edge import spoc
 from edge.destinations import HEADER_ROOM, Destination, FolderDestination, ServiceBusDestination
 from edge.pushing import Push, push
-from edge.sources import BlobSource, FolderSource, Source
+from edge.sources import FolderSource, Source
 from edge.spoc import Pauses, main
 from tests.builders import TENANT, WINDOW_START, a_message, a_record
 from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
@@ -232,26 +231,6 @@ def test_sent_files_can_be_archived(tmp_path: Path) -> None:
     assert left(tmp_path / "in") == []
 
 
-def test_a_file_that_may_not_be_read_is_set_aside_and_the_others_are_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = fill(tmp_path / "in", files=3)
-    read = Path.read_bytes
-
-    def guarded(path: Path) -> bytes:
-        """Tests may run as root, who may read everything."""
-        if path.name.startswith("t_vm1_"):
-            raise PermissionError(13, "Permission denied")
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", guarded)
-    done = push(FolderSource(tmp_path / "in"), FolderDestination(tmp_path / "queue"))
-    assert (done.files, done.samples) == (2, len(expected) * 2 // 3)
-    (reason,) = (tmp_path / "in" / "refused").glob("*.reason.txt")
-    assert "Permission denied" in reason.read_text()
-    assert left(tmp_path / "in") == []
-
-
 def test_a_backlog_shows_how_far_it_has_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -442,83 +421,3 @@ def test_killed_in_the_middle_it_loses_nothing_and_invents_nothing(tmp_path: Pat
     assert samples_of(broker.bodies(queue)) == expected
     assert left(tmp_path) == []
     assert time.monotonic() - began < 300
-
-
-@pytest.fixture
-def container(azurite: str) -> Iterator[Any]:
-    from azure.storage.blob import ContainerClient  # noqa: PLC0415
-
-    with ContainerClient.from_connection_string(azurite, a_queue()) as made:
-        made.create_container()
-        yield made
-
-
-def upload(container: Any, files: int = FILES) -> dict[Identity, float]:
-    expected: dict[Identity, float] = {}
-    for vm in range(files):
-        container.upload_blob(f"in/t_vm{vm}_0.json", a_file(vm), overwrite=True)
-        expected |= samples_of([a_file(vm)])
-    return expected
-
-
-def blobs(container: Any) -> list[str]:
-    return sorted(blob.name for blob in container.list_blobs())
-
-
-def sent(folder: Path) -> list[bytes]:
-    return [path.read_bytes() for path in sorted(folder.iterdir())]
-
-
-@needs_node
-def test_files_of_a_blob_container_are_sent_and_forgotten(tmp_path: Path, container: Any) -> None:
-    expected = upload(container)
-    container.upload_blob("in/bad.json", b"{")
-    container.upload_blob("in/other.txt", b"not ours")
-    source = BlobSource(container, tmp_path / "state", "in/")
-    assert source.waiting().files == FILES + 1
-    done = push(source, FolderDestination(tmp_path / "queue"))
-    assert (done.files, done.refused) == (FILES + 1, 1)
-    assert samples_of(sent(tmp_path / "queue")) == expected
-    assert blobs(container) == ["in/other.txt", "in/refused/bad.json", "in/refused/bad.json.reason.txt"]
-
-
-@needs_node
-def test_sent_blobs_can_be_archived(tmp_path: Path, container: Any) -> None:
-    upload(container, 2)
-    push(BlobSource(container, tmp_path / "state", "in/", archive=True), FolderDestination(tmp_path / "queue"))
-    assert blobs(container) == ["in/archive/t_vm0_0.json", "in/archive/t_vm1_0.json"]
-
-
-@needs_node
-def test_a_batch_of_blobs_outlives_a_crash_before_and_after_it_was_sent(tmp_path: Path, container: Any) -> None:
-    expected = upload(container)
-    first = BlobSource(container, tmp_path / "state", "in/")
-    claimed = first.claim()
-    container.upload_blob("in/a-later.json", a_file(99))
-    again = BlobSource(container, tmp_path / "state", "in/")
-    assert again.claim() == claimed
-    again._batch_file.replace(again._sent_file)  # as finish does, and died before anything was deleted
-    push(BlobSource(container, tmp_path / "state", "in/"), FolderDestination(tmp_path / "queue"))
-    assert samples_of(sent(tmp_path / "queue")) == samples_of([a_file(99)])  # the others were sent before, by finish
-    assert blobs(container) == []
-    assert len(expected) == FILES * 45
-
-
-@needs_node
-def test_a_blob_that_is_written_anew_while_it_is_sent_is_sent_again(tmp_path: Path, container: Any) -> None:
-    upload(container, 1)
-    source = BlobSource(container, tmp_path / "state", "in/")
-    (name,) = source.claim()
-    assert source.read(name) == a_file(0)
-    container.upload_blob(name, a_file(5), overwrite=True)
-    assert source.read(name) is None
-    source.finish()
-    assert blobs(container) == [name]
-    assert push(source, FolderDestination(tmp_path / "queue")).files == 1
-
-
-@needs_node
-def test_a_container_that_is_missing_is_unavailable(tmp_path: Path, container: Any) -> None:
-    container.delete_container()
-    with pytest.raises(Unavailable, match="not available"):
-        BlobSource(container, tmp_path / "state").claim()

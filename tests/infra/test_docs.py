@@ -7,7 +7,9 @@ import pytest
 
 from blueprints.settings import Settings
 from domain.counters import COUNTERS
-from edge import agent, spoc
+from edge.agent_options import agent_parser
+from edge.joining import join_parser
+from edge.spoc_options import parser_of_spoc
 from tests.app.test_function_app import setting_names
 from tests.infra.test_infra import parameters_of_main
 
@@ -25,7 +27,9 @@ def test_the_docs_table_of_counters_is_the_codes() -> None:
 
 
 def test_every_option_that_the_docs_name_exists() -> None:
-    options = {text for parser in (agent._parser(), spoc._parser()) for text in parser._option_string_actions}
+    options = {
+        text for parser in (agent_parser(), parser_of_spoc(), join_parser()) for text in parser._option_string_actions
+    }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", EDGE)) - {"--config", "--help"}
     assert len(named) >= 15
     assert named <= options

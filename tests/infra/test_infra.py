@@ -20,7 +20,9 @@ from tree_sitter import Language, Node, Parser
 
 from blueprints.settings import DATABASE, PLATFORM_IS_ON, Settings
 from blueprints.telemetry import line
+from local.host import MOST_REQUEST_BYTES
 from local.queue import MOST_DELIVERIES
+from messaging.queue import MOST_BYTES
 from storage.schema import INDEXING_POLICY, PARTITION_KEY, schema
 from tests.app.test_function_app import EXPECTED, referred_settings, setting_names
 
@@ -296,6 +298,12 @@ def test_other_settings_change_none_of_those_that_the_template_sets() -> None:
     assert order  # the last one that names a setting wins
     assert order.groups() == ("settings", "hostSettings")
     assert parameters_of_main()["otherSettings"]["default"] == "{}"
+
+
+def test_the_host_reads_no_longer_bodies_than_the_local_one_and_a_message_fits() -> None:
+    found = re.search(r"FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '(\d+)'", read("modules/app.bicep"))
+    assert found
+    assert MOST_BYTES < int(found[1]) == MOST_REQUEST_BYTES
 
 
 def test_defaults_of_the_templates_are_those_of_the_code() -> None:

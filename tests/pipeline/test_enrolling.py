@@ -6,7 +6,7 @@ from domain.access import Caller
 from domain.enrolment import Enrolment, Key
 from domain.errors import NotFound, StateConflict
 from domain.minutes import WINDOW
-from pipeline.enrolling import Admission, enrol, revoke
+from pipeline.enrolling import Admission, confirm, enrol, revoke
 from pipeline.queries.enrolments import list_enrolments
 from pipeline.queries.lists import list_tenants
 from pipeline.queries.status import status
@@ -19,16 +19,23 @@ from tests.pipeline.memory import MemoryDocuments
 FIRST, SECOND, THIRD = (bytes([each]) * 32 for each in (1, 2, 3))
 
 
+async def enrolled(tables: Tables, asked: Admission, now: int) -> Enrolment:
+    """Enrol a tenant by a key: no code is drawn."""
+    enrolment, code = await enrol(tables, asked, now)
+    assert code is None
+    return enrolment
+
+
 def id_of(public: bytes) -> str:
     return Key(public, 0).id
 
 
 async def test_a_tenant_is_enrolled_and_changed_and_what_is_left_out_stays(tables: Tables) -> None:
     await enrol(tables, Admission("t", FIRST, "Contoso", "ann", ("d",)), 5)
-    assert await enrol(tables, Admission("t", contact="bob"), 6) == Enrolment(
+    assert await enrolled(tables, Admission("t", contact="bob"), 6) == Enrolment(
         "t", "Contoso", "bob", (Key(FIRST, 5),), ("d",), 5
     )
-    followed = await enrol(tables, Admission("t", SECOND, label=""), 7)
+    followed = await enrolled(tables, Admission("t", SECOND, label=""), 7)
     assert followed == Enrolment("t", "", "bob", (Key(FIRST, 5), Key(SECOND, 7)), ("d",), 5)
     stored = await tables.enrolments.read("t")
     assert stored
@@ -47,8 +54,8 @@ async def test_a_third_valid_key_waits_until_one_is_revoked(tables: Tables) -> N
 
 
 async def test_a_key_enrolled_twice_is_that_of_the_first_tenant(tables: Tables) -> None:
-    once = await enrol(tables, Admission("t1", FIRST), 5)
-    assert await enrol(tables, Admission("t1", FIRST), 6) == once
+    once = await enrolled(tables, Admission("t1", FIRST), 5)
+    assert await enrolled(tables, Admission("t1", FIRST), 6) == once
     with pytest.raises(StateConflict, match="is another tenant's"):
         await enrol(tables, Admission("t2", FIRST), 7)
     await revoke(tables, "t1", id_of(FIRST), 8)
@@ -57,9 +64,9 @@ async def test_a_key_enrolled_twice_is_that_of_the_first_tenant(tables: Tables) 
     assert await tables.enrolments.read("t2") is None
 
 
-async def test_a_tenant_is_not_enrolled_without_a_key_nor_a_key_revoked_of_who_is_not(tables: Tables) -> None:
-    with pytest.raises(StateConflict, match="give the publicKey"):
-        await enrol(tables, Admission("t", label="Contoso"), 5)
+async def test_a_key_is_not_revoked_or_confirmed_of_who_is_not_enrolled(tables: Tables) -> None:
+    with pytest.raises(NotFound, match="no tenant named 't' is enrolled"):
+        await confirm(tables, "t", id_of(FIRST))
     with pytest.raises(NotFound, match="no tenant named 't' is enrolled"):
         await revoke(tables, "t", id_of(FIRST), 5)
 
@@ -89,14 +96,14 @@ async def test_a_crash_between_the_claim_and_the_enrolment_is_made_good_by_askin
     with pytest.raises(ConnectionError):
         await enrol(Tables(memory), Admission("t", FIRST), 5)
     memory.hook = MemoryDocuments().hook
-    assert (await enrol(Tables(memory), Admission("t", FIRST), 6)).valid
+    assert (await enrolled(Tables(memory), Admission("t", FIRST), 6)).valid
 
 
 async def test_a_corrupt_enrolment_is_enrolled_anew(memory: MemoryDocuments) -> None:
     await memory.create(OPERATIONS, "enrolled tenants", "t", {"keys": 7})
     items, _ = await list_enrolments(Tables(memory), a_view(), "", 9)
     assert [(each.tenant, each.enrolled, each.corrupt) for each in items] == [("t", False, True)]
-    assert await enrol(Tables(memory), Admission("t", FIRST), 6) == Enrolment("t", keys=(Key(FIRST, 6),), since=6)
+    assert await enrolled(Tables(memory), Admission("t", FIRST), 6) == Enrolment("t", keys=(Key(FIRST, 6),), since=6)
 
 
 async def test_operators_are_told_who_is_enrolled_silent_and_unsigned(memory: MemoryDocuments) -> None:

@@ -95,6 +95,9 @@ WORST: dict[str, Callable[[], bytes]] = {
     "zipped samples of too many counters": lambda: zipped(lambda number: sample(name=f"{number % 9000:04}")),
     "a long string": lambda: zipped(lambda _: '"' + "\\u0100" * 900_000 + '"'),
     "one list in it": lambda: zipped(lambda _: "[" + "0,         " * 10_000 + "0]"),
+    "a long heartbeat": lambda: b'{"metrics":[],"heartbeat":"%s"}' % (b"x" * SENT),
+    "a wide heartbeat": lambda: b'{"metrics":[0],"heartbeat":[%s0]}' % (b"0," * (SENT // 2)),
+    "a deep heartbeat": lambda: b'{"metrics":[0],"heartbeat":%s%s}' % (b"[" * 900, b"]" * 900),
     "many gzip files": lambda: gzip.compress(b"") * (SENT // 20),
     "no gzip": lambda: wire.GZIP_MAGIC + bytes(range(256)) * 1000,
 }

@@ -1,5 +1,6 @@
 """How a tenant's caller asks the API in tests: any endpoint, by the whole way of a request, at any time."""
 
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -8,12 +9,15 @@ from urllib.parse import urlencode
 
 import azure.functions as func
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http import endpoints
 from blueprints.http.endpoints import ENDPOINTS, Endpoint
 from blueprints.services import Services
 from blueprints.settings import Settings, SignIn
+from domain.enrolment import text_of
+from domain.invitation import to_prove
 from local.platform import HOME, Behaviour, principal
 from messaging.dead_letters import NoDeadLetters
 from storage.tables import Tables
@@ -21,6 +25,16 @@ from storage.tables import Tables
 OPEN_TO_TENANTS = {each.name: each for each in ENDPOINTS if each.for_tenants}
 ME = "me"
 """The caller's tenant, and its directory."""
+
+_SPOC = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+_CODE = "0123456789ABCDEFGHJKMNPQRS"
+STRANGERS: Mapping[str, str] = {
+    "code": _CODE,
+    "publicKey": text_of(_SPOC.public_key().public_bytes_raw()),
+    "proof": base64.b64encode(_SPOC.sign(to_prove(_CODE))).decode(),
+    "body": "not signed",
+}
+"""What somebody gives who wants to join with a code that was never given, or to push without a key."""
 
 SETTINGS = Settings(cosmos_endpoint="https://nowhere", role_directory=HOME, tenant_ids={ME: ME})
 

@@ -24,7 +24,7 @@ from storage.tables import Tables
 from tests.builders import HORIZON, KEY, LATENESS, NOW, WINDOW_START, a_message, a_record, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import close_windows, deliver, enrol, work_off
-from tests.trust.asking import OPEN_TO_TENANTS, ask
+from tests.trust.asking import OPEN_TO_TENANTS, STRANGERS, ask
 
 ME, MINE = "me", "m0"
 FEW = "win_mem.percent_used"
@@ -48,6 +48,7 @@ KNOWN: dict[str, list[object]] = {
     "format": ["json", "csv", "ndjson"],
     "limit": [1, 20_000],
     "page": ["x"],
+    **{name: [value] for name, value in STRANGERS.items()},
 }
 """What is asked, by parameter. A parameter that is new is to be added here, with what makes a difference."""
 

@@ -23,10 +23,10 @@ from typing import IO
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
+PYTHON = ROOT / "packages" / "windows" / "python.txt"
 KEPT = ROOT / ".local" / "windows"
 WHAT = [
-    HERE / "requirements.txt",
+    PYTHON,
     ROOT / "requirements" / "edge.txt",
     ROOT / "requirements" / "lock.txt",
     Path(__file__),
@@ -154,7 +154,7 @@ def _make(windows: Windows) -> None:
     fetching = [
         subprocess.Popen([*pip, *what], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for what in (
-            ["--no-deps", "--no-binary=:all:", "--require-hashes", "-r", str(HERE / "requirements.txt")],
+            ["--no-deps", "--no-binary=:all:", "--require-hashes", "-r", str(PYTHON)],
             [*wheels, "-r", str(ROOT / "requirements/edge.txt"), "-c", str(ROOT / "requirements/lock.txt")],
         )
     ]

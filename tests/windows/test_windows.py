@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from domain import wire
+from domain.agent_file import decode_file
 from domain.masking import mask_tenant, mask_vm
 from domain.samples import Sample
 from tests.conftest import a_queue
@@ -83,6 +84,31 @@ def test_a_file_goes_from_the_agent_by_the_spoc_to_the_queue(windows: Windows, f
     (message,) = (each for each in queue.iterdir() if not each.name.startswith("."))
     assert {each.MaskedVMName for each in wire.decode(message.read_bytes()).samples} == {vm("BÜRO-01"), vm("ÁRON-01")}
     assert not list(path.glob("*.json"))
+
+
+def test_the_machines_own_settings_and_state_are_used_and_can_be_sealed(windows: Windows) -> None:
+    home = windows.c / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "settings").mkdir(parents=True)
+    settings = "folder = 'C:\\home\\drop'\nfrom = 'telegraf'\npool = 'Büro'\nlog = 'C:\\home\\logs\\agent.log'\n"
+    (home / "settings" / "agent.toml").write_text(settings, encoding="utf-16")
+    more = {"SPOT_PC_HOME": "C:\\home", "SPOT_MASKING_KEY": ""}
+    for at in (AT, AT + 900):
+        done = windows.python("-m", "edge.agent", given=a_line("BÜRO-01", 7, at).encode(), more=more)
+        assert done.returncode == 0, done.stderr.decode()
+    first, second = (decode_file(path.read_bytes()) for path in sorted((home / "drop").glob("*.json")))
+    assert [(each.MaskedVMName, each.ResourcePoolName, each.PerfValue) for each in first.samples] == [
+        ("BÜRO-01", "Büro", 7)
+    ]
+    assert first.head
+    assert second.head
+    assert (first.head.machine, first.head.boot) == (second.head.machine, second.head.boot)
+    kept = json.loads((home / "state" / "agent" / "machine.json").read_bytes())
+    assert (kept["id"], len(kept["machine"])) == (first.head.machine, 32)
+    assert "delivered" in (home / "logs" / "agent.log").read_text(encoding="utf8")
+    sealed = windows.python("-m", "edge.sealing", more=more)
+    assert (sealed.returncode, b"is gone: 1 files" in sealed.stdout) == (0, True), sealed.stderr.decode()
+    assert not (home / "state" / "agent").exists()
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
