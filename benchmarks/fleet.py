@@ -14,6 +14,7 @@ from domain.access import OPERATOR
 from domain.closing import Times
 from domain.enrolment import PUBLIC_BYTES, Enrolment
 from domain.minutes import WINDOW, minutes_of
+from domain.names import split_key
 from domain.samples import Horizon
 from pipeline.queries.view import View
 
@@ -66,7 +67,7 @@ def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40)
         "Region": REGIONS[(tenant + vm % 2) % len(REGIONS)],
         "MachineSize": SIZES[vm % len(SIZES)],
     }
-    names = [(*key.split("."), KINDS[number % len(KINDS)]) for number, key in enumerate(keys(counters))]
+    names = [(*split_key(key), KINDS[number % len(KINDS)]) for number, key in enumerate(keys(counters))]
     metrics = [
         {
             "timestamp": timestamp,

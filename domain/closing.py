@@ -109,9 +109,9 @@ class Progress:
         known = {**self.vms, window: tuple(vms)}
         return replace(self, vms={each: known[each] for each in sorted(known)[-REMEMBERED:]})
 
-    def summarizing(self, window: int, vms: int) -> "Progress":
-        """Return this after the fleet's summary of a window with so many VMs was made."""
-        known = {**self.summarized, window: vms}
+    def summarizing(self, window: int) -> "Progress":
+        """Return this after the fleet's summary of a window was made, with the VMs that it has now."""
+        known = {**self.summarized, window: max(self.vms.get(window, ()), default=0)}
         return replace(self, summarized={each: known[each] for each in sorted(known)[-REMEMBERED:]})
 
     @property

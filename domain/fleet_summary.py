@@ -6,9 +6,21 @@ of another counter changes nothing in it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from domain.histogram import Histograms, merge_histograms
-from domain.summary import CounterSummary, Figures, GroupKey, Listed, Summary, figures_from
+from domain.samples import Dimensions
+from domain.summary import CounterSummary, Entry, Figures, GroupKey, Summary, SummaryVm, figures_from
+
+
+class Listed(NamedTuple):
+    """A VM, its window value, and its rank in its tenant (domain.summary.ranks)."""
+
+    tenant: str
+    vm: str
+    dimensions: Dimensions
+    value: float
+    tenant_rank: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +42,13 @@ class FleetSummary:
 def fleet_summaries(fleet: Summary) -> Iterator[tuple[str, FleetSummary]]:
     """Yield the fleet's summary of each counter."""
     for key, counter in fleet.counters.items():
-        yield key, _of_counter(fleet.groups, counter)
+        yield key, _of_counter(fleet.groups, counter, fleet.vms)
 
 
-def _of_counter(groups: Sequence[GroupKey], counter: CounterSummary) -> FleetSummary:
+def _of_counter(groups: Sequence[GroupKey], counter: CounterSummary, vms: Sequence[SummaryVm]) -> FleetSummary:
+    def listed(entries: Sequence[Entry]) -> list[Listed]:
+        return [Listed(*vms[at], value, rank) for at, value, rank in entries]
+
     totals = counter.histograms.totals.tolist()
     kept = [slot for slot, total in enumerate(totals) if total]
     moved = [0] * len(groups)
@@ -49,7 +64,7 @@ def _of_counter(groups: Sequence[GroupKey], counter: CounterSummary) -> FleetSum
         [groups[slot] for slot in kept],
         figures,
         of,
-        [list(counter.worst[slot]) for slot in kept],
-        list(counter.best),
+        [listed(counter.worst[slot]) for slot in kept],
+        listed(counter.best),
         counter.tenants,
     )

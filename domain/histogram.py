@@ -143,6 +143,21 @@ def histograms_of(values: "Sequence[float] | Floats", slots: "Sequence[int] | In
     return Histograms(codes, counts.astype(np.int64), *_settled(mins, maxs), whole)
 
 
+def histograms_of_columns(matrix: "Floats") -> Histograms:
+    """Return the histograms of a matrix's columns, each a slot, without its NaN. Faster than histograms_of."""
+    import numpy as np  # noqa: PLC0415
+
+    there = ~np.isnan(matrix)
+    every = bool(there.all())
+    codes = (np.arange(matrix.shape[1]) << _BITS) + _buckets(matrix if every else np.where(there, matrix, 0.0))
+    found, counts = np.unique(codes if every else codes[there], return_counts=True)
+    some = there.any(axis=0)
+    mins = np.where(some, np.fmin.reduce(matrix, axis=0), np.inf)
+    maxs = np.where(some, np.fmax.reduce(matrix, axis=0), -np.inf)
+    whole = ((matrix == np.floor(matrix)) | ~there).all(axis=0)
+    return Histograms(found, counts.astype(np.int64), *_settled(mins, maxs), whole)
+
+
 def merge_histograms(parts: Iterable[tuple[Histograms, Sequence[int] | None]], number: int) -> Histograms:
     """Merge histograms into ``number`` slots. With each comes the new slot of each of its slots; None: they stay.
 

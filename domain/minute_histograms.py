@@ -3,26 +3,23 @@
 The slots of these histograms are the window's 15 minutes.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from domain.histogram import Histograms, histograms_of, merge_histograms
+from domain.histogram import Histograms, histograms_of_columns, merge_histograms
 from domain.minutes import MINUTES_PER_WINDOW
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats
 
 ByCounter = Mapping[str, Histograms]
 """The histograms of a window's 15 minutes, by counter."""
 
 
-def minute_histograms(
-    vms: Sequence[Mapping[str, Sequence[float | None]]], counters: Collection[str]
-) -> Iterator[tuple[str, Histograms]]:
-    """Yield the histograms of some counters over all VMs of a tenant, given the VMs' series of one window."""
-    import numpy as np  # noqa: PLC0415
-
-    for key in sorted(counters):
-        rows = np.array([series[key] for series in vms if key in series], np.float64)
-        slots = np.broadcast_to(np.arange(MINUTES_PER_WINDOW), rows.shape)
-        there = ~np.isnan(rows)
-        yield key, histograms_of(rows[there], slots[there], MINUTES_PER_WINDOW)
+def minute_histograms(matrices: "Mapping[str, Floats]") -> Iterator[tuple[str, Histograms]]:
+    """Yield each counter's histograms of the minutes, given its matrix (domain.window_matrix)."""
+    for key, matrix in matrices.items():
+        yield key, histograms_of_columns(matrix)
 
 
 def merge_minutes(parts: Iterable[ByCounter]) -> Iterator[tuple[str, Histograms]]:

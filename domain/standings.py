@@ -5,13 +5,14 @@ rule (domain.counters). Knows how standings are made from VM windows, and which 
 to know what follows from them (domain.summary), and where they are kept.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from domain.counters import Reduction, reduce_readings, reduction_of
+from domain.counters import Reduction, reduction_of
 from domain.minutes import minutes_of
 from domain.samples import Dimensions, VmWindow
+from domain.window_matrix import reduce_rows
 
 if TYPE_CHECKING:
     from domain.histogram import Floats
@@ -67,29 +68,18 @@ class Standings:
 
 
 def standings_of(
-    vm_windows: Iterable[VmWindow], counters: Collection[str], reductions: Mapping[str, Reduction] | None = None
+    vm_windows: Sequence[VmWindow],
+    matrices: "Mapping[str, Floats]",
+    reductions: Mapping[str, Reduction] | None = None,
 ) -> Standings:
-    """Return the standings of some counters, given all VM windows of a tenant and a window.
+    """Return standings, given all VM windows of a tenant and a window by name, and their matrices by counter.
 
     ``reductions`` are the deployment's own rules; they override those of the counters' table.
     """
-    import numpy as np  # noqa: PLC0415
-
-    ordered = sorted(vm_windows, key=lambda each: each.vm)
-    vms = [StandingVm(each.vm, _newest(each), each.dimensions) for each in ordered]
-    columns = {
-        key: np.array([_reduced(reduction, each.series.get(key)) for each in ordered], np.float64)
-        for key in sorted(counters)
-        for reduction in [reduction_of(key, reductions)]
-    }
-    return Standings(vms, columns)
-
-
-def _reduced(reduction: Reduction, row: Sequence[float | None] | None) -> float | None:
-    if row is None:
-        return None
-    values = row if None not in row else [value for value in row if value is not None]
-    return reduce_readings(reduction, values) if values else None  # type: ignore[arg-type]
+    vms = [StandingVm(each.vm, _newest(each), each.dimensions) for each in vm_windows]
+    return Standings(
+        vms, {key: reduce_rows(reduction_of(key, reductions), matrix) for key, matrix in sorted(matrices.items())}
+    )
 
 
 def _newest(vm_window: VmWindow) -> int:

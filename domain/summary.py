@@ -47,14 +47,16 @@ class GroupKey(NamedTuple):
 WHOLE = GroupKey()
 
 
-class Listed(NamedTuple):
-    """A VM, its window value, and its rank in its tenant (see ranks)."""
+class SummaryVm(NamedTuple):
+    """A VM, with its dimensions."""
 
     tenant: str
     vm: str
     dimensions: Dimensions
-    value: float
-    tenant_rank: float
+
+
+Entry = tuple[int, float, float]
+"""A listed VM: its position among the summary's VMs, its window value, and its rank in its tenant (see ranks)."""
 
 
 class Figures(NamedTuple):
@@ -83,8 +85,8 @@ class CounterSummary:
     sums: Sequence[Sequence[float]]
     numbers: Sequence[int]
     histograms: Histograms
-    worst: Sequence[Sequence[Listed]]
-    best: Sequence[Listed]
+    worst: Sequence[Sequence[Entry]]
+    best: Sequence[Entry]
     tenants: Mapping[str, Figures]
 
 
@@ -92,20 +94,20 @@ class CounterSummary:
 class Summary:
     """A summary of some tenants' standings. ``places`` are the groups' places; the whole has place 0.
 
-    ``vms`` is the number of VMs.
+    ``vms`` are the VMs, by tenant and name.
     """
 
     groups: Sequence[GroupKey]
     places: Sequence[int]
     counters: Mapping[str, CounterSummary]
-    vms: int
+    vms: Sequence[SummaryVm]
 
     def __bool__(self) -> bool:
         """Tell whether there is any VM."""
-        return self.vms > 0
+        return bool(self.vms)
 
 
-NOTHING = Summary([WHOLE], [0], {}, 0)
+NOTHING = Summary([WHOLE], [0], {}, [])
 
 
 def is_high_worse(key: str) -> bool:
@@ -121,8 +123,8 @@ def summarize(standings: Mapping[str, Standings], most_groups: int = MOST_GROUPS
     of_vm, places = _groups_of_vms([standings[tenant] for tenant in tenants], most_groups)
     groups = sorted(places, key=_in_order)
     slots = {group: slot for slot, group in enumerate(groups)}
+    names = [SummaryVm(tenant, vm.vm, vm.dimensions) for tenant in tenants for vm in standings[tenant].vms]
     vms = _Vms(
-        [Listed(tenant, vm.vm, vm.dimensions, 0.0, 0.0) for tenant in tenants for vm in standings[tenant].vms],
         np.repeat(np.arange(len(tenants)), [len(standings[tenant].vms) for tenant in tenants]),
         [np.array([slots[group] for group in each], np.int64) for each in zip(*of_vm, strict=True)],
         tenants,
@@ -135,14 +137,13 @@ def summarize(standings: Mapping[str, Standings], most_groups: int = MOST_GROUPS
         ]
         if summary := _counter(key, np.concatenate(columns), vms):
             counters[key] = summary
-    return Summary(groups, [places[group] for group in groups], counters, len(vms.names))
+    return Summary(groups, [places[group] for group in groups], counters, names)
 
 
 @dataclass(frozen=True, slots=True)
 class _Vms:
     """The VMs of some tenants, in the order of their names: which tenant's each is, and its slots by dimension."""
 
-    names: Sequence[Listed]
     tenant_of: "Ints"
     slots_of: Sequence["Ints"]
     tenants: Sequence[str]
@@ -186,10 +187,10 @@ def _counter(key: str, column: "Floats", vms: _Vms) -> CounterSummary | None:
     values, tenant_of = column[there], vms.tenant_of[there]
     sums: list[Sequence[float]] = [[]] * vms.groups
     numbers = [0] * vms.groups
-    worst: list[Sequence[Listed]] = [[]] * vms.groups
+    worst: list[Sequence[Entry]] = [[]] * vms.groups
     high = is_high_worse(key)
     by_tenant = np.split(values, np.flatnonzero(np.diff(tenant_of)) + 1)
-    found_there = _There(vms.names, there, values, np.concatenate([ranks(each) for each in by_tenant]))
+    found_there = _There(there, values, np.concatenate([ranks(each) for each in by_tenant]))
     # Ties are broken by name: the VMs are in the order of their names, and the sort is stable.
     order = np.argsort(-values if high else values, kind="stable")
     for slots in (each[there] for each in vms.slots_of):
@@ -218,18 +219,15 @@ def _counter(key: str, column: "Floats", vms: _Vms) -> CounterSummary | None:
 class _There:
     """The VMs that have a value of a counter: their positions, values and ranks in their tenants."""
 
-    names: Sequence[Listed]
     there: "Ints"
     values: "Floats"
     tenant_ranks: "Floats"
 
-    def listed(self, ranked: "Ints") -> list[Listed]:
+    def listed(self, ranked: "Ints") -> list[Entry]:
         """Return the first MOST_LISTED of some of them."""
         first = ranked[:MOST_LISTED]
         columns = (self.there[first].tolist(), self.values[first].tolist(), self.tenant_ranks[first].tolist())
-        return [
-            self.names[at]._replace(value=value, tenant_rank=rank) for at, value, rank in zip(*columns, strict=True)
-        ]
+        return list(zip(*columns, strict=True))
 
 
 def ranks(values: "Floats") -> "Floats":
@@ -270,15 +268,21 @@ def merge_summaries(summaries: Iterable[Summary], most_groups: int = MOST_GROUPS
     groups = sorted(kept, key=_in_order) or [WHOLE]
     slots = {group: slot for slot, group in enumerate(groups)}
     moves = [[slots[renamed[group]] for group in summary.groups] for summary in parts]
+    vms, places_of_vms = _merged_vms([summary.vms for summary in parts])
     counters = {}
     for key in sorted({key for summary in parts for key in summary.counters}):
         having = [
-            (summary.counters[key], moved)
-            for summary, moved in zip(parts, moves, strict=True)
+            (summary.counters[key], moved, positions)
+            for summary, moved, positions in zip(parts, moves, places_of_vms, strict=True)
             if key in summary.counters
         ]
         counters[key] = _merged(key, having, len(groups))
-    return Summary(groups, [kept.get(group, 0) for group in groups], counters, sum(each.vms for each in parts))
+    return Summary(groups, [kept.get(group, 0) for group in groups], counters, vms)
+
+
+def limited(summary: Summary, most_groups: int) -> Summary:
+    """Return a summary with at most ``most_groups`` values of each dimension besides OTHER."""
+    return summary if len(summary.groups) <= most_groups else merge_summaries([summary], most_groups)
 
 
 def smaller_summary(summary: Summary) -> Summary:
@@ -298,29 +302,47 @@ def _renamed(places: Mapping[GroupKey, int], most: int) -> Mapping[GroupKey, Gro
     }
 
 
-def _merged(key: str, parts: Sequence[tuple[CounterSummary, Sequence[int]]], groups: int) -> CounterSummary:
+def _merged_vms(parts: Sequence[Sequence[SummaryVm]]) -> tuple[list[SummaryVm], list[list[int]]]:
+    """Merge lists of VMs. Return them in the order of their names, and for each list the new positions of its VMs."""
+    if len(parts) == 1:
+        return list(parts[0]), [list(range(len(parts[0])))]
+    every = sorted(
+        ((vm, number, at) for number, part in enumerate(parts) for at, vm in enumerate(part)),
+        key=lambda each: (each[0].tenant, each[0].vm),
+    )
+    positions = [[0] * len(part) for part in parts]
+    for position, (_, number, at) in enumerate(every):
+        positions[number][at] = position
+    return [vm for vm, _, _ in every], positions
+
+
+def _merged(
+    key: str, parts: Sequence[tuple[CounterSummary, Sequence[int], Sequence[int]]], groups: int
+) -> CounterSummary:
+    """Merge one counter's summaries. With each come the new slots of its groups, and the new positions of its VMs."""
     sums: list[list[float]] = [[] for _ in range(groups)]
     numbers = [0] * groups
-    worst: list[list[Listed]] = [[] for _ in range(groups)]
-    for counter, moved in parts:
+    worst: list[list[Entry]] = [[] for _ in range(groups)]
+    for counter, moved, positions in parts:
         # If several groups of one summary become OTHER, a tenant counts once for each.
         for total, tenants, listed, slot in zip(counter.sums, counter.numbers, counter.worst, moved, strict=True):
             sums[slot] += total
             numbers[slot] += tenants
-            worst[slot] += listed
+            worst[slot] += [(positions[at], value, rank) for at, value, rank in listed]
     high = is_high_worse(key)
-    best = [listed for counter, _ in parts for listed in counter.best]
+    best = [(positions[at], value, rank) for counter, _, positions in parts for at, value, rank in counter.best]
     return CounterSummary(
         [exact_sum(each) for each in sums],
         numbers,
-        merge_histograms([(counter.histograms, moved) for counter, moved in parts], groups),
+        merge_histograms([(counter.histograms, moved) for counter, moved, _ in parts], groups),
         [_first(each, high=high) for each in worst],
         _first(best, high=not high),
-        dict(sorted(chain.from_iterable(counter.tenants.items() for counter, _ in parts))),
+        dict(sorted(chain.from_iterable(counter.tenants.items() for counter, _, _ in parts))),
     )
 
 
-def _first(listed: Sequence[Listed], *, high: bool) -> list[Listed]:
-    """Return the first MOST_LISTED VMs by value, ties by name."""
-    ordered = sorted(listed, key=lambda each: (-each.value if high else each.value, each.tenant, each.vm))
-    return ordered[:MOST_LISTED]
+def _first(listed: Sequence[Entry], *, high: bool) -> list[Entry]:
+    """Return the first MOST_LISTED VMs by value, ties by name, which is the order of their positions."""
+    if high:
+        return sorted(listed, key=lambda entry: (-entry[1], entry[0]))[:MOST_LISTED]
+    return sorted(listed, key=lambda entry: (entry[1], entry[0]))[:MOST_LISTED]

@@ -11,6 +11,7 @@ from domain.counters import Reduction
 from domain.minute_histograms import ByCounter, minute_histograms
 from domain.rollups import Node, Rollup, merge_rollups, roll_up, smaller
 from domain.standings import NO_STANDINGS, Standings, standings_of
+from domain.window_matrix import matrices
 from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import open_if_new
 from pipeline.concurrency import cooperatively
@@ -56,15 +57,17 @@ async def roll_up_tenant(
 
     async def derive() -> tuple[Rollup, _Found]:
         # Without series, a VM window is emptied, and about to be removed (pipeline.purge).
-        vm_windows = [each async for each in tables.samples.of_window(tenant, window) if each.series]
+        found = [each async for each in tables.samples.of_window(tenant, window) if each.series]
         register = await tables.enrolments.register()
-        series = [vm_window.series for vm_window in vm_windows]
+        series = [each.series for each in found]
         rollup = dict(await cooperatively(roll_up(series, enrolled=tenant in register.enrolled)))
         if rollup:
             await open_if_new(tables, window, now)
-        standings = standings_of(vm_windows, rollup, reductions)
+        by_name = sorted(found, key=lambda each: each.vm)
+        matrix_of = dict(await cooperatively(matrices([each.series for each in by_name], sorted(rollup))))
+        standings = standings_of(by_name, matrix_of, reductions)
         vms = [Entry(vm.vm, vm.newest, vm.dimensions) for vm in standings.vms]
-        histograms = dict(await cooperatively(minute_histograms(series, rollup)))
+        histograms = dict(await cooperatively(minute_histograms(matrix_of)))
         return rollup, _Found(vms, set().union(*series), set(rollup), standings, histograms)
 
     node = Node.of(tenant)

@@ -20,6 +20,7 @@ from domain.summary import (
     MOST_GROUPS,
     NOTHING,
     Summary,
+    limited,
     merge_summaries,
     smaller_summary,
     summarize,
@@ -123,15 +124,14 @@ async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> Non
     keys = {key for stored in listed if stored for key in stored.value}
     await _summaries(tables).make_all(branches, window, keys)
     await _histograms(tables).make_all(branches, window, keys)
-    vms = sum(each.vms for each in await tables.summaries.below_fleet(window))
-    await change(tables, partial(Progress.summarizing, window=window, vms=vms))
+    await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
 
 
 def _summaries(tables: Tables) -> _Kind[Summary, FleetSummary]:
     async def make(branch: Node, window: int) -> Summary:
         standings = await tables.standings.below(branch, window)
-        return merge_summaries([summarize(standings)], BRANCH_GROUPS) if standings else NOTHING
+        return limited(summarize(standings), BRANCH_GROUPS) if standings else NOTHING
 
     async def make_fleet(window: int) -> Mapping[str, FleetSummary]:
         fleet = merge_summaries(await tables.summaries.below_fleet(window))

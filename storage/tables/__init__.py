@@ -8,11 +8,8 @@ from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
 from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
-<<<<<<< HEAD
-from storage.tables.histograms import HistogramsTable
-=======
 from storage.tables.heartbeats import Heartbeats
->>>>>>> eed343b05113aa9cceab86c0c790c79fd4807e23
+from storage.tables.histograms import HistogramsTable
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations

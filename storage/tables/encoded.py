@@ -1,45 +1,61 @@
-"""Histograms as documents hold them: each array as a text (storage.tables.arrays)."""
+"""Histograms as documents hold them: one text of all their arrays."""
+
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from domain.histogram import Histograms
-from storage.tables.arrays import array_of, text_of
+from storage.tables.arrays import array_of, bytes_of, planes_of, text_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CODES, _COUNTS, _ENDS, _FLAGS = "<u4", "<u4", "<f8", "<u1"
 
 
 class EncodedHistograms(msgspec.Struct, array_like=True):
-    """Histograms as texts. ``codes`` are the differences of the codes."""
+    """The number of codes and of slots; and the arrays: the codes' differences, counts, mins, maxs, whole."""
 
-    codes: str
-    counts: str
-    mins: str
-    maxs: str
-    whole: str
+    codes: int
+    slots: int
+    text: str
 
 
 def encode_histograms(histograms: Histograms) -> EncodedHistograms:
     """Return histograms as they are stored."""
     import numpy as np  # noqa: PLC0415
 
-    return EncodedHistograms(
-        text_of(np.diff(histograms.codes, prepend=0), "<u4"),
-        text_of(histograms.counts, "<u4"),
-        text_of(histograms.mins, "<f8"),
-        text_of(histograms.maxs, "<f8"),
-        text_of(histograms.whole, "<u1"),
+    arrays = (
+        (np.diff(histograms.codes, prepend=0), _CODES),
+        (histograms.counts, _COUNTS),
+        (histograms.mins, _ENDS),
+        (histograms.maxs, _ENDS),
+        (histograms.whole, _FLAGS),
     )
+    planes = b"".join(planes_of(array, kind) for array, kind in arrays)
+    return EncodedHistograms(len(histograms.codes), histograms.slots, text_of(planes))
 
 
 def decode_histograms(stored: EncodedHistograms) -> Histograms:
     """Return stored histograms. Raises ValueError."""
     import numpy as np  # noqa: PLC0415
 
-    found = Histograms(
-        np.cumsum(array_of(stored.codes, "<u4", np.int64)),
-        array_of(stored.counts, "<u4", np.int64),
-        array_of(stored.mins, "<f8", np.float64),
-        array_of(stored.maxs, "<f8", np.float64),
-        array_of(stored.whole, "<u1", np.bool_),
+    planes = bytes_of(stored.text)
+    arrays: list[NDArray[Any]] = []
+    begin = 0
+    kinds = (_CODES, _COUNTS, _ENDS, _ENDS, _FLAGS)
+    lengths = (stored.codes, stored.codes, stored.slots, stored.slots, stored.slots)
+    for kind, length in zip(kinds, lengths, strict=True):
+        end = begin + length * np.dtype(kind).itemsize
+        arrays.append(array_of(planes[begin:end], kind))
+        begin = end
+    if begin != len(planes) or stored.codes < 0 or stored.slots < 0:
+        raise ValueError("the arrays of the histograms have another length than they say")
+    codes, counts, mins, maxs, whole = arrays
+    return Histograms(
+        np.cumsum(codes, dtype=np.int64),
+        counts.astype(np.int64),
+        mins.astype(np.float64),
+        maxs.astype(np.float64),
+        whole.astype(np.bool_),
     )
-    if len(found.codes) != len(found.counts) or not len(found.mins) == len(found.maxs) == len(found.whole):
-        raise ValueError("the arrays of the histograms differ in length")
-    return found

@@ -18,7 +18,7 @@ from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
-from storage.tables.arrays import array_of, text_of
+from storage.tables.arrays import column_of, text_of_column
 from storage.tables.ids import number
 from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
@@ -30,8 +30,6 @@ STANDINGS_VERSION = 1
 VMS_A_BLOCK = 400
 COUNTERS_A_BLOCK = 100
 """A block of so many VMs and counters has at most half a megabyte of values."""
-
-_DOUBLES = "<f8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def _bodies(standings: Standings) -> dict[str, dict[str, Any]]:
             "version": STANDINGS_VERSION,
             "vms": [_vm(vm) for vm in of],
             "columns": {
-                key: text_of(standings.columns[key][first : first + VMS_A_BLOCK], _DOUBLES)
+                key: text_of_column(standings.columns[key][first : first + VMS_A_BLOCK])
                 for key in keys[at : at + COUNTERS_A_BLOCK]
             },
         }
@@ -121,7 +119,7 @@ def _standings(window: int, documents: Sequence[Document], keys: Collection[str]
                 block = [StandingVm(name, newest, Dimensions(*of)) for name, newest, *of in body.vms]
                 for key, text in body.columns.items():
                     if keys is None or key in keys:
-                        columns[key] = array_of(text, _DOUBLES, np.float64)
+                        columns[key] = column_of(text)
                         if len(columns[key]) != len(block):
                             raise ValueError(f"the column {key} has another length than the VMs")
             except ValueError as error:  # includes msgspec's ValidationError

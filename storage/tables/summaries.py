@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from domain.fleet_summary import FleetSummary
+from domain.fleet_summary import FleetSummary, Listed
 from domain.rollups import Node
 from domain.samples import Dimensions
-from domain.summary import CounterSummary, Figures, GroupKey, Listed, Summary
+from domain.summary import CounterSummary, Figures, GroupKey, Summary, SummaryVm
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
 from storage.tables.encoded import EncodedHistograms, decode_histograms, encode_histograms
@@ -108,9 +108,64 @@ class _CounterBody(msgspec.Struct):
 class _Part(msgspec.Struct):
     groups: list[GroupKey]
     places: list[int]
-    vms: int
-    listed: list[_Vm]
+    vms: list[_Vm]
     counters: dict[str, _CounterBody]
+
+
+def _bodies(summary: Summary) -> dict[str, Mapping[str, Any]]:
+    keys = sorted(summary.counters)
+    return {
+        f"{part:03d}": _part(summary, keys[at : at + COUNTERS_A_PART], first=not part)
+        for part, at in enumerate(range(0, len(keys) or 1, COUNTERS_A_PART))
+    }
+
+
+def _part(summary: Summary, keys: Sequence[str], *, first: bool) -> Mapping[str, Any]:
+    """Return a part's body. Only the first part holds the VMs."""
+    counters = {
+        key: _CounterBody(
+            [list(total) for total in each.sums],
+            list(each.numbers),
+            encode_histograms(each.histograms),
+            [list(entries) for entries in each.worst],
+            list(each.best),
+            dict(each.tenants),
+        )
+        for key in keys
+        for each in [summary.counters[key]]
+    }
+    vms = [_vm(each.tenant, each.vm, each.dimensions) for each in summary.vms] if first else []
+    part = _Part(list(summary.groups), list(summary.places), vms, counters)
+    return {"version": SUMMARY_VERSION, **msgspec.to_builtins(part)}
+
+
+def _vm(tenant: str, vm: str, of: Dimensions) -> _Vm:
+    return tenant, vm, of.SiteName, of.ResourcePoolName, of.Region, of.MachineSize
+
+
+def _summary(window: int, documents: Sequence[Document]) -> Summary:
+    counters: dict[str, CounterSummary] = {}
+    vms: list[SummaryVm] = []
+    for document in documents:
+        try:
+            part = msgspec.convert(document.body, _Part)
+            vms += [SummaryVm(tenant, vm, Dimensions(*of)) for tenant, vm, *of in part.vms]
+            for key, body in part.counters.items():
+                histograms = decode_histograms(body.histograms)
+                counters[key] = CounterSummary(body.sums, body.numbers, histograms, body.worst, body.best, body.tenants)
+        except ValueError as error:  # includes msgspec's ValidationError
+            raise Corrupt(STANDINGS, number(window), document, error) from error
+    return Summary(part.groups, part.places, counters, vms)
+
+
+class _FleetBody(msgspec.Struct):
+    groups: list[GroupKey]
+    figures: list[Figures]
+    listed: list[_Vm]
+    worst: list[list[_Entry]]
+    best: list[_Entry]
+    tenants: dict[str, Figures]
+    histograms: EncodedHistograms
 
 
 class _Vms:
@@ -123,72 +178,7 @@ class _Vms:
         return [(self._position(each), each.value, each.tenant_rank) for each in listed]
 
     def _position(self, listed: Listed) -> int:
-        of = listed.dimensions
-        vm = (listed.tenant, listed.vm, of.SiteName, of.ResourcePoolName, of.Region, of.MachineSize)
-        return self.positions.setdefault(vm, len(self.positions))
-
-
-def _bodies(summary: Summary) -> dict[str, Mapping[str, Any]]:
-    keys = sorted(summary.counters)
-    return {
-        f"{part:03d}": _part(summary, keys[at : at + COUNTERS_A_PART])
-        for part, at in enumerate(range(0, len(keys) or 1, COUNTERS_A_PART))
-    }
-
-
-def _part(summary: Summary, keys: Sequence[str]) -> Mapping[str, Any]:
-    vms = _Vms()
-    counters = {}
-    for key in keys:
-        each = summary.counters[key]
-        counters[key] = _CounterBody(
-            [list(total) for total in each.sums],
-            list(each.numbers),
-            encode_histograms(each.histograms),
-            [vms.entries(listed) for listed in each.worst],
-            vms.entries(each.best),
-            dict(each.tenants),
-        )
-    part = _Part(list(summary.groups), list(summary.places), summary.vms, list(vms.positions), counters)
-    return {"version": SUMMARY_VERSION, **msgspec.to_builtins(part)}
-
-
-def _summary(window: int, documents: Sequence[Document]) -> Summary:
-    counters: dict[str, CounterSummary] = {}
-    for document in documents:
-        try:
-            part = msgspec.convert(document.body, _Part)
-            vms = _vms(part.listed)
-            for key, body in part.counters.items():
-                counters[key] = CounterSummary(
-                    body.sums,
-                    body.numbers,
-                    decode_histograms(body.histograms),
-                    [_listed(entries, vms) for entries in body.worst],
-                    _listed(body.best, vms),
-                    body.tenants,
-                )
-        except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
-            raise Corrupt(STANDINGS, number(window), document, error) from error
-    return Summary(part.groups, part.places, counters, part.vms)
-
-
-def _vms(listed: Sequence[_Vm]) -> list[Listed]:
-    return [Listed(tenant, vm, Dimensions(*of), 0.0, 0.0) for tenant, vm, *of in listed]
-
-
-def _listed(entries: Sequence[_Entry], vms: Sequence[Listed]) -> list[Listed]:
-    return [vms[at]._replace(value=value, tenant_rank=rank) for at, value, rank in entries]
-
-
-class _FleetBody(msgspec.Struct):
-    groups: list[GroupKey]
-    figures: list[Figures]
-    listed: list[_Vm]
-    worst: list[list[_Entry]]
-    best: list[_Entry]
-    tenants: dict[str, Figures]
-    histograms: EncodedHistograms
+        return self.positions.setdefault(_vm(listed.tenant, listed.vm, listed.dimensions), len(self.positions))
 
 
 def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
@@ -210,7 +200,7 @@ def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
 def _stored_fleet(key: str, document: Document) -> Stored[FleetSummary]:
     try:
         body = msgspec.convert(document.body, _FleetBody)
-        vms = _vms(body.listed)
+        vms = [SummaryVm(tenant, vm, Dimensions(*of)) for tenant, vm, *of in body.listed]
         value = FleetSummary(
             body.groups,
             body.figures,
@@ -222,3 +212,7 @@ def _stored_fleet(key: str, document: Document) -> Stored[FleetSummary]:
     except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
         raise Corrupt(STANDINGS, _fleet(key), document, error) from error
     return Stored(value, document.etag, document.body.get("version") == SUMMARY_VERSION)
+
+
+def _listed(entries: Sequence[_Entry], vms: Sequence[SummaryVm]) -> list[Listed]:
+    return [Listed(*vms[at], value, rank) for at, value, rank in entries]
