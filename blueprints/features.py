@@ -4,6 +4,7 @@ from blueprints.http import (
     charts,
     dead_letters,
     document,
+    histogram,
     join,
     lists,
     me,
@@ -23,6 +24,7 @@ from blueprints.http import (
 FEATURES = (
     charts,
     standings,
+    histogram,
     samples,
     lists,
     me,

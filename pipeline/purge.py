@@ -60,9 +60,9 @@ class Purge:
         # A tenant's day is one partition, which a single scan reads.
         by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
         steps = by_day if self.tenant else steps_of(windows)
-        # Standings outlive their samples.
+        # Standings outlive their samples. Of newer windows they follow from what is left of the samples.
         first = window_of(context.now - context.rules.standings_days * DAY + HOUR)
-        older = range(first, min(windows[0] if windows else last + 1, last + 1), WINDOW)
+        older = range(first, min(earliest_window(context), last) + 1, WINDOW)
         steps += [{"standings": list(day)} for _, day in groupby(older, utc_day)]
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
         if self.before is not None:

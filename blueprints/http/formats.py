@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import azure.functions as func
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_etags, parse_options_header
 
@@ -140,6 +141,8 @@ def _csv(rows: Sequence[Any], kind: type[Any]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):  # a part of an answer that has no columns of its own
+        return to_json(value).decode()
     return _disarmed(value) if isinstance(value, str) else value
 
 
