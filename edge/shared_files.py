@@ -4,6 +4,7 @@ Whoever may write to the drop could put a link there to what only the SPOC may r
 no link is followed. Does not know what files hold.
 """
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -11,6 +12,15 @@ from pathlib import Path
 
 from domain.errors import BadMessage
 from domain.wire import MAX_BYTES
+
+LONGEST_NAME = 200
+"""The longest name, in bytes, to which something may be added: file systems take 255."""
+
+
+def kept_name(name: str) -> str:
+    """Return the name under which a refused file is kept. A long one is cut, so that the reason's name is none."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= LONGEST_NAME else f"{name[:40]}-{hashlib.sha256(encoded).hexdigest()[:16]}.json"
 
 
 def too_large(size: int) -> BadMessage:

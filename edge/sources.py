@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from domain.errors import BadMessage, Unavailable
-from edge.shared_files import keep, move, read_file, write_anew
+from edge.shared_files import keep, kept_name, move, read_file, write_anew
 
 FILES_AT_ONCE = 500
 """The most files of a batch. Their samples are sent together, and after a crash sent again together."""
@@ -172,8 +172,9 @@ class FolderSource:
         path = self._current() / name
         try:
             aside.mkdir(exist_ok=True)
-            write_anew(aside / f"{name}{REASON}", reason + "\n")
-            if keep(path, aside / name):
+            kept = kept_name(name)
+            write_anew(aside / f"{kept}{REASON}", reason + "\n")
+            if keep(path, aside / kept):
                 self._locked.pop(name, None)
             else:
                 self._hold(name)

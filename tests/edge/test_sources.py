@@ -219,3 +219,14 @@ def test_file_that_becomes_a_link_after_it_was_collected_is_refused_unread(tmp_p
     kept = drop / "refused" / name
     assert kept.is_symlink()
     assert "a link" in (drop / "refused" / f"{name}.reason.txt").read_text(encoding="utf8")
+
+
+def test_bad_file_with_the_longest_name_stops_no_other(tmp_path: Path) -> None:
+    expected = fill(tmp_path / "in", files=2)
+    for letter in "éa":
+        name = letter * (250 // len(letter.encode())) + ".json"
+        (tmp_path / "in" / name).write_bytes(b"no message")
+    done = send(FolderSource(tmp_path / "in"), tmp_path)
+    assert (done.files, done.refused) == (4, 2)
+    assert samples_of(sent(tmp_path)) == expected
+    assert len(list((tmp_path / "in" / "refused").iterdir())) == 4
