@@ -1,4 +1,4 @@
-"""The example of docs/wire.md: it is the code's, works with the present time, and is refused as it stands, with a reason."""
+"""The example of docs/wire.md: it works with the present time, and is refused as it stands, with what to do."""
 
 import json
 import os
