@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from domain.closing import Driver, Times
+from domain.closing import Driver, Progress, Times
 from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, disclose, times_kept
 from pipeline.concurrency import gather
@@ -136,7 +136,10 @@ async def average_window(
 
     An unreadable document holds up only the work that needs it: a VM window its tenant, a rollup its window.
     """
-    done = await _work_off(tables, window, marks, times, rules) if marks else WindowAveraged()
+    progress = await times_kept(tables, times)
+    if progress.paused(times.now):  # the marks stay
+        return WindowAveraged()
+    done = await _work_off(tables, window, marks, progress, times, rules) if marks else WindowAveraged()
     try:
         await summarize_window(tables, window, at_once=rules.summaries_at_once)
     except Corrupt as error:
@@ -145,9 +148,9 @@ async def average_window(
 
 
 async def _work_off(
-    tables: Tables, window: int, marks: Sequence[Stored[Mark]], times: Times, rules: Rules
+    tables: Tables, window: int, marks: Sequence[Stored[Mark]], progress: Progress, times: Times, rules: Rules
 ) -> WindowAveraged:
-    if not (await times_kept(tables, times)).recomputable(window, times):
+    if not progress.recomputable(window, times):
         return await _drop(tables, window, marks, times)
     corrupt: list[str] = []
     omitted: list[Omission] = []

@@ -11,6 +11,9 @@ from storage.schema import MARKS
 from storage.tables.ids import number, numbered, split_number
 from storage.tables.table import Stored, Table
 
+DIRTY: Literal["dirty"] = "dirty"
+DUE: Literal["due"] = "due"
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -24,7 +27,7 @@ class Mark:
 class Marks(Table):
     """The marks of one kind."""
 
-    kind: Literal["dirty", "due"] = "dirty"
+    kind: Literal["dirty", "due"] = DIRTY
 
     async def read(self, window: int | None = None) -> list[Stored[Mark]]:
         """Return all marks, or those of one window. The oldest window comes first."""

@@ -34,6 +34,8 @@ class ProgressTable(Table):
             "wholeFrom": progress.whole_from,
             "runs": dict(progress.runs),
             "closedLate": list(progress.closed_late),
+            "emptied": progress.emptied,
+            "pausedUntil": progress.paused_until,
             "summarized": {str(window): vms for window, vms in progress.summarized.items()},
         }
         await self._write(MARKS, _PROGRESS, _FLEET, body, etag)
@@ -47,6 +49,8 @@ class _ProgressBody(msgspec.Struct):
     wholeFrom: int = 0
     runs: dict[Driver, int] = {}
     closedLate: list[int] = []
+    emptied: int = -1
+    pausedUntil: int = 0
     summarized: dict[int, int] = {}
 
 
@@ -63,5 +67,7 @@ def _progress(document: Document) -> Progress:
         body.wholeFrom,
         body.runs,
         tuple(body.closedLate),
+        body.emptied,
+        body.pausedUntil,
         body.summarized,
     )

@@ -88,6 +88,8 @@ BAD: list[tuple[str, list[str]]] = [
     ("v1/admin/purge?before=2100-01-01&confirm=2100-01-01", ["before"]),
     ("v1/admin/purge?before=2026-01-01&confirm=2026-01-02", ["confirm"]),
     ("v1/admin/purge?tenant=t2&dryRun=yes&confirm=t2", ["dryRun"]),
+    ("v1/admin/empty", ["confirm"]),
+    ("v1/admin/empty?enrolment=yes", ["enrolment", "confirm"]),
     ("v1/admin/quarantine/reingest", ["day"]),
     ("v1/admin/quarantine/drop?day=yesterday&message=1", ["day", "message"]),
     ("v1/admin/dead-letters/resubmit?all=true", ["all"]),
