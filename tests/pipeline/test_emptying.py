@@ -21,6 +21,7 @@ from pipeline.ingest import Message, ingest
 from pipeline.operations import Done, Figures, OperationContext, carry_out, note, record_of
 from pipeline.purge import Purge
 from pipeline.queries.status import status
+from pipeline.rules import Rules
 from storage.charges import metered
 from storage.schema import ENROLMENT, MARKS, SAMPLES, schema
 from storage.tables import Tables
@@ -39,7 +40,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def context(tables: Tables, now: int = NOW, time_left: Callable[[], bool] = lambda: True) -> OperationContext:
-    return OperationContext(tables, NoDeadLetters(), HORIZON, {}, NOW, replace(TIMES, now=now), time_left)
+    return OperationContext(tables, NoDeadLetters(), HORIZON, Rules(), NOW, replace(TIMES, now=now), time_left)
 
 
 async def filled(tables: Tables) -> None:
