@@ -259,7 +259,7 @@ def test_a_machine_joins_with_a_container_and_no_azure_sdk_and_a_new_sas_counts_
         written = {path: path.read_text() for path in (tmp_path / "home").rglob("*") if path.is_file()}
         holding = [path.name for path, text in written.items() if "sig=" in text]
         assert (holding, "sig=" in said) == (["spoc.sas"], False)
-        settings = tmp_path / "home" / "state" / "for-vms" / "agent.toml"
+        settings = tmp_path / "home" / "settings" / "for-vms" / "agent.toml"
         assert f'container = "{container.url}/in"' in settings.read_text()
         app.confirm()
         container.upload_blob("in/a.json", from_agent())
