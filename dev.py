@@ -164,6 +164,8 @@ one of them, so that the host or browser that they share is started once."""
 
 PROGRAMS = {
     "run": ("Start the app, its sample fleet and the page (PORT, DATA, FLEET).", "local", "-m local"),
+    "message": ("Send the example of docs/wire.md, made at present (DATA).", "local", "-m local.message"),
+    "empty": ("Remove what the local store (DATA) holds of all tenants.", "local", "-m local.empty"),
     "test": ("Run all tests (WORKERS).", "dev", PYTEST),
     "bench": ("Measure the app beside other systems. Figures and charts: .local/bench.", "bench", "-m benchmarks"),
     "soak": ("Run the app under load for MINUTES (30): does it grow, slow or lose data?", "dev", "-m benchmarks.soak"),

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from storage.charges import charge
-from storage.documents import Body, Document, Documents
+from storage.documents import Body, Document, Documents, Place
 from storage.schema import CATALOGUE
 
 KB = 1000
@@ -106,6 +106,15 @@ class PricedDocuments:
             size += _size(partition, document.id, document.body)
             yield document
         charge(f"scan {_kind(table, partition)}", scan_units(items, size))
+
+    async def places(self, table: str) -> AsyncIterator[Place]:
+        """See Documents."""
+        size = 0
+        found = [place async for place in self.inner.places(table)]
+        for place in found:
+            size += self.sizes.get(table, {}).get((place.partition, place.id), 0)
+            yield place
+        charge(f"places {table}", scan_units(len(found), size))
 
     async def close(self) -> None:
         """See Documents."""

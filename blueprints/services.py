@@ -50,6 +50,11 @@ class Services:
         return HttpReceiver(self.settings.remote_write_url, token.get_secret_value() if token else None)
 
     @property
+    def store(self) -> str:
+        """The name of the store: its database, or its file's name."""
+        return self.settings.sqlite_path.name if self.settings.sqlite_path else self.settings.cosmos_database
+
+    @property
     def now(self) -> int:
         """The time, in Unix seconds."""
         return int(time.time())

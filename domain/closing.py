@@ -62,6 +62,8 @@ class Progress:
     ``closed_late`` holds the newest windows that closed after a newer one, in order of time. ``vms`` is the number of
     VMs in each minute of the newest windows. ``kept`` is the value of Times.kept in the last run.
     ``whole_from``: samples of windows before this second may have expired under an earlier, shorter lifetime.
+    Windows up to ``emptied`` never open: the store was emptied after they had begun (pipeline.emptying), and what
+    was disclosed of them before is not known any more. Averaging does nothing before ``paused_until``.
     ``runs`` is when averaging last began to run, by driver (Unix seconds; of several runs in a minute, the first).
     """
 
@@ -72,12 +74,22 @@ class Progress:
     whole_from: int = 0
     runs: Mapping[Driver, int] = field(default_factory=dict)
     closed_late: tuple[int, ...] = ()
+    emptied: int = -1
+    paused_until: int = 0
 
     def opening(self, window: int, now: int) -> "Progress":
         """Return this with a window opened, because its first data arrived now. Unchanged if too many are open."""
         if len(self.opened) >= MOST_OPEN:
             return self
         return replace(self, opened={**self.opened, window: now})
+
+    def emptied_up_to(self, window: int) -> "Progress":
+        """Return this for a store that is emptied: no window up to this one is open, or opens again."""
+        return replace(self, opened={}, vms={}, closed_late=(), emptied=max(window, self.emptied))
+
+    def paused(self, now: int) -> bool:
+        """Tell whether averaging must do nothing now."""
+        return now < self.paused_until
 
     def closing(self, window: int) -> "Progress":
         """Return this with a window closed."""
@@ -88,6 +100,8 @@ class Progress:
 
     def due(self, times: Times) -> list[int]:
         """Return the windows that must be closed now, oldest first."""
+        if self.paused(times.now):
+            return []
         return sorted(window for window in self.opened if self.closes(window, times.lateness) <= times.now)
 
     def closes(self, window: int, lateness: int) -> int:

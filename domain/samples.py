@@ -30,6 +30,9 @@ MOST_TENANTS = 100
 """The most tenants whose samples one message may hold. A SPOC's message holds those of one."""
 
 NO_ROOM = f"the VM has more than {MOST_COUNTERS:,} counters in this window"
+TOO_OLD = "timestamp is older than samples are kept"
+IN_FUTURE = "timestamp lies in the future: is the VM's clock right?"
+IN_MILLISECONDS = "timestamp seems to be in milliseconds; Unix seconds are expected"
 TOO_SCATTERED = "the message belongs to too many VMs, windows or tenants for its size; send it in parts"
 
 MILLISECONDS = 100_000_000_000
@@ -161,10 +164,10 @@ class Horizon:
         if self.oldest <= timestamp <= self.newest:
             return None
         if timestamp >= MILLISECONDS:
-            return "timestamp seems to be in milliseconds; Unix seconds are expected"
+            return IN_MILLISECONDS
         if timestamp > self.newest:
-            return "timestamp lies in the future: is the VM's clock right?"
-        return "timestamp is older than samples are kept"
+            return IN_FUTURE
+        return TOO_OLD
 
 
 @dataclass(frozen=True, slots=True)

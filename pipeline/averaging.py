@@ -132,7 +132,10 @@ async def average_window(tables: Tables, window: int, marks: Sequence[Stored[Mar
     """
     if not marks:
         return WindowAveraged()
-    if not (await times_kept(tables, times)).recomputable(window, times):
+    progress = await times_kept(tables, times)
+    if progress.paused(times.now):  # the marks stay
+        return WindowAveraged()
+    if not progress.recomputable(window, times):
         return await _drop(tables, window, marks, times)
     corrupt: list[str] = []
     omitted: list[Omission] = []

@@ -41,7 +41,7 @@ async def open_if_new(tables: Tables, window: int, now: int) -> None:
     while True:
         stored = await tables.progress.read()
         progress = stored.value if stored else Progress()
-        if window in progress.opened or await tables.rollups.has_begun(window):
+        if window in progress.opened or window <= progress.emptied or await tables.rollups.has_begun(window):
             break
         try:
             # Use the etag from before the lookup: if another run opened and closed the window meanwhile, the etag has

@@ -36,7 +36,7 @@ from storage.cosmos_client import (
     Connection,
 )
 from storage.cosmos_errors import SDK_ERRORS, asked_to_wait, is_a_bad_request, is_denied, passes, translated
-from storage.documents import MOST_BYTES, Body, Document, Gone, TooLarge
+from storage.documents import MOST_BYTES, Body, Document, Gone, Place, TooLarge
 from storage.schema import INDEXING_POLICY, PARTITION_KEY, Table
 
 CALLS_AT_ONCE = 32
@@ -44,6 +44,7 @@ CALLS_AT_ONCE = 32
 milliseconds and this process makes its requests on one core; and a small account would be throttled at once."""
 
 SCAN_PAGE = 200
+PLACES_PAGE = 1000
 ANSWER_SECONDS = 8
 """The time that an attempt waits for the next byte of its answer. The service itself needs milliseconds."""
 
@@ -52,7 +53,9 @@ FIRST_PAUSE_SECONDS = 0.05
 is taken off, so that calls that failed together are not retried together."""
 
 Result = TypeVar("Result")
+_Pages = AsyncIterator[AsyncIterator[dict[str, Any]]]
 _PARTITION = PARTITION_KEY.strip("/")
+_PLACES = f"SELECT c.id, c.{_PARTITION}, c._etag FROM c"  # noqa: S608  (constants)
 _RANGE = "SELECT * FROM c WHERE c.id >= @from AND c.id < @to ORDER BY c.id"
 
 
@@ -116,24 +119,46 @@ class CosmosDocuments:
     async def scan(self, table: str, partition: str, from_id: str = "", to_id: str = "~~") -> AsyncIterator[Document]:
         """See Documents."""
         request = f"scan {table}"
-        under_way: tuple[Connection, AsyncIterator[AsyncIterator[dict[str, Any]]]] | None = None
 
-        def query(connection: Connection) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-            found = connection.containers[table].query_items(
+        def query(container: ContainerProxy) -> _Pages:
+            return container.query_items(
                 _RANGE,
                 parameters=[{"name": "@from", "value": from_id}, {"name": "@to", "value": to_id}],
                 partition_key=partition,
                 max_item_count=SCAN_PAGE,
                 read_timeout=ANSWER_SECONDS,
                 response_hook=_Hook(request),
-            )
-            return found.by_page()
+            ).by_page()
+
+        async for page in self._pages(request, table, query):
+            if page:
+                from_id = page[-1]["id"] + "-"  # the first id after it: "-" sorts before every other character of ids
+            for item in page:
+                yield _document(item)
+
+    async def places(self, table: str) -> AsyncIterator[Place]:
+        """See Documents. After a failure it begins again, so it then gives documents twice."""
+        request = f"places {table}"
+
+        def query(container: ContainerProxy) -> _Pages:
+            return container.query_items(
+                _PLACES, max_item_count=PLACES_PAGE, read_timeout=ANSWER_SECONDS, response_hook=_Hook(request)
+            ).by_page()
+
+        async for page in self._pages(request, table, query):
+            for item in page:
+                yield Place(item[_PARTITION], item["id"], item["_etag"])
+
+    async def _pages(
+        self, request: str, table: str, query: Callable[[ContainerProxy], _Pages]
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield the pages of a query. After a failure or with a new connection, ``query`` is asked for a new one."""
+        under_way: tuple[Connection, _Pages] | None = None
 
         async def next_page(connection: Connection) -> list[dict[str, Any]] | None:
             nonlocal under_way
-            # After a failure or with a new connection, a new query continues after the last document yielded.
             goes_on = under_way is not None and under_way[0] is connection
-            pages = under_way[1] if under_way and goes_on else query(connection)
+            pages = under_way[1] if under_way and goes_on else query(connection.containers[table])
             under_way = None
             try:
                 page = [item async for item in await anext(pages)]
@@ -143,10 +168,7 @@ class CosmosDocuments:
             return page
 
         while (page := await self._persistently(request, next_page)) is not None:
-            if page:
-                from_id = page[-1]["id"] + "-"  # the first id after it: "-" sorts before every other character of ids
-            for item in page:
-                yield _document(item)
+            yield page
 
     async def _write(self, verb: str, table: str, call: Callable[..., Awaitable[Any]]) -> None:
         """Do a point operation that writes a document.

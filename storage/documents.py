@@ -72,6 +72,15 @@ class Document:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document of a table lies, and its etag."""
+
+    partition: str
+    id: str
+    etag: str
+
+
 class Documents(Protocol):
     """The port. A write is durable when its call returns. A cancelled call may or may not have written.
 
@@ -105,6 +114,12 @@ class Documents(Protocol):
         """Yield a partition's documents with ``from_id <= id < to_id``, in the order of their ids.
 
         The scan may or may not see documents that are written to the range while it runs.
+        """
+
+    def places(self, table: str) -> AsyncIterator[Place]:
+        """Yield where all documents of a table lie, without their bodies, in any order. Costly: for operators.
+
+        It may or may not see documents that are written while it runs, and may give a document twice.
         """
 
     async def close(self) -> None:

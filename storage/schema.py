@@ -16,6 +16,12 @@ CATALOGUE = "catalogue"
 QUARANTINE = "quarantine"
 OPERATIONS = "operations"
 
+STATE = frozenset({(MARKS, "progress"), (MARKS, "cursors")})
+"""Tables and partitions that say how far the work has come. Emptying the store leaves them (pipeline.emptying)."""
+
+ENROLMENT = frozenset((OPERATIONS, name) for name in ("enrolled tenants", "enrolled keys", "codes"))
+"""Tables and partitions that hold the tenants' enrolment."""
+
 
 PARTITION_KEY = "/pk"
 """On Cosmos DB: the path of the field that holds an item's partition."""

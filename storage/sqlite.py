@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from domain.errors import Unavailable
-from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Conflict, Document, Gone, TooLarge
+from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Conflict, Document, Gone, Place, TooLarge
 from storage.schema import Table
 
 BUSY_SECONDS = 20
@@ -55,6 +55,10 @@ _SCAN = f"""
 SELECT id, {_BODY}, etag FROM documents
 WHERE "table" = ?1 AND partition = ?2 AND id >= ?3 AND id < ?4 AND written > ?5 ORDER BY id LIMIT ?6
 """  # noqa: S608
+_PLACES = """
+SELECT partition, id, etag FROM documents
+WHERE "table" = ?1 AND (partition, id) > (?2, ?3) AND written > ?4 ORDER BY partition, id LIMIT ?5
+"""
 _INSERT = 'INSERT INTO documents ("table", partition, id, etag, written, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)'
 _OVERWRITE = "DO UPDATE SET etag = excluded.etag, written = excluded.written, body = excluded.body"
 _CREATE_DOCUMENT = f'{_INSERT} ON CONFLICT ("table", partition, id) {_OVERWRITE} WHERE documents.written <= ?7'
@@ -145,14 +149,25 @@ class SqliteDocuments:
             from_id = page[-1].id + "\0"
             await asyncio.sleep(0)
 
+    async def places(self, table: str) -> AsyncIterator[Place]:
+        """See Documents."""
+        after = ("", "")
+        while page := self._rows(_PLACES, (table, *after, self._expiry(table), SCAN_PAGE)):
+            for partition, document_id, etag in page:
+                yield Place(partition, document_id, etag)
+            after = page[-1][:2]
+            await asyncio.sleep(0)
+
     def _fetch(self, statement: str, values: tuple[object, ...]) -> list[Document]:
+        return [Document(document_id, _decode(body), etag) for document_id, body, etag in self._rows(statement, values)]
+
+    def _rows(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         if self._closed:
             raise self._unavailable("it is closed")
         try:
-            rows = self._reader.execute(statement, values).fetchall()
+            return self._reader.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
-        return [Document(document_id, _decode(body), etag) for document_id, body, etag in rows]
 
     async def create(self, table: str, partition: str, document_id: str, body: Body) -> None:
         """See Documents."""

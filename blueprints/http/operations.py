@@ -32,7 +32,7 @@ class OperationItem:
     instance: str
     """The id of its run. The same command always has the same id."""
     kind: str
-    """What it does: rebuild, catch-up, purge, reingest, drop or resubmit."""
+    """What it does: rebuild, catch-up, purge, empty, reingest, drop or resubmit."""
     command: dict[str, Any]
     """The parameters of the request, by name."""
     by: str

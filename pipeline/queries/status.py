@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.closing import Driver
+from domain.closing import Driver, Progress
 from domain.errors import Unavailable
-from domain.minutes import utc_day
+from domain.minutes import MINUTE, utc_day
+from pipeline.advice import advice
 from pipeline.queries.enrolments import TenantState, not_calm, unsigned_lately
 from pipeline.queries.view import View, age, progress_of
 from storage.documents import Corrupt
+from storage.schema import DAY
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 
@@ -21,6 +23,8 @@ MOST_REFUSALS = 10
 MOST_SENDERS = 10
 MOST_STATES = 50
 PULSE_SECONDS = 3
+LATE_SECONDS = 20 * MINUTE
+"""Data whose newest minute ended longer ago is late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,27 @@ class RemoteWriteStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedReason:
+    """A reason why input was refused, how many inputs were, and what to do about it."""
+
+    reason: str
+    count: int
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyRefused:
+    """Inputs came, and all of them were refused."""
+
+    since: int | None
+    """The end of the newest minute that was accepted before (Unix seconds); null: nothing was ever accepted."""
+    inputs: int
+    """The inputs that were refused after that, of this UTC day and the one before."""
+    reasons: Sequence[RefusedReason]
+    """The most frequent reasons, the most frequent one first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of the system."""
 
@@ -56,6 +81,9 @@ class Status:
     """Inputs that were refused on this UTC day."""
     refusals: Mapping[str, int]
     """The most frequent reasons for these refusals, and how many there are of each."""
+    onlyRefused: OnlyRefused | None
+    """What was refused, and what to do, if no newer minute has been accepted for 20 minutes while inputs came. Null:
+    newer minutes come, or nothing comes at all."""
     omissions: Mapping[str, int]
     """Data that came on this UTC day but were left out of the averages, and how many there are of each kind."""
     averagingRuns: Mapping[Driver, int]
@@ -113,6 +141,7 @@ async def status(tables: Tables, view: View) -> Status:
         len(progress.opened),
         reasons.total(),
         dict(reasons.most_common(MOST_REFUSALS)),
+        None if marks else await _only_refused(tables, progress, view.now),
         dict(omissions),
         progress.runs,
         len((await tables.enrolments.register()).enrolled),
@@ -120,6 +149,19 @@ async def status(tables: Tables, view: View) -> Status:
         (await not_calm(tables, view))[:MOST_STATES],
         await _remote_write(tables),
     )
+
+
+async def _only_refused(tables: Tables, progress: Progress, now: int) -> OnlyRefused | None:
+    since = None if progress.newest is None else progress.newest + MINUTE // 2
+    if since is not None and now - since <= LATE_SECONDS:
+        return None
+    reasons: Counter[str] = Counter()
+    for day in (now - DAY, now):  # midnight is no reason to forget
+        async for message in tables.quarantine.messages(utc_day(day)):
+            if since is None or message.received >= since:
+                reasons.update(message.reasons)
+    listed = [RefusedReason(reason, count, advice(reason)) for reason, count in reasons.most_common(MOST_REFUSALS)]
+    return OnlyRefused(since, reasons.total(), listed) if listed else None
 
 
 async def _remote_write(tables: Tables) -> RemoteWriteStatus | None:

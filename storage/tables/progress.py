@@ -34,6 +34,8 @@ class ProgressTable(Table):
             "wholeFrom": progress.whole_from,
             "runs": dict(progress.runs),
             "closedLate": list(progress.closed_late),
+            "emptied": progress.emptied,
+            "pausedUntil": progress.paused_until,
         }
         await self._write(MARKS, _PROGRESS, _FLEET, body, etag)
 
@@ -46,6 +48,8 @@ class _ProgressBody(msgspec.Struct):
     wholeFrom: int = 0
     runs: dict[Driver, int] = {}
     closedLate: list[int] = []
+    emptied: int = -1
+    pausedUntil: int = 0
 
 
 def _progress(document: Document) -> Progress:
@@ -61,4 +65,6 @@ def _progress(document: Document) -> Progress:
         body.wholeFrom,
         body.runs,
         tuple(body.closedLate),
+        body.emptied,
+        body.pausedUntil,
     )

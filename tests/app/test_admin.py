@@ -24,7 +24,7 @@ CALLERS = {
     "bob": {"tenant": "t+/1=="},
     "scraper": {"roles": "machine", "azp": "scraper"},
 }
-STARTING = ("rebuild", "purge", "quarantine/reingest", "quarantine/drop", "dead-letters/resubmit")
+STARTING = ("rebuild", "purge", "empty", "quarantine/reingest", "quarantine/drop", "dead-letters/resubmit")
 SHOWING = ("quarantine", "quarantine/message", "dead-letters", "operations")
 ONE = "operations/rebuild-0000000000000000"
 BAD_RECORD = a_record(timestamp=WINDOW_START, PerfType="a.b", MaskedTenantId="t+/1==")

@@ -61,6 +61,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "push": http("v1/push", "ANONYMOUS"),
     "rebuild": http("v1/admin/rebuild"),
     "purge": http("v1/admin/purge"),
+    "empty": http("v1/admin/empty"),
     "quarantine": http("v1/admin/quarantine"),
     "quarantined": http("v1/admin/quarantine/message"),
     "reingest": http("v1/admin/quarantine/reingest"),
@@ -108,7 +109,7 @@ def test_what_starts_orchestrations_or_asks_how_they_are_has_a_durable_client_an
     found = json.loads(run_alone(LIST_FUNCTIONS).splitlines()[-1])
     clients = {name for name, bindings in found.items() if any(each["type"] == "durableClient" for each in bindings)}
     of_operations = {"operations", "operation_status", "stop_operation"}
-    assert clients == {"average", "rebuild", "purge", "reingest", "drop", "resubmit"} | of_operations
+    assert clients == {"average", "rebuild", "purge", "empty", "reingest", "drop", "resubmit"} | of_operations
 
 
 def test_where_people_sign_in_the_host_asks_for_no_key_and_each_endpoint_refuses_for_itself() -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.app.conftest import Local
-from tests.builders import a_message, records_of
+from tests.builders import a_message, a_record, records_of
 from tests.page.conftest import NEWEST
 from tests.page.fleet import TENANTS
 from tests.page.looking import CPU, IN_A_BROWSER, card, legend
@@ -108,4 +108,24 @@ def test_before_any_data_has_come_it_says_so_and_shows_the_first(browser: Browse
     page.clock.fast_forward(61_000)
     expect(card(page, CPU).locator("strong")).to_have_text("42 %")
     expect(page.locator("#empty")).to_be_hidden()
+    page.close()
+
+
+def test_if_all_that_came_was_refused_it_says_why_and_what_to_do(browser: Browser, local: Local) -> None:
+    local.start()
+    local.put("old", a_message([a_record(timestamp=1_648_637_647)]))
+    local.settled()
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{local.port}/")
+    said = page.locator("#empty")
+    expect(said).to_contain_text("Nothing has been accepted yet: the only input that came was refused.")
+    expect(said).to_contain_text("“timestamp is older than samples are kept”. What to do: send samples of the present")
+    local.put("older", a_message(records_of("t", "v", CPU, [42.0] * 15, NEWEST - 3600)))
+    local.put("after", a_message([a_record(timestamp=1_648_637_647, PerfName="again")]))
+    local.settled()
+    page.goto(f"http://127.0.0.1:{local.port}/")
+    expect(card(page, CPU).locator("strong")).to_have_text("42 %")
+    expect(page.locator("#notice")).to_contain_text(
+        "Nothing newer has been accepted: all 2 inputs that came were refused."
+    )
     page.close()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from domain.errors import Unavailable
-from storage.documents import Body, Conflict, Document, Documents
+from storage.documents import Body, Conflict, Document, Documents, Place
 from tests.pipeline.memory import MemoryDocuments
 
 Result = TypeVar("Result")
@@ -128,6 +128,15 @@ class FaultyDocuments:
             yield document
             if fault in (Fault.AFTER, Fault.TIMEOUT):
                 raise Unavailable("injected: in the middle of a scan")
+
+    async def places(self, table: str) -> AsyncIterator[Place]:
+        fault = await self._next()
+        if fault is not Fault.TOUCHED:
+            await self._before(fault, table, "", "")
+        async for place in self._inner.places(table):
+            yield place
+            if fault in (Fault.AFTER, Fault.TIMEOUT):
+                raise Unavailable("injected: in the middle of it")
 
     async def close(self) -> None:
         await self._inner.close()

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from domain.errors import Unavailable
-from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Document, Gone, TooLarge
+from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Document, Gone, Place, TooLarge
 from storage.schema import Table
 
 Hook = Callable[[str, str, str], Awaitable[None]]
@@ -112,6 +112,13 @@ class MemoryDocuments:
                 await self.hook("document", table, document_id)
                 yield Document(document_id, json.loads(found[0]), found[1])
         await self.hook("after scan", table, from_id)
+
+    async def places(self, table: str) -> AsyncIterator[Place]:
+        await self._before("places", table, "")
+        for place in sorted(self._documents):
+            if place[0] == table and (found := self._get(*place)):
+                yield Place(*place[1:], found[1])
+        await self.hook("after places", table, "")
 
     async def close(self) -> None:
         self._closed = True

@@ -78,6 +78,16 @@ async def test_beside_the_fleet_a_tenant_sees_its_own_figures_in_full(tables: Ta
     assert (item.average, item.count, item.min, item.max) == (None, None, None, None)
 
 
+async def test_without_a_vm_a_tenant_sees_its_own_average_beside_the_fleet(tables: Tables) -> None:
+    await seven_tenants(tables)
+    answer = await get_tenant_data(tables, Question([KEY], minutes=1), "t2", None, view_of("t2"))
+    (item,) = answer.data
+    assert (answer.vm, item.PerfValue, item.tenantAverage, item.tenantCount) == (None, None, 2, 1)
+    assert (item.average, item.count) == (None, None)
+    with pytest.raises(NotFound):
+        await get_tenant_data(tables, Question([KEY], minutes=1), "t1", None, view_of("t2"))
+
+
 async def test_a_tenant_knows_only_its_own_counters_tenant_and_vms(tables: Tables) -> None:
     await seven_tenants(tables)
     for tenant, counters in (("t0", [KEY, SHARED]), ("t1", [KEY, SHARED, THEIRS]), ("t5", [SHARED]), ("nobody", [])):

@@ -4,12 +4,25 @@ import pytest
 
 from domain.errors import NotFound
 from domain.minutes import WINDOW
+from pipeline.ingest import Message, ingest
 from pipeline.queries.charts import Question, get_data, get_tenant_data
 from pipeline.queries.lists import list_counters, list_vms
 from pipeline.queries.status import status as status_of
 from storage.schema import MARKS
 from storage.tables import Tables
-from tests.builders import KEY, LATENESS, NOW, TENANT, VM, WINDOW_START, a_message, a_view, records_of
+from tests.builders import (
+    HORIZON,
+    KEY,
+    LATENESS,
+    NOW,
+    TENANT,
+    VM,
+    WINDOW_START,
+    a_message,
+    a_record,
+    a_view,
+    records_of,
+)
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import close_windows, deliver, work_off
 
@@ -194,3 +207,30 @@ async def test_the_status_tells_the_newest_minute_the_marks_and_the_quarantine(t
     status = await status_of(tables, a_view(NOW + 60))
     assert (status.newestMinute, status.ageSeconds) == (NOW - 30, 60)
     assert (status.dirtyMarks, status.quarantinedToday) == (1, 1)
+
+
+async def test_if_all_that_came_was_refused_the_status_says_why_and_what_to_do(tables: Tables) -> None:
+    assert (await status_of(tables, a_view())).onlyRefused is None
+    old = a_message([a_record(timestamp=1_648_637_647)])
+    await deliver(tables, [old, b"{"])
+    said = (await status_of(tables, a_view())).onlyRefused
+    assert said
+    assert (said.since, said.inputs) == (None, 2)
+    advice = {each.reason: (each.count, each.advice) for each in said.reasons}
+    assert advice["timestamp is older than samples are kept"][0] == 1
+    assert "present time" in advice["timestamp is older than samples are kept"][1]
+    (other,) = set(advice) - {"timestamp is older than samples are kept"}
+    assert "quarantine" in advice[other][1]
+    later = a_view(NOW + 24 * 3600)
+    assert (await status_of(tables, later)).onlyRefused == said, "midnight makes no difference"
+
+
+async def test_what_was_refused_among_accepted_samples_is_not_all_that_came(tables: Tables) -> None:
+    await deliver(tables, [b"{", a_message(records_of("t", VM, KEY, [1.0] * 15))])
+    assert (await status_of(tables, a_view())).onlyRefused is None, "the samples wait for averaging"
+    await work_off(tables)
+    assert (await status_of(tables, a_view(NOW + 1200))).onlyRefused is None
+    await ingest(tables, [Message(b"{", "later", NOW + 60)], HORIZON)
+    said = (await status_of(tables, a_view(NOW + 1201))).onlyRefused
+    assert said
+    assert (said.since, said.inputs) == (NOW, 1), "what was refused before the newest minute was not all"

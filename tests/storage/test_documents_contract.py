@@ -226,6 +226,27 @@ async def test_a_body_that_is_too_large_is_refused_and_changes_nothing(store: Do
     assert await body_of(store, *HERE) == {"n": 1}
 
 
+async def test_places_name_all_documents_of_a_table_with_their_etags(store: Documents) -> None:
+    names = {("größe.µ/s \\ ?#%", "i"), ("p", "i"), ("p", "j"), *(("many", f"{number:03d}") for number in range(120))}
+    for partition, document_id in names:
+        await store.create(SAMPLES, partition, document_id, {})
+    await store.create(MARKS, "elsewhere", "i", {})
+    found = {(place.partition, place.id): place.etag async for place in store.places(SAMPLES)}
+    assert found.keys() == names
+    assert found["p", "i"] == await etag_of(store, SAMPLES, "p", "i")
+    await store.delete(SAMPLES, "p", "i", found["p", "i"])
+    assert ("p", "i") not in {(place.partition, place.id) async for place in store.places(SAMPLES)}
+    assert [place async for place in store.places("report")] == []
+
+
+async def test_places_may_be_removed_while_they_are_given(store: Documents) -> None:
+    for number in range(130):
+        await store.create(SAMPLES, f"p{number % 3}", f"{number:03d}", {})
+    async for place in store.places(SAMPLES):
+        await store.delete(SAMPLES, place.partition, place.id, place.etag)
+    assert [place async for place in store.places(SAMPLES)] == []
+
+
 async def test_a_document_expires_when_its_time_to_live_has_passed_since_its_last_write(
     open_store: Open, request: pytest.FixtureRequest
 ) -> None:
@@ -244,6 +265,7 @@ async def test_a_document_expires_when_its_time_to_live_has_passed_since_its_las
     now[0] += 2
     assert await store.read(*HERE) is None
     assert [document async for document in store.scan(SAMPLES, "p")] == []
+    assert [place async for place in store.places(SAMPLES)] == []
     with pytest.raises(Gone):
         await store.replace(*HERE, {"n": 2}, etag)
     with pytest.raises(Gone):

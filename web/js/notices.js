@@ -9,6 +9,9 @@ import { forgetWho } from "./who.js";
 
 const LATE_SECONDS = 20 * 60;
 
+/** Whether data should be newer. @param {number} newest Unix seconds, 0: there is none @param {import("./range.js").Range} range */
+export const isLate = (newest, { start }) => newest > 0 && !start && Date.now() / 1000 - newest > LATE_SECONDS;
+
 /** @param {string} id @param {string} text empty: it is not shown */
 export function tell(id, text) {
   byId(id).hidden = !text;
@@ -22,11 +25,11 @@ export function say(text, late = false) {
 }
 
 /** How old the data is. @param {number} newest Unix seconds, 0: there is none @param {import("./range.js").Range} range */
-export function sayAge(newest, { start, utc }) {
+export function sayAge(newest, range) {
   if (!newest) return say("no data in this range");
   const seconds = Date.now() / 1000 - newest;
-  const late = !start && seconds > LATE_SECONDS;
-  say(`newest minute ${(seconds > 86_400 ? dated : clock)(newest, utc)}, ${ago(seconds)}${late ? ": data is late" : ""}`, late);
+  const late = isLate(newest, range);
+  say(`newest minute ${(seconds > 86_400 ? dated : clock)(newest, range.utc)}, ${ago(seconds)}${late ? ": data is late" : ""}`, late);
 }
 
 /**

@@ -7,8 +7,9 @@ import { clock, dated, zoneName } from "./clock.js";
 import { byId, made, settled } from "./elements.js";
 import { fileName, picture, save } from "./files.js";
 import { askLists, NO_LISTS } from "./lists.js";
-import { say, sayAge, tell, tellProblem } from "./notices.js";
+import { isLate, say, sayAge, tell, tellProblem } from "./notices.js";
 import { minutesOf, onRange, readRange, showRange, writeRange } from "./range.js";
+import { whyRefused } from "./refused.js";
 import { Compare } from "./views/compare.js";
 import { Fleet } from "./views/fleet.js";
 import { tellWho } from "./who.js";
@@ -140,8 +141,9 @@ async function show() {
     byId("view").hidden = false;
     bring(chosen);
     const done = lists.counters.length ? await chosen.view.refresh(chosen, lists, current) : null;
+    const refused = !done || isLate(done.newest, chosen.range) ? await whyRefused() : "";
     if (!current()) return;
-    succeed(done ? { ...chosen, own: done.own } : chosen, done);
+    succeed(done ? { ...chosen, own: done.own } : chosen, done, refused);
   } catch (error) {
     if (current()) fail(error);
   } finally {
@@ -152,15 +154,15 @@ async function show() {
   }
 }
 
-/** @param {Chosen<any>} chosen @param {Shown<any> | null} done null: there is no data at all */
-function succeed(chosen, done) {
+/** @param {Chosen<any>} chosen @param {Shown<any> | null} done null: there is no data at all @param {string} refused why */
+function succeed(chosen, done, refused) {
   wanted = chosen;
   if (write(chosen) !== location.search) history.replaceState(null, "", write(chosen)); // for sharing the URL
   problem = null;
   shown = done && { chosen, at: Date.now(), newest: done.newest, end: done.end };
   bring(chosen);
-  tell("empty", done ? done.empty : "No data has arrived yet. It appears here as soon as a tenant's collector (SPOC) has sent some.");
-  tell("notice", done?.notice ?? "");
+  tell("empty", done ? done.empty : refused || "No data has arrived yet. It appears here as soon as a tenant's collector (SPOC) has sent some.");
+  tell("notice", done ? [done.notice, refused].filter(Boolean).join(" ") : "");
   tell("suppressed", done?.suppressed ? `As a tenant's user: ${done.suppressed}.` : "");
   tellProblem(null, "", false);
   tellWho();

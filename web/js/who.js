@@ -29,6 +29,9 @@ export async function tellWho() {
   }
 }
 
+/** Whether the caller is an operator, as far as the page knows. */
+export const isOperator = () => told && who.role === "operator";
+
 /** Show that nobody is signed in any more. */
 export function forgetWho() {
   told = false;
