@@ -137,9 +137,9 @@ class FleetItem:
 
 @dataclass(slots=True)
 class TenantItem(FleetItem):
-    """One point of a VM's chart: the fleet's point with the VM's value (PerfValue) and its tenant's figures beside it.
+    """One point of a tenant's chart: the fleet's, with a VM's value (PerfValue) and the tenant's figures.
 
-    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if the VM has none.
+    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if it has none, or if no VM was asked for.
     """
 
     tenantAverage: float | None = None

@@ -117,9 +117,9 @@ class DisclosedItem(ForTenants):
 
 @dataclass(slots=True)
 class DisclosedTenantItem(DisclosedItem):
-    """One point of a VM's chart as its tenant's caller sees it: the VM's value (PerfValue) and its tenant's figures.
+    """One point of a tenant's chart as its caller sees it: a VM's value (PerfValue) and the tenant's figures.
 
-    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if the VM has none.
+    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if it has none, or if no VM was asked for.
     """
 
     tenantAverage: float | None = None

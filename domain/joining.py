@@ -57,7 +57,8 @@ def _sending(enrolment: Enrolment, beat: Heartbeat | None, heard: int | None, ne
     faults = ", ".join(_faults(beat)) if beat else ""
     if newest is None:
         return State("waits for first files" + (f" ({faults})" if faults else ""))
-    sending = f"{_count(beat.vms, 'VM')} sending" if beat else "sending"
+    # The first files follow a heartbeat that knew of none; the next heartbeat counts their VMs.
+    sending = f"{_count(beat.vms, 'VM')} sending" if beat and beat.vms else "sending"
     return State(f"{sending} ({faults})" if faults else sending, calm=not faults)
 
 

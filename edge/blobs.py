@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from domain.errors import Unavailable
 from domain.minutes import DAY
 from edge.containers import Blob, Container
+from edge.shared_files import kept_name
 from edge.sources import FILES_AT_ONCE, MOST_REFUSED, REASON, REFUSED, Found, Waiting, age
 
 ARCHIVE = "archive"
@@ -60,7 +61,7 @@ class BlobSource:
 
     def refuse(self, name: str, reason: str) -> None:
         """See Source."""
-        aside = self._aside(name, REFUSED)
+        aside = self._aside(kept_name(name.removeprefix(self._prefix)), REFUSED)
         self._container.copy(name, self._batch[name], aside)
         self._container.write(f"{aside}{REASON}", f"{reason}\n".encode())
         self._refused = True

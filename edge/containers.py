@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errors import Unavailable
 from domain.wire import MAX_BYTES
-from edge.sources import Found, too_large
+from edge.shared_files import too_large
+from edge.sources import Found
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient

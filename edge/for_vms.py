@@ -78,7 +78,8 @@ def _secrets(drop: Drop) -> str:
             "VMs with a managed identity that may write blobs need no SAS: leave SAS out.\n"
         )
     return (
-        f"{about}To mask names on the VMs already, also give MASKINGKEY and TENANT; the key is a secret too.\n"
+        f"{about}To mask names on the VMs already, also give TENANT (it stands in spoc.toml on the manager machine)\n"
+        "and MASKINGKEY (what is in masking.key there; a secret too).\n"
         "What more may be given: POOL, SITE, REGION, SIZE, SERVICES (on Linux in small letters).\n"
     )
 

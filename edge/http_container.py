@@ -15,7 +15,8 @@ from domain.wire import MAX_BYTES
 from edge.containers import CHUNK, LEASED, Blob, Changed
 from edge.drops import STORAGE_VERSION
 from edge.https import Answer, Connection, Server
-from edge.sources import FILES_AT_ONCE, Found, too_large
+from edge.shared_files import too_large
+from edge.sources import FILES_AT_ONCE, Found
 
 OK, CREATED, ACCEPTED, PARTIAL = 200, 201, 202, 206
 NOTHING_THERE = 416

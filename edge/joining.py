@@ -24,6 +24,7 @@ from typing import TypeVar
 from domain.enrolment import key_id, text_of
 from domain.errors import Unavailable
 from domain.invitation import code_of, to_prove
+from domain.masking import is_masked
 from domain.signed import Signer
 from edge import services
 from edge.blobs import BlobSource
@@ -159,7 +160,7 @@ class _Join:
     def _hand_over(self, path: Path) -> None:
         """Give a file to the SPOC's user."""
         if owner := self._user:
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)  # its user could put a link there
 
     def _write_settings(self, joined: Joined) -> str:
         """Write what worked. A service has neither its user's proxy nor its folder, so all is written out."""
@@ -241,6 +242,8 @@ def _joined(answer: Answer, signer: Signer) -> Joined:
         raise Unavailable(
             f"the app answers {answer.status}, which join does not understand; is that its URL?"
         ) from error
+    if not is_masked(joined.tenant) or not joined.packages.isprintable():
+        raise Unavailable("the app's answer holds a name or address that can't be right; is that its URL?")
     if joined.key != key_id(signer.public).hex():
         raise Unavailable(f"the app has joined another key than this machine's ({joined.key}); tell the operator")
     return joined

@@ -56,6 +56,8 @@ def _is_there(path: Path) -> bool:
 def _flags(parser: argparse.ArgumentParser, path: Path) -> list[str]:
     try:
         given = tomllib.loads(read_text(path))
+    except PermissionError:
+        parser.error(f"the settings {path} can't be read by this user; run it as an administrator, or as the service")
     except OSError as error:
         parser.error(f"the settings can't be read: {error}")
     except ValueError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from domain.errors import BadMessage, Unavailable
-from domain.wire import MAX_BYTES
+from edge.shared_files import keep, kept_name, move, read_file, write_anew
 
 FILES_AT_ONCE = 500
 """The most files of a batch. Their samples are sent together, and after a crash sent again together."""
@@ -78,11 +78,6 @@ class Source(Protocol):
         """Return what waits to be sent, including the batch."""
 
 
-def too_large(size: int) -> BadMessage:
-    """Return the reason for refusing a file unread."""
-    return BadMessage(f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read")
-
-
 class FolderSource:
     """The files ``*.json`` in a folder. A batch is a subfolder to which the agents' files are moved."""
 
@@ -142,17 +137,15 @@ class FolderSource:
     def _files(self) -> Iterator[Path]:
         with os.scandir(self._folder) as entries:  # needs no further request to a share per file
             for entry in entries:
-                if entry.name.endswith(".json") and not entry.name.startswith(".") and entry.is_file():
+                named = entry.name.endswith(".json") and not entry.name.startswith(".")
+                if named and entry.is_file(follow_symlinks=False):
                     yield Path(entry.path)
 
     def read(self, name: str) -> Found | None:
         """See Source."""
         path = self._current() / name
         try:
-            found = path.stat()
-            if found.st_size > MAX_BYTES:
-                raise too_large(found.st_size)
-            body = path.read_bytes()
+            body, written = read_file(path)
         except FileNotFoundError:
             return None
         except PermissionError as error:  # one file's error must not stop the others
@@ -163,7 +156,7 @@ class FolderSource:
         except OSError as error:
             raise Unavailable(f"{path} can't be read: {error}") from error
         self._locked.pop(name, None)
-        return Found(body, found.st_mtime)
+        return Found(body, written)
 
     def _locked_for(self, name: str) -> float:
         return self._clock() - self._locked[name][0] if name in self._locked else 0
@@ -179,8 +172,9 @@ class FolderSource:
         path = self._current() / name
         try:
             aside.mkdir(exist_ok=True)
-            (aside / f"{name}{REASON}").write_text(reason + "\n", encoding="utf8")
-            if _kept(path, aside / name):
+            kept = kept_name(name)
+            write_anew(aside / f"{kept}{REASON}", reason + "\n")
+            if keep(path, aside / kept):
                 self._locked.pop(name, None)
             else:
                 self._hold(name)
@@ -239,7 +233,7 @@ class FolderSource:
     def _remove(self, path: Path) -> None:
         if self._archive and not path.name.startswith("."):
             self._archive.mkdir(parents=True, exist_ok=True)
-            _move(path, self._archive / path.name)
+            move(path, self._archive / path.name)
         else:
             path.unlink()
 
@@ -263,25 +257,3 @@ class FolderSource:
 def age(times: Sequence[float]) -> int:
     """Return how many seconds ago the earliest of these times was."""
     return max(0, round(time.time() - min(times))) if times else 0
-
-
-def _kept(path: Path, target: Path) -> bool:
-    """Copy a file, or move it: who may not read it may perhaps do that. Return False if it is locked."""
-    for keep in (shutil.copyfile, os.replace):
-        try:
-            keep(path, target)
-        except PermissionError:
-            continue
-        return True
-    return False
-
-
-def _move(path: Path, target: Path) -> None:
-    """Move a file. It replaces an existing one, and may go to another file system."""
-    try:
-        path.replace(target)
-    except PermissionError:
-        raise
-    except OSError:
-        shutil.copyfile(path, target)
-        path.unlink()

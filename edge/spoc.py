@@ -1,4 +1,4 @@
-"""``python -m edge.spoc``: a tenant's only way to the cloud. Collects the agents' files, packs, signs and sends them.
+"""``spot-pc spoc``: a tenant's only way to the cloud. Collects the agents' files, packs, signs and sends them.
 
 Pushes (edge.pushing) again and again, and sends a heartbeat every quarter of an hour. What the flags mean stands in
 edge.spoc_options. The messages to administrators are in this file.

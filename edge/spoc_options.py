@@ -1,6 +1,6 @@
 """The SPOC's options, and what they stand for: its source, its destination, its keys and its folders.
 
-Knows every flag of ``python -m edge.spoc``. Does not know what the SPOC does with them.
+Knows every flag of ``spot-pc spoc``. Does not know what the SPOC does with them.
 """
 
 import argparse
@@ -56,7 +56,7 @@ class Setup:
 def parser_of_spoc() -> argparse.ArgumentParser:
     """Return the parser of the SPOC's flags."""
     parser = argparse.ArgumentParser(
-        prog="python -m edge.spoc",
+        prog="spot-pc spoc",
         description="Send the files of a tenant's agents to the app or its queue.",
         epilog=f"Connection strings come from the environment: {CONNECTION}, {STORAGE_CONNECTION}. Without them, the "
         "identity of this machine or user is used (managed identity, Azure CLI, ...). Without --config, --folder and "

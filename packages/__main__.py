@@ -13,7 +13,10 @@ MAKERS: dict[str, Callable[[Path, Path], Path]] = {"msi": msi.make, "deb": deb.m
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make packages. Return 1 if one can't be made."""
+    """Make packages. Return 1 if one can't be made, and 2 if one is unknown."""
+    if unknown := set(arguments) - set(MAKERS):
+        print(f"there is no package {', '.join(sorted(unknown))}; there are: {', '.join(MAKERS)}", file=sys.stderr)
+        return 2
     into = ROOT / "dist"
     into.mkdir(exist_ok=True)
     failed = False

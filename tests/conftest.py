@@ -10,8 +10,9 @@ from hypothesis import settings
 from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
 
 LONGEST = (
-    *("test_kills", "test_dead_letters", "test_failures", "test_openapi", "test_crashes", "test_windows", "test_spoc"),
-    *("test_model", "test_published_package", "test_admin", "test_access", "test_operations", "test_scale"),
+    *("test_kills", "test_model", "test_windows_package", "test_dead_letters", "test_failures", "test_crashes"),
+    *("test_scale", "test_names", "test_openapi", "test_for_everybody", "test_spoc", "test_access", "test_signing_in"),
+    *("test_windows", "test_written", "test_queue", "test_remote_write", "test_agent_program", "test_linux_package"),
 )
 """Modules that take long, the longest first."""
 
@@ -20,7 +21,7 @@ settings.load_profile("no deadline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: a module runs on one worker (see the Makefile), and none should be left alone."""
+    """Begin with what takes longest: a module runs on one worker (see dev.py), and none should be left alone."""
     order = {name: position for position, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
 

@@ -1,4 +1,4 @@
-"""Charts: counters of the whole fleet, and counters of a VM beside those of its tenant and the fleet."""
+"""Charts: counters of the whole fleet, and counters of a tenant and perhaps a VM beside those of the fleet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
@@ -112,12 +112,14 @@ class ChartParameters(ListParameters):
 
 
 class TenantChartParameters(ChartParameters):
-    """The parameters of charts of a VM, its tenant and the fleet."""
+    """The parameters of charts of a tenant, perhaps a VM, and the fleet."""
 
     most_minutes: ClassVar[int] = MOST_TENANT_MINUTES
 
     tenant: Annotated[Name, Field(description="The tenant's masked name.")]
-    vm: Annotated[Name, Field(description="The VM's masked name.")]
+    vm: Annotated[
+        Name | None, Field(description="The VM's masked name. Default: no VM, only the tenant beside the fleet.")
+    ] = None
 
 
 @endpoint(blueprint, "v1/get-data", EVERY_CALLER)
@@ -132,5 +134,5 @@ async def get_data(shared: Services, view: View, asked: ChartParameters) -> Flee
 async def get_tenant_data(
     shared: Services, view: View, asked: TenantChartParameters
 ) -> TenantAnswer | DisclosedTenantAnswer:
-    """Counters of a VM beside its tenant and the fleet."""
+    """Counters of a tenant beside the fleet, and of one of its VMs if ``vm`` names it."""
     return await charts.get_tenant_data(shared.tables, asked.question, asked.tenant, asked.vm, view)

@@ -60,7 +60,11 @@ Tenant = Annotated[
     Field(description="The tenant's masked name.", json_schema_extra={"pattern": PRINTABLE, "maxLength": MAX_NAME}),
 ]
 Words = Annotated[str, AfterValidator(_words), Field(max_length=200, json_schema_extra={"pattern": "^[ -~]*$"})]
-KeyId = Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * ID_BYTES}}}$")]
+KeyId = Annotated[
+    str,
+    Field(pattern=f"^([0-9a-f]{{4}} ?){{{ID_BYTES // 2}}}$"),
+    AfterValidator(lambda text: text.replace(" ", "")),  # in groups, as join prints it
+]
 EntraId = Annotated[
     str,
     AfterValidator(_id),

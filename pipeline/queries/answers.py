@@ -47,19 +47,21 @@ class DisclosedAnswer(Resolved, ForTenants):
 
 @dataclass(frozen=True, slots=True)
 class TenantAnswer(Resolved):
-    """Counters of a VM beside its tenant and the fleet: what was asked, resolved, and the points."""
+    """Counters of a tenant and perhaps a VM beside the fleet: what was asked, resolved, and the points."""
 
     tenant: str
-    vm: str
+    vm: str | None
+    """null: no VM was asked for."""
     data: list[TenantItem]
     """The points, counter after counter as asked, each oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class DisclosedTenantAnswer(Resolved, ForTenants):
-    """Counters of a VM beside its tenant and the fleet as its tenant's caller sees them."""
+    """Counters of a tenant and perhaps a VM beside the fleet as the tenant's caller sees them."""
 
     tenant: str
-    vm: str
+    vm: str | None
+    """null: no VM was asked for."""
     data: list[DisclosedTenantItem]
     """The points, counter after counter as asked, each oldest first."""

@@ -79,15 +79,15 @@ async def _fleet_data(tables: Tables, question: Question, view: View) -> FleetAn
 
 
 async def get_tenant_data(
-    tables: Tables, question: Question, tenant: str, vm: str, view: View
+    tables: Tables, question: Question, tenant: str, vm: str | None, view: View
 ) -> TenantAnswer | DisclosedTenantAnswer:
-    """Answer for a VM beside its tenant and the fleet. Raises NotFound for an unknown counter, tenant or VM.
+    """Answer for a tenant, and a VM if one is named, beside the fleet. Raises NotFound for an unknown name.
 
     A name may have blanks instead of plus signs, since a URL's query is often decoded that way. A tenant that the
     caller may not see is treated as one that has never been seen.
     """
     tenant = await tenant_named(tables, tenant, view)
-    vm = await vm_named(tables, tenant, vm)
+    vm = None if vm is None else await vm_named(tables, tenant, vm)
     if view.caller.tenant is not None:
         return await _disclosed_tenant_data(tables, question, tenant, vm, view)
     span, charts = await _charts(tables, question, view, _judged)
@@ -101,7 +101,7 @@ async def get_tenant_data(
 
 
 async def _disclosed_tenant_data(
-    tables: Tables, question: Question, tenant: str, vm: str, view: View
+    tables: Tables, question: Question, tenant: str, vm: str | None, view: View
 ) -> DisclosedTenantAnswer:
     span, charts = await _charts(tables, question, view, disclosed_to(tenant))
     of_vm, of_tenant = await _beside(tables, tenant, vm, charts)

@@ -5,8 +5,8 @@ that one is found by a single read; whether it still counts is written in the te
 the operations, which also belong to the operator and are also kept for ever. With autoscale, a container of their own
 would have a price of its own (docs/scale.md).
 
-Callers get the register as it was read at most REMEMBERED seconds ago, so asking costs nothing. However many ask, and
-whatever the store does, it is read only so often.
+Callers get the register as it was read at most REMEMBERED seconds ago, so asking costs nothing. However many ask at
+once, it is read once.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ REMEMBERED = 30
 """How many seconds pass before the register is read again. After its own change, a process reads it at once."""
 
 FAILURE_REMEMBERED = 3
-"""The same after a read that failed."""
+"""The same after a read that failed, where strangers ask."""
 
 _TENANTS = "enrolled tenants"
 _KEYS = "enrolled keys"
@@ -42,18 +42,28 @@ class Enrolments:
         self._clock = clock
         self._register = Register()
         self._why: Unavailable | None = None
-        self._until = float("-inf")
+        self._until = self._failed = float("-inf")
         self._changes = 0
         self._reading = asyncio.Lock()
 
     async def register(self) -> Register:
         """Return all enrolments, as they were at most REMEMBERED seconds ago. Raises Unavailable."""
+        return await self._current(pause=0)
+
+    async def register_for_strangers(self) -> Register:
+        """Return the same to somebody who may be anybody. While the store fails, they do not make it work harder.
+
+        Raises Unavailable, without asking the store if it failed less than FAILURE_REMEMBERED seconds ago.
+        """
+        return await self._current(pause=FAILURE_REMEMBERED)
+
+    async def _current(self, pause: float) -> Register:
         if self._clock() >= self._until:
             async with self._reading:  # of many who ask at once, one reads
+                if self._why and self._clock() < self._failed + pause:
+                    raise Unavailable(str(self._why), self._why.retry_after)
                 if self._clock() >= self._until:
                     await self._read()
-        if self._why:
-            raise Unavailable(str(self._why), self._why.retry_after)
         return self._register
 
     async def _read(self) -> None:
@@ -61,9 +71,10 @@ class Enrolments:
         try:
             self._register, self._why = Register.of(await self.all()), None
         except Unavailable as error:
-            self._why = error
+            self._why, self._failed = error, self._clock()
+            raise
         if changes == self._changes:  # else this process has changed something meanwhile
-            self._until = began + (FAILURE_REMEMBERED if self._why else REMEMBERED)
+            self._until = began + REMEMBERED
 
     async def all(self) -> list[Enrolment]:
         """Return all enrolments as they are now."""

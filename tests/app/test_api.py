@@ -72,6 +72,13 @@ def test_get_tenant_data_sets_the_vm_beside_its_tenant_and_the_fleet(api: Local,
     assert (item["PerfValue"], item["tenantAverage"], item["average"]) == (10.0, 10.0, 20.0)
 
 
+def test_get_tenant_data_without_a_vm_sets_the_tenant_beside_the_fleet(api: Local) -> None:
+    status, body, _ = api.get(f"/v1/get-tenant-data?key={KEY}&minutes=50&tenant={quote(TENANT)}")
+    assert (status, body["tenant"], body["vm"], len(body["data"])) == (200, TENANT, None, MINUTES)
+    item = body["data"][0]
+    assert (item["PerfValue"], item["tenantAverage"], item["tenantCount"], item["average"]) == (None, 10.0, 1, 20.0)
+
+
 @pytest.mark.parametrize("by", ["avg", "min", "max", "MAX", '"min"', "'avg'", "%22Max%22"])
 def test_aggregation_is_taken_in_any_case_and_in_quotes(api: Local, by: str) -> None:
     status, body, _ = api.get(f"/v1/get-data?key={KEY}&minutes=4&aggregationInterval=2&aggregationBy={by}")

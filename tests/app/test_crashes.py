@@ -29,7 +29,7 @@ from tests.builders import KEY, a_message, a_record, records_of
 from tests.pipeline.oracle import report_of, samples_of
 from tests.pipeline.steps import the_report
 
-HITS = 20
+HITS = 12
 """So many kills have to hit the ingest in its middle, and so many the averaging."""
 
 MOST_KILLS = 100

@@ -1,6 +1,6 @@
 """Killing the local host (kill -9) in the middle of an operation: the next start goes on, to the same end.
 
-Each operation is killed at random moments of the time that it takes undisturbed, until seven kills have hit it at work;
+Each operation is killed at random moments of the time that it takes undisturbed, until five kills have hit it at work;
 one that goes on is killed again.
 """
 
@@ -23,7 +23,7 @@ from domain.samples import FUTURE_TOLERANCE
 from tests.app.conftest import Local, wait_for
 from tests.builders import KEY, a_message, records_of
 
-HITS = 7
+HITS = 5
 MOST_KILLS = 60
 """After which it is said that they don't hit."""
 

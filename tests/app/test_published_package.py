@@ -50,14 +50,14 @@ def run(*command: str | Path, **options: str | Path) -> str:
     return str(done.stdout)
 
 
-def pip(python: Path | str, *arguments: str | Path) -> None:
-    run(python, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments, "--retries", "1")
+def pip(*arguments: str | Path) -> None:
+    run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--retries", "1", *arguments)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def an_index(tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
-        pip(sys.executable, "download", "--no-deps", "--no-cache-dir", "--dest", tmp_path_factory.mktemp("one"), "six")
+        pip("download", "--no-deps", "--no-cache-dir", "--dest", tmp_path_factory.mktemp("one"), "six")
     except AssertionError as error:
         pytest.skip(f"no package can be had, so nothing can be installed: {error}")
 
@@ -74,17 +74,17 @@ def publish(folder: Path) -> None:
 def test_the_published_package_is_all_that_the_app_needs(tmp_path: Path) -> None:
     package, beside, environment = tmp_path / "package", tmp_path / "worker", tmp_path / "environment"
     publish(package)
-    venv.create(environment, with_pip=True)
+    venv.create(environment)
     python = environment / "bin" / "python"
-    pip(python, "install", "-r", package / "requirements.txt")
-    run(python, "-m", "pip", "check")
+    pip("--python", python, "install", "--no-compile", "-r", package / "requirements.txt")
+    pip("--python", python, "check")
     pins = [
         *(ROOT / "requirements/lock.txt").read_text().splitlines(),
         *(ROOT / "requirements/worker.txt").read_text().splitlines(),
     ]
     wanted = [pin for pin in pins if re.split(r"[=<>; ]", pin)[0] in WORKER]
     assert len(wanted) == len(WORKER)
-    pip(python, "install", "--no-deps", "--ignore-requires-python", "--target", beside, *wanted)
+    pip("install", "--no-compile", "--no-deps", "--ignore-requires-python", "--target", beside, *wanted)
     shutil.copy(ROOT / "local/worker.py", beside / "worker.py")
     said = run(
         python,

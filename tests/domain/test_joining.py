@@ -76,6 +76,7 @@ def test_a_spoc_that_has_no_heartbeat() -> None:
     ("fields", "words"),
     [
         ({"vms": 1}, "1 VM sending"),
+        ({"vms": 0}, "sending"),  # the first files follow a heartbeat that knew of no VM
         ({"clocks_off": 2, "twice_count": 1}, "3 VMs sending (2 clocks off, 1 name twice)"),
         ({"offset": 30.0}, "3 VMs sending"),
         ({"offset": -30.5}, "3 VMs sending (the SPOC's clock is 30 seconds slow)"),

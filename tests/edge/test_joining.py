@@ -280,3 +280,16 @@ def test_the_drop_is_tried_as_the_services_user_who_then_owns_what_the_spoc_need
             assert (owner.st_uid, owner.st_gid, stat.S_IMODE(owner.st_mode)) == (user, user, 0o600)
         assert (home / "state" / "spoc").stat().st_uid == user
         assert os.geteuid() == 0
+
+
+@pytest.mark.parametrize(
+    "answer", [{"tenant": 't"\nkey-file = "/x'}, {"tenant": ".."}, {"packages": "https://x\nspot-pc set folder=/x"}]
+)
+def test_an_answer_that_no_app_gives_changes_no_settings(
+    tmp_path: Path, home: Path, app: App, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str]
+) -> None:
+    right = app.join
+    monkeypatch.setattr(app, "join", lambda asked: (200, {**right(asked)[1], **answer}))
+    assert join(tmp_path, app) == 1
+    assert not (home / "settings" / "spoc.toml").exists()
+    assert not (home / "state" / "for-vms").exists()

@@ -22,7 +22,7 @@ class Locks:
         self.unreadable: set[str] = set()
         self.immovable: set[str] = set()
         for owner, names, locked in (
-            (Path, ("read_bytes",), self.unreadable),
+            (os, ("open",), self.unreadable),
             (shutil, ("copyfile",), self.unreadable),
             (Path, ("rename", "unlink", "replace"), self.immovable),
             (os, ("replace",), self.immovable),
@@ -183,3 +183,50 @@ def test_of_refused_files_the_newest_are_kept(tmp_path: Path, monkeypatch: pytes
             os.utime(path, (int(path.name[0]),) * 2)  # as if they had come second by second
     kept = sorted(path.name for path in (tmp_path / "in" / "refused").iterdir())
     assert kept == [f"{number}.json{end}" for number in (4, 5, 6) for end in ("", ".reason.txt")]
+
+
+def test_link_in_the_drop_tells_nobody_what_only_the_spoc_may_read(tmp_path: Path) -> None:
+    secret = tmp_path / "masking.key"
+    secret.write_text("a secret", encoding="utf8")
+    drop = tmp_path / "drop"
+    fill(drop)
+    (drop / "link.json").symlink_to(secret)
+    (drop / "refused").mkdir()
+    (drop / "bad.json").write_text("no message", encoding="utf8")
+    for name in ("bad.json", "bad.json.reason.txt"):
+        (drop / "refused" / name).symlink_to(secret)
+
+    send(FolderSource(drop), tmp_path)
+
+    assert secret.read_text(encoding="utf8") == "a secret"
+    assert all(path.is_symlink() or path.read_bytes() != b"a secret" for path in drop.rglob("*") if path.is_file())
+    assert (drop / "refused" / "bad.json").read_bytes() == b"no message"
+
+
+def test_file_that_becomes_a_link_after_it_was_collected_is_refused_unread(tmp_path: Path) -> None:
+    secret = tmp_path / "masking.key"
+    secret.write_text("a secret", encoding="utf8")
+    drop = tmp_path / "drop"
+    fill(drop)
+    source = FolderSource(drop)
+    name = source.claim()[0]
+    collected = next(drop.glob(f".spoc/*/{name}"))
+    collected.unlink()
+    collected.symlink_to(secret)
+
+    assert send(source, tmp_path).refused == 1
+
+    kept = drop / "refused" / name
+    assert kept.is_symlink()
+    assert "a link" in (drop / "refused" / f"{name}.reason.txt").read_text(encoding="utf8")
+
+
+def test_bad_file_with_the_longest_name_stops_no_other(tmp_path: Path) -> None:
+    expected = fill(tmp_path / "in", files=2)
+    for letter in "éa":
+        name = letter * (250 // len(letter.encode())) + ".json"
+        (tmp_path / "in" / name).write_bytes(b"no message")
+    done = send(FolderSource(tmp_path / "in"), tmp_path)
+    assert (done.files, done.refused) == (4, 2)
+    assert samples_of(sent(tmp_path)) == expected
+    assert len(list((tmp_path / "in" / "refused").iterdir())) == 4

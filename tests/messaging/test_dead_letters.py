@@ -11,7 +11,8 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
 from domain.errors import Unavailable
-from messaging.dead_letters import MOST_AT_ONCE, DeadLetters, FolderDeadLetters, ServiceBusDeadLetters
+from messaging import dead_letters
+from messaging.dead_letters import DeadLetters, FolderDeadLetters, ServiceBusDeadLetters
 from tests.conftest import SDK_LEAVES_SOCKETS, a_queue
 from tests.peers import Broker, needs_node
 
@@ -19,6 +20,18 @@ pytestmark = [*SDK_LEAVES_SOCKETS, pytest.mark.usefixtures("collected")]
 
 NEVER = 9_999_999_999
 """A second after which nothing has come."""
+
+MOST_AT_ONCE = 10
+ONE_BATCH = 100_000
+"""The bytes that surely fit into one."""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take fewer at once, and wait less for the next. Safe: that nothing waits is never concluded from a time."""
+    monkeypatch.setattr(dead_letters, "MOST_AT_ONCE", MOST_AT_ONCE)
+    monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(dead_letters, "PAUSE_SECONDS", 0.1)
 
 
 @dataclass
@@ -38,10 +51,14 @@ class BrokerCase(Case):
 
 def bury_at_broker(broker: Broker, queue: str, bodies: Sequence[bytes]) -> None:
     """Let messages die as they do: sent, received, refused."""
-    with ServiceBusClient.from_connection_string(broker.connection) as client:
+    # Without its thread that keeps a connection alive, for whose second of sleep each close waits.
+    with ServiceBusClient.from_connection_string(broker.connection, keep_alive=None) as client:
         with client.get_queue_sender(queue) as sender:
-            for number, body in enumerate(bodies):
-                sender.send_messages(ServiceBusMessage(body, message_id=f"m{number}-{len(bodies)}"))
+            messages = [
+                ServiceBusMessage(body, message_id=f"m{number}-{len(bodies)}") for number, body in enumerate(bodies)
+            ]
+            for each in messages if sum(map(len, bodies)) > ONE_BATCH else [messages]:
+                sender.send_messages(each)
         with client.get_queue_receiver(queue) as receiver:
             left = len(bodies)
             while left:
@@ -97,13 +114,13 @@ async def test_they_are_shown_oldest_first_and_stay(case: Case) -> None:
 
 
 async def test_more_than_one_answer_holds_are_shown(case: Case) -> None:
-    bodies = [f"body {number}".encode() for number in range(45)]
+    bodies = [f"body {number}".encode() for number in range(25)]  # an answer holds 20
     case.bury(bodies)
     assert [letter.body for letter in await case.letters.peek(100)] == bodies
 
 
 async def test_they_go_back_all_of_them(case: Case) -> None:
-    bodies = [f"body {number}".encode() for number in range(MOST_AT_ONCE + 20)]
+    bodies = [f"body {number}".encode() for number in range(2 * MOST_AT_ONCE + 3)]
     case.bury(bodies)
     assert await case.letters.resubmit(NEVER, lambda: True) == (len(bodies), False)
     assert sorted(case.waiting()) == sorted(bodies)
@@ -151,7 +168,7 @@ class TestServiceBus:
     async def test_whatever_the_queue_does_nothing_is_lost(self, case: BrokerCase, fault: dict[str, Any]) -> None:
         bodies = [b"one", b"two"]
         case.bury(bodies)
-        case.broker.set(lockMs=4000, **fault)
+        case.broker.set(lockMs=1500, **fault)
         try:
             await case.letters.resubmit(NEVER, lambda: True)
         except Unavailable as error:

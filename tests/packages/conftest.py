@@ -1,4 +1,7 @@
-"""The packages, made once. Tests are skipped, with the reason, where tools or wheels can't be had."""
+"""The packages, made once, and kept in KEPT_PACKAGES if that names a folder: so what CI keeps is what was tested.
+
+Tests are skipped, with the reason, where tools or wheels can't be had.
+"""
 
 import os
 import shutil
@@ -26,9 +29,13 @@ def until(found: Callable[[], object], what: str, seconds: float = PATIENCE) -> 
 
 def made(make: Callable[[Path, Path], Path], folder: Path) -> Path:
     try:
-        return make(folder, folder / "scratch")
+        package = make(folder, folder / "scratch")
     except NotMade as why:
         pytest.skip(str(why))
+    if kept := os.environ.get("KEPT_PACKAGES"):
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        shutil.copy(package, kept)
+    return package
 
 
 @pytest.fixture(scope="session")

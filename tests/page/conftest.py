@@ -1,5 +1,7 @@
 """Debian's Chromium on the local host with a deterministic fleet."""
 
+import fcntl
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from domain.minutes import WINDOW
 from tests.app.conftest import Local, local, shared_local  # noqa: F401  (fixtures)
-from tests.page.fleet import fill
+from tests.page.fleet import WAITS, fill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -20,11 +22,29 @@ AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """A host that holds the fleet. Its newest window waits for one tenant, for as long as the tests take."""
-    host = Local(tmp_path_factory.mktemp("page") / "data")
-    fill(host, NEWEST)
+    """A host that holds the fleet. Its newest window waits for one tenant, for as long as the tests take.
+
+    Each test process has a host of its own, on a copy of data that the first one made.
+    """
+    ours, made = tmp_path_factory.mktemp("page"), shared_by_processes(tmp_path_factory) / f"page-{NEWEST}"
+    made.mkdir(exist_ok=True)
+    first = Local(made / "data")
+    with (made / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "done").exists():
+            fill(first, NEWEST)
+            first.stop()
+            (made / "done").touch()
+    shutil.copytree(first.data, ours / "data")
+    host = Local(ours / "data", WAITS).start()
     yield host
     host.stop()
+
+
+def shared_by_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this run of tests, of all its processes."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,9 @@ from tests.app.conftest import Local, enrol
 from tests.builders import a_message, a_signer, records_of
 
 TENANTS, VMS = 8, 2
+WAITS = {"ALLOWED_LATENESS_MINUTES": "600"}
+"""A host's setting with which a window waits for a tenant that is late."""
+
 KEYS = [*COUNTERS, *(f"win_extra.counter_{number:02d}" for number in range(40 - len(COUNTERS)))]
 
 
@@ -36,13 +39,13 @@ def fill(host: Local, newest: int, windows: int = 8, keys: list[str] = KEYS) -> 
     Its tenants are enrolled and sign their messages, so that a tenant is shown the fleet.
     """
     enrol(host.data, map(tenant_name, range(TENANTS)))
-    for backs, lateness in ((range(1, windows), "0"), (range(1), "600")):
-        host.settings["ALLOWED_LATENESS_MINUTES"] = lateness
+    for backs, settings in ((range(1, windows), {"ALLOWED_LATENESS_MINUTES": "0"}), (range(1), WAITS)):
+        host.settings |= settings
         host.start()
         for number, body in enumerate(messages(newest, backs, keys)):
-            host.put(f"m{lateness}-{number}", body)
+            host.put(f"m{settings['ALLOWED_LATENESS_MINUTES']}-{number}", body)
         host.settled()
-        if lateness == "0":
+        if settings is not WAITS:
             host.stop()
 
 

@@ -1,5 +1,6 @@
 """The compare view in a real browser: counters, a VM beside its tenant and the fleet."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
@@ -18,13 +19,42 @@ def test_a_vm_stands_beside_its_tenant_and_the_fleet(page: Page) -> None:
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
     latest = page.locator("figure").first.locator(".latest")
     number, minute = KEYS.index(CPU), NEWEST // 60 + 14
-    own = value_of(number, 1, 0, minute)
-    beside = (own + value_of(number, 1, 1, minute)) / 2
-    expect(latest.locator(".vm strong")).to_have_text(shown(own))
-    expect(latest.locator(".tenant strong")).to_have_text(shown(beside))
+    one, other = (value_of(number, 1, vm, minute) for vm in (0, 1))
+    page.get_by_label("VM", exact=True).select_option(vm_name(1, 0))
+    expect(latest.locator(".vm strong")).to_have_text(shown(one))
+    expect(latest.locator(".tenant strong")).to_have_text(shown((one + other) / 2))
     expect(latest.locator(".fleet strong")).to_contain_text("%")
     page.get_by_label("VM", exact=True).select_option(vm_name(1, 1))
-    expect(latest.locator(".vm strong")).to_have_text(shown(value_of(number, 1, 1, minute)))
+    expect(latest.locator(".vm strong")).to_have_text(shown(other))
+
+
+def test_a_tenant_stands_beside_the_fleet_without_a_vm(page: Page) -> None:
+    page.goto(f"/?view=compare&key={CPU}")
+    page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
+    figure = page.locator("figure")
+    number, minute = KEYS.index(CPU), NEWEST // 60 + 14
+    mean = sum(value_of(number, 1, vm, minute) for vm in (0, 1)) / 2
+    expect(figure.locator(".latest")).to_contain_text(f"the tenant {shown(mean)}")
+    expect(figure.locator(".latest .fleet strong")).to_contain_text("%")
+    expect(page.get_by_label("VM", exact=True).locator("option:checked")).to_have_text("all VMs of the tenant")
+    assert "vm" not in parse_qs(urlsplit(page.url).query)
+    names = legend(page, 0)
+    assert "Tenant average" in names
+    assert "This VM" not in names
+    figure.get_by_text("Data table").click()
+    heads = [head.inner_text() for head in figure.locator(".rows thead th").all()]
+    assert heads == ["Time", "Fleet average", "Minimum", "Maximum", "Tenant average", "Final"]
+    expect(figure.locator(".rows tbody tr").first.locator("td").nth(3)).to_have_text(shown(mean))
+    expect(figure.locator(".chart")).to_have_attribute("aria-label", re.compile(rf" The tenant: {shown(mean)} at "))
+    page.get_by_label("VM", exact=True).select_option(vm_name(1, 0))
+    expect(figure.locator(".latest .vm strong")).to_contain_text("%")
+    page.get_by_label("VM", exact=True).select_option("")
+    expect(figure.locator(".latest .vm")).to_have_count(0)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Save CSV").click()
+    header, *rows = caught.value.path().read_text().splitlines()
+    saved = dict(zip(header.split(","), rows[-1].split(","), strict=True))
+    assert (shown(float(saved["tenantAverage"])), saved["PerfValue"]) == (shown(mean), "")
 
 
 def test_counters_can_be_added_and_removed(page: Page) -> None:
@@ -46,9 +76,9 @@ def test_what_is_compared_where_nothing_was_chosen_stands_in_the_url(page: Page)
     page.goto("/?view=compare")
     expect(page.locator("figure")).to_have_count(4)
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
-    expect(page.locator(".latest .vm").first).to_be_visible()
+    expect(page.locator(".latest .tenant").first).to_be_visible()
     chosen = parse_qs(urlsplit(page.url).query)
-    assert (len(chosen["key"]), chosen["tenant"], chosen["vm"]) == (4, [tenant_name(1)], [vm_name(1, 0)])
+    assert (len(chosen["key"]), chosen["tenant"], "vm" in chosen) == (4, [tenant_name(1)], False)
 
 
 def test_one_cursor_shows_the_values_of_all_charts(page: Page) -> None:

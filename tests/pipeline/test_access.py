@@ -12,8 +12,9 @@ from domain.disclosure import NEVER_DISCLOSED
 from domain.errors import NotFound, Unavailable
 from domain.minutes import WINDOW
 from domain.rollups import Node
+from pipeline import catalogue
 from pipeline.averaging import average
-from pipeline.catalogue import MOST_LISTED, SEEN_EVERY
+from pipeline.catalogue import SEEN_EVERY
 from pipeline.closing import close
 from pipeline.queries.charts import Question, get_data, get_tenant_data, newest_points
 from pipeline.queries.lists import list_counters, list_tenants, list_vms
@@ -75,6 +76,16 @@ async def test_beside_the_fleet_a_tenant_sees_its_own_figures_in_full(tables: Ta
     (item,) = answer.data
     assert (item.PerfValue, item.tenantAverage, item.tenantMin, item.tenantMax, item.tenantCount) == (2, 2, 2, 2, 1)
     assert (item.average, item.count, item.min, item.max) == (None, None, None, None)
+
+
+async def test_without_a_vm_a_tenant_sees_its_own_average_beside_the_fleet(tables: Tables) -> None:
+    await seven_tenants(tables)
+    answer = await get_tenant_data(tables, Question([KEY], minutes=1), "t2", None, view_of("t2"))
+    (item,) = answer.data
+    assert (answer.vm, item.PerfValue, item.tenantAverage, item.tenantCount) == (None, None, 2, 1)
+    assert (item.average, item.count) == (None, None)
+    with pytest.raises(NotFound):
+        await get_tenant_data(tables, Question([KEY], minutes=1), "t1", None, view_of("t2"))
 
 
 async def test_a_tenant_knows_only_its_own_counters_tenant_and_vms(tables: Tables) -> None:
@@ -152,8 +163,12 @@ async def test_a_tenants_counters_are_renewed_now_and_then(tables: Tables) -> No
     assert [await push(first + window) - first for window in (0, 1, steps, steps + 1, 2)] == [0, 0, 0, 25, 25]
 
 
-async def test_a_flood_of_counters_leaves_the_newest_in_a_tenants_list(tables: Tables) -> None:
-    for window, counters in enumerate((10, MOST_LISTED // 2, MOST_LISTED // 2)):
+async def test_a_flood_of_counters_leaves_the_newest_in_a_tenants_list(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 40
+    monkeypatch.setattr(catalogue, "MOST_LISTED", most)
+    for window, counters in enumerate((10, most // 2, most // 2)):
         records = (
             a_record(PerfName=f"p{window}_{number}", timestamp=WINDOW_START + window * WINDOW - 2 * WINDOW)
             for number in range(counters)
@@ -162,7 +177,7 @@ async def test_a_flood_of_counters_leaves_the_newest_in_a_tenants_list(tables: T
         await work_off(tables)
     listed = await list_counters(tables, view_of(str(a_record()["MaskedTenantId"])))
     assert {item.key.split("_")[1][-1] for item in listed} == {"1", "2"}
-    assert len(listed) == MOST_LISTED
+    assert len(listed) == most
 
 
 async def test_late_data_change_what_an_operator_sees_and_not_what_a_tenant_does(tables: Tables) -> None:

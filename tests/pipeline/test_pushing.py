@@ -142,23 +142,26 @@ async def test_ten_thousand_bad_signatures_read_nothing_but_the_register_every_t
     for number in range(10_000):
         now[0] = number * seconds / 10_000
         with pytest.raises(Unavailable if down else Unauthenticated):
-            await push(await enrolments.register(), queue, bound, bodies[number % len(bodies)], now[0])
+            await push(await enrolments.register_for_strangers(), queue, bound, bodies[number % len(bodies)], now[0])
     assert reads.count == seconds / (FAILURE_REMEMBERED if down else REMEMBERED)
 
 
-async def test_of_many_who_ask_at_once_one_reads(memory: MemoryDocuments) -> None:
+@pytest.mark.parametrize("down", [False, True])
+async def test_of_many_who_ask_at_once_one_reads(memory: MemoryDocuments, down: bool) -> None:
     reads, gate = Reads(), asyncio.Event()
 
     async def slow(call: str, table: str, document_id: str) -> None:
-        await reads(call, table, document_id)
         await gate.wait()
+        await reads(call, table, document_id)
 
     memory.hook = slow
     enrolments = Enrolments(memory)
-    asked = [asyncio.create_task(enrolments.register()) for _ in range(100)]
+    reads.down = down
+    asked = [asyncio.create_task(enrolments.register_for_strangers()) for _ in range(100)]
     await asyncio.sleep(0)
     gate.set()
-    await asyncio.gather(*asked)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(each) for each in answers} == {Unavailable if down else Register}
     assert reads.count == 1
 
 
@@ -186,3 +189,17 @@ async def test_a_key_that_is_revoked_between_two_pushes_is_refused_from_then_on(
     with pytest.raises(Unauthenticated):
         await push(await tables.enrolments.register(), queue, bound, OURS.signed(b"two"), 0)
     assert list(queue.messages.values()) == [OURS.signed(b"one")]
+
+
+async def test_a_failure_that_strangers_are_spared_is_no_failure_for_ingest(memory: MemoryDocuments) -> None:
+    reads = Reads(down=True)
+    memory.hook = reads
+    enrolments = Enrolments(memory, lambda: 0.0)
+    for _ in range(9):
+        with pytest.raises(Unavailable):
+            await enrolments.register_for_strangers()
+    assert reads.count == 1
+    reads.down = False
+    assert (await enrolments.register()).enrolled == frozenset()
+    await enrolments.register_for_strangers()
+    assert reads.count == 2

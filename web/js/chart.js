@@ -13,7 +13,7 @@ const uPlot = /** @type {any} */ (globalThis).uPlot;
 const CURSORS = uPlot.sync("cursors");
 
 /**
- * @typedef {{unit: string, beside: boolean, small: boolean, utc: boolean, interval: number, height: number,
+ * @typedef {{unit: string, beside: import("./series.js").Beside, small: boolean, utc: boolean, interval: number, height: number,
  *   onRange?: (start: number, end: number) => void}} Look
  */
 
@@ -78,7 +78,8 @@ function options(look, width, range) {
       line("Not final yet", "fleet", { dash: [5, 4] }),
       told(interval > 1 ? "Samples" : "VMs", (count) => count.toLocaleString()),
       told("Coverage", percent),
-      ...(beside ? [line("Tenant average", "tenant", { dash: [10, 3] }), line("This VM", "vm", { width: 2.5 })] : []),
+      ...(beside ? [line("Tenant average", "tenant", { dash: [10, 3] })] : []),
+      ...(beside === "vm" ? [line("This VM", "vm", { width: 2.5 })] : []),
     ],
     bands: [{ series: [MAX, MIN], fill: colour("band") }],
     hooks: {

@@ -6,6 +6,7 @@ import { percent, written } from "./numbers.js";
 /**
  * @typedef {import("./ask.js").Item} Item
  * @typedef {import("uplot").AlignedData} Columns
+ * @typedef {"" | "tenant" | "vm"} Beside what stands beside the fleet: nothing, a tenant, or a VM and its tenant
  */
 
 /** The positions of the band's columns, after the times. */
@@ -14,10 +15,14 @@ export const MAX = 1, MIN = 2;
 /** The last item that counts as the newest: final and shown, else the last that is shown. @param {Item[]} items */
 export const newestOf = (items) => items.findLast((item) => item.final && item.average !== null) ?? items.findLast((item) => item.average !== null);
 
+/** The last item with a value of the VM, or of the tenant if no VM is chosen. @param {Item[]} items @param {Beside} beside */
+export const ownNewest = (items, beside) =>
+  beside ? items.findLast((item) => (beside === "vm" ? item.PerfValue : (item.tenantAverage ?? null)) !== null) : undefined;
+
 /**
  * Columns: times, then one column per line. A time without a point is a gap. Points that are not final form a separate
  * line, which begins at the last final point.
- * @param {Item[]} items oldest first @param {number} interval minutes @param {boolean} beside with VM and tenant
+ * @param {Item[]} items oldest first @param {number} interval minutes @param {Beside} beside
  * @returns {Columns}
  */
 export function columns(items, interval, beside) {
@@ -47,18 +52,20 @@ export function columns(items, interval, beside) {
     column((item, at) => (open(at) ? item.average : null)),
     column((item) => item.count),
     column((item) => item.coverage),
-    ...(beside ? [column((item) => item.tenantAverage), column((item) => item.PerfValue)] : []),
+    ...(beside ? [column((item) => item.tenantAverage)] : []),
+    ...(beside === "vm" ? [column((item) => item.PerfValue)] : []),
   ];
 }
 
-/** A chart in a sentence or two. @param {string} title @param {string} unit @param {Item[]} items @param {boolean} utc @param {boolean} beside */
+/** A chart in a sentence or two. @param {string} title @param {string} unit @param {Item[]} items @param {boolean} utc @param {Beside} beside */
 export function inWords(title, unit, items, utc, beside) {
   const shown = items.filter((item) => item.average !== null);
   const newest = newestOf(items);
   if (!items.length) return `${title}: no data in this range.`;
   const first = /** @type {Item} */ (items[0]);
-  const own = beside ? items.findLast((item) => item.PerfValue !== null) : undefined;
-  const mine = own ? ` This VM: ${written(own.PerfValue, unit)}, its tenant: ${written(own.tenantAverage, unit)} at ${dated(own.timestamp, utc)}.` : "";
+  const own = ownNewest(items, beside);
+  const vm = own && beside === "vm" ? `This VM: ${written(own.PerfValue, unit)}, its tenant` : "The tenant";
+  const mine = own ? ` ${vm}: ${written(own.tenantAverage, unit)} at ${dated(own.timestamp, utc)}.` : "";
   if (!newest) return `${title}: the fleet average is not shown.${mine}`;
   const averages = shown.map((item) => /** @type {number} */ (item.average));
   const range = `between ${written(Math.min(...averages), unit)} and ${written(Math.max(...averages), unit)} since ${dated(first.timestamp, utc)}`;

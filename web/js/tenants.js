@@ -132,9 +132,7 @@ export class TenantControls {
       return all.filter((each) => each[0] === chosen || found.has(each));
     };
     fill(this.tenant, [["", "the whole fleet"], ...left(tenants, this.findTenant.value, tenant)], tenant);
-    /** @type {Choices} */
-    const none = vm ? [] : [["", tenant ? "choose a VM" : "choose a tenant first"]];
-    fill(this.vm, [...none, ...left(vms, this.findVm.value, vm)], vm);
+    fill(this.vm, [["", tenant ? "all VMs of the tenant" : "choose a tenant first"], ...left(vms, this.findVm.value, vm)], vm);
     this.tenant.title = tenant;
     this.vm.title = vm;
     this.vm.disabled = !tenant;

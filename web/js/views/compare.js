@@ -1,4 +1,5 @@
-// The fleet's counters under one another with one cursor. A chosen VM's line is over its tenant's and the fleet's.
+// The fleet's counters under one another with one cursor. A chosen tenant's line is over the fleet's, and a
+// chosen VM's over both.
 
 import { askCharts } from "../ask.js";
 import { Chart } from "../chart.js";
@@ -7,7 +8,7 @@ import { fill, labelled, made } from "../elements.js";
 import { askVms, named } from "../lists.js";
 import { percent, written } from "../numbers.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
-import { caveats, columns, inWords, newestOf } from "../series.js";
+import { caveats, columns, inWords, newestOf, ownNewest } from "../series.js";
 import { TenantControls } from "../tenants.js";
 
 const FIRST_COUNTERS = 4; // shown if none is chosen
@@ -45,7 +46,8 @@ export class Compare {
     /** @type {Own} */
     this.own = { keys: [], tenant: "", vm: "" };
     this.utc = false;
-    this.beside = false;
+    /** @type {import("../series.js").Beside} */
+    this.beside = "";
   }
 
   /** @param {URLSearchParams} given @returns {Own} */
@@ -141,16 +143,15 @@ export class Compare {
       if (!current()) return null;
       this.vms = { tenant: of, list };
     }
-    if (of && !own.vm) own.vm = this.vms.list[0]?.vm ?? "";
     this.show({ ...chosen, own }, lists);
-    const { keys, vm, notice } = this.known(own, lists);
+    const { keys, tenant, vm, notice } = this.known(own, lists);
     if (!keys.length) return { own, newest: 0, end: 0, suppressed: "", notice, empty: "There is no counter to show. Add one above." };
     const asked = this.table({ ...chosen, own }, lists);
     const answer = await askCharts(asked.path, keys, minutesOf(range), asked.parameters);
     if (!current()) return null;
     for (const panel of this.spare.values()) panel.chart.close();
     this.spare.clear();
-    this.beside = Boolean(vm);
+    this.beside = vm ? "vm" : tenant && "tenant";
     this.draw(answer, chosen);
     const some = [...answer.items.values()].some((items) => items.length);
     return { own, newest: some ? answer.end : 0, end: answer.end, suppressed: answer.suppressed ?? "", notice, empty: "" };
@@ -180,17 +181,18 @@ export class Compare {
   table({ own, range }, lists) {
     const { keys, tenant, vm } = this.known(own, lists);
     /** @type {[string, string][]} */
-    const whose = tenant && vm ? [["tenant", tenant], ["vm", vm]] : [];
+    const whose = tenant ? [["tenant", tenant], ...(vm ? [/** @type {[string, string]} */ (["vm", vm])] : [])] : [];
     return { path: whose.length ? "v1/get-tenant-data" : "v1/get-data", keys, parameters: [...shape(range, this.width()), ...whose] };
   }
 
   /** The newest values. @param {Panel} panel */
   headline({ latest, items, counter: { unit } }) {
-    const own = this.beside ? items.findLast((item) => item.PerfValue !== null) : undefined;
+    const own = ownNewest(items, this.beside);
     const newest = own ?? newestOf(items);
     const parts = newest
       ? [
-          ...(own ? [["vm", "this VM", own.PerfValue], ["tenant", "its tenant", own.tenantAverage]] : []),
+          ...(own && this.beside === "vm" ? [["vm", "this VM", own.PerfValue]] : []),
+          ...(own ? [["tenant", this.beside === "vm" ? "its tenant" : "the tenant", own.tenantAverage]] : []),
           ["fleet", "the fleet", newest.average],
         ]
       : [];
@@ -204,12 +206,12 @@ export class Compare {
     table.querySelector("div")?.remove();
     if (!table.open) return;
     const figure = (/** @type {number | null | undefined} */ value) => made("td", {}, written(value, counter.unit));
-    const heads = ["Time", "Fleet average", "Minimum", "Maximum", ...(this.beside ? ["Tenant average", "This VM"] : []), "Final"];
+    const heads = ["Time", "Fleet average", "Minimum", "Maximum", ...(this.beside ? ["Tenant average"] : []), ...(this.beside === "vm" ? ["This VM"] : []), "Final"];
     const rows = items.map((item) =>
       made("tr", {},
         made("th", { scope: "row" }, moment(item.timestamp, this.utc)),
         figure(item.average), figure(item.min), figure(item.max),
-        ...(this.beside ? [figure(item.tenantAverage), figure(item.PerfValue)] : []),
+        ...(this.beside ? [figure(item.tenantAverage)] : []), ...(this.beside === "vm" ? [figure(item.PerfValue)] : []),
         made("td", {}, item.suppressed ?? (item.final ? "yes" : item.coverage === null ? "no" : `no, covers ${percent(item.coverage)}`)),
       ),
     );

@@ -180,9 +180,9 @@ export class Fleet {
     for (const card of cards) {
       const { counter, chart, link } = card;
       const items = lines.items.get(counter.key) ?? [];
-      const look = { unit: counter.unit, beside: false, small: true, utc: range.utc, interval, height: HEIGHT };
-      chart.show(columns(items, interval, false), look, lines.start, lines.end);
-      card.drawing.setAttribute("aria-label", inWords("Chart", counter.unit, items, range.utc, false));
+      const look = { unit: counter.unit, beside: /** @type {""} */ (""), small: true, utc: range.utc, interval, height: HEIGHT };
+      chart.show(columns(items, interval, ""), look, lines.start, lines.end);
+      card.drawing.setAttribute("aria-label", inWords("Chart", counter.unit, items, range.utc, ""));
       link.title = counter.key;
     }
     if (own.sort === "change") this.show(chosen, lists);
