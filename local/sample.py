@@ -44,6 +44,7 @@ PATIENCE_SECONDS = 120
 """How long an app may say that it can't take a message now."""
 
 SETTING = "ServiceBusConnection"
+_time, _sleep = time.time, time.sleep
 UNITS = {"h": HOUR, "d": DAY, "w": 7 * DAY}
 
 
@@ -177,7 +178,7 @@ def parser_of_sample() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, now: Callable[[], float] = time.time) -> None:
+def _run(options: argparse.Namespace) -> None:
     address = options.admin or options.app
     operator = Operator(address) if address else None
     if options.remove:
@@ -192,9 +193,9 @@ def _run(options: argparse.Namespace, now: Callable[[], float] = time.time) -> N
     to = _destinations(options, signers)
     if operator and operator.enrol({tenant: (signers[tenant].public, f"Sample: {NAMES[tenant]}") for tenant in NAMES}):
         print(f"the sample tenants are enrolled; in {KNOWN_SECONDS} seconds all of the app knows that", flush=True)
-        time.sleep(KNOWN_SECONDS)
+        _sleep(KNOWN_SECONDS)
     sender = Sender(fleet(options.vms), to, signers)
-    end = _minute(now())
+    end = _minute(_time())
     start = end - options.past
     with tqdm(total=options.past // MINUTE, desc="sending", unit=" min") as bar:
         samples = 0
@@ -204,8 +205,8 @@ def _run(options: argparse.Namespace, now: Callable[[], float] = time.time) -> N
             bar.update((last - first) // MINUTE)
     print(f"sent {samples:,} samples of {options.vms} VMs", flush=True)
     while options.live:
-        time.sleep(MINUTE - now() % MINUTE)
-        start, end = end, _minute(now())
+        _sleep(MINUTE - _time() % MINUTE)
+        start, end = end, _minute(_time())
         print(f"sent {sender.send(start, end):,} samples", flush=True)
 
 

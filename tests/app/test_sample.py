@@ -91,6 +91,37 @@ def test_a_running_app_that_wants_enrolment_and_a_key_gets_it_and_only_samples_a
     assert tenants_of(local) == {"mine", "sample-mine", *NAMES}
 
 
+def test_an_operator_may_prove_it_by_a_token(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    local.settings |= {"ENROLMENT": "required", "PRINCIPALS": '{"ann": {"roles": "operator"}, "bob": {}}'}
+    local.operator = {"Authorization": "Bearer ann"}
+    local.start()
+    for token, ended in (("bob", 1), ("ann", 0)):
+        monkeypatch.setenv(OPERATOR_TOKEN, token)
+        assert main(["--app", local.address, "--vms", "6", "--past", "1h"]) == ended
+    local.settled()
+    assert tenants_of(local) == set(NAMES)
+
+
+def test_live_it_sends_each_minute_once_and_misses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock of its own: each pause ends when it should, and the third one late."""
+    clock = [float(NEWEST + 5)]
+    pauses = iter([0.0, 0.0, 130.0])
+
+    def sleep(seconds: float) -> None:
+        late = next(pauses, None)
+        if late is None:
+            raise KeyboardInterrupt
+        clock[0] += seconds + late
+
+    monkeypatch.setattr(sample, "_time", lambda: clock[0])
+    monkeypatch.setattr(sample, "_sleep", sleep)
+    assert main(["--folder", "queue", "--vms", "6", "--past", "1h", "--live"]) == 0
+    bodies = [path.read_bytes() for path in (tmp_path / "queue").iterdir()]
+    samples = [each for body in bodies for each in wire.decode(body).samples if each.PerfName == "processes"]
+    assert sorted({each.timestamp for each in samples}) == list(range(NEWEST - HOUR + 30, NEWEST + 330, MINUTE))
+    assert len(samples) == 6 * len({each.timestamp for each in samples})
+
+
 def test_where_the_keys_were_lost_the_tenants_get_new_ones(local: Local) -> None:
     local.settings["ENROLMENT"] = "required"
     local.start()
