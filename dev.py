@@ -115,7 +115,7 @@ DEV = ("-r dev.txt -c lock.txt", "--no-deps --no-warn-conflicts -r references.tx
 BENCH = ("--no-warn-conflicts -r bench.txt -c lock.txt",)
 KITS = {
     "local": Kit("", "what the local host needs", "app.txt edge.txt local.txt worker.txt lock.txt", LOCAL),
-    "dev": Kit("local", "the tools for tests", "dev.txt references.txt", DEV),
+    "dev": Kit("local", "the tools for tests", "dev.txt export.txt references.txt", DEV),
     "bench": Kit("dev", "what benchmarks compare with", "bench.txt", BENCH),
 }
 
