@@ -169,7 +169,7 @@ PROGRAMS = {
     "soak": ("Run the app under load for MINUTES (30): does it grow, slow or lose data?", "dev", "-m benchmarks.soak"),
     "fuzz": ("Search for MINUTES (60) for bytes that break the decoder.", "bench", "-m tests.fuzz"),
     "packages": ("Make the packages that customers install, in dist (on Linux).", "local", "-m packages"),
-    "cost": ("Work out what a fleet costs a month in Azure (VMS, COUNTERS).", "dev", "-m benchmarks.cost"),
+    "cost": ("Work out what a fleet costs a month in Azure (VMS, COUNTERS, TAKEN).", "dev", "-m benchmarks.cost"),
     "screenshots": ("Make pictures of every view, in DATA/screenshots.", "dev", "-m tests.page.screenshots {data}"),
     "pictures": ("Make the pictures of the README and the guide again.", "dev", "-m tests.page.pictures docs/pictures"),
 }

@@ -22,12 +22,22 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.counters import Reduction
 from domain.disclosure import MIN_TENANTS
 from domain.errors import Misconfigured
+from domain.taking import pattern_problem
 
 DATABASE = "spot-pc-insights"
 
 
 def _parsed(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    patterns = [each.strip() for each in value.split(",") if each.strip()]
+    if problems := [problem for each in patterns if (problem := pattern_problem(each))]:
+        raise ValueError("; ".join(problems))
+    return patterns
 
 
 class Settings(BaseSettings):
@@ -120,6 +130,15 @@ class Settings(BaseSettings):
         BeforeValidator(_parsed),
         Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
     ] = {}
+    counters: Annotated[
+        tuple[str, ...] | None,
+        NoDecode,
+        BeforeValidator(_listed),
+        Field(
+            description="Patterns, separated by commas: which counters are taken, for example win_cpu.*,win_mem.*. "
+            "Others are counted and not stored. Not given: all are taken."
+        ),
+    ] = None
     role_directory: Annotated[
         str | None,
         Field(

@@ -43,6 +43,9 @@ param packagesUrl string = ''
 @description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
 param reductions { *: string } = {}
 
+@description('Patterns, separated by commas: which counters are taken, for example win_cpu.*,win_mem.*; others are counted and not stored; empty: all are taken.')
+param counters string = ''
+
 @description('Where every final minute of the fleet is sent by Prometheus remote write; empty: nowhere.')
 param remoteWriteUrl string = ''
 
@@ -243,6 +246,7 @@ module app 'modules/app.bicep' = {
       ENROLMENT: enrolment
       PACKAGES_URL: packagesUrl
       REDUCTIONS: string(reductions)
+      COUNTERS: counters
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)

@@ -237,3 +237,14 @@ async def test_a_fleets_samples_cost_little_by_the_published_charges_and_all_bil
     text = table(bills, "USD")
     assert all(name in text for name in bills)
     assert bills["this design"].total < min(each.total for name, each in bills.items() if name != "this design")
+
+
+async def test_counters_that_are_not_taken_cost_no_storage() -> None:
+    whole = await measure(vms=40, counters=10, vms_a_tenant=20)
+    fewer = await measure(vms=40, counters=10, vms_a_tenant=20, taken=2)
+    alone = await measure(vms=40, counters=2, vms_a_tenant=20)
+    assert fewer.samples_bytes == pytest.approx(alone.samples_bytes, rel=0.02)  # the values are others
+    assert fewer.report_bytes == pytest.approx(alone.report_bytes, rel=0.02)
+    assert fewer.samples_bytes < whole.samples_bytes / 3
+    assert fewer.messages == whole.messages
+    assert fewer.request_units < whole.request_units
