@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.bills import Bill, Container, Month, Prices, bill
 from benchmarks.priced import KB, read_units, write_units
+from benchmarks.services import others, table_of
 from benchmarks.volumes import Volumes, measure
 from domain.minutes import WINDOW
 from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
@@ -207,6 +208,9 @@ def main() -> None:
     ):
         month = this_design(volumes, prices, pushed=pushed)
         print(f"  {how:46}{month.executions:>12,.0f}{bill(month, prices).functions:>12,.0f}")
+    month = this_design(volumes, prices)
+    services = others(volumes, prices, bill(month, prices), month.stored_gb, _windows(prices))
+    print(f"\nOther services, for the same fleet:\n{table_of(services, prices['currency'])}")
     if taken < counters:
         fewer = asyncio.run(measure(vms, counters, taken=taken))
         total = bill(this_design(fewer, prices), prices).total
