@@ -40,6 +40,19 @@ def _listed(value: object) -> object:
     return patterns
 
 
+def _origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = [each.strip() for each in value.split(",") if each.strip()]
+    for each in origins:
+        if not _ORIGIN.fullmatch(each):
+            raise ValueError(f"{each!r} is no origin like https://portal.example.com (http only for this machine)")
+    return origins
+
+
+_ORIGIN = re.compile(r"(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?")
+
+
 class Settings(BaseSettings):
     """The settings. Each setting's name is the name of its field in capitals."""
 
@@ -139,6 +152,14 @@ class Settings(BaseSettings):
             "Others are counted and not stored. Not given: all are taken."
         ),
     ] = None
+    allowed_origins: Annotated[
+        tuple[str, ...] | None,
+        NoDecode,
+        BeforeValidator(_origins),
+        Field(
+            description="The provider's own portal: origins whose pages may read, without cookies, and frame a view."
+        ),
+    ] = None
     role_directory: Annotated[
         str | None,
         Field(
@@ -198,6 +219,15 @@ def load() -> Settings:
         ]
         message = "settings are missing or malformed: " + "; ".join(problems or [str(error)])
         raise Misconfigured(message) from error
+
+
+@cache
+def allowed_origins() -> tuple[str, ...]:
+    """Return the origins of this process's settings, read once; none if the settings are malformed."""
+    try:
+        return load().allowed_origins or ()
+    except Misconfigured:
+        return ()
 
 
 PLATFORM_AUTHENTICATION = "PLATFORM_AUTHENTICATION"
