@@ -90,6 +90,7 @@ class Asking:
             except (OSError, http.client.HTTPException, EOFError) as error:
                 said = str(error) or type(error).__name__
             if attempt < ATTEMPTS:
+                print(f"{said}; asking again in {wait:.0f} s", file=sys.stderr, flush=True)
                 time.sleep(wait)
         raise Ended(f"{self.app} does not answer, tried {ATTEMPTS} times: {said}. Run the same command again later")
 

@@ -176,12 +176,15 @@ def test_after_being_killed_it_goes_on_with_the_file_that_is_missing(peer: Peer,
 
 
 @pytest.mark.parametrize("retry_after", ["0", "Thu, 26 Nov 2026 15:00:00 GMT"])
-def test_a_page_that_fails_is_asked_for_again(peer: Peer, tmp_path: Path, retry_after: str) -> None:
+def test_a_page_that_fails_is_asked_for_again(
+    peer: Peer, tmp_path: Path, retry_after: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     peer.retry_after = retry_after
     peer.answers = [503, 200, 429, 500, 200]
     export(Asking(f"{peer.address}/", {}, pause=0), "samples", "ndjson", [Piece(START, START + HOUR)], tmp_path)
     assert [page for _, page in peer.asked] == ["1", "1", "2", "2", "2"]
     assert [row["page"] for row in rows_of(tmp_path)] == ["1", "2"]
+    assert capsys.readouterr().err.count("asking again in 0 s") == 3
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "APP_TOKEN"), (302, "302"), (503, "Run the same command again")])
