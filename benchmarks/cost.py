@@ -147,9 +147,13 @@ def compare(volumes: Volumes, prices: Prices) -> dict[str, Bill]:
     }
 
 
+WIDE = 26
+"""How wide a column of the table is: its longest text, an autoscale's throughput, and a gap."""
+
+
 def table(bills: Mapping[str, Bill], currency: str) -> str:
     """Return the bills as a table for people."""
-    lines = [f"{currency + ' a month':22}" + "".join(f"{name:>22}" for name in bills)]
+    lines = [f"{currency + ' a month':22}" + "".join(f"{name:>{WIDE}}" for name in bills)]
     rows = {
         "Service Bus": "service_bus",
         "Cosmos DB, requests": "requests",
@@ -160,8 +164,8 @@ def table(bills: Mapping[str, Bill], currency: str) -> str:
         "total": "total",
     }
     for title, name in rows.items():
-        lines.append(f"{title:22}" + "".join(f"{getattr(each, name):>22,.0f}" for each in bills.values()))
-    lines.append(f"{'  requests paid as':22}" + "".join(f"{each.throughput:>22}" for each in bills.values()))
+        lines.append(f"{title:22}" + "".join(f"{getattr(each, name):>{WIDE},.0f}" for each in bills.values()))
+    lines.append(f"{'  requests paid as':22}" + "".join(f"{each.throughput:>{WIDE}}" for each in bills.values()))
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -80,13 +81,12 @@ class Asking:
                     body = answer.read()
                     if answer.headers.get("Content-Encoding") == "gzip":
                         body = gzip.decompress(body)
-                    link = answer.headers.get("Link", "")
-                    return body, urljoin(url, link[1:].partition(">")[0]) if link else None
+                    return body, _following(url, answer.headers.get("Link", ""))
             except urllib.error.HTTPError as error:
                 said = _said(error)
                 if error.code not in (429, 500, 502, 503, 504):
                     raise Ended(f"{self.app} answered {error.code}: {said}") from error
-                wait = max(wait, float(error.headers.get("Retry-After") or 0))
+                wait = max(wait, _seconds(error.headers.get("Retry-After", "")))
             except (OSError, http.client.HTTPException, EOFError) as error:
                 said = str(error) or type(error).__name__
             if attempt < ATTEMPTS:
@@ -102,6 +102,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_NoRedirects)
+
+
+def _following(url: str, link: str) -> str | None:
+    """Return the address of the page after ``url``, None if there is none. Raises Ended if another host has it."""
+    if not link:
+        return None
+    following = urljoin(url, link[1:].partition(">")[0])
+    if urlsplit(following)[:2] != urlsplit(url)[:2]:  # the token is for the app alone
+        raise Ended(f"the app says that the next page is at {following}, which is not the app's address")
+    return following
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds of Retry-After. Of a date, which it may also be, none: the pause grows anyway."""
+    return float(text) if re.fullmatch(r"[0-9]{1,6}", text) else 0.0
 
 
 def _said(error: urllib.error.HTTPError) -> str:
@@ -157,7 +172,8 @@ def _write(asking: Asking, what: str, form: str, piece: Piece, path: Path) -> in
     """Write one file; return how many rows it has. It gets its name when it is complete."""
     part = path.with_name(f"{path.name}.part")
     rows, said = 0, time.monotonic()
-    with part.open("wb") as file:
+    part.unlink(missing_ok=True)  # a killed export's, or another one's, which then notices below
+    with part.open("xb") as file:
         into: Form = Parquet(file, what) if form == "parquet" else Lines(file, form == "csv")
         for page in asking.pages(what, piece.start, piece.end, "csv" if form == "csv" else "ndjson"):
             rows += into.add(page)
@@ -167,6 +183,8 @@ def _write(asking: Asking, what: str, form: str, piece: Piece, path: Path) -> in
         into.end()
         file.flush()
         os.fsync(file.fileno())
+        if not os.path.samestat(os.fstat(file.fileno()), part.stat()):
+            raise Ended(f"another export writes {path.name}. Let it finish, or give this one another folder (--to)")
     part.replace(path)
     return rows
 
@@ -203,10 +221,11 @@ def main(arguments: list[str] | None = None) -> int:
     if given.end > time.time():
         parser.error("--end lies in the future: a file is never written again, so what comes later would be missing")
     headers = {} if urlsplit(given.app).hostname in LOCAL else {"Accept-Encoding": "gzip"}
-    if token := os.environ.get("APP_TOKEN"):
-        headers["Authorization"] = f"Bearer {token}"
-    if key := os.environ.get("APP_KEY"):
-        headers["x-functions-key"] = key
+    for name, header, before in (("APP_TOKEN", "Authorization", "Bearer "), ("APP_KEY", "x-functions-key", "")):
+        if secret := os.environ.get(name, "").strip():
+            if not re.fullmatch(r"[!-~]+", secret):
+                parser.error(f"{name} has characters that no token and no key has: copy it again")
+            headers[header] = before + secret
     try:
         if given.form == "parquet":
             import pyarrow as pa  # noqa: F401, PLC0415

@@ -108,6 +108,9 @@ class Peer(ThreadingHTTPServer):
         self.asked: list[tuple[int, str]] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[int] = []
+        self.retry_after = "0"
+        self.elsewhere = ""
+        """Where it says that second pages are, if not here."""
         self.holds = threading.Event()
         """While it is not set, second pages of the second hour are not answered."""
         self.holds.set()
@@ -131,10 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
         status = self.server.answers.pop(0) if self.server.answers else 200
         body = json.dumps({"start": start, "page": page}).encode() + b"\n"
         self.send_response(status)
+        if status in (429, 503):
+            self.send_header("Retry-After", self.server.retry_after)
         if status == 302:
             self.send_header("Location", f"{self.server.address}/elsewhere?start=0")
         if page == "1":
-            self.send_header("Link", f'<?start={start}&page=2>; rel="next"')
+            self.send_header("Link", f'<{self.server.elsewhere}?start={start}&page=2>; rel="next"')
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -170,7 +175,9 @@ def test_after_being_killed_it_goes_on_with_the_file_that_is_missing(peer: Peer,
     assert rows_of(tmp_path) == [{"start": at, "page": page} for at in (START, START + HOUR) for page in "12"]
 
 
-def test_a_page_that_fails_is_asked_for_again(peer: Peer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("retry_after", ["0", "Thu, 26 Nov 2026 15:00:00 GMT"])
+def test_a_page_that_fails_is_asked_for_again(peer: Peer, tmp_path: Path, retry_after: str) -> None:
+    peer.retry_after = retry_after
     peer.answers = [503, 200, 429, 500, 200]
     export(Asking(f"{peer.address}/", {}, pause=0), "samples", "ndjson", [Piece(START, START + HOUR)], tmp_path)
     assert [page for _, page in peer.asked] == ["1", "1", "2", "2", "2"]
@@ -202,6 +209,48 @@ def test_a_token_or_a_key_is_sent(peer: Peer, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("APP_KEY", "key")
     assert run(tmp_path, "--form", "csv", app=peer.address) == 0
     assert {(each["authorization"], each["x-functions-key"]) for each in peer.headers} == {("Bearer word", "key")}
+
+
+@pytest.mark.parametrize("text", ["wo\nrd", "wo\u2013rd"])
+@pytest.mark.parametrize("name", ["APP_TOKEN", "APP_KEY"])
+def test_what_can_be_no_token_is_refused_and_not_shown(
+    tmp_path: Path, name: str, text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SystemExit):
+        run(tmp_path, app="http://127.0.0.1:1")
+    said = capsys.readouterr().err
+    assert f"{name} has characters" in said
+    assert text not in said
+
+
+def test_a_next_page_at_another_host_gets_no_token(peer: Peer, tmp_path: Path) -> None:
+    peer.elsewhere = f"http://localhost:{peer.server_address[1]}/"
+    with pytest.raises(Ended, match="not the app's address"):
+        export(Asking(f"{peer.address}/", {}, pause=0), "samples", "csv", [Piece(START, START + HOUR)], tmp_path)
+    assert peer.asked == [(START, "1")]
+
+
+def test_two_exports_into_one_folder_do_not_mix_their_files(peer: Peer, tmp_path: Path) -> None:
+    peer.holds.clear()
+    piece, ended = Piece(START + HOUR, START + 2 * HOUR), []
+
+    def first() -> None:
+        try:
+            export(Asking(f"{peer.address}/", {}), "samples", "csv", [piece], tmp_path)
+        except Ended as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    wait_for(lambda: len(peer.asked) == 2, "the first export's second page")
+    part = tmp_path / f"{piece.name('samples', 'csv')}.part"
+    part.unlink()
+    part.write_text("another export's, unfinished")
+    peer.holds.set()
+    thread.join()
+    assert [text.partition(" writes ")[0] for text in ended] == ["another export"]
+    assert list(tmp_path.iterdir()) == [part]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -237,6 +238,9 @@ async def test_a_fleets_samples_cost_little_by_the_published_charges_and_all_bil
     bills = compare(volumes, prices)
     text = table(bills, "USD")
     assert all(name in text for name in bills)
+    longest = replace(bills["this design"], throughput="autoscale to 999,000 RU/s")
+    last = table({"one": longest, "other": longest}, "USD").splitlines()[-1]
+    assert last.count(f" {longest.throughput}") == 2  # not glued to its neighbour
     assert bills["this design"].total < min(each.total for name, each in bills.items() if name != "this design")
 
 

@@ -2,11 +2,15 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage.schema import DAY, PARTITION_KEY, schema
+from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
 from storage.tables.operations import OperationRecord
 from tests.app.conftest import ROOT
@@ -107,6 +111,17 @@ def test_there_are_three_queries_whose_fields_exist() -> None:
         partition = re.search(r"c\.pk = '([^']+)'", query)
         assert partition
         assert partition[1] in {example["pk"] for example in examples}
+
+
+async def test_what_it_says_of_sqlite_is_so(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = SqliteDocuments(path, SCHEMA, lambda: NOW)
+    await store.create("report", KEY, "1", {"rows": []})
+    await store.close()
+    query = re.search(r"`(SELECT [^`]*FROM documents [^`]*)`", TEXT)
+    assert query
+    with closing(sqlite3.connect(path)) as connection:
+        assert [row[0] for row in connection.execute(query[1])] == ["1"]
 
 
 def test_a_wrong_example_would_be_found() -> None:
