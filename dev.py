@@ -115,7 +115,7 @@ DEV = ("-r dev.txt -c lock.txt", "--no-deps --no-warn-conflicts -r references.tx
 BENCH = ("--no-warn-conflicts -r bench.txt -c lock.txt",)
 KITS = {
     "local": Kit("", "what the local host needs", "app.txt edge.txt local.txt worker.txt lock.txt", LOCAL),
-    "dev": Kit("local", "the tools for tests", "dev.txt references.txt", DEV),
+    "dev": Kit("local", "the tools for tests", "dev.txt export.txt references.txt", DEV),
     "bench": Kit("dev", "what benchmarks compare with", "bench.txt", BENCH),
 }
 
@@ -171,7 +171,7 @@ PROGRAMS = {
     "soak": ("Run the app under load for MINUTES (30): does it grow, slow or lose data?", "dev", "-m benchmarks.soak"),
     "fuzz": ("Search for MINUTES (60) for bytes that break the decoder.", "bench", "-m tests.fuzz"),
     "packages": ("Make the packages that customers install, in dist (on Linux).", "local", "-m packages"),
-    "cost": ("Work out what a fleet costs a month in Azure (VMS, COUNTERS).", "dev", "-m benchmarks.cost"),
+    "cost": ("Work out what a fleet costs a month in Azure (VMS, COUNTERS, TAKEN).", "dev", "-m benchmarks.cost"),
     "screenshots": ("Make pictures of every view, in DATA/screenshots.", "dev", "-m tests.page.screenshots {data}"),
     "pictures": ("Make the pictures of the README and the guide again.", "dev", "-m tests.page.pictures docs/pictures"),
 }

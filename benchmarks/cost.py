@@ -2,7 +2,7 @@
 
 It compares this design with three others: one document per sample, each VM's samples as an uncompressed message, and
 the samples in Log Analytics. Volumes are measured by running the code (benchmarks.volumes). Prices and assumptions come
-from ``prices.toml``.
+from ``prices.toml``. ``TAKEN=20`` adds what it costs if only so many of the counters are taken.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.bills import Bill, Container, Month, Prices, bill
 from benchmarks.priced import KB, read_units, write_units
+from benchmarks.services import others, table_of
 from benchmarks.volumes import Volumes, measure
 from domain.minutes import WINDOW
 from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
@@ -146,9 +147,13 @@ def compare(volumes: Volumes, prices: Prices) -> dict[str, Bill]:
     }
 
 
+WIDE = 26
+"""How wide a column of the table is: its longest text, an autoscale's throughput, and a gap."""
+
+
 def table(bills: Mapping[str, Bill], currency: str) -> str:
     """Return the bills as a table for people."""
-    lines = [f"{currency + ' a month':22}" + "".join(f"{name:>22}" for name in bills)]
+    lines = [f"{currency + ' a month':22}" + "".join(f"{name:>{WIDE}}" for name in bills)]
     rows = {
         "Service Bus": "service_bus",
         "Cosmos DB, requests": "requests",
@@ -159,8 +164,8 @@ def table(bills: Mapping[str, Bill], currency: str) -> str:
         "total": "total",
     }
     for title, name in rows.items():
-        lines.append(f"{title:22}" + "".join(f"{getattr(each, name):>22,.0f}" for each in bills.values()))
-    lines.append(f"{'  requests paid as':22}" + "".join(f"{each.throughput:>22}" for each in bills.values()))
+        lines.append(f"{title:22}" + "".join(f"{getattr(each, name):>{WIDE},.0f}" for each in bills.values()))
+    lines.append(f"{'  requests paid as':22}" + "".join(f"{each.throughput:>{WIDE}}" for each in bills.values()))
     return "\n".join(lines)
 
 
@@ -174,6 +179,7 @@ def _number(name: str, default: int, most: int) -> int:
 def main() -> None:
     """Measure, calculate, print."""
     vms, counters = _number("VMS", 10_000, 1_000_000), _number("COUNTERS", 40, 1000)
+    taken = _number("TAKEN", counters, counters)
     prices = tomllib.loads(PRICES.read_text())
     print(f"running the code on a part of a fleet of {vms:,} VMs with {counters} counters ...", flush=True)
     volumes = asyncio.run(measure(vms, counters))
@@ -206,6 +212,13 @@ def main() -> None:
     ):
         month = this_design(volumes, prices, pushed=pushed)
         print(f"  {how:46}{month.executions:>12,.0f}{bill(month, prices).functions:>12,.0f}")
+    month = this_design(volumes, prices)
+    services = others(volumes, prices, bill(month, prices), month.stored_gb, _windows(prices))
+    print(f"\nOther services, for the same fleet:\n{table_of(services, prices['currency'])}")
+    if taken < counters:
+        fewer = asyncio.run(measure(vms, counters, taken=taken))
+        total = bill(this_design(fewer, prices), prices).total
+        print(f"\nThis design, if of {counters} counters that are sent {taken} are taken (COUNTERS): {total:,.0f}")
     print(
         f"\nPrices of {prices['date']}, {prices['region']}, from {PRICES.name}, "
         "which also lists the assumptions that are not measured."

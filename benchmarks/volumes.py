@@ -18,6 +18,7 @@ from benchmarks.priced import PricedDocuments, write_units
 from domain import wire
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
 from domain.packing import pack
+from domain.taking import EVERYTHING, Taking
 from edge.destinations import HEADER_ROOM, STANDARD_LIMIT
 from pipeline.averaging import average
 from pipeline.catalogue import SEEN_EVERY
@@ -81,15 +82,19 @@ class Volumes:
         return sum(of)
 
 
-async def measure(vms: int, counters: int, vms_a_tenant: int = 100, runs: int = RUNS) -> Volumes:
+async def measure(
+    vms: int, counters: int, vms_a_tenant: int = 100, runs: int = RUNS, taken: int | None = None
+) -> Volumes:
     """Measure a fleet with so many VMs and counters. Every tenant has the same number of VMs.
 
-    ``runs`` is the number of averaging runs over which a window's data arrive.
+    ``runs`` is the number of averaging runs over which a window's data arrive. ``taken``: how many of the counters are
+    taken (the setting COUNTERS); None: all.
     """
     each = min(vms, vms_a_tenant)
     tenants = -(-vms // each)
-    whole = await _one_tenant(each, counters)
-    tree = await _tree(tenants, counters, runs)
+    taking = EVERYTHING if taken is None else Taking(tuple(keys(taken)))
+    whole = await _one_tenant(each, counters, taking)
+    tree = await _tree(tenants, counters, runs, taking)
     share = vms / each
     units: dict[str, float] = {}
     calls = 0.0
@@ -155,7 +160,7 @@ class _Whole:
     averaging_seconds: float
 
 
-async def _one_tenant(vms: int, counters: int) -> _Whole:
+async def _one_tenant(vms: int, counters: int, taking: Taking) -> _Whole:
     """Pack, ingest and average WINDOWS windows of one tenant. Seconds are those of one window, charges of all."""
     async with _priced_store() as store:
         tables = Tables(store)
@@ -168,7 +173,7 @@ async def _one_tenant(vms: int, counters: int) -> _Whole:
             bodies = [packed.body for packed in pack(batches, STANDARD_LIMIT - HEADER_ROOM)]
             with metered() as meter:
                 start = time.process_time()
-                await _deliver(tables, bodies)
+                await _deliver(tables, bodies, taking)
                 middle = time.process_time()
                 await average(tables, TIMES)
                 end = time.process_time()
@@ -192,7 +197,7 @@ class _Tree:
     query_seconds: float
 
 
-async def _tree(tenants: int, counters: int, runs: int) -> _Tree:
+async def _tree(tenants: int, counters: int, runs: int, taking: Taking) -> _Tree:
     """Average a window of all tenants, each with a few VMs, in ``runs`` parts, and close it.
 
     Runs without work are charged too, since there is one per minute.
@@ -206,7 +211,7 @@ async def _tree(tenants: int, counters: int, runs: int) -> _Tree:
             for run in range(RUNS):
                 pushing = range(run, tenants, runs) if run < runs else ()
                 bodies = [message(tenant, vm, LAST_WINDOW, counters) for tenant in pushing for vm in range(FEW_VMS)]
-                await _deliver(tables, bodies)
+                await _deliver(tables, bodies, taking)
                 start = time.process_time()
                 await average(tables, TIMES)
                 seconds += time.process_time() - start
@@ -219,7 +224,7 @@ async def _tree(tenants: int, counters: int, runs: int) -> _Tree:
         return _Tree(meter, store, seconds, query.units / 2, query_seconds)
 
 
-async def _deliver(tables: Tables, bodies: Iterable[bytes]) -> None:
+async def _deliver(tables: Tables, bodies: Iterable[bytes], taking: Taking) -> None:
     waiting: Iterator[bytes] = iter(bodies)
     while batch := [Message(body, "m", NOW) for body in islice(waiting, 64)]:
-        await ingest(tables, batch, HORIZON)
+        await ingest(tables, batch, HORIZON, taking=taking)

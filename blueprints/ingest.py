@@ -20,8 +20,10 @@ from blueprints.services import services
 from blueprints.settings import Settings
 from domain.errors import Unavailable
 from domain.minutes import iso
+from domain.taking import Taking
 from pipeline.closing import Watch
-from pipeline.ingest import Ingested, Message, ingest
+from pipeline.ingest import Message, ingest
+from pipeline.ingested import Ingested
 from pipeline.patience import patiently
 from storage.charges import metered
 
@@ -70,6 +72,7 @@ async def ingest_messages(messages: typing.List[func.ServiceBusMessage], context
         written=done.written,
         refused=done.refused,
         reasons=[f"{count} times: {reason}" for reason, count in done.reasons.items()],
+        leftOut=done.left_out,
         charge=meter,
     )
     log.log(logging.WARNING if done.refused else logging.INFO, "%s", told)  # an alert reads "refused" (infra/)
@@ -88,6 +91,7 @@ async def _ingest(batch: typing.Sequence[Message], began: float) -> Ingested:
             shared.settings.reductions,
             lambda: time.monotonic() < end,
             await shared.trust(),
+            Taking(shared.settings.counters or ()),
         )
     except Unavailable as error:
         log.warning("%s", telemetry.line("ingest waits", messages=len(batch), reason=str(error)))

@@ -12,6 +12,7 @@ from domain.access import Caller
 from domain.closing import Times
 from domain.limits import TokenBuckets
 from domain.samples import Horizon
+from domain.taking import Taking
 from messaging.dead_letters import DeadLetters, FolderDeadLetters, NoDeadLetters, ServiceBusDeadLetters
 from messaging.queue import FolderQueue, NoQueue, Queue, ServiceBusQueue
 from messaging.remote_write import HttpReceiver, Receiver
@@ -94,6 +95,7 @@ class Services:
             self.times,
             lambda: time.monotonic() < end,
             await self.trust(),
+            Taking(self.settings.counters or ()),
         )
 
 

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.counters import Reduction
 from domain.disclosure import MIN_TENANTS
 from domain.errors import Misconfigured
+from domain.taking import pattern_problem
 from pipeline.rules import Rules
 from storage.schema import STANDINGS_DAYS
 
@@ -30,6 +31,28 @@ DATABASE = "spot-pc-insights"
 
 def _parsed(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    patterns = [each.strip() for each in value.split(",") if each.strip()]
+    if problems := [problem for each in patterns if (problem := pattern_problem(each))]:
+        raise ValueError("; ".join(problems))
+    return patterns
+
+
+def _origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = [each.strip() for each in value.split(",") if each.strip()]
+    for each in origins:
+        if not _ORIGIN.fullmatch(each):
+            raise ValueError(f"{each!r} is no origin like https://portal.example.com (http only for this machine)")
+    return origins
+
+
+_ORIGIN = re.compile(r"(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -137,6 +160,23 @@ class Settings(BaseSettings):
         BeforeValidator(_parsed),
         Field(description='JSON: by counter, avg, sum, min or max, for example {"win_cpu.x": "max"}.'),
     ] = {}
+    counters: Annotated[
+        tuple[str, ...] | None,
+        NoDecode,
+        BeforeValidator(_listed),
+        Field(
+            description="Patterns, separated by commas: which counters are taken, for example win_cpu.*,win_mem.*. "
+            "Others are counted and not stored. Not given: all are taken."
+        ),
+    ] = None
+    allowed_origins: Annotated[
+        tuple[str, ...] | None,
+        NoDecode,
+        BeforeValidator(_origins),
+        Field(
+            description="The provider's own portal: origins whose pages may read, without cookies, and frame a view."
+        ),
+    ] = None
     role_directory: Annotated[
         str | None,
         Field(
@@ -201,6 +241,15 @@ def load() -> Settings:
         ]
         message = "settings are missing or malformed: " + "; ".join(problems or [str(error)])
         raise Misconfigured(message) from error
+
+
+@cache
+def allowed_origins() -> tuple[str, ...]:
+    """Return the origins of this process's settings, read once; none if the settings are malformed."""
+    try:
+        return load().allowed_origins or ()
+    except Misconfigured:
+        return ()
 
 
 PLATFORM_AUTHENTICATION = "PLATFORM_AUTHENTICATION"

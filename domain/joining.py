@@ -37,7 +37,9 @@ def state_of(enrolment: Enrolment, beat: Heartbeat | None, heard: int | None, ne
         return State("its stored enrolment can't be read: enrol it again")
     joining = _joining(enrolment, now)
     if not enrolment.valid:
-        return State(joining or ("every key is revoked" if enrolment.keys else "not enrolled"))
+        if not joining and enrolment.keys:
+            return State("every key is revoked", calm=True)  # somebody wanted that
+        return State(joining or "not enrolled")
     sending = _sending(enrolment, beat, heard, newest, now)
     return State(f"{sending.words}; a new key: {joining}") if joining else sending
 

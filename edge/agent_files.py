@@ -6,6 +6,8 @@ Knows the tenant and its masking key, if it has one. Does not know where files l
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from domain.agent_file import FileHead, decode_file
 from domain.errors import BadMessage
 from domain.masking import is_masked, mask_tenant, mask_vm
@@ -31,18 +33,7 @@ class Masking:
 
     def masked(self, sample: Sample, vms: Mapping[str, str]) -> Sample:
         """Return a sample of a plain file with masked names."""
-        return Sample(
-            timestamp=sample.timestamp,
-            MaskedTenantId=self.tenant,
-            SiteName=sample.SiteName,
-            MaskedVMName=vms[sample.MaskedVMName],
-            ResourcePoolName=sample.ResourcePoolName,
-            Region=sample.Region,
-            MachineSize=sample.MachineSize,
-            PerfName=sample.PerfName,
-            PerfValue=sample.PerfValue,
-            PerfType=sample.PerfType,
-        )
+        return msgspec.structs.replace(sample, MaskedTenantId=self.tenant, MaskedVMName=vms[sample.MaskedVMName])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ edge.http_container.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errors import Unavailable
@@ -49,7 +50,9 @@ class Container(Protocol):
         """Write a blob, in place of an earlier one."""
 
     def copy(self, name: str, etag: str, target: str) -> None:
-        """Copy a blob, unless it has changed or gone. It goes through this machine piece by piece, whatever its size.
+        """Copy a blob, unless it has changed or gone. It goes through this machine piece by piece.
+
+        Of one that is much larger than a file may be (MAX_BYTES), the beginning is copied: it could hold up the others.
 
         A copy by the service itself wants more rights than a SAS for the container may have.
         """
@@ -97,7 +100,7 @@ class SdkContainer:
         try:
             with _storage(self.where):
                 blob = self._client.download_blob(name, **_if_unchanged(etag))
-                self._client.upload_blob(target, blob.chunks(), overwrite=True)
+                self._client.upload_blob(target, islice(blob.chunks(), MAX_BYTES // CHUNK + 1), overwrite=True)
         except Changed:
             return
 

@@ -6,6 +6,7 @@ ends, ``.NAME.part`` holds the samples so far: what a killed agent leaves of it 
 content is that of domain.agent_file.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from domain.errors import BadMessage
 from domain.names import encode_name
 from domain.samples import Sample
 from edge.gathering import Identity, samples_by_minute
+
+LONGEST_NAMES = 180
+"""File systems take 255 characters. Two masked names have 61."""
 
 
 def write_file(
@@ -63,9 +67,13 @@ def recover_parts(folder: Path) -> list[Path]:
 
 
 def path_of(folder: Path, identity: Identity, period: int) -> Path:
-    """Return the path of a period's file."""
-    names = [encode_name(name) for name in (identity.tenant, identity.vm) if name]
-    return folder / f"{'_'.join(names)}_{period}.json"
+    """Return the path of a period's file. The end of very long names is replaced by a hash of them."""
+    names = "_".join(encode_name(name) for name in (identity.tenant, identity.vm) if name)
+    if names.startswith("."):  # hidden files are parts, and are not collected
+        names = f"~2E{names[1:]}"
+    if len(names) > LONGEST_NAMES:
+        names = f"{names[:LONGEST_NAMES]}-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
+    return folder / f"{names}_{period}.json"
 
 
 def _encoded(identity: Identity, samples: Sequence[Sample], head: FileHead | None) -> bytes:

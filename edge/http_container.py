@@ -80,7 +80,7 @@ class HttpContainer:
     def copy(self, name: str, etag: str, target: str) -> None:
         """See Container."""
         blocks: list[str] = []
-        while True:
+        while len(blocks) * CHUNK <= MAX_BYTES:
             begin = len(blocks) * CHUNK
             headers = {"If-Match": etag, "x-ms-range": f"bytes={begin}-{begin + CHUNK - 1}"}
             try:

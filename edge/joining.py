@@ -68,7 +68,7 @@ def join_parser() -> argparse.ArgumentParser:
     add_way_options(parser)
     add_drop_options(parser)
     parser.add_argument("--share", help="the folder as the VMs reach it (default: --folder)")
-    parser.add_argument("--out", type=Path, help="where to write the folder for all VMs (default: in the state folder)")
+    parser.add_argument("--out", type=Path, help="where to write the folder for all VMs (default: beside the settings)")
     parser.add_argument("--package", type=Path, action="append", default=[], help="a package to put there")
     parser.add_argument("--new-key", action="store_true", help="make a new signing key, as the old one was revoked")
     return parser
@@ -191,7 +191,7 @@ class _Join:
 
     def _write_for_vms(self, joined: Joined) -> str:
         options = self._options
-        out = options.out or self._here.state / "for-vms"
+        out = options.out or self._here.settings / "for-vms"
         folder = options.share or (str(options.folder) if options.folder else "")
         drop = Drop(folder, "" if folder else self._for_agents())
         names = write_for_vms(out, drop, options.package, joined.packages)

@@ -54,21 +54,25 @@ def _no_link(path: str, flags: int) -> int:
 def keep(path: Path, target: Path) -> bool:
     """Copy a file, or move it: who may not read it may perhaps do that. Return False if it is locked.
 
-    A link is copied as a link. It replaces what has the target's name.
+    A link is copied as a link, and a file that is too large to be read is moved: who put it there could fill the disk.
+    It replaces what has the target's name.
     """
+    for do in (os.replace,) if path.lstat().st_size > MAX_BYTES else (_copy, os.replace):
+        try:
+            do(path, target)
+        except PermissionError:
+            continue
+        return True
+    return False
+
+
+def _copy(path: Path, target: Path) -> None:
     temporary = _beside(target)
     try:
         shutil.copyfile(path, temporary, follow_symlinks=False)
         temporary.replace(target)
-    except PermissionError:
+    finally:
         temporary.unlink(missing_ok=True)
-    else:
-        return True
-    try:
-        path.replace(target)
-    except PermissionError:
-        return False
-    return True
 
 
 def move(path: Path, target: Path) -> None:

@@ -43,6 +43,12 @@ param packagesUrl string = ''
 @description('By counter, how several readings of a minute become one, for example {"win_cpu.x": "max"}: avg, sum, min or max.')
 param reductions { *: string } = {}
 
+@description('Patterns, separated by commas: which counters are taken, for example win_cpu.*,win_mem.*; others are counted and not stored; empty: all are taken.')
+param counters string = ''
+
+@description('The provider\'s own portal: origins, separated by commas, whose pages may read without cookies and frame a view (?embed); empty: none.')
+param allowedOrigins string = ''
+
 @description('Where every final minute of the fleet is sent by Prometheus remote write; empty: nowhere.')
 param remoteWriteUrl string = ''
 
@@ -241,6 +247,7 @@ module app 'modules/app.bicep' = {
     authClientId: authClientId
     authIssuer: authIssuer
     authFederated: authFederated
+    allowedOrigins: empty(allowedOrigins) ? [] : map(split(allowedOrigins, ','), each => trim(each))
     settings: union(otherSettings, {
       ServiceBusConnection__fullyQualifiedNamespace: servicebus.outputs.fullyQualifiedNamespace
       ServiceBusConnection__credential: 'managedidentity'
@@ -253,6 +260,8 @@ module app 'modules/app.bicep' = {
       ENROLMENT: enrolment
       PACKAGES_URL: packagesUrl
       REDUCTIONS: string(reductions)
+      COUNTERS: counters
+      ALLOWED_ORIGINS: allowedOrigins
       COSMOS_ENDPOINT: cosmos.outputs.endpoint
       COSMOS_DATABASE: cosmos.outputs.database
       SAMPLES_RETENTION_DAYS: string(samplesRetentionDays)

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from local.worker import FunctionFailed
 
 FOLDER = Path(__file__).parent.parent
 FLEET = 60
+GROUP_OF_ITS_OWN: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+"""Windows' way to keep Ctrl-C from a program; 0 elsewhere."""
 LOCAL_DEFAULTS = {
     # More often than in Azure (every minute), since a developer's waiting costs more here than the runs.
     "AVERAGING_SCHEDULE": "*/10 * * * * *",
@@ -49,8 +52,9 @@ async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
         yield
         return
     command = [sys.executable, "-m", "local.edge", "--data", str(data), "--vms", str(vms)]
-    # In its own session, so that Ctrl-C reaches only the host. The host then ends the fleet.
-    process = await asyncio.create_subprocess_exec(*command, cwd=FOLDER, start_new_session=True)
+    # In a session or group of its own, so that Ctrl-C reaches only the host. The host then ends the fleet.
+    apart = {"creationflags": GROUP_OF_ITS_OWN} if GROUP_OF_ITS_OWN else {"start_new_session": True}
+    process = await asyncio.create_subprocess_exec(*command, cwd=FOLDER, **apart)
 
     async def watch() -> None:
         if await process.wait():
@@ -74,10 +78,7 @@ async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
     # The loaded modules stay. Unless frozen, each full collection would scan them while requests wait.
     gc.collect()
     gc.freeze()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = _asked_to_stop()
     if vms:
         await _enrol(data)
     async with host.running(port):
@@ -86,6 +87,18 @@ async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
             await stop.wait()
             print("\nending ...", flush=True)
     await close()
+
+
+def _asked_to_stop() -> asyncio.Event:
+    """Return what is set by Ctrl-C and by a request to terminate. Windows has no signal handlers of event loops."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    return stop
 
 
 async def _enrol(data: Path) -> None:

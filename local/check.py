@@ -139,8 +139,14 @@ async def _told(step: Callable[[], Awaitable[str]]) -> bool:
 
 
 def read_settings(path: Path) -> None:
-    """Put the values of a local.settings.json into the environment, unless it has them already."""
-    values = json.loads(path.read_text())["Values"]
+    """Put the values of a local.settings.json into the environment, unless it has them already.
+
+    Raises OSError and ValueError, which name the file.
+    """
+    try:
+        values = dict(json.loads(path.read_text(encoding="utf-8"))["Values"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{path} is no local.settings.json with "Values": {error!r}') from error
     for name, value in values.items():
         if value:
             os.environ.setdefault(name, str(value))
@@ -155,7 +161,7 @@ def main() -> int:
         if path:
             read_settings(path)
         settings = load()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         print(f"FAILED  settings: {path} can't be read: {error}\n        look at: local.settings.sample.json")
         return 1
     except Misconfigured as error:

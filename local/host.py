@@ -24,7 +24,8 @@ from aiohttp.http_exceptions import BadHttpMessage
 from croniter import croniter
 
 from blueprints.http.problems import problem
-from local import webhooks
+from blueprints.settings import allowed_origins
+from local import cors, webhooks
 from local.durable import MOST_ACTIVITIES, TaskHub
 from local.platform import SIGN_IN, SIGN_OUT, Platform
 from local.queue import FolderQueue
@@ -92,6 +93,11 @@ class Host:
             await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        origins = allowed_origins()
+        answer = cors.preflight(request, origins) or await self._refused_or_served(request)
+        return cors.allow(request, answer, origins)
+
+    async def _refused_or_served(self, request: web.Request) -> web.Response:
         if self.platform.refuses(_headers(request)):
             return _refusal(HTTPStatus.UNAUTHORIZED, "the token is not valid", {"WWW-Authenticate": "Bearer"})
         try:

@@ -15,13 +15,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from domain import wire
 from domain.counters import Reduction
 from domain.errors import BadMessage, Unavailable
 from domain.refusals import Refusals
 from domain.samples import Collected, Horizon, VmWindow, collect, vm_windows_of
+from domain.taking import EVERYTHING, Taking
 from pipeline.concurrency import TURN, gather
+from pipeline.ingested import Ingested
 from pipeline.refusals import keep, refused_whole
 from pipeline.storing import Rest, store
 from pipeline.trust import ANYBODY, Origin, Trust
@@ -29,6 +32,7 @@ from storage.charges import metered
 from storage.tables import Tables
 from storage.tables.heartbeats import Heard
 from storage.tables.marks import Mark
+from storage.tables.omissions import NOT_TAKEN
 
 log = logging.getLogger(__name__)
 
@@ -50,28 +54,6 @@ class Message:
     proven: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """The result of a batch of messages."""
-
-    messages: int
-    samples: int
-    windows: int
-    """VM windows that the samples belong to."""
-    written: int
-    """VM windows that the samples changed; the others held them already."""
-    refused: int
-    """Samples, or whole messages, that were put into quarantine, and heartbeats, which are only counted."""
-    tenants: Sequence[str]
-    """The tenants that the samples belong to."""
-    span: Sequence[int]
-    """The oldest and the newest window that the samples belong to; empty if there are none."""
-    reasons: Mapping[str, int]
-    """How many were refused for each reason."""
-    charge: float
-    """What the store charged, in request units."""
-
-
 @dataclass(slots=True)
 class Group:
     """Messages whose samples are stored together."""
@@ -79,10 +61,13 @@ class Group:
     horizon: Horizon
     overrides: Mapping[str, Reduction] | None
     trust: Trust = ANYBODY
+    taking: Taking = EVERYTHING
     messages: list[Message] = field(default_factory=list)
     windows: dict[tuple[str, str, int], VmWindow] = field(default_factory=dict)
     rows: int = 0
     samples: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    """By tenant, samples of counters that are not taken."""
     refused: list[tuple[Message, Refusals]] = field(default_factory=list)
     senders: set[tuple[str, int, str]] = field(default_factory=set)
     """For messages that prove no sender: the tenant they name, when they came, and the unknown key."""
@@ -127,7 +112,13 @@ class Group:
 
     def _take(self, collected: Collected) -> None:
         self.samples += collected.samples
-        for window in collected.windows:
+        for whole in collected.windows:
+            window, left_out = self.taking.divided(whole)
+            if left_out:
+                self.samples -= left_out
+                self.left_out[window.tenant] += left_out
+                if not window.series:
+                    continue
             identity = (window.tenant, window.vm, window.window)
             earlier = self.windows.get(identity)
             self.windows[identity] = earlier.merged(window) if earlier else window
@@ -161,6 +152,8 @@ class Group:
         await gather(tables.senders.note(*each) for each in sorted(self.senders))
         for tenant, heard in sorted(self.heartbeats, key=lambda each: -each[1].order):
             await tables.heartbeats.note(tenant, heard)
+        for tenant, count in sorted(self.left_out.items()):
+            await tables.omissions.add(NOT_TAKEN, tenant, count, self.messages[0].received)
         return written
 
     async def _mark(self, tables: Tables) -> None:
@@ -181,6 +174,7 @@ class Group:
             self.refused = [(message, _our_fault(message, error))]
             self.samples = 0
             self.windows.clear()
+            self.left_out.clear()
             return await self.store(tables)
 
 
@@ -192,12 +186,14 @@ class _Sum:
     windows: set[tuple[str, str, int]] = field(default_factory=set)
     written: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0
 
     def add(self, group: Group, written: int) -> None:
         """Count a group that is stored."""
         self.samples += group.samples
         self.windows.update(group.windows)
         self.written += written
+        self.left_out += group.left_out.total()
         for _, refused in group.refused:
             self.reasons.update(refused.reasons)
         self.reasons.update(group.bad_heartbeats)
@@ -210,6 +206,7 @@ async def ingest(
     overrides: Mapping[str, Reduction] | None = None,
     time_left: Callable[[], bool] = lambda: True,
     trust: Trust = ANYBODY,
+    taking: Taking = EVERYTHING,
 ) -> Ingested:
     """Store the samples of a batch of messages, and quarantine those that can't be accepted.
 
@@ -219,7 +216,7 @@ async def ingest(
     done = _Sum()
     refusals: list[Unavailable] = []
     with metered() as meter:
-        async for group in _groups(messages, horizon, overrides, trust):
+        async for group in _groups(messages, partial(Group, horizon, overrides, trust, taking)):
             try:
                 done.add(group, await group.store(tables))
             except Exception:  # noqa: BLE001  (whatever it is, the message that causes it raises it again)
@@ -237,15 +234,14 @@ async def ingest(
         sorted({tenant for tenant, _, _ in done.windows}),
         _span(window for _, _, window in done.windows),
         done.reasons,
+        done.left_out,
         meter.units,
     )
 
 
-async def _groups(
-    messages: Iterable[Message], horizon: Horizon, overrides: Mapping[str, Reduction] | None, trust: Trust
-) -> AsyncIterator[Group]:
+async def _groups(messages: Iterable[Message], empty: Callable[[], Group]) -> AsyncIterator[Group]:
     """Read messages, each without interruption, with turns for other work in between; yield groups in their order."""
-    group = Group(horizon, overrides, trust)
+    group = empty()
     began = time.perf_counter()
     for message in messages:
         group.read(message)
@@ -254,7 +250,7 @@ async def _groups(
             began = time.perf_counter()
         if group.rows >= ROWS_AT_ONCE:
             yield group
-            group = Group(horizon, overrides, trust)
+            group = empty()
     if group.messages:
         yield group
 
@@ -263,7 +259,7 @@ async def _one_by_one(tables: Tables, group: Group, done: _Sum, time_left: Calla
     """Store each message of a failed group alone while there is time; return the store's refusals."""
     refusals: list[Unavailable] = []
     for message in group.messages:
-        alone = Group(group.horizon, group.overrides, group.trust)
+        alone = Group(group.horizon, group.overrides, group.trust, group.taking)
         alone.read(message)
         try:
             done.add(alone, await alone.store_alone(tables))

@@ -17,6 +17,7 @@ from domain.closing import Times
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import FUTURE_TOLERANCE, Horizon
+from domain.taking import EVERYTHING, Taking
 from messaging.dead_letters import DeadLetters
 from pipeline.rules import Rules
 from pipeline.trust import ANYBODY, Trust
@@ -49,6 +50,8 @@ class OperationContext:
     """Whether a step that can stop in the middle should continue."""
     trust: Trust = ANYBODY
     """Decides whose samples are accepted when messages are ingested again."""
+    taking: Taking = EVERYTHING
+    """Which counters are taken then."""
 
     @property
     def now(self) -> int:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from domain.counters import Reduction
 from domain.refusals import MOST_KEPT, Refusals, Refused
 from domain.samples import Horizon
+from domain.taking import EVERYTHING, Taking
 from domain.wire import as_text
 from pipeline.ingest import Group, Message
 from pipeline.operations import Done, Figures, OperationContext, Step, added
@@ -68,7 +69,12 @@ class Reingest(Selection):
         """See Selection."""
         known = replace(message, proven=message.proven or self.tenant)
         accepted, refused = await reingest(
-            context.tables, known, context.horizon, context.rules.reductions, context.trust
+            context.tables,
+            known,
+            context.horizon,
+            context.rules.reductions,
+            context.trust,
+            context.taking,
         )
         return {"accepted": accepted, "stillRefused": refused}
 
@@ -90,6 +96,7 @@ async def reingest(
     horizon: Horizon,
     overrides: Mapping[str, Reduction] | None = None,
     trust: Trust = ANYBODY,
+    taking: Taking = EVERYTHING,
 ) -> tuple[int, int]:
     """Try a message's refused inputs again; return how many were accepted now, and how many were not.
 
@@ -100,11 +107,11 @@ async def reingest(
     refused = sum(message.reasons.values())
     for each in inputs:
         if (body := _readable(each)) is not None:
-            left = await _reingest_whole(tables, message, body, Group(horizon, overrides, trust, again=True))
+            left = await _reingest_whole(tables, message, body, Group(horizon, overrides, trust, taking, again=True))
             return max(0, refused - left), left
     remaining: list[RefusedInput] = []
     for some in _chunks(inputs, remaining):
-        group = Group(horizon, overrides, trust, again=True)
+        group = Group(horizon, overrides, trust, taking, again=True)
         group.read(Message(_body_of(some), message.message_id, message.received, message.proven))
         still = [one for _, of in group.refused for each in of.kept for one in _still(some, each)]
         _, rests = await group.write(tables)

@@ -10,7 +10,8 @@ from hypothesis import settings
 from tests.peers import WELL_BEHAVED, Broker, a_broker, peer
 
 LONGEST = (
-    *("test_kills", "test_model", "test_windows_package", "test_dead_letters", "test_failures", "test_crashes"),
+    *("test_kills", "test_model", "test_attacker", "test_cosmos", "test_windows_package", "test_dead_letters"),
+    *("test_failures", "test_crashes"),
     *("test_scale", "test_names", "test_openapi", "test_for_everybody", "test_spoc", "test_access", "test_signing_in"),
     *("test_windows", "test_written", "test_queue", "test_remote_write", "test_agent_program", "test_linux_package"),
 )

@@ -1,39 +1,48 @@
 """Charts: counters of the whole fleet, and counters of a tenant and perhaps a VM beside those of the fleet."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
 
 import azure.durable_functions as df
 from pydantic import Field
 
+from blueprints.http import paging
 from blueprints.http.endpoints import EVERY_CALLER, PEOPLE, endpoint
 from blueprints.http.fields import (
     MOST_KEYS,
     MOST_MINUTES,
     MOST_TENANT_MINUTES,
+    NO_SECOND,
     AggregationBy,
     Flag,
     Key,
     Minutes,
     Moment,
     Name,
+    PageToken,
     known,
     minutes_between,
     whole_number,
 )
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
+from domain.charts import Span
 from domain.errors import BadParameters
 from domain.gaps import Gaps
 from pipeline.queries import charts
 from pipeline.queries.answers import DisclosedAnswer, DisclosedTenantAnswer, FleetAnswer, TenantAnswer
 from pipeline.queries.charts import Question
+from pipeline.queries.every import Place, get_every
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
 
 MOST_ROWS = 100_800
 """The most minutes in one answer, summed over its counters: ten counters for 7 days, seventy for 24 hours."""
+
+EVERY = "*"
+"""Stands for all counters."""
 
 
 class ChartParameters(ListParameters):
@@ -111,6 +120,54 @@ class ChartParameters(ListParameters):
             raise BadParameters({name: f"makes a range of more than {most} minutes, the most for a tenant"})
 
 
+class FleetChartParameters(ChartParameters):
+    """The parameters of charts of the fleet, which may ask for all counters, page by page."""
+
+    key: Annotated[
+        tuple[Key | Literal["*"], ...],
+        Field(
+            min_length=1,
+            max_length=MOST_KEYS,
+            description="The counter, PerfType.PerfName; may be repeated. *: all counters, page by page.",
+        ),
+    ]
+    page: Annotated[
+        PageToken | None,
+        Field(description="With key=*: the nextPage of the page before; everything else is asked as before."),
+    ] = None
+
+    @classmethod
+    def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
+        """Check, besides the range, that ``*`` stands alone, and that a page is one of all counters."""
+        problems = super().together(given, now)
+        keys = set(given.get("key", ()))
+        if EVERY in keys and len(keys) > 1:
+            problems["key"] = "is * and others: * stands for all counters, so leave the others out"
+        if "page" in given and keys != {EVERY}:
+            problems["page"] = "is only for key=*"
+        return problems
+
+    def place(self, most: int) -> Place | None:
+        """Return where the page of the token begins, of a range of at most so many minutes. Raises BadParameters."""
+        if self.page is None:
+            return None
+        match paging.place_of(self.page, self._asked):
+            case [str(key), int(first), int(last)] if type(first) is int and type(last) is int:
+                span = Span(first, last)
+                if 0 <= first <= last < NO_SECOND and span == Span.fixed(first, last) and span.minutes <= most:
+                    return Place(key, span)
+        raise paging.refused()
+
+    def token_of(self, place: Place) -> str:
+        """Return the token of the page that begins at a place."""
+        return paging.token_of((place.key, place.span.first, place.span.last), self._asked)
+
+    @property
+    def _asked(self) -> object:
+        shape = [self.aggregationInterval, self.aggregationBy, self.final, self.gaps]
+        return [self.minutes, self.start, self.end, *shape]
+
+
 class TenantChartParameters(ChartParameters):
     """The parameters of charts of a tenant, perhaps a VM, and the fleet."""
 
@@ -123,11 +180,15 @@ class TenantChartParameters(ChartParameters):
 
 
 @endpoint(blueprint, "v1/get-data", EVERY_CALLER)
-async def get_data(shared: Services, view: View, asked: ChartParameters) -> FleetAnswer | DisclosedAnswer:
+async def get_data(shared: Services, view: View, asked: FleetChartParameters) -> FleetAnswer | DisclosedAnswer:
     """Counters over the whole fleet."""
     if view.caller.tenant:
         asked.within(MOST_TENANT_MINUTES, view.now)
-    return await charts.get_data(shared.tables, asked.question, view)
+    if asked.key != (EVERY,) * len(asked.key):
+        return await charts.get_data(shared.tables, asked.question, view)
+    place = asked.place(MOST_TENANT_MINUTES if view.caller.tenant else MOST_MINUTES)
+    answer, beyond = await get_every(shared.tables, asked.question, place, MOST_ROWS, MOST_KEYS, view)
+    return replace(answer, nextPage=asked.token_of(beyond) if beyond else None)
 
 
 @endpoint(blueprint, "v1/get-tenant-data", PEOPLE)

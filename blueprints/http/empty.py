@@ -37,7 +37,8 @@ class EmptyParameters(NoParameters):
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:  # noqa: ARG003
         """Check that the request names the store, or is a dry run."""
         dry = given.get("dryRun", [""])[-1].strip().lower() == "true"
-        return {} if dry or "confirm" in given else {"confirm": "must be the store's name: run it dry first"}
+        missing = "must be the name of the store: its database's, or its file's. Run it dry first (dryRun=true)"
+        return {} if dry or "confirm" in given else {"confirm": missing}
 
 
 @endpoint(blueprint, "v1/admin/empty", OPERATORS, starts=True)

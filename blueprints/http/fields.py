@@ -19,6 +19,10 @@ MOST_TENANT_MINUTES = 10_080
 """The longest range for answers that read a tenant's own documents, two per window: 7 days."""
 
 MOST_KEYS = 100
+
+NO_SECOND = 10_000_000_000
+"""Every second is below this number: seconds have ten digits, as in the store's ids."""
+
 MOST_TOKEN = 2_000
 
 PRINTABLE = r"^[ -~]*[!-~][ -~]*$"
@@ -74,7 +78,7 @@ def moment(text: str) -> int:
             seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
         except (ValueError, OverflowError) as error:
             raise ValueError(message) from error
-    if not 0 <= seconds < 10_000_000_000:  # noqa: PLR2004  (ten digits, as in the store's ids)
+    if not 0 <= seconds < NO_SECOND:
         raise ValueError("is out of range")
     return seconds
 

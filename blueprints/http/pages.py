@@ -1,19 +1,25 @@
 """The web pages: the files of ``web/``, unchanged. There is no build step, and nothing comes from elsewhere."""
 
 import mimetypes
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import azure.functions as func
 
 from blueprints.http.formats import respond
 from blueprints.http.problems import problem
+from blueprints.settings import allowed_origins
 
 WEB = Path(__file__).parents[2] / "web"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "Vary": "Accept-Encoding",
 }
@@ -37,19 +43,31 @@ def _files() -> dict[str, tuple[bytes, str]]:
     return files
 
 
-def _serve(name: str, request: func.HttpRequest, request_id: str) -> func.HttpResponse:
+def _serve(
+    name: str, request: func.HttpRequest, request_id: str, headers: Mapping[str, str] = HEADERS
+) -> func.HttpResponse:
     if name not in _files():
         return problem(request_id, HTTPStatus.NOT_FOUND, "there is no such file")
     caching = FOR_EVER if name.startswith("vendor/") else REVALIDATE
-    headers = {**HEADERS, "Cache-Control": caching, "X-Request-Id": request_id}
+    headers = {**headers, "Cache-Control": caching, "X-Request-Id": request_id}
     return respond(request.headers, *_files()[name], headers)
 
 
 @blueprint.function_name("page")
 @blueprint.route(route="{empty:maxlength(0)?}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def page(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """The page itself, at the root. An empty route would stand for the function's name."""
-    return _serve("index.html", req, context.invocation_id)
+    """The page itself, at the root. With ``embed``, ALLOWED_ORIGINS may frame it.
+
+    An empty route would stand for the function's name.
+    """
+    headers = HEADERS
+    if "embed" in parse_qs(urlsplit(req.url).query, keep_blank_values=True):
+        headers = {**HEADERS, "Content-Security-Policy": f"{POLICY}; frame-ancestors {_who_may_frame()}"}
+    return _serve("index.html", req, context.invocation_id, headers)
+
+
+def _who_may_frame() -> str:
+    return " ".join(allowed_origins()) or "'none'"
 
 
 @blueprint.function_name("page_api")

@@ -1,6 +1,7 @@
 """Samples, page by page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import azure.durable_functions as df
@@ -10,11 +11,12 @@ from blueprints.http import paging
 from blueprints.http.endpoints import PEOPLE, endpoint
 from blueprints.http.fields import (
     MOST_KEYS,
+    NO_SECOND,
     Key,
     Moment,
     Name,
     PageToken,
-    range_problems,
+    minutes_between,
     whole_number,
 )
 from blueprints.http.reading import ListParameters
@@ -23,11 +25,9 @@ from domain.minutes import WINDOW
 from domain.names import name_problem
 from pipeline.queries.samples import Position, SamplesAnswer, SamplesQuestion, get_samples
 from pipeline.queries.view import View
+from storage.schema import lifetime_of_samples
 
 blueprint = df.Blueprint()
-
-NO_SECOND = 10_000_000_000
-"""Every second is below this number: seconds have ten digits, as in the store's ids."""
 
 MOST_RECORDS = 20_000
 
@@ -35,7 +35,9 @@ MOST_RECORDS = 20_000
 class SamplesParameters(ListParameters):
     """The requested samples."""
 
-    tenant: Annotated[Name, Field(description="The tenant's masked name.")]
+    tenant: Annotated[
+        Name | None, Field(description="The tenant's masked name; default: all tenants that the caller may see.")
+    ] = None
     vm: Annotated[Name | None, Field(description="The VM's masked name; default: all VMs of the tenant.")] = None
     key: Annotated[
         tuple[Key, ...],
@@ -56,8 +58,12 @@ class SamplesParameters(ListParameters):
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
-        """Check that the range is within the limits."""
-        return range_problems(given, now)
+        """Check that the range is not reversed, and that a VM comes with its tenant. Pages need no limit on time."""
+        _, problem = minutes_between(given, now)
+        problems = {"start": problem} if problem else {}
+        if "vm" in given and "tenant" not in given:
+            problems["tenant"] = "is missing: vm is given"
+        return problems
 
     @property
     def question(self) -> SamplesQuestion:
@@ -67,15 +73,17 @@ class SamplesParameters(ListParameters):
 
 @endpoint(blueprint, "v1/samples", PEOPLE)
 async def samples(shared: Services, view: View, asked: SamplesParameters) -> SamplesAnswer:
-    """The samples of a tenant's VMs as they came, page by page."""
-    page = await get_samples(shared.tables, asked.question, position_of(asked), view)
+    """The samples as they came, of one VM, of one tenant or of all tenants, page by page."""
+    oldest = view.now - lifetime_of_samples(shared.settings.samples_retention_days)  # nothing older is there
+    question = replace(asked.question, start=max(asked.start, oldest))
+    page = await get_samples(shared.tables, question, position_of(asked), view)
     token = token_of(page.position, asked) if page.position else None
     return SamplesAnswer(page.tenant, page.start, page.end, token, page.data)
 
 
 def token_of(position: Position, asked: SamplesParameters) -> str:
     """Return the token of the page that begins at a position."""
-    return paging.token_of((position.window, position.vm), _asked(asked))
+    return paging.token_of((position.window, position.vm, position.tenant), _asked(asked))
 
 
 def position_of(asked: SamplesParameters) -> Position | None:
@@ -83,8 +91,9 @@ def position_of(asked: SamplesParameters) -> Position | None:
     if asked.page is None:
         return None
     match paging.place_of(asked.page, _asked(asked)):
-        case [int(window), str(vm)] if type(window) is int and _is_window(window) and _is_vm(vm):
-            return Position(window, vm)
+        case [int(window), str(vm), str(tenant)] if type(window) is int and _is_window(window):
+            if _is_name(vm) and _is_name(tenant):
+                return Position(window, vm, tenant)
     raise paging.refused()
 
 
@@ -96,6 +105,6 @@ def _is_window(second: int) -> bool:
     return second in range(0, NO_SECOND, WINDOW)
 
 
-def _is_vm(name: str) -> bool:
-    """Tell whether the text is a VM's name, or empty, which stands for the first VM."""
+def _is_name(name: str) -> bool:
+    """Tell whether the text is a name, or empty, which stands for the first one."""
     return not name or name_problem(name) is None

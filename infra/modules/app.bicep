@@ -22,6 +22,9 @@ param authIssuer string
 @description('Whether the platform proves itself to that registration by the app\'s identity.')
 param authFederated bool
 
+@description('Origins whose pages may read the app\'s answers, without cookies.')
+param allowedOrigins string[]
+
 @description('The app\'s own settings: blueprints/settings.py, and those that triggers name.')
 param settings { *: string }
 
@@ -82,7 +85,11 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     httpsOnly: true
     // Settings that are references to Key Vault are resolved by the app's own identity.
     keyVaultReferenceIdentity: identityId
-    siteConfig: { minTlsVersion: '1.2' }
+    siteConfig: {
+      minTlsVersion: '1.2'
+      // The platform answers preflights itself: with keys, the host would refuse them before the app is asked.
+      cors: { allowedOrigins: allowedOrigins, supportCredentials: false }
+    }
     functionAppConfig: {
       deployment: {
         storage: {

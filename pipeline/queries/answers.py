@@ -1,7 +1,7 @@
 """The answers for charts. Each has two types: one with the full figures, one for a tenant's caller."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.charts import Aggregation, FleetItem, TenantItem
 from domain.disclosure import NEVER_SHOWN, DisclosedItem, DisclosedTenantItem, ForTenants
@@ -35,6 +35,8 @@ class FleetAnswer(Resolved):
 
     data: list[FleetItem]
     """The points, counter after counter as asked, each oldest first."""
+    nextPage: str | None = field(default=None, kw_only=True)
+    """If all counters were asked for: the value for the parameter page; null: there is no further page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class DisclosedAnswer(Resolved, ForTenants):
 
     data: list[DisclosedItem]
     """The points, counter after counter as asked, each oldest first."""
+    nextPage: str | None = field(default=None, kw_only=True)
+    """If all counters were asked for: the value for the parameter page; null: there is no further page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class Question:
     Either ``minutes`` or ``start`` is given. ``minutes``: the latest so many, counted back from the newest minute that
     any of the counters has and that the fleet has reached (see domain.closing). ``start`` and perhaps ``end``: Unix
     seconds, both included. ``interval``: minutes in a group. ``final``: leave out minutes that are not final yet.
-    ``gaps``: how groups without data are shown; None: they are not shown.
+    ``gaps``: how groups without data are shown; None: they are not shown. ``exact``: the range is from ``start`` to
+    ``end``, whatever minutes the counters have, so that answers about different counters share it.
     """
 
     keys: Sequence[str]
@@ -55,6 +56,7 @@ class Question:
     by: Aggregation = "avg"
     final: bool = False
     gaps: Gaps | None = None
+    exact: bool = False
 
 
 async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer | DisclosedAnswer:
@@ -171,7 +173,7 @@ async def _charts(
     newest = seen if reached is None else min(seen, reached)
     if question.start is not None:
         asked = Span.fixed(question.start, newest if question.end is None else question.end)
-        span = Span(asked.first, min(asked.last, seen))
+        span = asked if question.exact else Span(asked.first, min(asked.last, seen))
     else:
         span = Span.latest(question.minutes or 1, newest)
     if not question.final:
@@ -182,6 +184,8 @@ async def _charts(
         key: [minute for minute in minutes if minute.final]
         for key, minutes in (await read(tables, keys, span, progress)).items()
     }
+    if question.exact:
+        return span, charts
     last = max((minutes[-1].timestamp for minutes in charts.values() if minutes), default=span.last)
     span = Span(span.first, last) if question.start is not None else Span.latest(question.minutes or 1, last)
     return span, {

@@ -5,8 +5,7 @@ that one is found by a single read; whether it still counts is written in the te
 the operations, which also belong to the operator and are also kept for ever. With autoscale, a container of their own
 would have a price of its own (docs/scale.md).
 
-Callers get the register as it was read at most REMEMBERED seconds ago, so asking costs nothing. However many ask at
-once, it is read once.
+Callers get the register as it was read at most REMEMBERED seconds ago, so asking costs nothing.
 """
 
 import asyncio
@@ -48,19 +47,19 @@ class Enrolments:
 
     async def register(self) -> Register:
         """Return all enrolments, as they were at most REMEMBERED seconds ago. Raises Unavailable."""
-        return await self._current(pause=0)
+        if self._clock() >= self._until:
+            await self._read()
+        return self._register
 
     async def register_for_strangers(self) -> Register:
         """Return the same to somebody who may be anybody. While the store fails, they do not make it work harder.
 
-        Raises Unavailable, without asking the store if it failed less than FAILURE_REMEMBERED seconds ago.
+        However many ask at once, it is read once. Raises Unavailable, without asking the store if it failed less than
+        FAILURE_REMEMBERED seconds ago.
         """
-        return await self._current(pause=FAILURE_REMEMBERED)
-
-    async def _current(self, pause: float) -> Register:
         if self._clock() >= self._until:
-            async with self._reading:  # of many who ask at once, one reads
-                if self._why and self._clock() < self._failed + pause:
+            async with self._reading:
+                if self._why and self._clock() < self._failed + FAILURE_REMEMBERED:
                     raise Unavailable(str(self._why), self._why.retry_after)
                 if self._clock() >= self._until:
                     await self._read()

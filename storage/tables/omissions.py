@@ -7,11 +7,17 @@ from typing import Any
 
 import msgspec
 
-from domain.minutes import utc_day
+from domain.minutes import first_second, utc_day
 from storage.documents import Conflict
 from storage.schema import QUARANTINE
 from storage.tables.ids import digest
 from storage.tables.table import Table
+
+NOT_TAKEN = "samples of counters that are not taken (COUNTERS)"
+"""Samples that the operator does not want, by tenant and day."""
+
+ATTEMPTS = 10
+"""How often a count is written that others write at the same time. Then it is given up: it is only a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,18 @@ class Omissions(Table):
         body = asdict(omission)
         place = digest({"what": omission.what, "whose": omission.whose, "window": omission.window})
         await self.documents.upsert(QUARANTINE, _omissions_partition(utc_day(now)), place, body)
+
+    async def add(self, what: str, whose: str, count: int, now: int) -> None:
+        """Add to the count of an omission of the UTC day of ``now``. About: a message that comes again counts again."""
+        day = utc_day(now)
+        place = digest({"what": what, "whose": whose, "day": day})
+        for _ in range(ATTEMPTS):
+            stored = await self.documents.read(QUARANTINE, _omissions_partition(day), place)
+            before = msgspec.convert(stored.body, Omission).count if stored and _is_omission(stored.body) else 0
+            body = asdict(Omission(what, whose, first_second(day), before + count))
+            with suppress(Conflict):
+                await self._write(QUARANTINE, _omissions_partition(day), place, body, stored.etag if stored else None)
+                return
 
     async def of_day(self, day: str) -> list[Omission]:
         """Return the omissions of a UTC day."""

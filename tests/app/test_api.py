@@ -43,6 +43,7 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
         "aggregationInterval": 1,
         "aggregationBy": "avg",
         "suppressed": None,
+        "nextPage": None,
     }
     assert [item["timestamp"] for item in body["data"]] == list(range(NEWEST - 240, NEWEST + 1, 60))
     assert body["data"][-1] == {
@@ -115,7 +116,7 @@ def test_bad_parameters_are_named_all_at_once(api: Local, query: str, names: set
     ("path", "names"),
     [
         ("/v1/vms", {"tenant"}),
-        ("/v1/samples?tenant=a&start=0&limit=0&key=x&page=%20", {"start", "limit", "key", "page"}),
+        ("/v1/samples?tenant=a&start=0&limit=0&key=x&page=%20", {"limit", "key", "page"}),
         ("/metrics?format=csv", {"format"}),
         ("/v1/openapi.json?x", {"x"}),
     ],
@@ -228,6 +229,37 @@ def test_several_counters_in_one_request_share_a_range(api: Local) -> None:
         f"/v1/get-tenant-data?key={MEMORY}&key={KEY}&minutes=15&tenant={quote(TENANT)}&vm={quote(VM)}"
     )
     assert {(item["PerfType"], item["PerfValue"]) for item in beside["data"]} == {("win_mem", None), ("win_cpu", 10.0)}
+
+
+def test_all_counters_come_page_by_page_over_the_same_minutes(api: Local) -> None:
+    everything = "/v1/get-data?key=*&minutes=15"
+    status, body, headers = api.get(everything)
+    assert (status, body["key"], body["nextPage"], "link" in headers) == (200, [KEY, MEMORY], None, False)
+    assert body["data"] == api.get(f"/v1/get-data?key={KEY}&key={MEMORY}&minutes=15")[1]["data"]
+    long = f"/v1/get-data?key=*&start={NEWEST - 44_600 * 60}&end={NEWEST}&gaps=null"
+    status, body, headers = api.get(long)
+    assert (status, len(body["data"])) == (200, 2 * 44_601)
+    longest = f"/v1/get-data?key=*&start={NEWEST - 44_600 * 60}&end={NEWEST}&final=true"
+    assert api.get(longest)[1]["nextPage"] is None
+
+
+@pytest.mark.parametrize("page", ["x", "WyJhIl0", "a" * 2001])
+def test_a_page_of_all_counters_that_is_no_token_is_refused(api: Local, page: str) -> None:
+    status, body, _ = api.get(f"/v1/get-data?key=*&minutes=15&page={page}")
+    assert (status, [each["name"] for each in body["parameters"]]) == (400, ["page"])
+
+
+def test_samples_of_all_tenants_are_those_of_each(api: Local) -> None:
+    status, body, _ = api.get(f"/v1/samples?start={WINDOW_START}")
+    assert (status, body["tenant"]) == (200, None)
+    tenants = [each["tenant"] for each in api.get("/v1/tenants")[1]["data"]]
+    each_by_itself = [
+        record
+        for tenant in sorted(tenants)
+        for record in api.get(f"/v1/samples?tenant={quote(tenant)}&start={WINDOW_START}")[1]["data"]
+    ]
+    assert len(tenants) > 1
+    assert body["data"] == each_by_itself
 
 
 SAMPLES = f"/v1/samples?tenant={quote(TENANT)}&vm={quote(VM)}&start={WINDOW_START}"

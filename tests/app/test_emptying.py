@@ -43,11 +43,21 @@ def by_command(data: Path, *arguments: str, typed: str = "") -> "subprocess.Comp
     )
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"Values": 3}', None])
+def test_a_settings_file_that_can_not_be_read_is_named(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "local.settings.json"
+    if content is not None:
+        path.write_text(content)
+    done = by_command(tmp_path, "--settings", str(path))
+    assert (done.returncode, str(path) in done.stderr, "Traceback" in done.stderr) == (1, True, False)
+
+
 def test_it_shows_what_it_removes_wants_the_stores_name_and_leaves_the_enrolment(local: Local) -> None:
     filled(local)
     status, refused, _ = local.get("/v1/admin/empty?confirm=store", "POST")
     assert status == 400
     assert "store.db" in str(refused)
+    assert "its file's" in str(local.get("/v1/admin/empty", "POST")[1])  # who has no name yet is told what it is
     counted = local.operation_ended(local.start_operation("/v1/admin/empty?dryRun=true"))["figures"]
     assert counted["documents"] > 5
     assert not emptied(local)

@@ -208,11 +208,26 @@ def test_every_missing_or_malformed_setting_is_named_at_once(monkeypatch: pytest
         ({"SQLITE_PATH": "x.db", "COSMOS_ENDPOINT": "https://a"}, "SQLITE_PATH"),
         ({"COSMOS_ENDPOINT": "somewhere"}, "COSMOS_ENDPOINT"),
         ({"SQLITE_PATH": "x.db", "REDUCTIONS": "{"}, "REDUCTIONS"),
+        ({"SQLITE_PATH": "x.db", "COUNTERS": "win_cpu.*,win_mem"}, "COUNTERS: 'win_mem' matches no counter"),
+        ({"SQLITE_PATH": "x.db", "ALLOWED_ORIGINS": "https://a.example, *"}, "ALLOWED_ORIGINS: '\\*' is no origin"),
+        ({"SQLITE_PATH": "x.db", "ALLOWED_ORIGINS": "http://a.example"}, "ALLOWED_ORIGINS: 'http://a.example'"),
+        ({"SQLITE_PATH": "x.db", "ALLOWED_ORIGINS": "https://a.example/path"}, "ALLOWED_ORIGINS"),
         ({"SQLITE_PATH": "x.db", "REMOTE_WRITE_URL": "prometheus:9090"}, "REMOTE_WRITE_URL"),
         ({"SQLITE_PATH": "x.db", "REMOTE_WRITE_TOKEN": "two words"}, "REMOTE_WRITE_TOKEN: must be printable"),
         ({"SQLITE_PATH": "x.db", "TENANT_IDS": '{"A-1": "t", "a-1": "u"}'}, "TENANT_IDS: names a value twice"),
     ],
-    ids=["two stores", "no address", "no JSON", "no URL", "no token", "one directory, two tenants"],
+    ids=[
+        "two stores",
+        "no address",
+        "no JSON",
+        "no counter",
+        "any origin",
+        "an origin without TLS",
+        "a path",
+        "no URL",
+        "no token",
+        "one directory, two tenants",
+    ],
 )
 def test_settings_that_make_no_sense_are_named(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str

@@ -3,13 +3,15 @@
 import re
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from benchmarks.bills import Container, Month, autoscaled, bill, operations_price
-from benchmarks.cost import PRICES, PUSH_SECONDS, STRAIGHT, compare, table, this_design
+from benchmarks.cost import PRICES, PUSH_SECONDS, STRAIGHT, compare, log_analytics, table, this_design
 from benchmarks.priced import PricedDocuments, read_units, scan_units, write_units
+from benchmarks.services import others, table_of
 from benchmarks.volumes import Volumes, measure
 from storage.charges import metered
 from tests.pipeline.memory import MemoryDocuments
@@ -236,4 +238,53 @@ async def test_a_fleets_samples_cost_little_by_the_published_charges_and_all_bil
     bills = compare(volumes, prices)
     text = table(bills, "USD")
     assert all(name in text for name in bills)
+    longest = replace(bills["this design"], throughput="autoscale to 999,000 RU/s")
+    last = table({"one": longest, "other": longest}, "USD").splitlines()[-1]
+    assert last.count(f" {longest.throughput}") == 2  # not glued to its neighbour
     assert bills["this design"].total < min(each.total for name, each in bills.items() if name != "this design")
+
+
+async def test_counters_that_are_not_taken_cost_no_storage() -> None:
+    whole = await measure(vms=40, counters=10, vms_a_tenant=20)
+    fewer = await measure(vms=40, counters=10, vms_a_tenant=20, taken=2)
+    alone = await measure(vms=40, counters=2, vms_a_tenant=20)
+    assert fewer.samples_bytes == pytest.approx(alone.samples_bytes, rel=0.02)  # the values are others
+    assert fewer.report_bytes == pytest.approx(alone.report_bytes, rel=0.02)
+    assert fewer.samples_bytes < whole.samples_bytes / 3
+    assert fewer.messages == whole.messages
+    assert fewer.request_units < whole.request_units
+
+
+async def test_other_services_are_reckoned_from_the_same_prices_and_unknown_ones_are_named() -> None:
+    prices = tomllib.loads(PRICES.read_text())
+    volumes = await measure(vms=40, counters=10, vms_a_tenant=20)
+    month = this_design(volumes, prices)
+    ours = bill(month, prices)
+    windows = 730 * 4
+    found = {each.name: each for each in others(volumes, prices, ours, month.stored_gb, windows)}
+    assert list(found) == [
+        "Event Hubs", "Storage queues", "Table storage", "SQL database, serverless", "Data Explorer", "Log Analytics",
+    ]  # fmt: skip
+    parts = volumes.messages * windows  # each under 64 KB
+    assert found["Event Hubs"].cost == pytest.approx(730 * 0.03 + parts / 1e6 * 0.03)
+    assert found["Storage queues"].cost == pytest.approx(parts * 3 / 1e4 * prices["storage"]["queue"])
+    table_calls = volumes.requests * windows / 1e4 * 0.00036
+    assert found["Table storage"].cost == pytest.approx(table_calls + month.stored_gb * 0.045)
+    assert found["SQL database, serverless"].cost == pytest.approx(730 * 0.26 + month.stored_gb * 0.115)
+    assert found["Data Explorer"].cost == "unknown: the prices file has no data_explorer.least_cluster_hour"
+    assert found["Log Analytics"].cost == bill(log_analytics(volumes, prices), prices).logs
+    assert (found["Event Hubs"].ours, found["Table storage"].ours) == (ours.service_bus, ours.requests + ours.storage)
+    told = table_of(list(found.values()), "USD")
+    assert "unknown: the prices file has no data_explorer.least_cluster_hour" in told
+    assert all(each.keeps in told and each.lacks in told for each in found.values())
+
+
+async def test_a_price_that_is_put_into_the_file_is_no_longer_unknown() -> None:
+    prices = tomllib.loads(PRICES.read_text())
+    volumes = await measure(vms=20, counters=5, vms_a_tenant=20)
+    ours = bill(this_design(volumes, prices), prices)
+    known = {**prices, "data_explorer": {"least_cluster_hour": 0.5, "gb_month": 0.1}}
+    services = {each.name: each.cost for each in others(volumes, known, ours, 10.0, 2920.0)}
+    assert services["Data Explorer"] == 730 * 0.5 + 1
+    without = {name: part for name, part in prices.items() if name != "event_hubs"}
+    assert "event_hubs.unit_hour" in str(others(volumes, without, ours, 10.0, 2920.0)[0].cost)

@@ -44,7 +44,7 @@ def tenant(*keys: Key, invitation: Invitation | None = None, **more: Any) -> Enr
     ],
 )
 def test_before_anything_came(enrolment: Enrolment, words: str) -> None:
-    assert state_of(enrolment, None, None, None, NOW) == State(words)
+    assert state_of(enrolment, None, None, None, NOW) == State(words, calm=words == "every key is revoked")
 
 
 @pytest.mark.parametrize(

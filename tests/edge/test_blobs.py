@@ -156,7 +156,7 @@ def test_a_blob_beyond_the_limit_is_set_aside_whole_and_the_others_are_sent(
 
 @needs_node
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1])
-def test_a_copy_is_the_same_whatever_its_size(container: Any, drop: Container, size: int) -> None:
+def test_a_copy_is_the_same(container: Any, drop: Container, size: int) -> None:
     body = bytes(range(251)) * (size // 251 + 1)
     container.upload_blob("a", body[:size])
     (blob,) = drop.blobs("")
@@ -165,6 +165,15 @@ def test_a_copy_is_the_same_whatever_its_size(container: Any, drop: Container, s
     container.upload_blob("a", b"changed", overwrite=True)
     drop.copy("a", blob.etag, "d")
     assert blobs(container) == ["a", "b/c #1"]
+
+
+@needs_node
+def test_of_a_huge_blob_the_beginning_is_copied(container: Any, drop: Container) -> None:
+    body = bytes(wire.MAX_BYTES + 2 * CHUNK)
+    container.upload_blob("a", body)
+    (blob,) = drop.blobs("")
+    drop.copy("a", blob.etag, "b")
+    assert container.get_blob_client("b").get_blob_properties().size == wire.MAX_BYTES + CHUNK
 
 
 @needs_node
@@ -250,7 +259,7 @@ def test_a_machine_joins_with_a_container_and_no_azure_sdk_and_a_new_sas_counts_
         written = {path: path.read_text() for path in (tmp_path / "home").rglob("*") if path.is_file()}
         holding = [path.name for path, text in written.items() if "sig=" in text]
         assert (holding, "sig=" in said) == (["spoc.sas"], False)
-        settings = tmp_path / "home" / "state" / "for-vms" / "agent.toml"
+        settings = tmp_path / "home" / "settings" / "for-vms" / "agent.toml"
         assert f'container = "{container.url}/in"' in settings.read_text()
         app.confirm()
         container.upload_blob("in/a.json", from_agent())

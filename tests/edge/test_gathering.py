@@ -393,3 +393,14 @@ def test_a_reading_of_a_time_to_come_is_told(tmp_path: Path) -> None:
     source.next = [Moment(None, WINDOW_START + 3600, {CPU: 1.0})]
     program.tick(WINDOW_START)
     assert "1 readings were of a time to come" in program.trouble
+
+
+@pytest.mark.parametrize("vm", ["..", ".hidden", "\u65e5\u672c" * 20, "a" * 128, "../../etc/passwd"])
+def test_a_vm_has_a_file_whatever_its_name_is(tmp_path: Path, vm: str) -> None:
+    spool = Spool(tmp_path, HERE)
+    sample = a_sample(MaskedVMName=vm)
+    paths = [spool.write(Identity("", name, Dimensions()), WINDOW_START, [sample], 1) for name in (vm, f"{vm}x")]
+    assert len(set(paths)) == 2
+    assert sorted(spool.waiting()) == sorted(paths)
+    spool.save_part(Identity("", vm, Dimensions()), WINDOW_START, [sample], 1)
+    assert spool.recover() == paths[:1]

@@ -255,7 +255,7 @@ def test_the_folder_for_all_vms_has_lines_that_install_and_no_secret(
     assert CONTOSO not in text
     assert join(tmp_path, app) == 0
     assert "give --share" in capsys.readouterr().out
-    assert "https://example.com/packages" in (home / "state" / "for-vms" / "intune.txt").read_text()
+    assert "https://example.com/packages" in (home / "settings" / "for-vms" / "intune.txt").read_text()
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root takes another user's place")
@@ -292,4 +292,4 @@ def test_an_answer_that_no_app_gives_changes_no_settings(
     monkeypatch.setattr(app, "join", lambda asked: (200, {**right(asked)[1], **answer}))
     assert join(tmp_path, app) == 1
     assert not (home / "settings" / "spoc.toml").exists()
-    assert not (home / "state" / "for-vms").exists()
+    assert not (home / "settings" / "for-vms").exists()

@@ -145,21 +145,16 @@ def test_what_an_earlier_version_marked_as_sent_is_removed(tmp_path: Path) -> No
     assert not old.exists()
 
 
-def test_a_file_beyond_the_limit_is_set_aside_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_beyond_the_limit_is_set_aside_and_not_copied(tmp_path: Path) -> None:
     expected = fill(tmp_path / "in", files=1)
     with (tmp_path / "in" / "huge.json").open("wb") as file:
         file.truncate(wire.MAX_BYTES + 1)
-    read = Path.read_bytes
-
-    def guarded(path: Path) -> bytes:
-        assert path.name != "huge.json"
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", guarded)
+    before = (tmp_path / "in" / "huge.json").stat()
     done = send(FolderSource(tmp_path / "in"), tmp_path)
     assert (done.files, done.refused) == (1, 1)
     assert "16,777,217 bytes" in (tmp_path / "in" / "refused" / "huge.json.reason.txt").read_text()
-    assert (tmp_path / "in" / "refused" / "huge.json").stat().st_size == wire.MAX_BYTES + 1
+    after = (tmp_path / "in" / "refused" / "huge.json").stat()
+    assert (after.st_ino, after.st_size) == (before.st_ino, wire.MAX_BYTES + 1)
     assert samples_of(sent(tmp_path)) == expected
 
 

@@ -15,7 +15,10 @@ from tests.app.conftest import Local, local, shared_local  # noqa: F401  (fixtur
 from tests.page.fleet import WAITS, fill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+SWITCHES = [
+    *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-gpu", "--disable-software-rasterizer", "--in-process-gpu"),  # no processes for what there is not
+]
 NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 

@@ -140,7 +140,7 @@ def test_a_tenant_sees_its_own_and_is_told_what_is_suppressed(browser: Browser, 
     page.get_by_role("link", name="Compare").click()
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(0))
     assert page.get_by_label("Tenant", exact=True).locator("option").count() == 2
-    expect(page.locator(".latest .vm strong").first).to_contain_text("%")
+    expect(page.locator(".latest .tenant strong").first).to_contain_text("%")
     expect(page.locator("figure .note").first).to_contain_text("not final yet")
     page.context.close()
 

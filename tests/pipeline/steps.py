@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.averaging import average
-from pipeline.ingest import Ingested, Message, ingest
+from pipeline.ingest import Message, ingest
+from pipeline.ingested import Ingested
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 from tests.builders import HORIZON, LATENESS, NOW, TIMES, an_enrolment

@@ -9,7 +9,8 @@ from domain.enrolment import Enrolment, Key, Register
 from domain.heartbeat import Heartbeat
 from domain.minutes import WINDOW
 from domain.signed import Signer
-from pipeline.ingest import Ingested, Message, ingest
+from pipeline.ingest import Message, ingest
+from pipeline.ingested import Ingested
 from pipeline.purge import Purge
 from pipeline.queries.enrolments import list_enrolments
 from pipeline.queries.status import status

@@ -130,12 +130,48 @@ async def test_a_tenants_caller_reads_own_samples_and_nobody_elses(tables: Table
         await get_samples(tables, a_question(tenant="other", keys=(MEMORY,)), None, view)
 
 
-@given(st.integers(), st.text(max_size=20))
+@pytest.mark.parametrize("limit", [1, 31, 20_000])
+@pytest.mark.parametrize("windows_a_page", [1, 2, WINDOWS_A_PAGE])
+async def test_without_a_tenant_an_operator_reads_the_samples_of_all_once(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch, limit: int, windows_a_page: int
+) -> None:
+    monkeypatch.setattr("pipeline.queries.samples.WINDOWS_A_PAGE", windows_a_page)
+    await three_windows(tables)
+    pages = await all_pages(tables, a_question(tenant=None, limit=limit))
+    found = [record for page in pages for record in page]
+    whole = [
+        record
+        for tenant in sorted([TENANT, "other"])
+        for page in await all_pages(tables, a_question(tenant=tenant, limit=20_000))
+        for record in page
+    ]
+    assert found == whole
+    assert len({record.MaskedTenantId for record in found}) == 2
+    assert all(len(page) < limit + 30 for page in pages)
+
+
+async def test_without_a_tenant_a_tenants_caller_reads_its_own_samples(tables: Tables) -> None:
+    await three_windows(tables)
+    view = a_view(caller=Caller("tenant", "other"))
+    page = await get_samples(tables, a_question(tenant=None), None, view)
+    assert (page.tenant, {record.MaskedTenantId for record in page.data}) == ("other", {"other"})
+    elsewhere = await get_samples(tables, a_question(tenant=None), Position(WINDOW_START, "", TENANT), view)
+    assert {record.MaskedTenantId for record in elsewhere.data} <= {"other"}
+
+
+async def test_a_tenant_that_is_gone_meanwhile_is_passed_over(tables: Tables) -> None:
+    await three_windows(tables)
+    everything = a_question(tenant=None, limit=20_000)
+    page = await get_samples(tables, everything, Position(WINDOW_START, "z", "nobody"), a_view())
+    assert [page.data] == await all_pages(tables, everything)
+
+
+@given(st.integers(), st.text(max_size=20), st.text(max_size=20))
 @settings(max_examples=30)
-async def test_any_position_leads_to_samples_of_the_question_only(window: int, vm: str) -> None:
+async def test_any_position_leads_to_samples_of_the_question_only(window: int, vm: str, tenant: str) -> None:
     tables = Tables(MemoryDocuments())
     await three_windows(tables)
-    page = await get_samples(tables, a_question(), Position(window, vm), a_view())
+    page = await get_samples(tables, a_question(), Position(window, vm, tenant), a_view())
     assert {record.MaskedTenantId for record in page.data} <= {TENANT}
     assert all(OLDEST <= record.timestamp <= NOW for record in page.data)
 

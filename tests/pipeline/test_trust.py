@@ -9,7 +9,8 @@ from domain.enrolment import Enrolment, Key, Register
 from domain.minutes import utc_day
 from domain.samples import MOST_COUNTERS, NO_ROOM, Horizon
 from domain.signed import HEAD_BYTES, Signer
-from pipeline.ingest import Ingested, Message, ingest
+from pipeline.ingest import Message, ingest
+from pipeline.ingested import Ingested
 from pipeline.quarantine import reingest
 from pipeline.trust import (
     FORGED,

@@ -17,7 +17,8 @@ from domain import wire
 from domain.errors import BadMessage
 from domain.refusals import MOST_KEPT
 from domain.samples import MOST_TENANTS, vm_windows_of
-from pipeline.ingest import Ingested, Message, ingest
+from pipeline.ingest import Message, ingest
+from pipeline.ingested import Ingested
 from pipeline.refusals import KEPT_BYTES, MOST_WHOLE
 from storage.schema import QUARANTINE
 from storage.tables import Tables

@@ -25,7 +25,7 @@ LATE = "late"
 someone = st.sampled_from([VICTIM, VICTIM, "t1", "t2", "t3"])
 
 KNOWN: Mapping[str, st.SearchStrategy[object]] = {
-    "key": st.sampled_from([KEY, KEY, "a.b"]),
+    "key": st.sampled_from([KEY, KEY, "a.b", "*"]),
     "tenant": st.sampled_from([ME, ME, VICTIM, "made-up-0"]),
     "vm": st.sampled_from(["m0", "v0"]),
     "minutes": st.sampled_from([1, 15, 60]),

@@ -35,7 +35,7 @@ LATER = NOW + LATENESS
 """When everything of CLOSED is closed and OPEN is not."""
 
 KNOWN: dict[str, list[object]] = {
-    "key": [KEY, FEW, [KEY, FEW], "win_service.OnlyTheirs"],
+    "key": [KEY, FEW, [KEY, FEW], "win_service.OnlyTheirs", "*"],
     "tenant": [ME, "other-0", "nobody"],
     "vm": [MINE, "other-vm-0-0"],
     "minutes": [1, 60],

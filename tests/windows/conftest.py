@@ -101,12 +101,15 @@ class Windows:
                 process.kill()
 
     @contextmanager
-    def console(self, *arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    def console(
+        self, *arguments: str, more: Mapping[str, str] | None = None, python: Path | None = None
+    ) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
         """Run Python in a console; give its process and the console, where a 3 is Ctrl-C."""
+        command = ["wine", str(python), *arguments] if python else self.command("-u", *arguments)
         ours, its = pty.openpty()
         with subprocess.Popen(
-            ["setsid", "--ctty", *self.command("-u", *arguments)],
-            env=self.environment({"TERM": "xterm"}),
+            ["setsid", "--ctty", *command],
+            env=self.environment({"TERM": "xterm", **(more or {})}),
             stdin=its,
             stdout=its,
             stderr=its,

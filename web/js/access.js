@@ -2,6 +2,7 @@
 // Knows the form of a key and where people sign in. Does not know what they may open.
 
 import { byId } from "./elements.js";
+import { EMBEDDED } from "./embedded.js";
 
 const ACCESS_KEY = "accessKey";
 
@@ -45,13 +46,14 @@ export function askForKey(entered) {
   field.addEventListener("input", () => tell(""));
 }
 
-/** @typedef {"key" | "sign in" | "as somebody else"} Way */
+/** @typedef {"key" | "sign in" | "as somebody else" | "by the portal"} Way nothing is offered for the last: only the portal can help */
 
 /**
  * Offer the way that would help. After sign-in, people return to the current choice.
  * @param {Way | null} way null: none helps
  */
 export function offer(way) {
+  if (EMBEDDED) way = null; // sign-in pages refuse frames
   const link = byId("sign-in");
   byId("access").hidden = way !== "key";
   link.hidden = way !== "sign in" && way !== "as somebody else";

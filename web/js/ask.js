@@ -1,6 +1,7 @@
 // Asks the API. Sends an access key only in a header. Knows HTTP and the API's shapes. Does not know what is shown.
 
 import { storedKey } from "./access.js";
+import { bearer, EMBEDDED } from "./embedded.js";
 
 const MOST_KEYS = 100; // per request: the API's limit
 const MOST_ROWS = 100_800; // minutes per request, summed over its counters: the API's limit
@@ -39,17 +40,19 @@ export class NoAccess extends Problem {
 
 /** @param {string} path @param {Parameters} parameters @param {string} accept @param {number} [patience] milliseconds */
 async function response(path, parameters, accept, patience = PATIENCE_MS) {
-  const key = storedKey();
-  const headers = { Accept: accept, ...(key ? { "x-functions-key": key } : {}) };
+  const [key, token] = [EMBEDDED ? null : storedKey(), bearer()];
+  const headers = { Accept: accept, ...(key ? { "x-functions-key": key } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const credentials = EMBEDDED ? "omit" : "same-origin"; // what the portal hands over counts, and no cookie
   let answer;
   try {
     // no-cache: the browser asks whether its copy is still right, and loads the answer again only if it is not.
-    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers, cache: "no-cache", signal: AbortSignal.timeout(patience) });
+    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers, credentials, cache: "no-cache", signal: AbortSignal.timeout(patience) });
   } catch (error) {
     const silent = error instanceof DOMException && error.name === "TimeoutError";
     throw new Problem(`The server ${silent ? "does not answer" : "can't be reached"}. Check your connection; if other sites work, tell the operator.`, true);
   }
   if (answer.ok) return answer;
+  if (EMBEDDED && answer.status === 401) throw new NoAccess("The page around this one has not handed over a token, or it has expired.", "by the portal");
   const detail = (await answer.json().catch(() => null))?.detail;
   if (answer.status === 401 && answer.headers.has("WWW-Authenticate")) throw new NoAccess("You are not signed in, or your sign-in has expired.", "sign in");
   if (answer.status === 401) throw new NoAccess(key ? "This access key is not valid. The operator has the right one." : "An access key is needed. The operator has it.", "key");

@@ -5,6 +5,7 @@ import { askForKey } from "./access.js";
 import { askTable, NoAccess, ping, Problem } from "./ask.js";
 import { clock, dated, zoneName } from "./clock.js";
 import { byId, made, settled } from "./elements.js";
+import { EMBEDDED, takeTokens } from "./embedded.js";
 import { fileName, picture, save } from "./files.js";
 import { askLists, NO_LISTS } from "./lists.js";
 import { isLate, say, sayAge, tell, tellProblem } from "./notices.js";
@@ -98,7 +99,7 @@ function read(query) {
 function write({ view, range, own }) {
   /** @type {Parameters} */
   const all = [["view", view === VIEWS[0] ? "" : view.name], ...view.write(own), ...writeRange(range)];
-  return `?${new URLSearchParams(all.filter(([, value]) => value))}`;
+  return `?${EMBEDDED ? "embed&" : ""}${new URLSearchParams(all.filter(([, value]) => value))}`;
 }
 
 /** The choice in the controls. The next choice changes it. After a failure, the controls match the charts. */
@@ -249,6 +250,7 @@ byId("save-csv").addEventListener("click", () => saveCsv());
 byId("save-png").addEventListener("click", () => savePng().catch(fail));
 byId("again").addEventListener("click", () => show());
 askForKey(() => show());
+takeTokens(() => show());
 document.addEventListener("click", (event) => {
   // Cards and views are links, so people can open them in a new tab. A plain click changes this page.
   const link = /** @type {HTMLElement} */ (event.target).closest?.("a");
