@@ -1,0 +1,255 @@
+"""Baselines: what is normal for a series in each hour of a local day, learned from the days before.
+
+A baseline is an expected value and a band that holds the value on four days of five. It is a pure function of a series'
+hours: the mean values of local hours, day by day. Series are learned many at a time, each for itself. Knows nothing of
+what a series is of, of zones (domain.zones), or of where hours are kept.
+
+**Expected value.** The median of the same hour on days of the same type (workday or weekend), recent days weighing
+more; from three weeks on it is drawn towards the median of the same weekday, the more so the more weeks there are. Most
+of the recent level is added: the median of how far the last days as a whole lay above or below. Medians, of days and
+then of levels, keep one bad day from counting.
+
+**Band.** The same is done for each of the last four weeks' days from the days before it, which gives the errors that
+the method made. Errors are divided by the usual error of their hour (drawn towards that of the whole day). Their
+quantiles, times the usual error of the hour, are the ends of the band. The quantiles are a little wider than an
+80 % band asks for, since errors of days to come are larger than those at hand. (Split conformal prediction: Vovk and
+others, "Algorithmic Learning in a Random World", 2005; a share as measured on real VMs, benchmarks.normal.)
+
+**Incidents.** A day that is far from all days of its type (an outage, a holiday) is left out, unless there are too many
+of them to be incidents.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.exact import LARGEST
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from domain.histogram import Floats
+
+    Flags = NDArray[np.bool_]
+    Ints = NDArray[np.int64]
+
+HOURS = 24
+MOST_DAYS = 56
+"""Older days teach nothing more."""
+
+FEWEST_DAYS = 3
+"""With fewer days there is no baseline."""
+
+WEEKLY_FROM = 21
+"""From so many days on, a day's own weekday counts, and not only whether it is a workday."""
+
+_HALF_LIFE = 28.0
+"""After so many days a day weighs half."""
+
+_PRIOR_WEEKS = 4.0
+"""How many weeks the day's type weighs, beside those of the weekday itself."""
+
+_BACK = 28
+"""How many days' errors make the band."""
+
+_LEVEL_DAYS, _LEVEL_SHARE = 3, 0.8
+
+_OUTSIDE = 0.08
+"""The share of past errors beyond each end of the band."""
+
+_PRIOR_ERRORS = 20.0
+"""How many errors the whole day's usual error weighs, beside those of an hour and its neighbours."""
+
+_UNLIKE = 3.0
+"""In robust standard deviations: a day farther than this from the days of its type is left out."""
+
+_MOST_UNLIKE = 0.12
+"""If a larger share of days is unlike the others, they are no incidents."""
+
+_LARGEST = 1e300
+"""Larger values count as this, so that differences are finite."""
+
+_AT_ONCE = 400
+"""How many series are learned side by side: enough to be fast, few enough for memory."""
+
+_SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bands:
+    """The baselines of series for one local day. Each array has a row for a series, and a column for an hour.
+
+    NaN where there is none. ``days``: how many days each series has values of.
+    """
+
+    expected: "Floats"
+    low: "Floats"
+    high: "Floats"
+    days: "Ints"
+
+
+def learn(hours: "Floats", weekdays: Sequence[int], weekday: int) -> Bands:
+    """Return the baselines of the day that follows the given ones, of this weekday (0: Monday).
+
+    ``hours``: by series, day and hour, the oldest day first, at most MOST_DAYS of them; NaN where there is no value.
+    ``weekdays``: those of the days.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    days = (~np.isnan(hours)).any(axis=2).sum(axis=1)
+    expected, low, high = (np.full((len(hours), HOURS), np.nan) for _ in range(3))
+    for at in range(0, len(hours), _AT_ONCE):
+        part = slice(at, at + _AT_ONCE)
+        expected[part], low[part], high[part] = _learn(hours[part], np.asarray(weekdays, np.int64), weekday)
+    for column in (expected, low, high):
+        column[days < FEWEST_DAYS] = np.nan
+    return Bands(expected, low, high, days)
+
+
+def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> tuple["Floats", "Floats", "Floats"]:
+    import numpy as np  # noqa: PLC0415
+
+    number = len(weekdays)
+    if number < FEWEST_DAYS:
+        nothing = np.full((len(hours), HOURS), np.nan)
+        return nothing, nothing, nothing
+    values = np.clip(hours, -_LARGEST, _LARGEST)
+    values = np.where(_unlike(values, weekdays)[:, :, None], np.nan, values).transpose(1, 0, 2)
+    profiles = _Profiles(values, weekdays)
+    first = max(FEWEST_DAYS - 1, number - _BACK)
+    distances = values[first:] - np.stack([profiles.of(day, int(weekdays[day])) for day in range(first, number)])
+    levels = _levels(_quantile(distances, 0.5, 2))
+    errors = distances - levels[:-1, :, None]
+    expected = profiles.of(number, weekday) + levels[-1][:, None]
+    weekends = weekdays[first:] >= _SATURDAY
+    whole = _quantile(np.abs(errors).transpose(1, 0, 2).reshape(len(hours), -1), 0.5, 1)
+    usual = {each: _usual(errors[weekends == each], whole) for each in (False, True)}
+    scales = np.stack([usual[bool(each)] for each in weekends])
+    with np.errstate(over="ignore"):
+        relative = np.clip(errors / np.where(scales > 0, scales, np.nan), -_LARGEST, _LARGEST)
+    relative = relative.transpose(1, 0, 2).reshape(len(hours), -1)
+    of_day = usual[weekday >= _SATURDAY]
+    below, above = (np.nan_to_num(_quantile(relative, share, 1))[:, None] for share in (_OUTSIDE, 1 - _OUTSIDE))
+    with np.errstate(over="ignore"):
+        low = np.maximum(expected + np.minimum(below, 0) * of_day, -LARGEST)
+        high = np.minimum(expected + np.maximum(above, 0) * of_day, LARGEST)
+    never_negative = np.asarray(~(values < 0).any(axis=(0, 2)))[:, None]
+    return (
+        np.where(never_negative, np.maximum(expected, 0), expected),
+        np.where(never_negative, np.maximum(low, 0), low),
+        np.where(never_negative, np.maximum(high, 0), high),
+    )
+
+
+class _Profiles:
+    """The usual course of days: the median of each hour over the days before a day."""
+
+    def __init__(self, values: "Floats", weekdays: "Ints") -> None:
+        """Take values by day, series and hour."""
+        import numpy as np  # noqa: PLC0415
+
+        every = np.arange(len(weekdays))
+        weekend = weekdays >= _SATURDAY
+        self._every = _Medians(values, every)
+        self._of_type = {each: _Medians(values, every[weekend == each]) for each in (False, True)}
+        self._of_weekday = {each: _Medians(values, every[weekdays == each]) for each in range(7)}
+
+    def of(self, day: int, weekday: int) -> "Floats":
+        """Return what is usual on a day, by series and hour: of its type, drawn towards its weekday from 3 weeks on."""
+        import numpy as np  # noqa: PLC0415
+
+        of_type, _ = self._of_type[weekday >= _SATURDAY].before(day)
+        if np.isnan(of_type).any():  # the other type is better than nothing
+            of_type = np.where(np.isnan(of_type), self._every.before(day)[0], of_type)
+        if day < WEEKLY_FROM:
+            return of_type
+        of_weekday, weeks = self._of_weekday[weekday].before(day)
+        share = weeks / (weeks + _PRIOR_WEEKS)
+        return np.where(weeks == 0, of_type, share * of_weekday + (1 - share) * of_type)
+
+
+class _Medians:
+    """Medians of some days' values, recent days weighing more. The values are sorted once."""
+
+    def __init__(self, values: "Floats", days: "Ints") -> None:
+        import numpy as np  # noqa: PLC0415
+
+        self._order = np.argsort(values[days], axis=0)
+        self._sorted = np.take_along_axis(values[days], self._order, 0)
+        self._there = ~np.isnan(self._sorted)
+        self._days = days
+
+    def before(self, day: int) -> tuple["Floats", "Ints"]:
+        """Return the medians over the days before a day, by series and hour, and how many values each is of.
+
+        A median is the least value at which half of the weight is reached; NaN where there is no value.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        if not len(self._days):
+            return np.full(self._sorted.shape[1:], np.nan), np.zeros(self._sorted.shape[1:], np.int64)
+        weights = np.where(self._days < day, 0.5 ** ((day - self._days) / _HALF_LIFE), 0.0)
+        used = self._there & (self._days < day)[self._order]
+        reached = np.cumsum(np.where(used, weights[self._order], 0.0), axis=0)
+        at = np.argmax(reached >= reached[-1] / 2, axis=0)
+        numbers = used.sum(axis=0)
+        return np.where(numbers > 0, np.take_along_axis(self._sorted, at[None], 0)[0], np.nan), numbers
+
+
+def _levels(days: "Floats") -> "Floats":
+    """Return what is added for the recent level, by day and series: for each of the days, and for the next."""
+    import numpy as np  # noqa: PLC0415
+
+    found = [np.zeros(days.shape[1])]
+    found += [_quantile(days[max(0, at - _LEVEL_DAYS) : at], 0.5, 0) for at in range(1, len(days) + 1)]
+    levels = np.stack(found)
+    return np.where(np.isnan(levels), 0.0, levels) * _LEVEL_SHARE
+
+
+def _usual(errors: "Floats", whole: "Floats") -> "Floats":
+    """Return the usual size of the errors of each hour, by series, drawn towards that of the whole day."""
+    import numpy as np  # noqa: PLC0415
+
+    if not len(errors):
+        return np.repeat(whole[:, None], HOURS, axis=1)
+    sizes = np.abs(errors)
+    near = np.concatenate([np.roll(sizes, 1, axis=2), sizes, np.roll(sizes, -1, axis=2)])
+    numbers = (~np.isnan(near)).sum(axis=0)
+    of_hour = _quantile(near, 0.5, 0)
+    of_hour = np.where(np.isnan(of_hour), 0.0, of_hour)
+    drawn = (numbers * of_hour + _PRIOR_ERRORS * whole[:, None]) / (numbers + _PRIOR_ERRORS)
+    return np.where(np.isnan(drawn), 0.0, drawn)
+
+
+def _unlike(values: "Floats", weekdays: "Ints") -> "Flags":
+    """Tell, by series and day, which days are incidents: far from the days of their type, and few."""
+    import numpy as np  # noqa: PLC0415
+
+    typical = np.full_like(values, np.nan)
+    for weekend in (False, True):
+        of_type = (weekdays >= _SATURDAY) == weekend
+        if of_type.any():
+            typical[:, of_type] = _quantile(values[:, of_type], 0.5, 1)[:, None]
+    distances = _quantile(np.abs(values - typical), 0.5, 2)
+    middle = _quantile(distances, 0.5, 1)[:, None]
+    spread = 1.4826 * _quantile(np.abs(distances - middle), 0.5, 1)[:, None]
+    far = distances > middle + _UNLIKE * np.maximum(spread, middle / 4)
+    number = (~np.isnan(distances)).sum(axis=1)
+    return np.asarray(far & (far.sum(axis=1) <= np.maximum(1, _MOST_UNLIKE * number))[:, None])
+
+
+def _quantile(values: "Floats", share: float, axis: int) -> "Floats":
+    """Return a quantile along an axis, without NaN, interpolated between neighbours; NaN where there is no value.
+
+    numpy's nanquantile does the same, a hundred times as slowly if there is any NaN.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    in_order = np.sort(values, axis=axis)  # NaN come last
+    last = (~np.isnan(values)).sum(axis=axis, keepdims=True) - 1
+    at = np.maximum(last, 0) * share
+    below = np.floor(at).astype(np.int64)
+    low = np.take_along_axis(in_order, below, axis)
+    high = np.take_along_axis(in_order, np.minimum(below + 1, np.maximum(last, 0)), axis)
+    return np.asarray((low + (high - low) * (at - below)).squeeze(axis), np.float64)
