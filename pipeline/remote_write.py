@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.charts import FleetItem, Span, fleet_items, judge, lookback
+from domain.charts import FleetItem, fleet_items, judge, lookback
 from domain.errors import Misconfigured, Unavailable
 from domain.minutes import minutes_of
 from domain.remote_write import Cursor, series_of
+from domain.spans import Span
 from messaging.remote_write import Receiver
 from pipeline.concurrency import gather
 from pipeline.queries.names import sorted_entries

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.charts import Aggregation, FleetItem, Span, TenantItem
+from domain.charts import Aggregation, FleetItem, TenantItem
 from domain.disclosure import (
     DOMINATED,
     NEVER_SHOWN,
@@ -21,6 +21,7 @@ from domain.disclosure import (
     reason_to_suppress,
 )
 from domain.partials import Partial, merge, partial_of
+from domain.spans import Span
 from tests.builders import WINDOW_START
 
 FIRST = WINDOW_START + 30
