@@ -12,7 +12,7 @@ import pytest
 
 from domain.counters import reduction_of, worse_of
 from domain.minutes import window_of
-from pipeline.queries.groups import GroupBy, GroupsQuestion, get_groups
+from pipeline.queries.groups import OF_FLEET, GroupBy, GroupsQuestion, get_groups
 from pipeline.queries.ranking import MOST_OF_FLEET, RankingQuestion, get_ranking
 from pipeline.queries.windows import Windows
 from storage.tables import Tables
@@ -25,6 +25,9 @@ DimensionsOf = Mapping[tuple[str, str], Dimensions]
 
 Values = dict[tuple[str, str], float]
 """The window values of one counter in one window, by tenant and VM."""
+
+OF_A_TENANT: Sequence[GroupBy] = ("Region", "vm")
+"""What a tenant's VMs are grouped by here."""
 
 BUCKET = 1 / 64
 """Values that differ by less may share a bucket, and then count as equal in a rank."""
@@ -79,15 +82,15 @@ async def assert_window_values(tables: Tables, samples: Samples, dimensions: Dim
     for key in {key for key, _ in expected}:
         of_key = {window: values for (of, window), values in expected.items() if of == key}
         await _assert_fleet_ranking(tables, key, of_key, dimensions)
-        for by in ("Region", "MachineSize", "tenant"):
-            await _assert_groups(tables, key, by, None, of_key, dimensions)
+        for of_fleet in OF_FLEET:
+            await _assert_groups(tables, key, of_fleet, None, of_key, dimensions)
         tenant = min(tenant for values in of_key.values() for tenant, _ in values)
         own = {
             window: {vm: value for vm, value in values.items() if vm[0] == tenant} for window, values in of_key.items()
         }
         await _assert_tenant_ranking(tables, key, tenant, of_key, own)
-        for by in ("Region", "vm"):
-            await _assert_groups(tables, key, by, tenant, own, dimensions)
+        for of_tenant in OF_A_TENANT:
+            await _assert_groups(tables, key, of_tenant, tenant, own, dimensions)
 
 
 def _all(of: Mapping[int, object]) -> Windows:
