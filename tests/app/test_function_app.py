@@ -164,6 +164,7 @@ def test_requirements_of_the_app_hold_nothing_of_local_test_or_benchmark_use() -
         "opentelemetry-sdk",
         "pydantic",
         "pydantic-settings",
+        "tzdata",
         "werkzeug",
     }
 

@@ -41,6 +41,7 @@ KNOWN: dict[str, list[object]] = {
     "minutes": [1, 60],
     "start": [CLOSED, CLOSED + 450, CLOSED - 1],
     "end": [LATER, CLOSED + 510, CLOSED + 899],
+    "against": ["previous", "day"],
     "aggregationInterval": [1, 4, 60],
     "aggregationBy": ["avg", "min", "max"],
     "final": ["false", "true"],
