@@ -75,6 +75,11 @@ class Histograms:
 
         return np.bincount(self.codes >> _BITS, weights=self.counts, minlength=self.slots).astype(np.int64)
 
+    @property
+    def numbered(self) -> tuple["Ints", "Ints"]:
+        """The slot of each code, and the number of its bucket (bucket_numbers)."""
+        return self.codes >> _BITS, (self.codes & _IN_SLOT) - _ZERO
+
     def percentiles(self, wanted: Sequence[float]) -> "Floats":
         """Return percentiles, each above 0 and below 100, by slot and percentile; NaN for slots without values.
 
@@ -195,6 +200,13 @@ def _settled(mins: "Floats", maxs: "Floats") -> tuple["Floats", "Floats"]:
 
     empty = mins > maxs
     return np.where(empty, 0.0, mins + 0.0), np.where(empty, 0.0, maxs + 0.0)
+
+
+def bucket_numbers(values: "Sequence[float] | Floats") -> "Ints":
+    """Return the bucket of each value by its number: 0 for zero's, counted up for greater and down for lower values."""
+    import numpy as np  # noqa: PLC0415
+
+    return _buckets(np.asarray(values, np.float64)) - _ZERO
 
 
 def _buckets(values: "Floats") -> "Ints":

@@ -5,17 +5,19 @@ So one scan reads both, they cost no extra container, and code that rewrites or 
 There is no way to replace or delete one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from domain.disclosure import NEVER_DISCLOSED, Figure
+from domain.coarse_histogram import CoarseHistograms
+from domain.disclosure import NOTHING_DISCLOSED, SLOTS, DisclosedWindow
 from domain.minutes import MINUTES_PER_WINDOW, window_of
 from storage.documents import AlreadyExists, Document
 from storage.schema import REPORT
+from storage.tables.encoded import EncodedCoarse, decode_coarse, encode_coarse
 from storage.tables.ids import number
 from storage.tables.table import Table
 
@@ -25,20 +27,28 @@ _PREFIX = "disclosed_"
 
 @dataclass(frozen=True, slots=True)
 class Disclosed(Table):
-    """The disclosed figures."""
+    """What is disclosed."""
 
-    async def write(self, key: str, window: int, figures: Sequence[Figure]) -> None:
-        """Write what is disclosed of a counter's window, 15 figures. Figures already stored stay as they are."""
+    async def write(self, key: str, window: int, disclosed: DisclosedWindow) -> None:
+        """Write what is disclosed of a counter's window, with 15 figures. What is already stored stays as it is."""
+        body: dict[str, Any] = {"minutes": list(disclosed.figures)}
+        if disclosed.histograms is not None:
+            body["histograms"] = msgspec.to_builtins(encode_coarse(disclosed.histograms))
         with suppress(AlreadyExists):
-            await self.documents.create(REPORT, key, _id(window), {"minutes": list(figures)})
+            await self.documents.create(REPORT, key, _id(window), body)
 
-    async def between(self, key: str, first: int, last: int) -> Mapping[int, Sequence[Figure]]:
+    async def between(
+        self, key: str, first: int, last: int, *, histograms: bool = True
+    ) -> Mapping[int, DisclosedWindow]:
         """Return, by window, what is disclosed of a counter, from the window of one second to that of another.
 
-        A corrupt document counts as nothing disclosed: its figures can't be recovered.
+        A corrupt document counts as nothing disclosed: it can't be made anew. ``histograms``: whether they are needed.
         """
         scan = self.documents.scan(REPORT, key, _id(max(window_of(first), 0)), _id(last + 1))
-        return {int(document.id.removeprefix(_PREFIX)): _figures(document) async for document in scan}
+        return {
+            int(document.id.removeprefix(_PREFIX)): _disclosed(document, histograms=histograms)
+            async for document in scan
+        }
 
 
 def _id(second: int) -> str:
@@ -49,10 +59,20 @@ class _Body(msgspec.Struct):
     minutes: Annotated[
         list[float | str | None], msgspec.Meta(min_length=MINUTES_PER_WINDOW, max_length=MINUTES_PER_WINDOW)
     ]
+    histograms: EncodedCoarse | None = None
 
 
-def _figures(document: Document) -> Sequence[Figure]:
+def _disclosed(document: Document, *, histograms: bool) -> DisclosedWindow:
     try:
-        return msgspec.convert(document.body, _Body).minutes
-    except msgspec.ValidationError:
-        return [NEVER_DISCLOSED] * MINUTES_PER_WINDOW
+        body = msgspec.convert(document.body, _Body)
+        of = _histograms(body.histograms) if histograms and body.histograms else None
+    except ValueError:  # includes msgspec's ValidationError
+        return NOTHING_DISCLOSED
+    return DisclosedWindow(body.minutes, of)
+
+
+def _histograms(stored: EncodedCoarse) -> CoarseHistograms:
+    found = decode_coarse(stored)
+    if found.slots != SLOTS:
+        raise ValueError(f"there are {found.slots} histograms, not {SLOTS}")
+    return found

@@ -15,7 +15,8 @@ from blueprints.http.reading import ListParameters, NoParameters
 from blueprints.http.shown import may_be_shown
 from blueprints.services import Services
 from domain.charts import FleetItem
-from domain.disclosure import DisclosedItem, ForTenants
+from domain.disclosed_charts import DisclosedItem
+from domain.disclosure import ForTenants
 from domain.minutes import WINDOW
 from pipeline.ingest import Message, ingest
 from pipeline.queries.answers import DisclosedAnswer, FleetAnswer, TenantAnswer
