@@ -7,7 +7,6 @@ from domain.charts import By, FleetItem, Minute, TenantItem, fleet_items, judge,
 from domain.closing import Progress
 from domain.counters import reduction_of
 from domain.disclosed_charts import DisclosedItem, DisclosedTenantItem, disclosed_items, disclosed_tenant_items
-from domain.errors import BadParameters
 from domain.gaps import Gaps, with_gaps
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
@@ -23,12 +22,10 @@ from pipeline.queries.answers import (
     TenantAnswer,
 )
 from pipeline.queries.disclosed import disclosed_to
-from pipeline.queries.lists import list_counters
-from pipeline.queries.names import known_counters, sorted_entries, tenant_named, vm_named
+from pipeline.queries.names import known_counters, tenant_named, vm_named
 from pipeline.queries.spread import fleet_percentiles, show_fleet, show_tenant, tenant_percentiles
-from pipeline.queries.view import AT_ONCE, ATime, Read, View, newest_minute, progress_of
+from pipeline.queries.view import AT_ONCE, ATime, Read, View, progress_of
 from storage.tables import Tables
-from storage.tables.catalogue import COUNTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +137,6 @@ async def _disclosed_tenant_data(
     return DisclosedTenantAnswer(*_resolved(charts, span, question), CAREFULLY, tenant, vm, items)
 
 
-async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
-    """Return the newest final minute of every counter in the fleet's newest hour, by key."""
-    newest = await newest_minute(tables) or 0
-    counters = {entry.name: entry.newest for entry in await sorted_entries(tables, COUNTERS)}
-    answers = await gather(
-        (
-            _fleet_data(tables, Question([key], minutes=1, final=True), view)
-            for key, seen in counters.items()
-            if seen > newest - HOUR
-        ),
-        AT_ONCE,
-    )
-    return [item for answer in answers for item in answer.data]
-
-
 def _resolved(
     keys: Collection[str], span: Span, question: Question
 ) -> tuple[str | list[str], int, int, int, str, Sequence[str]]:
@@ -162,31 +144,6 @@ def _resolved(
     asked = next(iter(keys)) if len(keys) == 1 else list(keys)
     by = name_of(question.by) if isinstance(question.by, float) else question.by
     return asked, span.first, span.last, question.interval, by, [name_of(each) for each in question.percentiles]
-
-
-async def final_points(
-    tables: Tables, keys: Sequence[str], start: int, end: int | None, most: int, view: View
-) -> list[FleetItem] | list[DisclosedItem]:
-    """Return all final minutes of counters in a range: counter after counter by name, each oldest first.
-
-    Without ``keys``: all counters that the caller may know. Raises NotFound. Raises BadParameters if the number of
-    minutes times the number of counters is more than ``most``.
-    """
-    if not keys:
-        reached = (await progress_of(tables)).newest
-        end = reached if end is None else end
-        counters = await list_counters(tables, view)
-        # For a tenant's caller, ``newest`` is a counter's newest minute in that tenant, and not in the fleet.
-        keys = [each.key for each in counters if view.caller.tenant or each.newest >= start]
-    keys = sorted(set(keys))
-    minutes = ((view.now if end is None else end) - start) // MINUTE + 1
-    if minutes * len(keys) > most:
-        fewer = f"ask for {most // len(keys)} minutes at a time, or for fewer counters"
-        raise BadParameters({"start": f"makes, times {len(keys)} counters, more than {most} minutes: {fewer}"})
-    if not keys:
-        return []
-    question = Question(keys, start=start, end=end, final=True)
-    return (await get_data(tables, question, view)).data
 
 
 async def _charts(
