@@ -75,11 +75,6 @@ class Histograms:
 
         return np.bincount(self.codes >> _BITS, weights=self.counts, minlength=self.slots).astype(np.int64)
 
-    @property
-    def numbered(self) -> tuple["Ints", "Ints"]:
-        """The slot of each code, and the number of its bucket (bucket_numbers)."""
-        return self.codes >> _BITS, (self.codes & _IN_SLOT) - _ZERO
-
     def percentiles(self, wanted: Sequence[float]) -> "Floats":
         """Return percentiles, each above 0 and below 100, by slot and percentile; NaN for slots without values.
 
@@ -120,6 +115,11 @@ class Histograms:
             return None
         below, equal = int(self.counts[first:at].sum()), int(self.counts[at:after].sum())
         return 100 * (below + equal / 2) / total
+
+    @property
+    def numbered(self) -> tuple["Ints", "Ints"]:
+        """The slot of each code, and the number of its bucket (bucket_numbers)."""
+        return self.codes >> _BITS, (self.codes & _IN_SLOT) - _ZERO
 
     def buckets(self, slot: int) -> list[tuple[float, float, int]]:
         """Return a slot's buckets that hold values, in ascending order: lower end, upper end, count."""
@@ -202,19 +202,19 @@ def _settled(mins: "Floats", maxs: "Floats") -> tuple["Floats", "Floats"]:
     return np.where(empty, 0.0, mins + 0.0), np.where(empty, 0.0, maxs + 0.0)
 
 
-def bucket_numbers(values: "Sequence[float] | Floats") -> "Ints":
-    """Return the bucket of each value by its number: 0 for zero's, counted up for greater and down for lower values."""
-    import numpy as np  # noqa: PLC0415
-
-    return _buckets(np.asarray(values, np.float64)) - _ZERO
-
-
 def _buckets(values: "Floats") -> "Ints":
     import numpy as np  # noqa: PLC0415
 
     sizes = np.abs(values)
     magnitudes = np.where(sizes < TINY, 0.0, sizes).view(np.int64) >> _DROPPED
     return _ZERO + np.where(values < 0, -magnitudes, magnitudes)
+
+
+def bucket_numbers(values: "Sequence[float] | Floats") -> "Ints":
+    """Return the bucket of each value by its number: 0 for zero's, counted up for greater and down for lower values."""
+    import numpy as np  # noqa: PLC0415
+
+    return _buckets(np.asarray(values, np.float64)) - _ZERO
 
 
 def _ends(buckets: "Ints") -> tuple["Floats", "Floats"]:

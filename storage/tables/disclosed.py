@@ -17,12 +17,14 @@ from domain.disclosure import NOTHING_DISCLOSED, SLOTS, DisclosedWindow
 from domain.minutes import MINUTES_PER_WINDOW, window_of
 from storage.documents import AlreadyExists, Document
 from storage.schema import REPORT
-from storage.tables.encoded import EncodedCoarse, decode_coarse, encode_coarse
+from storage.tables.arrays import array_of, bytes_of, planes_of, text_of
 from storage.tables.ids import number
 from storage.tables.table import Table
 
 _PREFIX = "disclosed_"
 """Sorts after the seconds that report rows have as ids."""
+
+_INTS = "<u4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Disclosed(Table):
         """Write what is disclosed of a counter's window, with 15 figures. What is already stored stays as it is."""
         body: dict[str, Any] = {"minutes": list(disclosed.figures)}
         if disclosed.histograms is not None:
-            body["histograms"] = msgspec.to_builtins(encode_coarse(disclosed.histograms))
+            body["histograms"] = _text_of(disclosed.histograms)
         with suppress(AlreadyExists):
             await self.documents.create(REPORT, key, _id(window), body)
 
@@ -59,20 +61,30 @@ class _Body(msgspec.Struct):
     minutes: Annotated[
         list[float | str | None], msgspec.Meta(min_length=MINUTES_PER_WINDOW, max_length=MINUTES_PER_WINDOW)
     ]
-    histograms: EncodedCoarse | None = None
+    histograms: str | None = None
 
 
 def _disclosed(document: Document, *, histograms: bool) -> DisclosedWindow:
     try:
         body = msgspec.convert(document.body, _Body)
-        of = _histograms(body.histograms) if histograms and body.histograms else None
+        of = _histograms(body.histograms) if histograms and body.histograms is not None else None
     except ValueError:  # includes msgspec's ValidationError
         return NOTHING_DISCLOSED
     return DisclosedWindow(body.minutes, of)
 
 
-def _histograms(stored: EncodedCoarse) -> CoarseHistograms:
-    found = decode_coarse(stored)
-    if found.slots != SLOTS:
-        raise ValueError(f"there are {found.slots} histograms, not {SLOTS}")
+def _text_of(histograms: CoarseHistograms) -> str:
+    """Return the arrays as one text: the codes' differences, then the counts."""
+    import numpy as np  # noqa: PLC0415
+
+    return text_of(planes_of(np.concatenate((np.diff(histograms.codes, prepend=0), histograms.counts)), _INTS))
+
+
+def _histograms(text: str) -> CoarseHistograms:
+    import numpy as np  # noqa: PLC0415
+
+    differences, counts = array_of(bytes_of(text), _INTS).astype(np.int64).reshape(2, -1)
+    found = CoarseHistograms(np.cumsum(differences), counts, SLOTS)
+    if len(found.totals) != SLOTS:
+        raise ValueError(f"there are more than {SLOTS} histograms")
     return found

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from domain.coarse_histogram import CoarseHistograms
 from domain.histogram import Histograms
 from storage.tables.arrays import array_of, bytes_of, planes_of, text_of
 
@@ -60,31 +59,3 @@ def decode_histograms(stored: EncodedHistograms) -> Histograms:
         maxs.astype(np.float64),
         whole.astype(np.bool_),
     )
-
-
-class EncodedCoarse(msgspec.Struct, array_like=True):
-    """The number of codes and of slots of coarse histograms; and the arrays: the codes' differences, counts."""
-
-    codes: int
-    slots: int
-    text: str
-
-
-def encode_coarse(histograms: CoarseHistograms) -> EncodedCoarse:
-    """Return coarse histograms as they are stored."""
-    import numpy as np  # noqa: PLC0415
-
-    planes = planes_of(np.diff(histograms.codes, prepend=0), _CODES) + planes_of(histograms.counts, _COUNTS)
-    return EncodedCoarse(len(histograms.codes), histograms.slots, text_of(planes))
-
-
-def decode_coarse(stored: EncodedCoarse) -> CoarseHistograms:
-    """Return stored coarse histograms. Raises ValueError."""
-    import numpy as np  # noqa: PLC0415
-
-    planes = bytes_of(stored.text)
-    if len(planes) != 8 * stored.codes:
-        raise ValueError("the arrays of the coarse histograms have another length than they say")
-    differences, counts = array_of(planes[: len(planes) // 2], _CODES), array_of(planes[len(planes) // 2 :], _COUNTS)
-    codes = np.cumsum(differences, dtype=np.int64)
-    return CoarseHistograms(codes, counts.astype(np.int64), stored.slots)

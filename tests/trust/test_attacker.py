@@ -36,6 +36,7 @@ KNOWN: Mapping[str, st.SearchStrategy[object]] = {
     "percentiles": st.sampled_from(["10,50,90", "50", "5,95,99.9"]),
     "window": st.sampled_from([WINDOW_START, WINDOW_START - WINDOW]),
     "windows": st.sampled_from([1, 3]),
+    "against": st.sampled_from(["previous", "day"]),
     "order": st.sampled_from(["worst", "lowest"]),
     "groupBy": st.sampled_from(["Region", "MachineSize", "tenant", "vm"]),
     "Region": st.just("westeurope"),
