@@ -72,11 +72,13 @@ class RankedVm:
 
 @dataclass(slots=True)
 class OwnRankedVm(RankedVm, ForTenants):
-    """A VM in a ranking of its tenant as that tenant's caller sees it.
+    """A VM in a ranking of its tenant as that tenant's caller sees it."""
 
-    rank is what was disclosed when the window closed: to 5 points, where 10 stands for 10 and less, and 90 for 90 and
-    more; null: nothing was disclosed (yet). peerRank is null: it would tell of few VMs.
-    """
+    rank: float | None
+    """The share of the fleet's VMs whose value is below its own, as disclosed when the window closed: to 5 points, from
+    10, which stands for 10 and less, to 90, for 90 and more; null: it is not disclosed (yet)."""
+    peerRank: None
+    """Not for tenants."""
 
 
 @dataclass(frozen=True, slots=True)
