@@ -71,8 +71,8 @@ class ChangeItem:
     change: float
     """after less before."""
     score: float
-    """The change in robust units: by what it usually moves from one window to the next. Scores of different counters
-    compare. Those beyond 3 or so tell something."""
+    """The change in robust units: by what it usually moves from one window to the next. So scores of different counters
+    compare. In an hour, 4 and more is hardly chance."""
     worse: bool | None
     """Whether it moved to the counter's worse side; null: the counter has none."""
     vms: int
