@@ -45,6 +45,7 @@ KNOWN: dict[str, list[object]] = {
     "minutes": [1, 60],
     "start": [CLOSED, CLOSED + 450, CLOSED - 1],
     "end": [LATER, CLOSED + 510, CLOSED + 899],
+    "against": ["previous", "day"],
     "aggregationInterval": [1, 4, 60],
     "aggregationBy": ["avg", "min", "max", "p50", "p95"],
     "percentiles": ["10,50,90", "1,95,99.9"],
