@@ -10,7 +10,7 @@ works on all of them. Values whose magnitude is below TINY count as zero.
 numpy is imported where it is used, so that starting the app does not load it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,17 @@ class Histograms:
         import numpy as np  # noqa: PLC0415
 
         return np.bincount(self.codes >> _BITS, weights=self.counts, minlength=self.slots).astype(np.int64)
+
+    def split(self, size: int) -> "Iterator[Histograms]":
+        """Yield the histograms of the first ``size`` slots, of the next, and so on."""
+        import numpy as np  # noqa: PLC0415
+
+        firsts = np.arange(0, self.slots + 1, size)
+        ends = np.searchsorted(self.codes, firsts << _BITS).tolist()
+        for first, begin, end in zip(firsts.tolist(), ends, ends[1:], strict=False):
+            there = slice(first, first + size)
+            codes = self.codes[begin:end] - (first << _BITS)
+            yield Histograms(codes, self.counts[begin:end], self.mins[there], self.maxs[there], self.whole[there])
 
     def percentiles(self, wanted: Sequence[float]) -> "Floats":
         """Return percentiles, each above 0 and below 100, by slot and percentile; NaN for slots without values.
@@ -148,14 +159,15 @@ def histograms_of_columns(matrix: "Floats") -> Histograms:
     import numpy as np  # noqa: PLC0415
 
     there = ~np.isnan(matrix)
-    every = bool(there.all())
-    codes = (np.arange(matrix.shape[1]) << _BITS) + _buckets(matrix if every else np.where(there, matrix, 0.0))
-    found, counts = np.unique(codes if every else codes[there], return_counts=True)
+    buckets = np.where(there, _buckets(np.where(there, matrix, 0.0)), -1)
+    in_order = np.sort(np.ascontiguousarray(buckets.T), axis=1)
+    codes = ((np.arange(len(in_order)) << _BITS)[:, None] | in_order)[in_order >= 0]
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
     some = there.any(axis=0)
     mins = np.where(some, np.fmin.reduce(matrix, axis=0), np.inf)
     maxs = np.where(some, np.fmax.reduce(matrix, axis=0), -np.inf)
     whole = ((matrix == np.floor(matrix)) | ~there).all(axis=0)
-    return Histograms(found, counts.astype(np.int64), *_settled(mins, maxs), whole)
+    return Histograms(codes[starts], np.diff(starts, append=len(codes)), *_settled(mins, maxs), whole)
 
 
 def merge_histograms(parts: Iterable[tuple[Histograms, Sequence[int] | None]], number: int) -> Histograms:
