@@ -51,8 +51,19 @@ def exact_sums_of_columns(matrix: "NDArray[np.float64]") -> list[list[float] | N
         parts.append(part.sum(axis=0))
         left = left - part
     found &= ~left.any(axis=0)
-    sums = np.array(parts).T.tolist() if parts else [[]] * matrix.shape[1]
-    return [exact_sum(each) if there else None for each, there in zip(sums, found.tolist(), strict=True)]
+    zeros = np.zeros(matrix.shape[1])
+    high, low, *others = [*parts, zeros, zeros]
+    nearest = high + low
+    rest = low - (nearest - high)  # exact, since the low parts are smaller
+    sums: list[list[float] | None] = [
+        [one, other] if other else [one] if one else []
+        for one, other in zip(nearest.tolist(), rest.tolist(), strict=True)
+    ]
+    for at in np.flatnonzero(np.any(others, axis=0)).tolist():
+        sums[at] = exact_sum([high[at], low[at], *(other[at] for other in others)])
+    for at in np.flatnonzero(~found).tolist():
+        sums[at] = None
+    return sums
 
 
 def _exact_sum_beyond_doubles(values: Sequence[float]) -> list[float]:

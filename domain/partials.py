@@ -70,9 +70,9 @@ def partials_of_columns(matrix: "NDArray[np.float64]", *, enrolled: bool = False
     filled = np.where(there, matrix, 0.0)
     counts = there.sum(axis=0).tolist()
     sums = exact.exact_sums_of_columns(filled)
-    means = [exact.mean(total, count) if total and count else 0.0 for total, count in zip(sums, counts, strict=True)]
+    means = np.array([total[0] if total else 0.0 for total in sums]) / np.maximum(counts, 1)
     with np.errstate(over="ignore"):
-        deviations = np.where(there, filled - np.array(means), 0.0).T.tolist()
+        deviations = np.where(there, filled - means, 0.0).T.tolist()
     lows, highs = ((each.reduce(matrix, axis=0) + 0.0).tolist() for each in (np.fmin, np.fmax))
     partials: list[Partial | None] = []
     for at, (count, total) in enumerate(zip(counts, sums, strict=True)):

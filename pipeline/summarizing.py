@@ -35,6 +35,9 @@ from storage.tables.table import Stored
 
 AT_ONCE = 8
 
+BRANCHES_AT_ONCE = 2
+"""One is read while another is computed. More would hold more of the fleet's histograms in memory."""
+
 BRANCH_GROUPS = 10 * MOST_GROUPS
 """The most values of a dimension in a branch: more than the fleet has, so that the fleet can choose."""
 
@@ -60,7 +63,7 @@ class _Kind(Generic[OfBranch, OfFleet]):
 
     async def make_all(self, branches: Sequence[Node], window: int, keys: Collection[str]) -> None:
         """Bring these branches up to date, and of the fleet these counters and those that the branches have or had."""
-        changed = await gather((self._of_branch(branch, window) for branch in branches), AT_ONCE)
+        changed = await gather((self._of_branch(branch, window) for branch in branches), BRANCHES_AT_ONCE)
         await self._of_fleet(window, {*keys, *(key for each in changed for key in each)})
 
     async def _of_branch(self, branch: Node, window: int) -> Collection[str]:

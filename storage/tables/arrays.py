@@ -9,6 +9,8 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from domain.histogram import Floats
@@ -51,13 +53,15 @@ def bytes_of(text: str) -> bytes:
         raise ValueError(f"this text holds no bytes: {error}") from error
 
 
-def text_of_column(column: "Floats") -> str:
-    """Return a column of doubles as a text."""
-    return text_of(planes_of(column, _DOUBLES))
+def text_of_doubles(arrays: "Sequence[Floats]") -> str:
+    """Return arrays of doubles, one after the other, as a text."""
+    import numpy as np  # noqa: PLC0415
+
+    return text_of(planes_of(np.concatenate(arrays) if arrays else np.empty(0), _DOUBLES))
 
 
-def column_of(text: str) -> "Floats":
-    """Return the column of doubles of a text. Raises ValueError if it holds none."""
+def doubles_of(text: str) -> "Floats":
+    """Return the array of doubles of a text. Raises ValueError if it holds none."""
     import numpy as np  # noqa: PLC0415
 
     return array_of(bytes_of(text), _DOUBLES).astype(np.float64)

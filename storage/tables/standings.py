@@ -1,8 +1,7 @@
 """The standings table: each tenant's standings of a window. A partition holds all standings and summaries of a window.
 
 A tenant's standings are split into blocks of VMs and of counters, so that no document is too large. A document holds
-the VMs of its block, and the columns of its counters, each as a text (storage.tables.arrays): a reader of one counter
-does not decode forty.
+the VMs of its block, its counters, and their columns, one after the other, as one text (storage.tables.arrays).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +17,7 @@ from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
-from storage.tables.arrays import column_of, text_of_column
+from storage.tables.arrays import doubles_of, text_of_doubles
 from storage.tables.ids import number
 from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
@@ -82,15 +81,13 @@ def _bodies(standings: Standings) -> dict[str, dict[str, Any]]:
     return {
         f"{block:04d}.{group:03d}": {
             "version": STANDINGS_VERSION,
-            "vms": [_vm(vm) for vm in of],
-            "columns": {
-                key: text_of_column(standings.columns[key][first : first + VMS_A_BLOCK])
-                for key in keys[at : at + COUNTERS_A_BLOCK]
-            },
+            "vms": [_vm(vm) for vm in standings.vms[first : first + VMS_A_BLOCK]],
+            "keys": some,
+            "columns": text_of_doubles([standings.columns[key][first : first + VMS_A_BLOCK] for key in some]),
         }
         for block, first in enumerate(range(0, len(standings.vms), VMS_A_BLOCK))
-        for of in [standings.vms[first : first + VMS_A_BLOCK]]
         for group, at in enumerate(range(0, len(keys) or 1, COUNTERS_A_BLOCK))
+        for some in [keys[at : at + COUNTERS_A_BLOCK]]
     }
 
 
@@ -101,7 +98,8 @@ def _vm(vm: StandingVm) -> list[Any]:
 
 class _Body(msgspec.Struct):
     vms: list[tuple[str, int, str | None, str | None, str | None, str | None]]
-    columns: dict[str, str]
+    keys: list[str]
+    columns: str
 
 
 def _standings(window: int, documents: Sequence[Document], keys: Collection[str] | None) -> Standings:
@@ -117,11 +115,8 @@ def _standings(window: int, documents: Sequence[Document], keys: Collection[str]
             try:
                 body = msgspec.convert(document.body, _Body)
                 block = [StandingVm(name, newest, Dimensions(*of)) for name, newest, *of in body.vms]
-                for key, text in body.columns.items():
-                    if keys is None or key in keys:
-                        columns[key] = column_of(text)
-                        if len(columns[key]) != len(block):
-                            raise ValueError(f"the column {key} has another length than the VMs")
+                found = doubles_of(body.columns).reshape(len(body.keys), len(block))
+                columns.update((key, found[at]) for at, key in enumerate(body.keys) if keys is None or key in keys)
             except ValueError as error:  # includes msgspec's ValidationError
                 raise Corrupt(STANDINGS, number(window), document, error) from error
         vms += block
