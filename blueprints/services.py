@@ -62,7 +62,7 @@ class Services:
 
     def view(self, caller: Caller) -> View:
         """Return what the answer depends on besides the query: the caller and the time."""
-        return View(caller, self.now)
+        return View(caller, self.now, self.settings.rules.reductions)
 
     @property
     def times(self) -> Times:

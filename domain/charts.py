@@ -1,63 +1,29 @@
-"""Query windows and grouping: from minute rows to the points of a chart.
+"""Charts: from minute rows to the points of a chart.
 
-Knows how a range of minutes is divided into groups and what each group shows, but not where rows come from.
+Knows what each group of minutes shows, but not where rows come from.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from operator import attrgetter
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from domain import exact
-from domain.minutes import HOUR, IDENTIFIER_SECOND, MINUTE
+from domain.counters import Reduction
+from domain.minutes import HOUR, MINUTE
 from domain.partials import Partial, merge
 from domain.report import ReportRow, coverages
+from domain.spans import Span, grouped
 
 Aggregation = Literal["avg", "min", "max"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("avg", "min", "max")
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The minutes from ``first`` to ``last``, both included, as identifier timestamps. Empty if ``last < first``."""
-
-    first: int
-    last: int
-
-    @classmethod
-    def latest(cls, minutes: int, newest: int) -> "Span":
-        """Return the latest ``minutes`` minutes, counted back from ``newest``."""
-        return cls(newest - (minutes - 1) * MINUTE, newest)
-
-    @classmethod
-    def fixed(cls, start: int, end: int) -> "Span":
-        """Return the minutes whose identifier timestamp lies from ``start`` to ``end`` (Unix seconds, both included).
-
-        There are 60 such minutes from one full hour to the next.
-        """
-        first = start + (IDENTIFIER_SECOND - start) % MINUTE
-        last = end - (end - IDENTIFIER_SECOND) % MINUTE
-        return cls(first, last)
-
-    @property
-    def minutes(self) -> int:
-        """The number of minutes."""
-        return max(0, (self.last - self.first) // MINUTE + 1)
-
-    def groups(self, interval: int) -> Iterator["Span"]:
-        """Yield consecutive groups of ``interval`` minutes, oldest first. The last group ends at ``last``.
-
-        If the interval does not divide the span, the first group is shorter: it never starts before ``first``.
-        """
-        if not self.minutes:
-            return
-        step = interval * MINUTE
-        end = self.last - (self.minutes - 1) // interval * step
-        for last in range(end, self.last + 1, step):
-            yield Span(max(self.first, last - step + MINUTE), last)
+By = Aggregation | float
+"""How minutes make a point: the mean, min or max of their averages; or, a number, that percentile of all samples."""
 
 
 class Minute(msgspec.Struct, frozen=True, gc=False):
@@ -111,11 +77,14 @@ class FleetItem:
     PerfType: str
     PerfName: str
     average: float | None
-    """The mean, min or max (as asked) of the minutes' averages over all VMs."""
+    """The mean, min or max (as asked) of the minutes' averages over all VMs; or the percentile asked for, of all VM
+    samples of the group (null: not known yet)."""
     PerfValue: float | None
     """The same as average, so that a report record can be read wherever a sample record can."""
     count: int | None = None
     """VM samples in the group (for one minute: VMs)."""
+    sum: float | None = None
+    """The sum over all VMs: the mean of the minutes' sums; of a counter that is reduced by its sum, their total."""
     tenants: int | None = None
     """The most tenants in any of the group's minutes."""
     min: float | None = None
@@ -133,13 +102,16 @@ class FleetItem:
     """Whether the windows of all minutes of the group are closed."""
     suppressed: str | None = None
     """Why the average is suppressed, or made from only part of the group's minutes; null: it is not."""
+    percentiles: dict[str, float] | None = None
+    """The percentiles asked for, of all VM samples of the group, by name (p50); null: not asked for, or not known
+    (yet)."""
 
 
 @dataclass(slots=True)
 class TenantItem(FleetItem):
     """One point of a tenant's chart: the fleet's, with a VM's value (PerfValue) and the tenant's figures.
 
-    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if it has none, or if no VM was asked for.
+    PerfValue is the VM's minutes, combined as asked; null if it has none, or if no VM was asked for.
     """
 
     tenantAverage: float | None = None
@@ -150,15 +122,23 @@ class TenantItem(FleetItem):
     """The max of all samples of the tenant's VMs."""
     tenantCount: int = 0
     """Samples of the tenant's VMs in the group (for one minute: VMs)."""
+    tenantSum: float | None = None
+    """The same as sum, but over the VMs of the tenant."""
+    tenantPercentiles: dict[str, float] | None = None
+    """The same as percentiles, but over the VMs of the tenant."""
 
 
 _fleets_part: Callable[[FleetItem], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(FleetItem)))
 """Reads the fields of a fleet point, in their order."""
 
 
-def aggregate(by: Aggregation, values: Sequence[float]) -> float:
-    """Return the mean, the min or the max of at least one value."""
-    return values[0] if len(values) == 1 else _AGGREGATE[by](values)
+def aggregate(by: By, values: Sequence[float]) -> float:
+    """Return the mean, the min, the max or a percentile (domain.histogram.Histograms) of at least one value."""
+    if len(values) == 1:
+        return values[0]
+    if isinstance(by, float):
+        return sorted(values)[min(len(values), max(1, math.ceil(len(values) * (by / 100)))) - 1]
+    return _AGGREGATE[by](values)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -168,43 +148,37 @@ def _mean(values: Sequence[float]) -> float:
 _AGGREGATE: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {"avg": _mean, "min": min, "max": max}
 
 
-class Timed(Protocol):
-    """A value of a minute."""
-
-    @property
-    def timestamp(self) -> int:
-        """The minute's identifier timestamp."""
-
-
-ATime = TypeVar("ATime", bound=Timed)
+def _total(row: ReportRow) -> float:
+    """Return the sum of a row's samples, from its average, which is rounded. A sum of whole numbers is exact."""
+    total = max(-exact.LARGEST, min(row.average * row.count, exact.LARGEST))
+    if abs(total) >= _WHOLE:
+        return total
+    nearest = float(round(total))
+    return nearest if abs(total - nearest) <= 2 * math.ulp(total) else total
 
 
-def grouped(minutes: Sequence[ATime], span: Span, interval: int) -> Iterator[tuple[Span, list[ATime]]]:
-    """Yield each group that has data, with its minutes. The minutes must be given oldest first."""
-    position = 0
-    for group in span.groups(interval):
-        members = []
-        while position < len(minutes) and minutes[position].timestamp <= group.last:
-            members.append(minutes[position])
-            position += 1
-        if members:
-            yield group, members
+_WHOLE = 2.0**52
+"""From here on, every double is a whole number."""
 
 
 def _as_partial(row: ReportRow) -> Partial:
-    # The row's average is rounded, so this partial is not exact. It is used only for figures over groups, which are
-    # derived.
-    total = max(-exact.LARGEST, min(row.average * row.count, exact.LARGEST))
-    return Partial(row.count, row.tenants, (total,), row.min, row.max, row.stddev * math.sqrt(row.count))
+    # The total is rounded, so this partial is not exact. It is used only for figures over groups, which are derived.
+    return Partial(row.count, row.tenants, (_total(row),), row.min, row.max, row.stddev * math.sqrt(row.count))
 
 
 def _item(
-    of: Minute, timestamp: int, average: float, samples: ReportRow | Partial, mean: float, tenants: int
+    of: Minute,
+    timestamp: int,
+    average: float,
+    samples: ReportRow | Partial,
+    mean: float,
+    total: float,
+    tenants: int,
 ) -> FleetItem:
     """Return the point of a group, with the coverage and finality of ``of``.
 
-    ``samples`` are all samples of the group, merged, and ``mean`` is their mean. To add a statistic, add a line here
-    and a field above.
+    ``samples`` are all samples of the group, merged, ``mean`` is their mean, and ``total`` the point's ``sum``. To add
+    a statistic, add a line here and a field above.
     """
     return FleetItem(
         timestamp=timestamp,
@@ -213,6 +187,7 @@ def _item(
         average=average,
         PerfValue=average,
         count=samples.count,
+        sum=total,
         tenants=tenants,
         min=samples.min,
         max=samples.max,
@@ -223,11 +198,16 @@ def _item(
     )
 
 
-def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggregation) -> list[FleetItem]:
-    """Return the points of a fleet chart, oldest first. Groups without any data are left out."""
+def fleet_items(
+    minutes: Sequence[Minute], span: Span, interval: int, by: By, reduction: Reduction = "avg"
+) -> list[FleetItem]:
+    """Return the points of a fleet chart, oldest first. Groups without any data are left out.
+
+    ``reduction`` is the counter's own. With a percentile as ``by``, domain.percentiles has the averages of the points.
+    """
     if interval == 1:
         return [
-            _item(minute, row.timestamp, row.average, row, row.average, row.tenants)
+            _item(minute, row.timestamp, row.average, row, row.average, _total(row), row.tenants)
             for minute in minutes
             if (row := minute.row)
         ]
@@ -237,8 +217,16 @@ def fleet_items(minutes: Sequence[Minute], span: Span, interval: int, by: Aggreg
         judged = Minute(rows[0], min(each.coverage for each in members), all(each.final for each in members))
         merged = merge([_as_partial(row) for row in rows])
         average = aggregate(by, [row.average for row in rows])
-        items.append(_item(judged, group.first, average, merged, merged.mean, max(row.tenants for row in rows)))
+        total = combined_sum([merged.total], len(rows), reduction)
+        tenants = max(row.tenants for row in rows)
+        items.append(_item(judged, group.first, average, merged, merged.mean, total, tenants))
     return items
+
+
+def combined_sum(totals: Iterable[Sequence[float]], minutes: int, reduction: Reduction) -> float:
+    """Return the sum of a group of minutes, given the exact totals of its minutes: their mean, or their total."""
+    terms = list(chain.from_iterable(totals))
+    return exact.limited_sum(terms) if reduction == "sum" else exact.mean(terms, minutes)
 
 
 def tenant_items(
@@ -247,14 +235,15 @@ def tenant_items(
     tenant: Mapping[int, Partial],
     span: Span,
     interval: int,
-    by: Aggregation,
+    by: By,
+    reduction: Reduction = "avg",
 ) -> list[TenantItem]:
     """Return the fleet's points, adding a VM's values and its tenant's partials (both by identifier timestamp)."""
     lasts = {} if interval == 1 else {group.first: group.last for group in span.groups(interval)}
     items = []
     for point in fleet:
         first = point.timestamp
-        value, summary = own_figures(first, lasts.get(first, first), vm, tenant, by)
+        value, summary = own_figures(first, lasts.get(first, first), vm, tenant, by, reduction)
         item = TenantItem(*_fleets_part(point) + summary)
         item.PerfValue = value
         items.append(item)
@@ -262,27 +251,34 @@ def tenant_items(
 
 
 def own_figures(
-    first: int, last: int, vm: Mapping[int, float], tenant: Mapping[int, Partial], by: Aggregation
+    first: int,
+    last: int,
+    vm: Mapping[int, float],
+    tenant: Mapping[int, Partial],
+    by: By,
+    reduction: Reduction,
 ) -> tuple[float | None, tuple[Any, ...]]:
-    """Return a VM's value over a range of minutes, and the tenant's figures for a TenantItem."""
+    """Return a VM's value over a range of minutes, and the tenant's figures for a TenantItem, but no percentiles."""
     if first == last:
         part = tenant.get(first)
-        return vm.get(first), _summary([part] if part else [], by)
+        return vm.get(first), _summary([part] if part else [], by, reduction)
     stamps = range(first, last + 1, MINUTE)
     own = [vm[stamp] for stamp in stamps if stamp in vm]
-    return aggregate(by, own) if own else None, _summary([tenant[stamp] for stamp in stamps if stamp in tenant], by)
+    parts = [tenant[stamp] for stamp in stamps if stamp in tenant]
+    return aggregate(by, own) if own else None, _summary(parts, by, reduction)
 
 
-def _summary(parts: Sequence[Partial], by: Aggregation) -> tuple[Any, ...]:
+def _summary(parts: Sequence[Partial], by: By, reduction: Reduction) -> tuple[Any, ...]:
     """Return a TenantItem's tenant figures: the parts' means combined as asked, and figures of all their samples."""
     if not parts:
-        return None, None, None, 0
+        return None, None, None, 0, None
     if len(parts) == 1:  # the usual case
         part = parts[0]
-        return part.mean, part.min, part.max, part.count
+        return part.mean, part.min, part.max, part.count, exact.limited_sum(part.total)
     return (
         aggregate(by, [part.mean for part in parts]),
         min(part.min for part in parts),
         max(part.max for part in parts),
         sum(part.count for part in parts),
+        combined_sum((part.total for part in parts), len(parts), reduction),
     )

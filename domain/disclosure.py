@@ -15,11 +15,13 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
-from domain.charts import Aggregation, Span, aggregate, grouped, own_figures
+from domain.charts import By, aggregate, own_figures
+from domain.counters import Reduction
 from domain.minutes import minutes_of
 from domain.names import split_key
 from domain.partials import Partial
 from domain.rollups import Series
+from domain.spans import Span, grouped
 
 MIN_TENANTS = 5
 """How many enrolled tenants besides the caller's must contribute to an average, if no setting says otherwise."""
@@ -103,6 +105,7 @@ class DisclosedItem(ForTenants):
     PerfValue: float | None
     """The same as average."""
     count: None = None
+    sum: None = None
     tenants: None = None
     min: None = None
     max: None = None
@@ -113,13 +116,14 @@ class DisclosedItem(ForTenants):
     """Whether the windows of all minutes of the group are closed."""
     suppressed: str | None = None
     """Why the average is suppressed, or made from only part of the group's minutes; null: it is not."""
+    percentiles: dict[str, float] | None = None
 
 
 @dataclass(slots=True)
 class DisclosedTenantItem(DisclosedItem):
     """One point of a tenant's chart as its caller sees it: a VM's value (PerfValue) and the tenant's figures.
 
-    PerfValue is the mean, min or max (as asked) of the VM's minutes; null if it has none, or if no VM was asked for.
+    PerfValue is the VM's minutes, combined as asked; null if it has none, or if no VM was asked for.
     """
 
     tenantAverage: float | None = None
@@ -130,6 +134,12 @@ class DisclosedTenantItem(DisclosedItem):
     """The max of all samples of the tenant's VMs."""
     tenantCount: int = 0
     """Samples of the tenant's VMs in the group (for one minute: VMs)."""
+    tenantSum: float | None = None
+    """The sum over the tenant's VMs: the mean of the minutes' sums; of a counter that is reduced by its sum, their
+    total."""
+    tenantPercentiles: dict[str, float] | None = None
+    """The percentiles asked for, of all samples of the tenant's VMs in the group, by name (p50); null: not asked for,
+    or not known (yet)."""
 
 
 _fleets_part: Callable[[DisclosedItem], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(DisclosedItem)))
@@ -141,7 +151,7 @@ NEVER_SHOWN = tuple(each.name for each in fields(DisclosedItem) if each.type is 
 
 
 def disclosed_items(
-    key: str, minutes: Sequence[DisclosedMinute], span: Span, interval: int, by: Aggregation
+    key: str, minutes: Sequence[DisclosedMinute], span: Span, interval: int, by: By
 ) -> list[DisclosedItem]:
     """Return the points of a counter's fleet chart, oldest first; a group's figures leave out suppressed minutes."""
     perf_type, perf_name = split_key(key)
@@ -170,13 +180,14 @@ def disclosed_tenant_items(
     tenant: Mapping[int, Partial],
     span: Span,
     interval: int,
-    by: Aggregation,
+    by: By,
+    reduction: Reduction = "avg",
 ) -> list[DisclosedTenantItem]:
     """Return the fleet's points, adding a VM's values and its tenant's partials (both by identifier timestamp)."""
     lasts = {group.first: group.last for group in span.groups(interval)}
     items = []
     for point in fleet:
-        value, summary = own_figures(point.timestamp, lasts[point.timestamp], vm, tenant, by)
+        value, summary = own_figures(point.timestamp, lasts[point.timestamp], vm, tenant, by, reduction)
         item = DisclosedTenantItem(*_fleets_part(point) + summary)
         item.PerfValue = value
         items.append(item)

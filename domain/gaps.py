@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-from domain.charts import FleetItem, Span
+from domain.charts import FleetItem
 from domain.disclosure import DisclosedItem
 from domain.names import split_key
+from domain.spans import Span
 
 Gaps = Literal["null"]
 """How a chart shows groups of minutes without data, if it shows them: as points whose figures are null."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from domain.charts import FleetItem
 from domain.closing import Progress
 from domain.minutes import DAY, WINDOW, window_of
-from domain.openmetrics import FAMILIES
+from domain.openmetrics import GroupPoint, metrics_of
 
 MILLISECONDS = 1_000
 
@@ -89,16 +89,16 @@ class Cursor:
         return replace(self, problem=problem, not_before=not_before)
 
 
-def series_of(items: Sequence[FleetItem]) -> list[TimeSeries]:
-    """Return the time series of one counter's minutes, oldest first, with the same metrics and labels as /metrics."""
-    if not items:
-        return []
-    counter = {"perf_name": items[0].PerfName, "perf_type": items[0].PerfType}
-    return [
-        TimeSeries({"__name__": family.name, **counter}, samples)
-        for family in FAMILIES
-        if (samples := [(item.timestamp, float(value)) for item in items if (value := family.figure(item)) is not None])
-    ]
+def series_of(points: Sequence[FleetItem], groups: Sequence[GroupPoint] = ()) -> list[TimeSeries]:
+    """Return the time series of one counter, with the same metrics and labels as /metrics, each oldest first.
+
+    ``points`` are its minutes, oldest first, and ``groups`` those of its windows.
+    """
+    found: dict[tuple[tuple[str, str], ...], list[tuple[int, float]]] = {}
+    for family, samples in metrics_of(points, groups):
+        for labels, at, value in samples:
+            found.setdefault((("__name__", family.name), *labels.items()), []).append((at, float(value)))
+    return [TimeSeries(dict(labels), samples) for labels, samples in found.items()]
 
 
 def request_body(series: Iterable[TimeSeries]) -> bytes:

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from domain.charts import Span
 from domain.closing import Times
 from domain.errors import Unavailable
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import FUTURE_TOLERANCE, Horizon
+from domain.spans import Span
 from domain.taking import EVERYTHING, Taking
 from messaging.dead_letters import DeadLetters
 from pipeline.rules import Rules

@@ -11,13 +11,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.charts import FleetItem, Span, fleet_items, judge, lookback
+from domain.charts import FleetItem, fleet_items, judge, lookback
 from domain.errors import Misconfigured, Unavailable
 from domain.minutes import minutes_of
+from domain.openmetrics import QUANTILES, GroupPoint
 from domain.remote_write import Cursor, series_of
+from domain.spans import Span
 from messaging.remote_write import Receiver
 from pipeline.concurrency import gather
+from pipeline.queries.exported import groups_of
 from pipeline.queries.names import sorted_entries
+from pipeline.queries.spread import fleet_percentiles, show_fleet
 from pipeline.queries.view import AT_ONCE, progress_of
 from storage.documents import Conflict
 from storage.tables import Tables
@@ -26,6 +30,10 @@ from storage.tables.table import Stored
 
 COUNTERS_A_REQUEST = 20
 """How many counters a request holds. With 15 minutes and seven figures each: 2,100 samples, some 51 KB."""
+
+
+_Counter = tuple[Sequence[FleetItem], Sequence[GroupPoint]]
+"""A counter's minutes and groups of a window."""
 
 
 @dataclass(slots=True)
@@ -87,7 +95,7 @@ class _Run:
         """Count the rows of windows that closed after the cursor had passed them."""
         progress = await progress_of(self.tables)
         for window in list(self.cursor.late(progress)):
-            rows = sum(len(items) for items in (await self._items(window)).values())
+            rows = sum(len(points) for points, _ in (await self._items(window)).values())
             self.cursor = self.cursor.counted(window, rows, progress)
             await self._save()
             self.done.late.append(window)
@@ -128,9 +136,9 @@ class _Run:
             self.done.windows.append(window)
         return True
 
-    async def _deliver(self, counters: Sequence[Sequence[FleetItem]]) -> int:
+    async def _deliver(self, counters: Sequence[_Counter]) -> int:
         """Send these counters' minutes; return how many samples the receiver will never take."""
-        series = [each for items in counters for each in series_of(items)]
+        series = [each for points, groups in counters for each in series_of(points, groups)]
         samples = sum(len(each.samples) for each in series)
         try:
             taken = await self.receiver.write(series)
@@ -145,18 +153,22 @@ class _Run:
         half = len(counters) // 2
         return await self._deliver(counters[:half]) + await self._deliver(counters[half:])
 
-    async def _items(self, window: int) -> dict[str, list[FleetItem]]:
-        """Return the minutes of a closed window, by counter."""
+    async def _items(self, window: int) -> dict[str, _Counter]:
+        """Return the minutes and the groups of a closed window, by counter."""
         stamps = minutes_of(window)
         span = Span(stamps[0], stamps[-1])
         wanted = lookback(span)
         keys = [entry.name for entry in await sorted_entries(self.tables, COUNTERS) if entry.newest >= span.first]
         rows = await gather((self.tables.report.rows(key, wanted.first, wanted.last) for key in keys), AT_ONCE)
-        items = {
-            key: fleet_items(judge(each, span, lambda _: True), span, 1, "avg")
-            for key, each in zip(keys, rows, strict=True)
-        }
-        return {key: each for key, each in items.items() if each}
+        quantiles = await fleet_percentiles(self.tables, keys, span, 1, QUANTILES)
+        summaries = await gather((self.tables.summaries.of_fleet(key, window) for key in keys), AT_ONCE)
+        found: dict[str, _Counter] = {}
+        for key, each, summary in zip(keys, rows, summaries, strict=True):
+            points = fleet_items(judge(each, span, lambda _: True), span, 1, "avg")
+            show_fleet(points, quantiles[key], QUANTILES, None)
+            if points:
+                found[key] = points, groups_of(key, [(window, summary.value)]) if summary else []
+        return found
 
     async def _save(self) -> None:
         """Write the cursor, if it has moved. Raises Conflict."""

@@ -12,6 +12,7 @@ from blueprints.http.endpoints import EVERY_CALLER, PEOPLE, endpoint
 from blueprints.http.fields import (
     MOST_KEYS,
     MOST_MINUTES,
+    MOST_PERCENTILES,
     MOST_TENANT_MINUTES,
     NO_SECOND,
     AggregationBy,
@@ -21,15 +22,16 @@ from blueprints.http.fields import (
     Moment,
     Name,
     PageToken,
+    Percentiles,
     known,
     minutes_between,
     whole_number,
 )
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
-from domain.charts import Span
 from domain.errors import BadParameters
 from domain.gaps import Gaps
+from domain.spans import Span
 from pipeline.queries import charts
 from pipeline.queries.answers import DisclosedAnswer, DisclosedTenantAnswer, FleetAnswer, TenantAnswer
 from pipeline.queries.charts import Question
@@ -37,6 +39,9 @@ from pipeline.queries.every import Place, get_every
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
+
+MOST_PERCENTILE_MINUTES = 2_880
+"""The most minutes, summed over the counters, of an answer with percentiles: two days of one counter."""
 
 MOST_ROWS = 100_800
 """The most minutes in one answer, summed over its counters: ten counters for 7 days, seventy for 24 hours."""
@@ -65,8 +70,19 @@ class ChartParameters(ListParameters):
     end: Annotated[Moment | None, Field(description="The end of the fixed range; default: the newest minute.")] = None
     aggregationInterval: Annotated[Minutes, Field(description="How many minutes make one point.")] = 1
     aggregationBy: Annotated[
-        AggregationBy, Field(description="How minutes make a point: avg, min or max, in any case, also in quotes.")
+        AggregationBy,
+        Field(
+            description="How minutes make a point: avg, min or max of their averages; or a percentile, such as p95, of "
+            "all samples of all their VMs. In any case, also in quotes."
+        ),
     ] = "avg"
+    percentiles: Annotated[
+        Percentiles,
+        Field(
+            description=f"The percentiles of all VM samples that each point shows: at most {MOST_PERCENTILES} numbers "
+            f"above 0 and below 100. They are for at most {MOST_PERCENTILE_MINUTES:,} minutes times counters."
+        ),
+    ] = ()
     final: Annotated[Flag, Field(description="Leave out minutes that are not final yet.")] = False
     gaps: Annotated[
         Gaps | None,
@@ -97,6 +113,11 @@ class ChartParameters(ListParameters):
             problems.setdefault(name, f"makes a range of more than {cls.most_minutes} minutes")
         elif minutes is not None and minutes * keys > MOST_ROWS:
             problems[name] = f"makes, times {keys} keys, more than {MOST_ROWS} minutes: ask for less at a time"
+        elif minutes is not None and minutes * keys > MOST_PERCENTILE_MINUTES and _asks_percentiles(given):
+            problems[name] = (
+                f"makes, times {keys} keys, more than {MOST_PERCENTILE_MINUTES} minutes, the most with percentiles: "
+                "ask for less at a time"
+            )
         return problems
 
     @property
@@ -111,6 +132,7 @@ class ChartParameters(ListParameters):
             self.aggregationBy,
             self.final,
             self.gaps,
+            percentiles=self.percentiles,
         )
 
     def within(self, most: int, now: int) -> None:
@@ -118,6 +140,11 @@ class ChartParameters(ListParameters):
         if (self.minutes or ((self.end or now) - (self.start or 0)) // 60) > most:
             name = "minutes" if self.minutes else "start"
             raise BadParameters({name: f"makes a range of more than {most} minutes, the most for a tenant"})
+
+
+def _asks_percentiles(given: Mapping[str, Sequence[str]]) -> bool:
+    words = [*given.get("aggregationBy", ())]
+    return "percentiles" in given or any(word.strip().strip("\"'").lower().startswith("p") for word in words)
 
 
 class FleetChartParameters(ChartParameters):
@@ -164,7 +191,7 @@ class FleetChartParameters(ChartParameters):
 
     @property
     def _asked(self) -> object:
-        shape = [self.aggregationInterval, self.aggregationBy, self.final, self.gaps]
+        shape = [self.aggregationInterval, self.aggregationBy, self.final, self.gaps, self.percentiles]
         return [self.minutes, self.start, self.end, *shape]
 
 
@@ -187,7 +214,8 @@ async def get_data(shared: Services, view: View, asked: FleetChartParameters) ->
     if asked.key != (EVERY,) * len(asked.key):
         return await charts.get_data(shared.tables, asked.question, view)
     place = asked.place(MOST_TENANT_MINUTES if view.caller.tenant else MOST_MINUTES)
-    answer, beyond = await get_every(shared.tables, asked.question, place, MOST_ROWS, MOST_KEYS, view)
+    most = MOST_PERCENTILE_MINUTES if asked.question.wanted else MOST_ROWS
+    answer, beyond = await get_every(shared.tables, asked.question, place, most, MOST_KEYS, view)
     return replace(answer, nextPage=asked.token_of(beyond) if beyond else None)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from domain.charts import AGGREGATIONS, Aggregation
+from domain.charts import AGGREGATIONS, By
 from domain.enrolment import public_of
 from domain.names import MAX_NAME, key_problem, name_problem, split_key
 from domain.samples import MILLISECONDS
@@ -19,6 +19,8 @@ MOST_TENANT_MINUTES = 10_080
 """The longest range for answers that read a tenant's own documents, two per window: 7 days."""
 
 MOST_KEYS = 100
+
+MOST_PERCENTILES = 20
 
 NO_SECOND = 10_000_000_000
 """Every second is below this number: seconds have ten digits, as in the store's ids."""
@@ -57,11 +59,29 @@ def whole_number(most: int) -> Callable[[str], int]:
     return parse
 
 
-def _aggregation(text: str) -> str:
+def _aggregation(text: str) -> str | float:
     word = text.strip().strip("\"'").lower()
-    if word not in AGGREGATIONS:
-        raise ValueError("must be avg, min or max")
-    return word
+    if word in AGGREGATIONS:
+        return word
+    if re.fullmatch(r"p[0-9.]+", word) and (found := _percentile(word.removeprefix("p"))):
+        return found
+    raise ValueError("must be avg, min or max, or a percentile above 0 and below 100, for example p95")
+
+
+def _percentile(text: str) -> float | None:
+    """Return a percentile above 0 and below 100, given with at most three decimals, else None."""
+    found = float(text) if re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", text) else 0.0
+    return found or None
+
+
+def _percentiles(text: str) -> tuple[float, ...]:
+    found = [_percentile(each.strip()) for each in text.split(",", MOST_PERCENTILES)]
+    if None in found or len(found) > MOST_PERCENTILES:
+        raise ValueError(
+            f"must be at most {MOST_PERCENTILES} numbers above 0 and below 100, with at most three decimals, for "
+            "example 50,95,99.9"
+        )
+    return tuple(dict.fromkeys(each for each in found if each))
 
 
 def moment(text: str) -> int:
@@ -110,6 +130,7 @@ def _message(text: str) -> str:
 
 
 _DATE = r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+_PERCENTILE = r"([1-9][0-9]?(\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9])"
 _TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 
 Key = Annotated[
@@ -159,9 +180,26 @@ Minutes = Annotated[
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_MINUTES}),
 ]
 AggregationBy = Annotated[
-    Aggregation,
+    By,
     BeforeValidator(_aggregation),
-    WithJsonSchema({"type": "string", "pattern": r"^[\"']?([aA][vV][gG]|[mM][iI][nN]|[mM][aA][xX])[\"']?$"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": rf"^[\"']?([aA][vV][gG]|[mM][iI][nN]|[mM][aA][xX]|[pP]{_PERCENTILE})[\"']?$",
+            "examples": ["avg", "p95"],
+        }
+    ),
+]
+Percentiles = Annotated[
+    tuple[float, ...],
+    BeforeValidator(_percentiles),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": rf"^{_PERCENTILE}(,{_PERCENTILE}){{0,{MOST_PERCENTILES - 1}}}$",
+            "examples": ["50,95,99.9"],
+        }
+    ),
 ]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 PageToken = Annotated[str, BeforeValidator(_token)]

@@ -36,6 +36,9 @@ _adapters: dict[Any, TypeAdapter[Any]] = {}
 _MASKED = re.compile(r"[A-Za-z0-9+/=]*")
 """The characters of base64. Masked names contain no others. A formula of only these can't call or run anything."""
 
+_PREFIXES = {"percentiles": "{0}", "tenantPercentiles": "tenant{1}"}
+"""The fields that hold percentiles by name, and the names of their columns in CSV."""
+
 _FORMULA = re.compile(r"((?:^|[;,|\t\r\n])[\s\"]*)(?=[=+@\-\uff1d\uff0b\uff20\uff0d])")
 """Finds the start of a formula: at the start of a cell, or of text that a spreadsheet may take for a cell. Some
 spreadsheets split elsewhere (at semicolons, in many locales) or ignore quotes. The last four characters are the
@@ -87,7 +90,8 @@ def written(answer: Any, form: Format) -> tuple[bytes, str]:
     """Return an answer's bytes and media type. Only answers with rows in ``data`` have formats other than JSON."""
     match form:
         case "csv":
-            return _csv(answer.data, row_type(type(answer))).encode(), f"{MEDIA_TYPES['csv']}; charset=utf-8"
+            text = _csv(answer.data, row_type(type(answer)), getattr(answer, "percentiles", ()))
+            return text.encode(), f"{MEDIA_TYPES['csv']}; charset=utf-8"
         case "ndjson":
             rows = adapter(row_type(type(answer)))
             return b"".join(rows.dump_json(row) + b"\n" for row in answer.data), MEDIA_TYPES["ndjson"]
@@ -126,15 +130,25 @@ def row_type(kind: type[Any]) -> Any:
     return get_args(get_type_hints(kind)["data"])[0]
 
 
-def _csv(rows: Sequence[Any], kind: type[Any]) -> str:
-    """Return rows as CSV by RFC 4180. The first line holds the names of the fields. A null is an empty field."""
+def _csv(rows: Sequence[Any], kind: type[Any], percentiles: Sequence[str]) -> str:
+    """Return rows as CSV by RFC 4180. The first line holds the names of the fields. A null is an empty field.
+
+    A field that holds percentiles by name has a column for each of them: ``p50``; of the tenant's, ``tenantP50``.
+    """
     names = [field.name for field in fields(kind)]
+    columns = [(name, _PREFIXES.get(name)) for name in names]
     get = attrgetter(*names)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(names)
+    header: list[str] = []
+    for name, prefix in columns:
+        header += [name] if prefix is None else [prefix.format(each, each.upper()) for each in percentiles]
+    writer.writerow(header)
     for row in rows:
-        writer.writerow([_cell(value) for value in get(row)])
+        cells: list[Any] = []
+        for (_, prefix), value in zip(columns, get(row), strict=True):
+            cells += [_cell(value)] if prefix is None else [(value or {}).get(each) for each in percentiles]
+        writer.writerow(cells)
     return text.getvalue()
 
 

@@ -13,7 +13,7 @@ from blueprints.http.reading import NoParameters
 from blueprints.services import Services
 from domain.errors import BadParameters
 from domain.openmetrics import NEWEST_ONLY, OPENMETRICS, PLAIN, exposition, plain_exposition
-from pipeline.queries.charts import final_points, newest_points
+from pipeline.queries.exported import final_export, newest_export
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
@@ -30,11 +30,11 @@ async def metrics(shared: Services, view: View, asked: NoParameters) -> Text:  #
     (REMOTE_WRITE_URL), or get a range (/v1/get-openmetrics). The format is OpenMetrics if the reader accepts it, else
     text 0.0.4.
     """
-    points = await newest_points(shared.tables, view)
+    found = await newest_export(shared.tables, view)
     return Text(
         {
-            OPENMETRICS: partial(exposition, points, NEWEST_ONLY),
-            PLAIN: partial(plain_exposition, points, NEWEST_ONLY),
+            OPENMETRICS: partial(exposition, found.points, NEWEST_ONLY, found.groups),
+            PLAIN: partial(plain_exposition, found.points, NEWEST_ONLY, found.groups),
         }
     )
 
@@ -63,6 +63,6 @@ async def get_openmetrics(shared: Services, view: View, asked: ExportParameters)
         raise BadParameters(
             {"start": f"makes a range of more than {MOST_TENANT_MINUTES} minutes, the most for a tenant"}
         )
-    points = await final_points(shared.tables, asked.key, asked.start, asked.end, MOST_EXPORTED, view)
-    forms = {OPENMETRICS: partial(exposition, points)}
+    found = await final_export(shared.tables, asked.key, asked.start, asked.end, MOST_EXPORTED, view)
+    forms = {OPENMETRICS: partial(exposition, found.points, groups=found.groups)}
     return DisclosedText(forms) if view.caller.tenant else Text(forms)

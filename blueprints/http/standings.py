@@ -14,7 +14,8 @@ from blueprints.services import Services
 from domain.minutes import WINDOW
 from domain.samples import FUTURE_TOLERANCE
 from domain.standings import DIMENSIONS, Dimension
-from pipeline.queries.groups import GroupBy, Groups, GroupsQuestion, OwnGroups, get_groups
+from pipeline.queries.groups import GroupBy, Groups, GroupsQuestion, OwnGroups
+from pipeline.queries.groups import get_groups as groups_of
 from pipeline.queries.ranking import MOST_OF_FLEET, Order, OwnRanking, Ranking, RankingQuestion
 from pipeline.queries.ranking import get_ranking as ranking_of
 from pipeline.queries.view import View
@@ -185,6 +186,6 @@ def _question(asked: RankingParameters) -> object:
 
 
 @endpoint(blueprint, "v1/get-groups", PEOPLE)
-async def groups(shared: Services, view: View, asked: GroupsParameters) -> Groups | OwnGroups:
+async def get_groups(shared: Services, view: View, asked: GroupsParameters) -> Groups | OwnGroups:
     """A counter's window values by region, size, tenant, pool, site or VM."""
-    return await get_groups(shared.tables, GroupsQuestion(asked.key, asked.groupBy, asked.asked, asked.tenant), view)
+    return await groups_of(shared.tables, GroupsQuestion(asked.key, asked.groupBy, asked.asked, asked.tenant), view)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domain.charts import Aggregation, FleetItem, TenantItem
+from domain.charts import FleetItem, TenantItem
 from domain.disclosure import NEVER_SHOWN, DisclosedItem, DisclosedTenantItem, ForTenants
 
 CAREFULLY = (
@@ -24,7 +24,10 @@ class Resolved:
     end: int
     """The last minute of the range."""
     aggregationInterval: int
-    aggregationBy: Aggregation
+    aggregationBy: str
+    """avg, min, max, or a percentile such as p95."""
+    percentiles: Sequence[str]
+    """The names of the percentiles asked for: of the columns in CSV, and of the parts of ``percentiles`` in data."""
     suppressed: str | None
     """What is hidden from a tenant's caller in every minute, and why; null: nothing is suppressed."""
 

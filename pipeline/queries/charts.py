@@ -3,24 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.charts import (
-    Aggregation,
-    FleetItem,
-    Minute,
-    Span,
-    TenantItem,
-    fleet_items,
-    judge,
-    lookback,
-    tenant_items,
-)
+from domain.charts import By, FleetItem, Minute, TenantItem, fleet_items, judge, lookback, tenant_items
 from domain.closing import Progress
+from domain.counters import reduction_of
 from domain.disclosure import DisclosedItem, DisclosedTenantItem, disclosed_items, disclosed_tenant_items
-from domain.errors import BadParameters
 from domain.gaps import Gaps, with_gaps
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
+from domain.percentiles import name_of
 from domain.rollups import Node
+from domain.spans import Span
 from pipeline.concurrency import gather
 from pipeline.queries.answers import (
     CAREFULLY,
@@ -30,11 +22,10 @@ from pipeline.queries.answers import (
     TenantAnswer,
 )
 from pipeline.queries.disclosed import disclosed_to
-from pipeline.queries.lists import list_counters
-from pipeline.queries.names import known_counters, sorted_entries, tenant_named, vm_named
-from pipeline.queries.view import AT_ONCE, ATime, Read, View, newest_minute, progress_of
+from pipeline.queries.names import known_counters, tenant_named, vm_named
+from pipeline.queries.spread import fleet_percentiles, show_fleet, show_tenant, tenant_percentiles
+from pipeline.queries.view import AT_ONCE, ATime, Read, View, progress_of
 from storage.tables import Tables
-from storage.tables.catalogue import COUNTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +36,8 @@ class Question:
     any of the counters has and that the fleet has reached (see domain.closing). ``start`` and perhaps ``end``: Unix
     seconds, both included. ``interval``: minutes in a group. ``final``: leave out minutes that are not final yet.
     ``gaps``: how groups without data are shown; None: they are not shown. ``exact``: the range is from ``start`` to
-    ``end``, whatever minutes the counters have, so that answers about different counters share it.
+    ``end``, whatever minutes the counters have, so that answers about different counters share it. ``percentiles``:
+    those to show, each above 0 and below 100.
     """
 
     keys: Sequence[str]
@@ -53,10 +45,21 @@ class Question:
     start: int | None = None
     end: int | None = None
     interval: int = 1
-    by: Aggregation = "avg"
+    by: By = "avg"
     final: bool = False
     gaps: Gaps | None = None
     exact: bool = False
+    percentiles: Sequence[float] = ()
+
+    @property
+    def percentile(self) -> float | None:
+        """The percentile that is to stand in ``average``, if any."""
+        return self.by if isinstance(self.by, float) else None
+
+    @property
+    def wanted(self) -> Sequence[float]:
+        """All percentiles that are needed."""
+        return self.percentiles if self.percentile is None else (*self.percentiles, self.percentile)
 
 
 async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswer | DisclosedAnswer:
@@ -74,8 +77,13 @@ async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswe
 async def _fleet_data(tables: Tables, question: Question, view: View) -> FleetAnswer:
     span, charts = await _charts(tables, question, view, _judged)
     items: list[FleetItem] = []
+    found = await fleet_percentiles(tables, charts, span, question.interval, question.wanted)
     for key, minutes in charts.items():
-        points = fleet_items(minutes, span, question.interval, question.by)
+        points = fleet_items(minutes, span, question.interval, question.by, reduction_of(key, view.reductions))
+        if question.wanted:
+            show_fleet(points, found[key], question.percentiles, question.percentile)
+            for point in points:
+                point.PerfValue = point.average
         items += with_gaps(points, FleetItem, key, span, question.interval) if question.gaps else points
     return FleetAnswer(*_resolved(charts, span, question), None, items)
 
@@ -94,10 +102,16 @@ async def get_tenant_data(
         return await _disclosed_tenant_data(tables, question, tenant, vm, view)
     span, charts = await _charts(tables, question, view, _judged)
     of_vm, of_tenant = await _beside(tables, tenant, vm, charts)
+    found = await fleet_percentiles(tables, charts, span, question.interval, question.wanted)
+    own = await tenant_percentiles(tables, tenant, charts, span, question.interval, question.wanted)
     items: list[TenantItem] = []
     for key, minutes in charts.items():
-        fleet = fleet_items(minutes, span, question.interval, question.by)
-        points = tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
+        reduction = reduction_of(key, view.reductions)
+        fleet = fleet_items(minutes, span, question.interval, question.by, reduction)
+        points = tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by, reduction)
+        if question.wanted:
+            show_fleet(points, found[key], question.percentiles, question.percentile)
+            show_tenant(points, own[key], question.percentiles, question.percentile)
         items += with_gaps(points, TenantItem, key, span, question.interval) if question.gaps else points
     return TenantAnswer(*_resolved(charts, span, question), None, tenant, vm, items)
 
@@ -107,60 +121,27 @@ async def _disclosed_tenant_data(
 ) -> DisclosedTenantAnswer:
     span, charts = await _charts(tables, question, view, disclosed_to(tenant))
     of_vm, of_tenant = await _beside(tables, tenant, vm, charts)
+    own = await tenant_percentiles(tables, tenant, charts, span, question.interval, question.wanted)
     items: list[DisclosedTenantItem] = []
     for key, minutes in charts.items():
+        reduction = reduction_of(key, view.reductions)
         fleet = disclosed_items(key, minutes, span, question.interval, question.by)
-        points = disclosed_tenant_items(fleet, of_vm[key], of_tenant[key], span, question.interval, question.by)
+        points = disclosed_tenant_items(
+            fleet, of_vm[key], of_tenant[key], span, question.interval, question.by, reduction
+        )
+        if question.wanted:
+            show_tenant(points, own[key], question.percentiles, question.percentile)
         items += with_gaps(points, DisclosedTenantItem, key, span, question.interval) if question.gaps else points
     return DisclosedTenantAnswer(*_resolved(charts, span, question), CAREFULLY, tenant, vm, items)
 
 
-async def newest_points(tables: Tables, view: View) -> list[FleetItem]:
-    """Return the newest final minute of every counter in the fleet's newest hour, by key."""
-    newest = await newest_minute(tables) or 0
-    counters = {entry.name: entry.newest for entry in await sorted_entries(tables, COUNTERS)}
-    answers = await gather(
-        (
-            _fleet_data(tables, Question([key], minutes=1, final=True), view)
-            for key, seen in counters.items()
-            if seen > newest - HOUR
-        ),
-        AT_ONCE,
-    )
-    return [item for answer in answers for item in answer.data]
-
-
 def _resolved(
     keys: Collection[str], span: Span, question: Question
-) -> tuple[str | list[str], int, int, int, Aggregation]:
+) -> tuple[str | list[str], int, int, int, str, Sequence[str]]:
     """Return the first fields of an answer (see Resolved)."""
     asked = next(iter(keys)) if len(keys) == 1 else list(keys)
-    return asked, span.first, span.last, question.interval, question.by
-
-
-async def final_points(
-    tables: Tables, keys: Sequence[str], start: int, end: int | None, most: int, view: View
-) -> list[FleetItem] | list[DisclosedItem]:
-    """Return all final minutes of counters in a range: counter after counter by name, each oldest first.
-
-    Without ``keys``: all counters that the caller may know. Raises NotFound. Raises BadParameters if the number of
-    minutes times the number of counters is more than ``most``.
-    """
-    if not keys:
-        reached = (await progress_of(tables)).newest
-        end = reached if end is None else end
-        counters = await list_counters(tables, view)
-        # For a tenant's caller, ``newest`` is a counter's newest minute in that tenant, and not in the fleet.
-        keys = [each.key for each in counters if view.caller.tenant or each.newest >= start]
-    keys = sorted(set(keys))
-    minutes = ((view.now if end is None else end) - start) // MINUTE + 1
-    if minutes * len(keys) > most:
-        fewer = f"ask for {most // len(keys)} minutes at a time, or for fewer counters"
-        raise BadParameters({"start": f"makes, times {len(keys)} counters, more than {most} minutes: {fewer}"})
-    if not keys:
-        return []
-    question = Question(keys, start=start, end=end, final=True)
-    return (await get_data(tables, question, view)).data
+    by = name_of(question.by) if isinstance(question.by, float) else question.by
+    return asked, span.first, span.last, question.interval, by, [name_of(each) for each in question.percentiles]
 
 
 async def _charts(

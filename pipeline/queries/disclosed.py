@@ -6,11 +6,11 @@ Where nothing is disclosed (yet), the answer lists the minutes in which the call
 from collections.abc import Collection
 from itertools import chain
 
-from domain.charts import Span
 from domain.closing import Progress
 from domain.disclosure import NEVER_DISCLOSED, NOT_FINAL, DisclosedMinute, disclosed_minutes
 from domain.minutes import minutes_of, windows_between
 from domain.rollups import NO_SERIES, Node
+from domain.spans import Span
 from pipeline.concurrency import gather
 from pipeline.queries.view import AT_ONCE, Read, progress_of
 from storage.tables import Tables

@@ -5,10 +5,10 @@ All pages of a question have the same minutes, which its first page fixes. Does 
 
 from dataclasses import dataclass, replace
 
-from domain.charts import Span
 from domain.closing import Progress
 from domain.errors import NotFound
 from domain.minutes import DAY, MINUTE, window_of
+from domain.spans import Span
 from pipeline.queries.answers import DisclosedAnswer, FleetAnswer
 from pipeline.queries.charts import Question, get_data
 from pipeline.queries.lists import list_counters

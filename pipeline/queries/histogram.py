@@ -3,19 +3,16 @@
 Knows the stored histograms of minutes. Never reads a VM window.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from domain.charts import Span
 from domain.disclosure import ForTenants
 from domain.errors import Forbidden
-from domain.histogram import Histograms, merge_histograms
-from domain.minutes import MINUTE, minutes_of, windows_between
-from domain.rollups import Node
-from pipeline.concurrency import gather
+from domain.percentiles import ByWindow, by_group
+from domain.spans import Span
 from pipeline.queries.names import known_counters, tenant_named
-from pipeline.queries.view import AT_ONCE, View, progress_of
+from pipeline.queries.spread import fleet_histograms, tenant_histograms
+from pipeline.queries.view import View, progress_of
 from storage.tables import Tables
 
 
@@ -94,37 +91,22 @@ async def get_histogram(
     counters, progress = await known_counters(tables, [question.key], view), await progress_of(tables)
     (key, seen), *_ = counters.items()
     span = Span.latest(question.minutes, seen if progress.newest is None else min(seen, progress.newest))
-    groups = list(span.groups(question.interval))
     if question.tenant is None:
-        found = await tables.histograms.of_fleet_between(key, *_ends(span))
-        items = _items(HistogramItem, found, groups)
+        items = _items(HistogramItem, await fleet_histograms(tables, key, span), span, question.interval)
         return HistogramAnswer(key, None, span.first, span.last, question.interval, items)
     tenant = await tenant_named(tables, question.tenant, view)
-    windows = windows_between(span.first, span.last)
-    read = await gather((tables.histograms.read(Node.of(tenant), each, [key]) for each in windows), AT_ONCE)
-    found = {
-        window: stored.value[key]
-        for window, stored in zip(windows, read, strict=True)
-        if stored and key in stored.value
-    }
+    found = (await tenant_histograms(tables, tenant, [key], span))[key]
     if view.caller.tenant:
-        own = _items(OwnHistogramItem, found, groups)
+        own = _items(OwnHistogramItem, found, span, question.interval)
         return OwnHistogramAnswer(key, tenant, span.first, span.last, question.interval, own)
-    items = _items(HistogramItem, found, groups)
+    items = _items(HistogramItem, found, span, question.interval)
     return HistogramAnswer(key, tenant, span.first, span.last, question.interval, items)
 
 
-def _ends(span: Span) -> tuple[int, int]:
-    windows = windows_between(span.first, span.last)
-    return windows[0], windows[-1]
-
-
-def _items(kind: type[AnItem], windows: Mapping[int, Histograms], groups: Sequence[Span]) -> list[AnItem]:
-    """Return an item for each group that has values. Minutes outside all groups are left out."""
-    group_of = {at: number for number, group in enumerate(groups) for at in range(group.first, group.last + 1, MINUTE)}
-    outside = len(groups)
-    parts = ((each, [group_of.get(at, outside) for at in minutes_of(window)]) for window, each in windows.items())
-    merged = merge_histograms(parts, outside + 1)
+def _items(kind: type[AnItem], windows: ByWindow, span: Span, interval: int) -> list[AnItem]:
+    """Return an item for each group of minutes that has values."""
+    groups = list(span.groups(interval))
+    merged = by_group(windows, groups)
     columns = zip(groups, *(column.tolist() for column in (merged.totals, merged.mins, merged.maxs)), strict=False)
     return [
         kind(group.first, count, low, high, [_bucket(*each) for each in merged.buckets(number)])

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from domain.charts import Span
 from domain.disclosure import ForTenants
 from domain.minutes import WINDOW, window_of, windows_between
 from domain.samples import VmWindow
+from domain.spans import Span
 from pipeline.concurrency import gather
 from pipeline.queries.names import entry_named, known_counters, sorted_entries, tenant_named
 from pipeline.queries.view import AT_ONCE, View

@@ -1,13 +1,14 @@
 """What every answer depends on besides its question: who asks, when, and how far averaging has come."""
 
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from domain.access import Caller
-from domain.charts import Span
 from domain.closing import Progress
+from domain.counters import Reduction
 from domain.minutes import MINUTE
+from domain.spans import Span
 from storage.tables import Tables
 
 AT_ONCE = 16
@@ -18,11 +19,13 @@ AT_ONCE = 16
 class View:
     """What an answer depends on besides the question and the store.
 
-    ``caller``: who asks. ``now``: the time, in Unix seconds.
+    ``caller``: who asks. ``now``: the time, in Unix seconds. ``reductions`` are the deployment's own; they override
+    those of the counters' table.
     """
 
     caller: Caller
     now: int
+    reductions: Mapping[str, Reduction] = field(default_factory=dict)
 
 
 class JudgedMinute(Protocol):

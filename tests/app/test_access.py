@@ -78,13 +78,21 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 def paths(endpoint: Endpoint, tenant: str, vm: str, key: str) -> Iterator[str]:
     """Requests of an endpoint that ask for this tenant, VM and counter, in every format."""
     fields = endpoint.parameters.model_fields
-    known = {"tenant": tenant, "vm": vm, "key": key, "limit": "20000", "dryRun": "true", **QUARANTINED}
+    known = {"tenant": tenant, "vm": vm, "key": key, "limit": "5000", "dryRun": "true", **QUARANTINED}
+    known |= {"window": str(WINDOW_START), "groupBy": "vm"}
     route = endpoint.route.format(instance="rebuild-0000000000000000")
-    if "minutes" not in fields:
-        known["start"] = str(WINDOW_START)
     asked = {name: value for name, value in known.items() if name in fields}
-    ranges = [{"minutes": "15"}, {"start": str(WINDOW_START), "aggregationInterval": "4", "aggregationBy": "max"}]
-    for times in ranges if "minutes" in fields else [{}]:
+    ranges: list[dict[str, str]] = [
+        {"minutes": "15", "percentiles": "1,50,99.9"},
+        {"start": str(WINDOW_START), "end": str(WINDOW_START + 899), "aggregationInterval": "4", "aggregationBy": "p5"},
+        {"start": str(WINDOW_START), "aggregationInterval": "4", "aggregationBy": "max"},
+    ]
+    if "window" in fields:
+        ranges = [{}]
+    for wanted in ranges:
+        times = {name: value for name, value in wanted.items() if name in fields}
+        if wanted and fields.keys() & {"minutes", "start"} and not times.keys() & {"minutes", "start"}:
+            continue
         for form in ("json", "csv", "ndjson") if "format" in fields else (None,):
             extra = {"format": form} if form else {}
             yield f"/{route}?{urlencode({**asked, **times, **extra})}"

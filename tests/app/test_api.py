@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from domain.minutes import WINDOW
-from tests.app.conftest import Local
+from tests.app.conftest import Local, wait_for
 from tests.builders import KEY, TENANT, VM, a_message, records_of
 
 NOW = int(time.time())
@@ -27,6 +27,7 @@ def api(shared_local: Local) -> Local:
     shared_local.put("two", a_message(records_of("other", "x", KEY, [30.0] * 15, WINDOW_START)))
     shared_local.put("three", a_message(records_of("other", "x", MEMORY, [50.0] * 10, WINDOW_START)))
     shared_local.settled()
+    wait_for(lambda: shared_local.get("/v1/status")[1]["openWindows"] == 0, "the window to close")
     return shared_local
 
 
@@ -42,6 +43,7 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
         "end": NEWEST,
         "aggregationInterval": 1,
         "aggregationBy": "avg",
+        "percentiles": [],
         "suppressed": None,
         "nextPage": None,
     }
@@ -53,6 +55,7 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
         "average": 20.0,
         "PerfValue": 20.0,
         "count": 2,
+        "sum": 40.0,
         "tenants": 2,
         "min": 10.0,
         "max": 30.0,
@@ -61,6 +64,7 @@ def test_get_data_gives_report_records(api: Local, path: str, slash: str) -> Non
         "coverage": 1.0,
         "final": True,
         "suppressed": None,
+        "percentiles": None,
     }
 
 
@@ -84,6 +88,27 @@ def test_get_tenant_data_without_a_vm_sets_the_tenant_beside_the_fleet(api: Loca
 def test_aggregation_is_taken_in_any_case_and_in_quotes(api: Local, by: str) -> None:
     status, body, _ = api.get(f"/v1/get-data?key={KEY}&minutes=4&aggregationInterval=2&aggregationBy={by}")
     assert (status, body["aggregationBy"] in by.lower(), len(body["data"])) == (200, True, 2)
+
+
+@pytest.mark.parametrize("by", ["p95", '"P95"', "'p95'"])
+def test_a_percentile_stands_where_the_average_does(api: Local, by: str) -> None:
+    status, body, _ = api.get(f"/v1/get-data?key={KEY}&minutes=4&aggregationInterval=2&aggregationBy={by}")
+    assert (status, body["aggregationBy"]) == (200, "p95")
+    assert [item["average"] for item in body["data"]] == [30.0, 30.0]
+
+
+def test_percentiles_have_columns_of_their_own_in_csv(api: Local) -> None:
+    query = f"key={KEY}&minutes=2&tenant={quote(TENANT)}&vm={quote(VM)}&percentiles=50,99.9"
+    _, body, _ = api.get(f"/v1/get-tenant-data?{query}")
+    assert body["percentiles"] == ["p50", "p99.9"]
+    _, text, _ = api.get(f"/v1/get-tenant-data?{query}&format=csv")
+    rows = list(csv.DictReader(io.StringIO(text.decode(), newline="")))
+    assert [(row["p50"], row["p99.9"], row["tenantP50"], row["tenantP99.9"]) for row in rows] == [
+        (str(item["percentiles"]["p50"]), "30.0", "10.0", "10.0") for item in body["data"]
+    ]
+    _, plain, _ = api.get(f"/v1/get-data?key={KEY}&minutes=2&format=csv")
+    assert "p50" not in plain.decode()
+    assert "ercentiles" not in plain.decode()
 
 
 @pytest.mark.parametrize("form", ["{start}&end={end}", "{iso}&end={end}", "{offset}&end={end}"])
@@ -328,7 +353,9 @@ def test_every_answer_names_its_request_anew(api: Local) -> None:
     ids=["fleet", "tenant", "samples"],
 )
 def test_tables_come_as_csv_and_as_ndjson(api: Local, path: str, ask: str) -> None:
-    rows = api.get(path)[1]["data"]
+    nested = {"percentiles", "tenantPercentiles"}  # have columns of their own
+    points = api.get(path)[1]["data"]
+    rows = [{name: item for name, item in row.items() if name not in nested} for row in points]
 
     def get(form: str, media_type: str) -> tuple[str, str]:
         asked = f"{path}&format={form}" if ask == "format" else path
@@ -344,7 +371,7 @@ def test_tables_come_as_csv_and_as_ndjson(api: Local, path: str, ask: str) -> No
     assert [[written(value) for value in row.values()] for row in rows] == [list(row.values()) for row in table]
     lines, kind = get("ndjson", "application/x-ndjson")
     assert kind == "application/x-ndjson"
-    assert [json.loads(line) for line in lines.splitlines()] == rows
+    assert [json.loads(line) for line in lines.splitlines()] == points
 
 
 def written(value: Any) -> str:

@@ -40,7 +40,7 @@ def test_a_store_that_works_is_left_as_it_was(tmp_path: Path) -> None:
     code, said = check(SQLITE_PATH=str(path))
     assert code == 0
     assert "ok      settings: complete" in said
-    assert f"ok      store {path}: 7 tables written, read and cleaned" in said
+    assert f"ok      store {path}: 8 tables written, read and cleaned" in said
     assert "queue: not checked" in said
     with sqlite3.connect(path) as store:
         assert store.execute("SELECT count(*) FROM documents").fetchone() == (0,)
@@ -100,7 +100,7 @@ class TestPeers:
         settings = {"COSMOS_ENDPOINT": account.endpoint, "COSMOS_DATABASE": "check", "COSMOS_KEY": EMULATOR_KEY}
         code, said = check(**settings)
         assert code == 0, said
-        assert f"ok      store {account.endpoint}: 7 tables" in said
+        assert f"ok      store {account.endpoint}: 8 tables" in said
         assert "consistency Session, and an emulator has one replica" in said
 
     @pytest.mark.parametrize(("level", "enough"), [("Strong", True), ("Session", False)])

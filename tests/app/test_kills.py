@@ -50,6 +50,20 @@ def documents(data: Path) -> dict[tuple[str, str, str], Any]:
     return found
 
 
+def summarized(host: Local) -> None:
+    """Wait until all is averaged, and nothing is left to be made of the fleet's summaries."""
+
+    def due() -> int:
+        with sqlite3.connect(f"file:{host.data / 'store.db'}?mode=ro", uri=True) as store:
+            found = store.execute("SELECT count(*) FROM documents WHERE \"table\" = 'marks' AND partition = 'due'")
+            ((number,),) = found.fetchall()
+        store.close()
+        return int(number)
+
+    host.settled()
+    wait_for(lambda: due() == 0, "the fleet's summaries")
+
+
 @dataclass
 class Case:
     """An operation, on a store that was prepared for it, with what it comes to undisturbed.
@@ -91,7 +105,7 @@ def measured(template: Path, folder: Path, path: str, spoil: Callable[[Path], No
     began = time.monotonic()
     host.operation_ended(status_path)
     seconds = time.monotonic() - began
-    host.settled()
+    summarized(host)
     host.stop()
     assert documents(host.data) != documents(spoilt)
     return Case(spoilt, path, documents(host.data), seconds)
@@ -165,7 +179,7 @@ def test_an_operation_that_is_killed_goes_on_to_the_same_end(template: Path, ope
             assert kills < MOST_KILLS, f"only {hits} kills hit it at work"
             host.start()
         assert host.operation_ended(status_path)["state"] == "done"
-        host.settled()
+        summarized(host)
         host.stop()
         assert documents(host.data) == case.expected, f"killed {kills} times"
         shutil.rmtree(host.data)

@@ -9,8 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from prometheus_client import parser
@@ -22,11 +24,11 @@ from blueprints.http.metrics import MOST_EXPORTED
 from blueprints.http.reading import read
 from domain.errors import BadParameters
 from domain.minutes import WINDOW, minutes_of
-from domain.openmetrics import FAMILIES, OPENMETRICS, PLAIN
+from domain.openmetrics import FAMILIES, GROUP_FAMILIES, OPENMETRICS, PLAIN
 from tests.app.conftest import Local, a_free_port, enrol, wait_for
 from tests.builders import a_message, a_signer, records_of
 from tests.peers.entra import a_token_endpoint
-from tests.peers.prometheus import a_prometheus, needs_prometheus
+from tests.peers.prometheus import Labels, a_prometheus, groups_as_samples, needs_prometheus, points_as_samples
 
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
@@ -77,7 +79,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 def charts(host: Local, caller: str = "operator", *keys: str) -> list[dict[str, Any]]:
     query = "&".join(f"key={key}" for key in keys or (CPU, MEMORY, OWN)).replace('"', "%22")
     status, body, _ = host.get(
-        f"/v1/get-data?{query}&start={WINDOWS[0]}&end={NEWEST + WINDOW}&final=true", headers=as_caller(caller)
+        f"/v1/get-data?{query}&start={WINDOWS[0]}&end={NEWEST + WINDOW}&final=true&percentiles=50,95,99",
+        headers=as_caller(caller),
     )
     assert status == 200, body
     rows: list[dict[str, Any]] = body["data"]
@@ -122,7 +125,7 @@ def test_metrics_are_each_counters_newest_minute_as_the_official_parsers_read_th
     status, body, headers = host.get("/metrics", headers={**as_caller("scraper"), "Accept": accept})
     assert (status, headers["content-type"]) == (200, media_type)
     families = {family.name: family for family in parse(body.decode())}
-    assert set(families) == {family.name for family in FAMILIES}
+    assert set(families) == {each.name for each in FAMILIES} | {each.name for each in GROUP_FAMILIES}
     found = {tuple(sample.labels.values()): sample for sample in families["spot_fleet_average"].samples}
     newest = {(row["PerfType"], row["PerfName"]): row for row in charts(host)}
     assert {key: (sample.value, float(sample.timestamp)) for key, sample in found.items()} == {
@@ -180,48 +183,56 @@ def exported(host: Local, caller: str = "operator", query: str = "") -> str:
     return str(body.decode())
 
 
-def minutes_in(text: str) -> dict[tuple[str, str, str], dict[int, float]]:
-    """The samples of an export: by metric, PerfType and PerfName, then by Unix second, in the order of the text."""
-    found: dict[tuple[str, str, str], dict[int, float]] = {}
+def samples_in(text: str) -> dict[Labels, dict[int, float]]:
+    """The samples of an export by labels and Unix milliseconds, in the order of the text."""
+    found: dict[Labels, dict[int, float]] = {}
     for family in openmetrics_parser.text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
         for sample in family.samples:
-            series = found.setdefault((sample.name, sample.labels["perf_type"], sample.labels["perf_name"]), {})
-            series[int(float(sample.timestamp))] = sample.value
+            labels = frozenset({"__name__": sample.name, **sample.labels}.items())
+            found.setdefault(labels, {})[int(float(sample.timestamp) * 1000)] = sample.value
     return found
 
 
-def figures(rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], dict[int, float]]:
-    """The same of a chart."""
-    fields = ("average", "min", "max", "stddev", "count", "tenants", "coverage")
-    found: dict[tuple[str, str, str], dict[int, float]] = {}
-    for row in rows:
-        for family, field in zip(FAMILIES, fields, strict=True):
-            if row[field] is not None:
-                found.setdefault((family.name, row["PerfType"], row["PerfName"]), {})[row["timestamp"]] = row[field]
+def of_counter(found: dict[Labels, dict[int, float]], metric: str, key: str) -> list[int]:
+    """The Unix seconds of a counter's metric of the fleet, in their order."""
+    perf_type, perf_name = key.split(".")
+    labels = frozenset({"__name__": metric, "perf_type": perf_type, "perf_name": perf_name}.items())
+    return [at // 1000 for at in found[labels]]
+
+
+def expected(host: Local, *keys: str) -> dict[Labels, dict[int, float]]:
+    """What the fleet's charts and groups say to an operator."""
+    found = points_as_samples(charts(host, "operator", *keys))
+    for key, by in product(keys or (CPU, MEMORY, OWN), ("Region", "MachineSize")):
+        asked = f"/v1/get-groups?key={quote(key)}&groupBy={by}&start={WINDOWS[0]}&end={NEWEST}"
+        status, body, _ = host.get(asked, headers=as_caller("operator"))
+        assert status == 200
+        found |= groups_as_samples(key, by, body["data"])
     return found
 
 
 @pytest.mark.parametrize("caller", ["operator", "scraper"])
 def test_an_export_has_every_final_minute_of_every_counter(host: Local, caller: str) -> None:
-    found = minutes_in(exported(host, caller))
-    assert found == figures(charts(host))
+    found = samples_in(exported(host, caller))
+    assert found == expected(host)
     assert all(list(samples) == sorted(samples) for samples in found.values())
-    assert len(found["spot_fleet_average", "win_mem", "available"]) == 30
-    assert list(found["spot_fleet_average", "win_cpu", "blk"]) == [at for each in WINDOWS for at in minutes_of(each)]
+    assert len(of_counter(found, "spot_fleet_average", MEMORY)) == 30
+    assert of_counter(found, "spot_fleet_average", CPU) == [at for each in WINDOWS for at in minutes_of(each)]
 
 
 def test_an_export_of_some_counters_has_these(host: Local) -> None:
-    found = minutes_in(exported(host, query=f"&key={MEMORY}&key={MEMORY}"))
-    assert found == figures(charts(host, "operator", MEMORY))
+    found = samples_in(exported(host, query=f"&key={MEMORY}&key={MEMORY}"))
+    assert found == expected(host, MEMORY)
 
 
 def test_a_tenants_caller_exports_what_a_tenants_chart_shows(host: Local) -> None:
-    found = minutes_in(exported(host, "tenant"))
+    found = samples_in(exported(host, "tenant"))
     rows = charts(host, "tenant")
-    assert found == figures(rows)
-    assert {name for name, *_ in found} == {"spot_fleet_average"}
+    assert found == points_as_samples({**row, "percentiles": None} for row in rows)
+    named = [dict(labels) for labels in found]
+    assert {labels["__name__"] for labels in named} == {"spot_fleet_average"}
     assert any(row["suppressed"] for row in rows)  # that counter of one tenant
-    assert {name for *_, name in found} == {"blk", "available"}
+    assert {labels["perf_name"] for labels in named} == {"blk", "available"}
 
 
 def test_what_is_too_much_for_one_answer_is_told_with_what_is_not(host: Local) -> None:
@@ -247,14 +258,8 @@ def test_promtool_makes_blocks_of_an_export_and_prometheus_has_its_figures(host:
     assert done.returncode == 0, done.stdout + done.stderr
     with a_prometheus(tmp_path, a_free_port()) as prometheus:
         held = prometheus.holds(WINDOWS[0], NEWEST + WINDOW)
-    found = {}
-    for names, samples in held.items():
-        labels = dict(names)
-        found[labels["__name__"], labels["perf_type"], labels["perf_name"]] = {
-            at // 1000: value for at, value in samples.items()
-        }
-    assert found == figures(charts(host))
-    assert all(math.isfinite(value) for samples in found.values() for value in samples.values())
+    assert held == expected(host)
+    assert all(math.isfinite(value) for samples in held.values() for value in samples.values())
 
 
 @pytest.mark.parametrize("interval", [1, 15])

@@ -9,19 +9,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import blueprints.features  # noqa: F401  (which registers them)
-from blueprints.http.charts import MOST_ROWS, ChartParameters
+from blueprints.http.charts import MOST_ROWS, ChartParameters, FleetChartParameters
 from blueprints.http.endpoints import ENDPOINTS, Endpoint
 from blueprints.http.fields import MOST_MINUTES
 from blueprints.http.problems import problem_of
 from blueprints.http.reading import read
 from blueprints.http.samples import SamplesParameters, position_of, token_of
 from domain.errors import BadParameters
-from domain.minutes import WINDOW
+from domain.minutes import DAY, WINDOW
 from pipeline.queries.samples import Position
 from tests.app.conftest import Local
 from tests.builders import KEY, TENANT, VM
 
 NOW = int(time.time())
+WINDOW_START = NOW // WINDOW * WINDOW
 NAMES = sorted({name for endpoint in ENDPOINTS for name in endpoint.parameters.model_fields})
 VALUES = st.one_of(
     st.sampled_from(
@@ -35,7 +36,7 @@ VALUES = st.one_of(
 PAIRS = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), st.text(max_size=20)), VALUES), max_size=8)
 ANY_ENDPOINT = st.sampled_from(ENDPOINTS)
 
-CHART, TENANT_CHART = "v1/get-data", "v1/get-tenant-data"
+CHART, TENANT_CHART, RANKING = "v1/get-data", "v1/get-tenant-data", "v1/get-ranking"
 BAD: list[tuple[str, list[str]]] = [
     (CHART, ["key", "minutes"]),
     (f"{CHART}?key=&minutes=", ["key", "minutes"]),
@@ -64,6 +65,32 @@ BAD: list[tuple[str, list[str]]] = [
     (f"{CHART}?key={KEY}&start=-1", ["start"]),
     (f"{CHART}?key={'x.' + 'y' * 300}&minutes=%00", ["key", "minutes"]),
     (f"{CHART}?key=%ff%fe.a%00&minutes=5", ["key"]),
+    *(
+        (f"{CHART}?key={KEY}&minutes=5&percentiles={bad}", ["percentiles"])
+        for bad in ("0", "100", "p95", "50,", "1e9", "-5", "nan", "50;95", "0.0001", ",".join(["50"] * 21), "9" * 5000)
+    ),
+    *(
+        (f"{CHART}?key={KEY}&minutes=5&aggregationBy={bad}", ["aggregationBy"])
+        for bad in ("p0", "p100", "p", "p-5", "95", "p1e1", "p95,p99")
+    ),
+    (f"{CHART}?key={KEY}&key=a.b&minutes=1441&percentiles=50", ["minutes"]),
+    (f"{CHART}?key={KEY}&minutes=2881&aggregationBy=P95", ["minutes"]),
+    (f"{CHART}?key={KEY}&start=0&end=172860&percentiles=50", ["end"]),
+    (RANKING, ["key"]),
+    (f"{RANKING}?key={KEY}&window={WINDOW_START + 1}", ["window"]),
+    (f"{RANKING}?key={KEY}&window={WINDOW_START + 9 * DAY}", ["window"]),
+    (f"{RANKING}?key={KEY}&window={WINDOW_START}&windows=3", ["windows"]),
+    (f"{RANKING}?key={KEY}&windows=97&order=best&limit=0", ["windows", "order", "limit"]),
+    (f"{RANKING}?key={KEY}&Region=a&MachineSize=b", ["MachineSize"]),
+    (f"{RANKING}?key={KEY}&vm=v&SiteName=a&ResourcePoolName=b&page=c", ["vm", "ResourcePoolName", "SiteName", "page"]),
+    (f"{RANKING}?key={KEY}&limit=21", ["limit"]),
+    (f"v1/get-groups?key={KEY}", ["groupBy"]),
+    (f"v1/get-groups?key={KEY}&groupBy=", ["groupBy"]),
+    (f"v1/get-groups?key={KEY}&groupBy=Color", ["groupBy"]),
+    (f"v1/get-groups?key={KEY}&groupBy=vm&start={WINDOW_START}&windows=2", ["start"]),
+    (f"v1/get-groups?key={KEY}&groupBy=Region&start=5&end=1", ["start"]),
+    (f"v1/get-groups?key={KEY}&groupBy=Region&start=0&end={2 * DAY}", ["start"]),
+    ("v1/get-histogram?minutes=0&aggregationInterval=0", ["key", "minutes", "aggregationInterval"]),
     (TENANT_CHART, ["key", "tenant", "minutes"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=1&tenant=a&tenant=b&vm=", ["tenant", "vm"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=10081&tenant=a&vm=b", ["minutes"]),
@@ -101,6 +128,19 @@ BAD: list[tuple[str, list[str]]] = [
     ("v1/admin/dead-letters/resubmit?all=true", ["all"]),
 ]
 """A path with its query, and which parameters are bad."""
+
+
+@pytest.mark.parametrize(
+    ("text", "percentiles"),
+    [("50", (50.0,)), ("95,50, 95", (95.0, 50.0)), ("0.001,99.999", (0.001, 99.999)), ("05,.5", None)],
+)
+def test_percentiles_are_numbers_above_0_and_below_100(text: str, percentiles: tuple[float, ...] | None) -> None:
+    path = f"http://host/{CHART}?{urlencode({'key': KEY, 'minutes': 5, 'percentiles': text})}"
+    if percentiles is None:
+        with pytest.raises(BadParameters):
+            read(FleetChartParameters, path, NOW)
+    else:
+        assert read(FleetChartParameters, path, NOW).percentiles == percentiles
 
 
 @pytest.mark.parametrize(("path", "names"), BAD)

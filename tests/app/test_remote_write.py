@@ -13,23 +13,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.minutes import WINDOW
-from domain.openmetrics import FAMILIES
 from tests.app.conftest import Local, a_free_port, wait_for
 from tests.builders import a_message, records_of
-from tests.peers.prometheus import Prometheus, Samples, a_prometheus, a_receiver, needs_prometheus
+from tests.peers.prometheus import (
+    Prometheus,
+    Samples,
+    a_prometheus,
+    a_receiver,
+    groups_as_samples,
+    needs_prometheus,
+    points_as_samples,
+)
 
 NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
 WINDOWS = tuple(NEWEST - back * WINDOW for back in (3, 2, 1, 0))
 KEYS = [f"win_x.p{number:02}" for number in range(45)]
 """Of which a window takes three requests."""
 
-FIELDS = ("average", "min", "max", "stddev", "count", "tenants", "coverage")
+SERIES = 7 + 3 + 2 * 4
+"""The time series of a counter: gauges, quantiles, and the two groups that these VMs are in."""
 
 
 def push(local: Local, window: int) -> None:
@@ -50,16 +59,18 @@ def sent_up_to(local: Local, window: int) -> Any:
 
 
 def the_charts(local: Local) -> Samples:
-    """What get-data says of the hour, by the labels that Prometheus has."""
-    found: dict[frozenset[tuple[str, str]], dict[int, float]] = {}
+    """What get-data and get-groups say of the hour, by the labels that Prometheus has."""
+    found: Samples = {}
     for at in range(0, len(KEYS), 20):
         query = "&".join(f"key={key}" for key in KEYS[at : at + 20])
-        status, body, _ = local.get(f"/v1/get-data?{query}&start={WINDOWS[0]}&end={NEWEST + WINDOW}&final=true")
+        path = f"/v1/get-data?{query}&start={WINDOWS[0]}&end={NEWEST + WINDOW}&final=true&percentiles=50,95,99"
+        status, body, _ = local.get(path)
         assert status == 200
-        for row in body["data"]:
-            for family, name in zip(FAMILIES, FIELDS, strict=True):
-                labels = {"__name__": family.name, "perf_type": row["PerfType"], "perf_name": row["PerfName"]}
-                found.setdefault(frozenset(labels.items()), {})[row["timestamp"] * 1000] = row[name]
+        found = {**found, **points_as_samples(body["data"])}
+    for key, by in product(KEYS, ("Region", "MachineSize")):
+        status, body, _ = local.get(f"/v1/get-groups?key={key}&groupBy={by}&start={WINDOWS[0]}&end={NEWEST}")
+        assert status == 200
+        found = {**found, **groups_as_samples(key, by, body["data"])}
     return found
 
 
@@ -87,8 +98,8 @@ def test_prometheus_holds_every_final_minute_of_an_hour_that_was_pushed_in_block
         wait_for(lambda: sent_up_to(local, window), "a window to be sent")  # noqa: B023
     found = held(prometheus)
     assert found == the_charts(local)
-    assert len(found) == len(KEYS) * len(FAMILIES)
-    assert {len(samples) for samples in found.values()} == {60}
+    assert len(found) == len(KEYS) * SERIES
+    assert {len(samples) for samples in found.values()} == {60, 4}
     assert local.get("/v1/status")[1]["remoteWrite"] == {
         "window": NEWEST,
         "lateRows": 0,
@@ -179,8 +190,8 @@ def test_killed_between_sending_and_its_cursor_it_goes_on_to_the_same(local: Loc
         assert kills == len(kill_after)
         found = held(prometheus)
         assert found == the_charts(local)
-        assert {len(samples) for samples in found.values()} == {60}
-        assert len(found) == len(KEYS) * len(FAMILIES)
+        assert {len(samples) for samples in found.values()} == {60, 4}
+        assert len(found) == len(KEYS) * SERIES
         again = [body for body in proxy.passed if proxy.passed.count(body) > 1]
         assert len(again) >= 2, "what was sent is sent again identical"
         assert local.get("/v1/status")[1]["remoteWrite"]["problem"] is None

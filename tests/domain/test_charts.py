@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.charts import Aggregation, Span, fleet_items, judge, lookback, tenant_items
+from domain.charts import Aggregation, fleet_items, judge, lookback, tenant_items
 from domain.partials import partial_of
 from domain.report import ReportRow, coverages
+from domain.spans import Span
 from tests.builders import WINDOW_START
 
 FIRST = WINDOW_START + 30

@@ -10,7 +10,7 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from domain.charts import FleetItem
-from domain.openmetrics import NEWEST_ONLY, exposition, plain_exposition
+from domain.openmetrics import FAMILIES, NEWEST_ONLY, exposition, plain_exposition
 from tests.builders import WINDOW_START
 
 
@@ -76,7 +76,7 @@ def test_the_help_of_what_is_scraped_says_what_it_is_not() -> None:
         (parser.text_string_to_metric_families, plain_exposition([an_item()], NEWEST_ONLY)),
     ):
         families = list(read(text))
-        assert len(families) == 7
+        assert len(families) == len(FAMILIES)
         assert all(family.documentation.endswith(NEWEST_ONLY) for family in families)
 
 

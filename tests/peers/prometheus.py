@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +32,54 @@ Samples = Mapping[Labels, Mapping[int, float]]
 """By labels and Unix milliseconds."""
 
 OUT_OF_ORDER, DUPLICATE = "out of order sample", "duplicate sample for timestamp"
+
+
+_OF_POINTS = {
+    "average": "average",
+    "min": "min",
+    "max": "max",
+    "stddev": "stddev",
+    "vms": "count",
+    "tenants": "tenants",
+    "coverage": "coverage",
+}
+"""The gauges of the fleet, and the fields of a chart's points that they have."""
+
+
+def points_as_samples(points: Iterable[Mapping[str, Any]]) -> dict[Labels, dict[int, float]]:
+    """Return the points of fleet charts, with percentiles 50, 95 and 99 or without any, as Prometheus holds them."""
+    found: dict[Labels, dict[int, float]] = {}
+    for point in points:
+        counter = {"perf_type": point["PerfType"], "perf_name": point["PerfName"]}
+        values: list[tuple[dict[str, str], Any]] = [
+            ({"__name__": f"spot_fleet_{name}"}, point[field]) for name, field in _OF_POINTS.items()
+        ]
+        for name, value in (point["percentiles"] or {}).items():
+            quantile = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}[name]
+            values.append(({"__name__": "spot_fleet_value", "quantile": quantile}, value))
+        for labels, value in values:
+            if value is not None:
+                found.setdefault(frozenset({**counter, **labels}.items()), {})[point["timestamp"] * 1000] = value
+    return found
+
+
+def groups_as_samples(key: str, dimension: str, rows: Iterable[Mapping[str, Any]]) -> dict[Labels, dict[int, float]]:
+    """Return a counter's groups of the fleet by a dimension, as get-groups has them, as Prometheus holds them."""
+    perf_type, _, perf_name = key.partition(".")
+    found: dict[Labels, dict[int, float]] = {}
+    for row in rows:
+        counter = {"perf_type": perf_type, "perf_name": perf_name, "dimension": dimension, "group": row["group"] or ""}
+        for labels, figure in (
+            ({"__name__": "spot_group_average"}, "average"),
+            ({"__name__": "spot_group_vms"}, "count"),
+            ({"__name__": "spot_group_value", "quantile": "0.5"}, "p50"),
+            ({"__name__": "spot_group_value", "quantile": "0.95"}, "p95"),
+        ):
+            # An empty label is none for Prometheus.
+            named = {name: label for name, label in {**counter, **labels}.items() if label}
+            at = (row["window"] + 14 * 60 + 30) * 1000
+            found.setdefault(frozenset(named.items()), {})[at] = row[figure]
+    return found
 
 
 def unpacked(block: bytes) -> bytes:

@@ -16,7 +16,8 @@ from pipeline import catalogue
 from pipeline.averaging import average
 from pipeline.catalogue import SEEN_EVERY
 from pipeline.closing import close
-from pipeline.queries.charts import Question, get_data, get_tenant_data, newest_points
+from pipeline.queries.charts import Question, get_data, get_tenant_data
+from pipeline.queries.exported import newest_export
 from pipeline.queries.lists import list_counters, list_tenants, list_vms
 from pipeline.queries.view import View
 from storage.schema import REPORT, ROLLUPS
@@ -142,8 +143,8 @@ async def test_the_newest_points_are_the_newest_final_minutes(tables: Tables) ->
     await close_windows(tables)
     await deliver(tables, [a_message(records_of("t0", "v1", KEY, [9.0] * 15, NOW))])
     await work_off(tables)
-    points = await newest_points(tables, a_view())
-    assert {item.PerfName: item.timestamp - FIRST for item in points} == {
+    found = await newest_export(tables, a_view())
+    assert {item.PerfName: item.timestamp - FIRST for item in found.points} == {
         "percent_processor_time": 14 * 60,
         "percent_used": 14 * 60,
         "OnlyOfTheirs": 14 * 60,

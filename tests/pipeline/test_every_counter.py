@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from domain.access import Caller
-from domain.charts import Span
 from domain.errors import NotFound
 from domain.minutes import WINDOW
+from domain.spans import Span
 from pipeline.queries.charts import Question, get_data
 from pipeline.queries.every import Place, get_every
 from storage.tables import Tables

@@ -1,21 +1,23 @@
 """Remote write over the pipeline: every final minute arrives once, whatever dies, refuses, hangs or comes late."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 import pytest
 
 from domain.errors import Misconfigured, Unavailable
 from domain.minutes import DAY, HOUR, WINDOW, minutes_of
-from domain.openmetrics import FAMILIES
 from domain.remote_write import Cursor, request_body
 from pipeline.queries.charts import Question, get_data
+from pipeline.queries.groups import GroupsQuestion, get_groups
 from pipeline.queries.status import status
+from pipeline.queries.windows import Windows
 from pipeline.remote_write import COUNTERS_A_REQUEST, send
 from storage.documents import Corrupt
 from storage.schema import MARKS
 from storage.tables import Tables
 from tests.builders import KEY, LATENESS, NOW, WINDOW_START, a_message, a_view, records_of
-from tests.peers.prometheus import FakeReceiver, Samples
+from tests.peers.prometheus import FakeReceiver, Samples, groups_as_samples, points_as_samples
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import close_windows, deliver, work_off
 
@@ -24,6 +26,12 @@ LATER = NOW + LATENESS
 
 WINDOWS = tuple(WINDOW_START - back * WINDOW for back in (3, 2, 1, 0))
 OTHER = "win_mem.available"
+
+SERIES = 7 + 3 + 2 * 4
+"""The time series of a counter: gauges, quantiles, and the two groups that these VMs are in."""
+
+A_COUNTERS = 15 * 10 + 2 * 4
+"""The samples of a counter in a window."""
 
 
 def a_body(windows: Iterable[int], vm: str = "v", keys: Sequence[str] = (KEY, OTHER), tenant: str = "t") -> bytes:
@@ -49,15 +57,15 @@ async def begun(tables: Tables) -> None:
 
 
 async def the_charts(tables: Tables, keys: Sequence[str] = (KEY, OTHER)) -> Samples:
-    """What get-data says of all that is final, as remote write names it."""
-    found: dict[frozenset[tuple[str, str]], dict[int, float]] = {}
-    question = Question(keys, start=WINDOWS[0] - HOUR, end=NOW, final=True)
-    for item in (await get_data(tables, question, a_view())).data:
-        for family in FAMILIES:
-            labels = {"__name__": family.name, "perf_type": item.PerfType, "perf_name": item.PerfName}
-            value = family.figure(item)
-            assert value is not None
-            found.setdefault(frozenset(labels.items()), {})[item.timestamp * 1000] = value
+    """What get-data and get-groups say of all that is final, as remote write names it."""
+    question = Question(keys, start=WINDOWS[0] - HOUR, end=NOW, final=True, percentiles=(50, 95, 99))
+    items = (await get_data(tables, question, a_view())).data
+    found: Samples = points_as_samples(asdict(item) for item in items)
+    for key in keys:
+        for by in ("Region", "MachineSize"):
+            asked = GroupsQuestion(key, by, Windows(start=WINDOWS[0], end=NOW - 1))
+            rows = (await get_groups(tables, asked, a_view())).data
+            found = {**found, **groups_as_samples(key, by, [asdict(row) for row in rows if row.final])}
     return found
 
 
@@ -70,7 +78,7 @@ async def test_every_final_minute_arrives_and_no_other(tables: Tables) -> None:
     done = await send(tables, receiver, LATER)
     assert tuple(done.windows) == WINDOWS
     assert receiver.head.samples == await the_charts(tables)
-    assert done.samples == sum(map(len, receiver.head.samples.values())) == 4 * 15 * 2 * len(FAMILIES)
+    assert done.samples == sum(map(len, receiver.head.samples.values())) == 4 * 2 * A_COUNTERS
     assert (done.refused, done.late, done.problem) == (0, [], None)
     assert not (await send(tables, receiver, LATER)).windows
     found = (await status(tables, a_view())).remoteWrite
@@ -159,7 +167,7 @@ async def test_what_was_sent_and_not_noted_does_not_stand_in_the_way_of_what_cam
     after = receiver.head.samples
     assert {labels: after[labels] for labels in before} == before
     assert {dict(labels)["perf_name"] for labels in after.keys() - before.keys()} == {"new"}
-    assert done.refused == 2 * 15 * len(FAMILIES)
+    assert done.refused == 2 * A_COUNTERS
     assert done.windows == [WINDOWS[0]]
 
 
@@ -169,7 +177,7 @@ async def test_counters_travel_some_at_a_time_and_the_cursor_moves_with_them(mem
     keys = [f"win_x.p{number:02}" for number in range(2 * COUNTERS_A_REQUEST + 5)]
     await pushed(tables, a_body(WINDOWS[:1], keys=keys))
     await send(tables, receiver, LATER, lambda: len(receiver.requests) < 2)
-    assert [len(series) for series in receiver.requests] == [COUNTERS_A_REQUEST * len(FAMILIES)] * 2
+    assert [len(series) for series in receiver.requests] == [COUNTERS_A_REQUEST * SERIES] * 2
     done = await send(tables, receiver, LATER)
     assert done.windows == [WINDOWS[0]]
     assert len(receiver.requests) == 3

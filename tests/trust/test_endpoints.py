@@ -204,7 +204,7 @@ async def test_an_answer_that_is_not_for_tenants_is_not_written_to_one(
     """As of an endpoint that answers everybody and gives a tenant's caller what an operator gets."""
 
     async def leak(*_: object) -> FleetAnswer:
-        return FleetAnswer("a.b", 0, 0, 1, "avg", None, [FleetItem(0, "a", "b", 31.4159, 31.4159)])
+        return FleetAnswer("a.b", 0, 0, 1, "avg", [], None, [FleetItem(0, "a", "b", 31.4159, 31.4159)])
 
     made = replace(OPEN_TO_TENANTS["get_data"], work=leak, parameters=ListParameters)
     monkeypatch.setattr(endpoints, "ENDPOINTS", [made])
