@@ -14,17 +14,10 @@ from typing import Generic, TypeVar
 from domain.closing import Progress
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.histogram import Histograms
+from domain.merged_summary import limited, merge_summaries, smaller_summary
 from domain.minute_histograms import ByCounter, merge_minutes, smaller_minutes
 from domain.rollups import FLEET, Node
-from domain.summary import (
-    MOST_GROUPS,
-    NOTHING,
-    Summary,
-    limited,
-    merge_summaries,
-    smaller_summary,
-    summarize,
-)
+from domain.summary import MOST_GROUPS, NOTHING, Summary, summarize
 from pipeline.closing import change
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import derived, unless_corrupt

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.counters import reduce_readings, reduction_of
 from domain.fleet_summary import FleetSummary, fleet_summaries
+from domain.merged_summary import limited, merge_summaries, smaller_summary
 from domain.samples import Dimensions, VmWindow
 from domain.standings import Standings, standings_of
 from domain.summary import (
@@ -19,9 +20,6 @@ from domain.summary import (
     WHOLE,
     GroupKey,
     Summary,
-    limited,
-    merge_summaries,
-    smaller_summary,
     summarize,
 )
 from domain.window_matrix import blocks_of
