@@ -9,8 +9,6 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from domain.histogram import Floats
@@ -40,9 +38,10 @@ def array_of(planes: bytes, kind: str) -> "NDArray[Any]":
     return np.ascontiguousarray(bytes_.T).view(kind).reshape(-1)
 
 
-def text_of(planes: bytes) -> str:
-    """Return bytes as a text."""
-    return base64.b64encode(zlib.compress(planes, _LEVEL)).decode()
+def text_of(planes: bytes, strategy: int = zlib.Z_DEFAULT_STRATEGY) -> str:
+    """Return bytes as a text. ``strategy``: zlib's."""
+    deflate = zlib.compressobj(_LEVEL, strategy=strategy)
+    return base64.b64encode(deflate.compress(planes) + deflate.flush()).decode()
 
 
 def bytes_of(text: str) -> bytes:
@@ -53,15 +52,13 @@ def bytes_of(text: str) -> bytes:
         raise ValueError(f"this text holds no bytes: {error}") from error
 
 
-def text_of_doubles(arrays: "Sequence[Floats]") -> str:
-    """Return arrays of doubles, one after the other, as a text."""
-    import numpy as np  # noqa: PLC0415
-
-    return text_of(planes_of(np.concatenate(arrays) if arrays else np.empty(0), _DOUBLES))
+def text_of_doubles(array: "Floats") -> str:
+    """Return an array of doubles, row by row, as a text."""
+    return text_of(planes_of(array.reshape(-1), _DOUBLES))
 
 
 def doubles_of(text: str) -> "Floats":
-    """Return the array of doubles of a text. Raises ValueError if it holds none."""
+    """Return the doubles of a text, in one row. Raises ValueError if it holds none."""
     import numpy as np  # noqa: PLC0415
 
     return array_of(bytes_of(text), _DOUBLES).astype(np.float64)
