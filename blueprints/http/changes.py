@@ -30,7 +30,7 @@ class ChangesParameters(ListParameters):
     ] = None
     end: Annotated[
         Moment | None,
-        Field(description="Its end, in its last window; default: the newest window that most of the VMs have reached."),
+        Field(description="Its end; default: that of the newest window that has ended and that most VMs have reached."),
     ] = None
     against: Annotated[
         Against,
