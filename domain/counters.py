@@ -63,6 +63,21 @@ COUNTERS: Mapping[str, Counter] = _table(
 )
 
 
+FIRST: tuple[str, ...] = (
+    "win_session.input_delay_ms",
+    "win_session.logon_seconds",
+    "win_session.active_sessions",
+    "win_cpu.percent_processor_time",
+    "win_system.processor_queue_length",
+    "win_mem.percent_used",
+    "win_disk.percent_idle_time",
+    "win_disk.percent_free_space",
+    "win_disk.current_disk_queue_length",
+    "win_disk.latency_read_seconds",
+)
+"""The counters that people look at first. Of these, what is normal is learned for each VM."""
+
+
 GROUPS: Mapping[str, str] = {
     "win_cpu": "Processor",
     "win_system": "System",

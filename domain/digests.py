@@ -1,0 +1,190 @@
+"""Day digests: the course of a local day, hour by hour, of VMs and of populations. Baselines are learned from them.
+
+An hour's value is the mean of its windows' values. A VM's value of a window is its window value; a population's is the
+mean over its VMs. Hours are those of clocks where people are: of a VM by its region's zone (domain.zones), of a tenant
+and its pools by the zone of most of its VMs, of the fleet and its groups likewise. On the day of a clock change an hour
+may have no windows, or more than four.
+
+Knows how windows make a day. Refuses to know what is normal (domain.baselines), and where digests are kept.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from domain.baselines import HOURS
+from domain.counters import FIRST
+from domain.fleet_summary import FleetSummary
+from domain.standings import Standings
+from domain.zones import local_windows, windows_of_day
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats, Ints
+
+Kind = Literal["fleet", "Region", "MachineSize", "tenant", "pool", "vm"]
+
+
+class Whose(NamedTuple):
+    """Whose values a series is of. ``name`` is None for the fleet, for a tenant, and for VMs without a value."""
+
+    kind: Kind
+    name: str | None = None
+
+
+class Series(NamedTuple):
+    """A series: whose, and of which counter."""
+
+    whose: Whose
+    key: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Digest:
+    """The hours of a local day: by series, in their order, and hour; NaN where there is none.
+
+    ``zone`` is that of the whole (None: UTC, since no region is known).
+    """
+
+    zone: str | None
+    series: Sequence[Series]
+    hours: "Floats"
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both hold the same."""
+        import numpy as np  # noqa: PLC0415
+
+        return (
+            isinstance(other, Digest)
+            and (self.zone, self.series) == (other.zone, other.series)
+            and np.array_equal(self.hours, other.hours, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything."""
+        return bool(self.series)
+
+
+def kept_of_vms(key: str) -> bool:
+    """Tell whether a counter's series of each VM are kept: those that people look at first, and services."""
+    return key in FIRST or key.startswith("win_service.")
+
+
+def windows_needed(day: date, zones: Iterable[str | None]) -> list[int]:
+    """Return the windows that the local day has in any of these zones, oldest first."""
+    return sorted({window for zone in set(zones) for window in windows_of_day(day, zone)})
+
+
+class TenantDay:
+    """Makes the digest of a tenant's day from its standings, window by window, so that few are held at once."""
+
+    def __init__(self, day: date, zone: str | None, zones: Mapping[str, str | None]) -> None:
+        """Begin a day. ``zone`` is the tenant's, and ``zones`` those of its VMs (others: the tenant's)."""
+        self._zone = zone
+        self._zones = zones
+        self._hours = {each: _hours_of(day, each) for each in {zone, *zones.values()}}
+        self._sums = _Sums()
+
+    def add(self, window: int, standings: Standings) -> None:
+        """Add the standings of a window. The windows are given oldest first, each once."""
+        import numpy as np  # noqa: PLC0415
+
+        hour = self._hours[self._zone].get(window)
+        of_vms = [self._hours[self._zones.get(vm.vm, self._zone)].get(window) for vm in standings.vms]
+        vms = [Whose("vm", vm.vm) for vm in standings.vms]
+        pools = sorted({vm.dimensions.ResourcePoolName for vm in standings.vms}, key=lambda name: name or "")
+        pool_of = np.array([pools.index(vm.dimensions.ResourcePoolName) for vm in standings.vms], np.int64)
+        for key, column in standings.columns.items():
+            there = ~np.isnan(column)
+            if hour is not None:
+                self._sums.add(
+                    key, [Whose("tenant")], [hour], _means(column[there], np.zeros(there.sum(), np.int64), 1)
+                )
+            if not kept_of_vms(key):
+                continue
+            if hour is not None:
+                means = _means(column[there], pool_of[there], len(pools))
+                self._sums.add(key, [Whose("pool", pool) for pool in pools], [hour] * len(pools), means)
+            self._sums.add(key, vms, of_vms, column)
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of what was added."""
+        return self._sums.digest(self._zone)
+
+
+def fleet_digest(day: date, zone: str | None, key: str, summaries: Mapping[int, FleetSummary]) -> Digest:
+    """Return a counter's digest of the fleet and its groups, given its summaries by window. ``zone`` is the fleet's."""
+    import numpy as np  # noqa: PLC0415
+
+    sums = _Sums()
+    for window, hour in _hours_of(day, zone).items():
+        if (summary := summaries.get(window)) is not None:
+            whose = [Whose(group.dimension or "fleet", group.value) for group in summary.groups]  # type: ignore[arg-type]
+            sums.add(key, whose, [hour] * len(whose), np.array([figures.average for figures in summary.figures]))
+    return sums.digest(zone)
+
+
+class _Sums:
+    """Sums and numbers of values, by series and hour."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Whose, int] = {}
+        self._of: dict[str, tuple[Floats, Ints]] = {}
+
+    def add(self, key: str, whose: Sequence[Whose], hours: Sequence[int | None], values: "Floats") -> None:
+        """Add values of a counter; those without an hour, and NaN, are left out."""
+        import numpy as np  # noqa: PLC0415
+
+        rows = np.array([self._rows.setdefault(each, len(self._rows)) for each in whose], np.int64)
+        at = np.array([-1 if hour is None else hour for hour in hours], np.int64)
+        sums, numbers = self._of.get(key, (np.zeros((0, HOURS)), np.zeros((0, HOURS), np.int64)))
+        if len(sums) < len(self._rows):
+            missing = ((0, len(self._rows) - len(sums)), (0, 0))
+            sums, numbers = np.pad(sums, missing), np.pad(numbers, missing)
+            self._of[key] = sums, numbers
+        used = (at >= 0) & ~np.isnan(values)
+        # Halves, so that no sum of a few windows is beyond the largest double.
+        sums[rows[used], at[used]] += values[used] / _PARTS
+        numbers[rows[used], at[used]] += 1
+
+    def digest(self, zone: str | None) -> Digest:
+        """Return the means."""
+        import numpy as np  # noqa: PLC0415
+
+        series: list[Series] = []
+        hours = [np.empty((0, HOURS))]
+        names = sorted(self._rows, key=lambda whose: (whose.kind, whose.name or "", whose.name is not None))
+        order = np.array([self._rows[whose] for whose in names], np.int64)
+        for key, (sums, numbers) in sorted(self._of.items()):
+            known = [(whose, row) for whose, row in zip(names, order.tolist(), strict=True) if row < len(sums)]
+            known = [(whose, row) for whose, row in known if numbers[row].any()]
+            rows = [row for _, row in known]
+            series += [Series(whose, key) for whose, _ in known]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                hours.append(sums[rows] / numbers[rows] * _PARTS)
+        return Digest(zone, series, np.concatenate(hours))
+
+
+_PARTS = 64.0
+"""More than the windows of a local hour, and a power of two, so that dividing by it is exact."""
+
+
+def _hours_of(day: date, zone: str | None) -> dict[int, int]:
+    """Return the local hour of each window of a local day, oldest first."""
+    windows = windows_of_day(day, zone)
+    return {window: local.hour for window, local in zip(windows, local_windows(windows, zone), strict=True)}
+
+
+def _means(values: "Floats", groups: "Ints", number: int) -> "Floats":
+    """Return the mean of each group's values, given the group of each; NaN for a group without values."""
+    import numpy as np  # noqa: PLC0415
+
+    counts = np.bincount(groups, minlength=number)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Divided first, so that no sum is beyond the largest double.
+        return np.asarray(
+            np.bincount(groups, weights=values / counts[groups], minlength=number) / (counts > 0), np.float64
+        )
