@@ -2,13 +2,13 @@
 
 An hour's value is the mean of its windows' values. A VM's value of a window is its window value; a population's is the
 mean over its VMs. Hours are those of clocks where people are: of a VM by its region's zone (domain.zones), of a tenant
-and its pools by the zone of most of its VMs, of the fleet and its groups likewise. On the day of a clock change an hour
-may have no windows, or more than four.
+and its pools by the zone of most of its VMs, of the fleet and its groups likewise. So a tenant has a digest for each
+zone of its VMs. On the day of a clock change an hour may have no windows, or more than four.
 
 Knows how windows make a day. Refuses to know what is normal (domain.baselines), and where digests are kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -72,42 +72,41 @@ def kept_of_vms(key: str) -> bool:
     return key in FIRST or key.startswith("win_service.")
 
 
-def windows_needed(day: date, zones: Iterable[str | None]) -> list[int]:
-    """Return the windows that the local day has in any of these zones, oldest first."""
-    return sorted({window for zone in set(zones) for window in windows_of_day(day, zone)})
-
-
 class TenantDay:
-    """Makes the digest of a tenant's day from its standings, window by window, so that few are held at once."""
+    """Makes a digest of a tenant's day in one zone from its standings, window by window, so that few are held at once.
 
-    def __init__(self, day: date, zone: str | None, zones: Mapping[str, str | None]) -> None:
-        """Begin a day. ``zone`` is the tenant's, and ``zones`` those of its VMs (others: the tenant's)."""
+    It has the VMs that are in this zone; and the tenant and its pools, if theirs is the zone of most of its VMs.
+    """
+
+    def __init__(self, day: date, zone: str | None, vms: Collection[str], *, whole: bool) -> None:
+        """Begin a day. ``vms`` are those in the zone; ``whole``: also the tenant and its pools."""
         self._zone = zone
-        self._zones = zones
-        self._hours = {each: _hours_of(day, each) for each in {zone, *zones.values()}}
+        self._vms = vms
+        self._whole = whole
+        self._hours = _hours_of(day, zone)
         self._sums = _Sums()
 
     def add(self, window: int, standings: Standings) -> None:
-        """Add the standings of a window. The windows are given oldest first, each once."""
+        """Add the standings of a window of the day, oldest first, each once. Other windows add nothing."""
         import numpy as np  # noqa: PLC0415
 
-        hour = self._hours[self._zone].get(window)
-        of_vms = [self._hours[self._zones.get(vm.vm, self._zone)].get(window) for vm in standings.vms]
-        vms = [Whose("vm", vm.vm) for vm in standings.vms]
+        hour = self._hours.get(window)
+        if hour is None:
+            return
+        own = [at for at, vm in enumerate(standings.vms) if vm.vm in self._vms]
+        vms = [Whose("vm", standings.vms[at].vm) for at in own]
         pools = sorted({vm.dimensions.ResourcePoolName for vm in standings.vms}, key=lambda name: name or "")
         pool_of = np.array([pools.index(vm.dimensions.ResourcePoolName) for vm in standings.vms], np.int64)
         for key, column in standings.columns.items():
             there = ~np.isnan(column)
-            if hour is not None:
-                self._sums.add(
-                    key, [Whose("tenant")], [hour], _means(column[there], np.zeros(there.sum(), np.int64), 1)
-                )
-            if not kept_of_vms(key):
-                continue
-            if hour is not None:
+            if self._whole:
+                means = _means(column[there], np.zeros(there.sum(), np.int64), 1)
+                self._sums.add(key, [Whose("tenant")], hour, means)
+            if kept_of_vms(key):
+                self._sums.add(key, vms, hour, column[own])
+            if self._whole and kept_of_vms(key):
                 means = _means(column[there], pool_of[there], len(pools))
-                self._sums.add(key, [Whose("pool", pool) for pool in pools], [hour] * len(pools), means)
-            self._sums.add(key, vms, of_vms, column)
+                self._sums.add(key, [Whose("pool", pool) for pool in pools], hour, means)
 
     @property
     def digest(self) -> Digest:
@@ -123,7 +122,7 @@ def fleet_digest(day: date, zone: str | None, key: str, summaries: Mapping[int, 
     for window, hour in _hours_of(day, zone).items():
         if (summary := summaries.get(window)) is not None:
             whose = [Whose(group.dimension or "fleet", group.value) for group in summary.groups]  # type: ignore[arg-type]
-            sums.add(key, whose, [hour] * len(whose), np.array([figures.average for figures in summary.figures]))
+            sums.add(key, whose, hour, np.array([figures.average for figures in summary.figures]))
     return sums.digest(zone)
 
 
@@ -134,21 +133,20 @@ class _Sums:
         self._rows: dict[Whose, int] = {}
         self._of: dict[str, tuple[Floats, Ints]] = {}
 
-    def add(self, key: str, whose: Sequence[Whose], hours: Sequence[int | None], values: "Floats") -> None:
-        """Add values of a counter; those without an hour, and NaN, are left out."""
+    def add(self, key: str, whose: Sequence[Whose], hour: int, values: "Floats") -> None:
+        """Add an hour's values of a counter. NaN are left out."""
         import numpy as np  # noqa: PLC0415
 
         rows = np.array([self._rows.setdefault(each, len(self._rows)) for each in whose], np.int64)
-        at = np.array([-1 if hour is None else hour for hour in hours], np.int64)
         sums, numbers = self._of.get(key, (np.zeros((0, HOURS)), np.zeros((0, HOURS), np.int64)))
         if len(sums) < len(self._rows):
             missing = ((0, len(self._rows) - len(sums)), (0, 0))
             sums, numbers = np.pad(sums, missing), np.pad(numbers, missing)
             self._of[key] = sums, numbers
-        used = (at >= 0) & ~np.isnan(values)
-        # Halves, so that no sum of a few windows is beyond the largest double.
-        sums[rows[used], at[used]] += values[used] / _PARTS
-        numbers[rows[used], at[used]] += 1
+        used = ~np.isnan(values)
+        # Parts, so that no sum of a few windows is beyond the largest double.
+        sums[rows[used], hour] += values[used] / _PARTS
+        numbers[rows[used], hour] += 1
 
     def digest(self, zone: str | None) -> Digest:
         """Return the means."""
@@ -165,11 +163,22 @@ class _Sums:
             series += [Series(whose, key) for whose, _ in known]
             with np.errstate(invalid="ignore", divide="ignore"):
                 hours.append(sums[rows] / numbers[rows] * _PARTS)
-        return Digest(zone, series, np.concatenate(hours))
+        return Digest(zone, series, rounded(np.concatenate(hours)))
 
 
 _PARTS = 64.0
 """More than the windows of a local hour, and a power of two, so that dividing by it is exact."""
+
+
+def rounded(values: "Floats") -> "Floats":
+    """Return values with 24 bits of the mantissa, as a float of 4 bytes has: what is kept takes half the bytes."""
+    import numpy as np  # noqa: PLC0415
+
+    kept = np.ascontiguousarray(values).view(np.int64) & ~((1 << _DROPPED) - 1)
+    return kept.view(np.float64)
+
+
+_DROPPED = 52 - 23
 
 
 def _hours_of(day: date, zone: str | None) -> dict[int, int]:
