@@ -8,7 +8,7 @@ zone of its VMs. On the day of a clock change an hour may have no windows, or mo
 Knows how windows make a day. Refuses to know what is normal (domain.baselines), and where digests are kept.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -114,16 +114,42 @@ class TenantDay:
         return self._sums.digest(self._zone)
 
 
-def fleet_digest(day: date, zone: str | None, key: str, summaries: Mapping[int, FleetSummary]) -> Digest:
-    """Return a counter's digest of the fleet and its groups, given its summaries by window. ``zone`` is the fleet's."""
+def fleet_digest(
+    day: date,
+    zone: str | None,
+    key: str,
+    summaries: Mapping[int, FleetSummary],
+    regions: Collection[str | None],
+    *,
+    whole: bool,
+) -> Digest:
+    """Return a counter's digest of what the fleet has in a zone, given the counter's summaries by window.
+
+    It has the regions that are in this zone; and the fleet and its sizes, if theirs is the zone of most of its VMs
+    (``whole``).
+    """
     import numpy as np  # noqa: PLC0415
 
     sums = _Sums()
     for window, hour in _hours_of(day, zone).items():
-        if (summary := summaries.get(window)) is not None:
-            whose = [Whose(group.dimension or "fleet", group.value) for group in summary.groups]  # type: ignore[arg-type]
-            sums.add(key, whose, hour, np.array([figures.average for figures in summary.figures]))
+        if (summary := summaries.get(window)) is None:
+            continue
+        found = [
+            (Whose(group.dimension or "fleet", group.value), figures.average)  # type: ignore[arg-type]
+            for group, figures in zip(summary.groups, summary.figures, strict=True)
+            if (group.value in regions if group.dimension == "Region" else whole)
+        ]
+        sums.add(key, [whose for whose, _ in found], hour, np.array([average for _, average in found]))
     return sums.digest(zone)
+
+
+def merged(zone: str | None, digests: Iterable[Digest]) -> Digest:
+    """Merge digests of different counters."""
+    import numpy as np  # noqa: PLC0415
+
+    parts = list(digests)
+    series = [each for part in parts for each in part.series]
+    return Digest(zone, series, np.concatenate([np.empty((0, HOURS)), *(part.hours for part in parts)]))
 
 
 class _Sums:

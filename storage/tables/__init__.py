@@ -4,8 +4,10 @@ Tables make no decisions. A new table needs a file here and a line below.
 """
 
 from storage.documents import Documents
+from storage.tables.baselines import Baselines
 from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
+from storage.tables.digests import Digests
 from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
 from storage.tables.heartbeats import Heartbeats
@@ -35,8 +37,12 @@ class Tables:
         self.histograms = HistogramsTable(documents)
         self.standings = StandingsTable(documents)
         self.summaries = Summaries(documents)
+        self.digests = Digests(documents)
+        self.baselines = Baselines(documents)
         self.marks = Marks(documents)
         self.due = Marks(documents, "due")
+        self.days = Marks(documents, "days")
+        self.fleet_days = Marks(documents, "fleet's days")
         self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)
         self.catalogue = Catalogue(documents)

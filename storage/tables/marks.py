@@ -1,7 +1,8 @@
 """The marks table. A mark says that a tenant's window has changed since what derives from it was last made.
 
-There are two kinds. A *dirty* mark concerns what averaging makes: rollups and the report. A *due* mark concerns what is
-made less often: summaries and histograms of the fleet (pipeline.summarizing).
+There are four kinds. A *dirty* mark concerns what averaging makes: rollups and the report. A *due* mark concerns what
+is made less often: summaries and histograms of the fleet (pipeline.summarizing). Marks of *days* and *fleet's days*
+concern digests (pipeline.learning): their window is the first second of a UTC day.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from storage.tables.table import Stored, Table
 
 DIRTY: Literal["dirty"] = "dirty"
 DUE: Literal["due"] = "due"
+DAYS: Literal["days"] = "days"
+FLEET_DAYS: Literal["fleet's days"] = "fleet's days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Mark:
 class Marks(Table):
     """The marks of one kind."""
 
-    kind: Literal["dirty", "due"] = DIRTY
+    kind: Literal["dirty", "due", "days", "fleet's days"] = DIRTY
 
     async def read(self, window: int | None = None) -> list[Stored[Mark]]:
         """Return all marks, or those of one window. The oldest window comes first."""

@@ -1,0 +1,69 @@
+"""Baselines of a local day, as they are kept: of many series in one zone, and of a part of the day's hours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from domain.baselines import HOURS, MOST_DAYS, learn
+from domain.digests import Digest, Series, rounded
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats, Ints
+
+TAUGHT_BY = 14
+"""A series without a value in so many days has no baseline any more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayBaselines:
+    """What is normal for series in some hours of a local day: see domain.baselines.Bands.
+
+    ``first``: the hour of the first column. ``zone`` is that of the day (None: UTC).
+    """
+
+    zone: str | None
+    first: int
+    series: Sequence[Series]
+    expected: "Floats"
+    low: "Floats"
+    high: "Floats"
+    days: "Ints"
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any series."""
+        return bool(self.series)
+
+    def part(self, first: int, hours: int) -> "DayBaselines":
+        """Return some of the hours."""
+        begin = first - self.first
+        columns = slice(begin, begin + hours)
+        return DayBaselines(
+            self.zone,
+            first,
+            self.series,
+            self.expected[:, columns],
+            self.low[:, columns],
+            self.high[:, columns],
+            self.days,
+        )
+
+
+def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -> DayBaselines:
+    """Return the baselines of a day, learned from digests of the days before it (at most MOST_DAYS of them)."""
+    import numpy as np  # noqa: PLC0415
+
+    before = sorted(each for each in digests if 0 < (day - each).days <= MOST_DAYS)
+    taught = {series for each in before if (day - each).days <= TAUGHT_BY for series in digests[each].series}
+    series = sorted(taught, key=lambda each: (each.key, each.whose.kind, each.whose.name or ""))
+    rows = {each: row for row, each in enumerate(series)}
+    first = min(((day - each).days for each in before[:1]), default=0)
+    hours = np.full((len(series), first, HOURS), np.nan)
+    for each in before:
+        known = [(rows[one], at) for at, one in enumerate(digests[each].series) if one in rows]
+        if known:
+            to, at = (list(column) for column in zip(*known, strict=True))
+            hours[to, first - (day - each).days] = digests[each].hours[at]
+    weekdays = [(day.weekday() - back) % 7 for back in range(first, 0, -1)]
+    bands = learn(hours, weekdays, day.weekday())
+    return DayBaselines(zone, 0, series, rounded(bands.expected), rounded(bands.low), rounded(bands.high), bands.days)

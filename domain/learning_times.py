@@ -1,0 +1,27 @@
+"""When baselines are learned: for which local day in a zone, and of which past days the digests are to be made anew."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from domain.minutes import DAY, HOUR
+from domain.zones import local, windows_of_day
+
+EVERY = 12 * HOUR
+"""Baselines are learned twice a day: so that most of the last day is known when the next one begins, in any zone."""
+
+
+def day_to_learn(now: int, zone: str | None) -> date | None:
+    """Return the local day that begins within EVERY from now; None: no day begins."""
+    day = local(now + EVERY, zone).day
+    begins = windows_of_day(day, zone)[0]
+    return day if now < begins else None
+
+
+def local_days(days: Iterable[int], zone: str | None) -> list[date]:
+    """Return the local days in a zone that share a moment with these UTC days (their first seconds), oldest first."""
+    return sorted({local(at, zone).day for day in days for at in (day, day + DAY - 1)})
+
+
+def days_back(day: date, number: int) -> date:
+    """Return the day so many days before."""
+    return day - timedelta(days=number)

@@ -1,0 +1,185 @@
+"""Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
+
+Whoever writes standings or summaries marks the UTC day (storage.tables.marks). Learning follows these marks, and clears
+them with the etag they were read with, as averaging does with its own. It runs twice a day, each time for the zones in
+which a day begins within twelve hours. Steps may be done twice. Knows the order of steps; what a digest and a baseline
+are is in domain.digests and domain.baselines.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from itertools import chain, repeat
+from typing import ClassVar
+
+from domain.baselines import MOST_DAYS
+from domain.day_baselines import TAUGHT_BY, day_baselines
+from domain.digests import Digest, TenantDay, fleet_digest, merged
+from domain.learning_times import day_to_learn, days_back, local_days
+from domain.minutes import DAY
+from domain.samples import Dimensions
+from domain.zones import windows_of_day, zone_of, zone_of_most
+from pipeline.concurrency import cooperatively, gather
+from pipeline.derived import derived
+from pipeline.marking import clear
+from pipeline.operations import Done, Figures, OperationContext, Step
+from storage.documents import Conflict
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
+
+TENANTS_A_STEP = 5
+
+AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """Learn what is normal."""
+
+    kind: ClassVar[str] = "learn"
+
+    async def plan(self, context: OperationContext) -> Sequence[Step]:
+        """See Operation."""
+        tenants = sorted(await context.tables.catalogue.entries(TENANTS))
+        parts = [tenants[at : at + TENANTS_A_STEP] for at in range(0, len(tenants), TENANTS_A_STEP)]
+        return [*({"tenants": part} for part in parts), {"fleet": True}]
+
+    async def do(self, step: Step, context: OperationContext) -> Done:
+        """See Operation."""
+        tables, now = context.tables, context.started
+        if "fleet" in step:
+            return Done({"baselines": await learn_fleet(tables, now)})
+        learned = 0
+        for tenant in step["tenants"]:
+            learned += await learn_tenant(tables, tenant, now)
+        return Done({"baselines": learned})
+
+    async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
+        """See Operation."""
+        return {}
+
+
+async def learn_tenant(tables: Tables, tenant: str, now: int) -> int:
+    """Learn what is normal for a tenant, its pools and VMs. Return how many baselines were written.
+
+    Raises Corrupt and Unavailable.
+    """
+    vms = {
+        name: entry.value.dimensions or Dimensions()
+        for name, entry in (await tables.catalogue.entries(vms_of(tenant))).items()
+        if entry.value.newest > now - TAUGHT_BY * DAY
+    }
+    if not vms:
+        return 0
+    main = zone_of_most(of.Region for of in vms.values())
+    zones: dict[str | None, set[str]] = {main: set()}
+    for name, of in vms.items():
+        zones.setdefault(zone_of(of.Region), set()).add(name)
+    marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
+    days = {mark.value.window for mark in marks}
+    for zone, own in zones.items():
+        for day in local_days(days, zone):
+            await _digest(tables, tenant, zone, day, partial(_of_tenant, tables, tenant, own, whole=zone == main))
+    await gather(clear(tables.days, mark) for mark in marks)
+    return sum([await _learn(tables, tenant, zone, now) for zone in zones])
+
+
+async def learn_fleet(tables: Tables, now: int) -> int:
+    """Learn what is normal for the fleet and its groups. Return how many baselines were written.
+
+    Raises Corrupt and Unavailable.
+    """
+    counters = await tables.catalogue.entries(COUNTERS)
+    keys = sorted(name for name, entry in counters.items() if entry.value.newest > now - TAUGHT_BY * DAY)
+    vms = await _vms_by_region(tables, keys)
+    if not vms:
+        return 0
+    main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
+    zones: dict[str | None, set[str | None]] = {main: set()}
+    for region in vms:
+        zones.setdefault(zone_of(region), set()).add(region)
+    marks = await tables.fleet_days.read()
+    days = {mark.value.window for mark in marks}
+    for zone, regions in zones.items():
+        for day in local_days(days, zone):
+            await _digest(tables, None, zone, day, partial(_of_fleet, tables, keys, regions, whole=zone == main))
+    await gather(clear(tables.fleet_days, mark) for mark in marks)
+    return sum([await _learn(tables, None, zone, now) for zone in zones])
+
+
+async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | None, int]:
+    """Return how many VMs each region has in the newest window, by the counter that most of them have."""
+    stored = await tables.progress.read()
+    window = stored.value.newest_summarized if stored else None
+    if window is None:
+        return {}
+    read = await gather((tables.summaries.of_fleet(key, window) for key in keys), AT_ONCE)
+    found = [each.value for each in read if each]
+    if not found:
+        return {}
+    summary = max(found, key=lambda each: each.figures[0].count)
+    groups = zip(summary.groups, summary.figures, strict=True)
+    return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
+
+
+async def _of_tenant(
+    tables: Tables, tenant: str, vms: Collection[str], zone: str | None, day: date, *, whole: bool
+) -> Digest:
+    made = TenantDay(day, zone, vms, whole=whole)
+    windows = windows_of_day(day, zone)
+    for at in range(0, len(windows), AT_ONCE):
+        some = windows[at : at + AT_ONCE]
+        read = await gather(tables.standings.read(tenant, each) for each in some)
+        for window, stored in zip(some, read, strict=True):
+            if stored:
+                made.add(window, stored.value)
+    return made.digest
+
+
+async def _of_fleet(
+    tables: Tables, keys: Sequence[str], regions: Collection[str | None], zone: str | None, day: date, *, whole: bool
+) -> Digest:
+    windows = windows_of_day(day, zone)
+    parts = []
+    for key in keys:
+        summaries = await tables.summaries.of_fleet_between(key, windows[0], windows[-1])
+        parts.append(fleet_digest(day, zone, key, summaries, regions, whole=whole))
+    return merged(zone, parts)
+
+
+async def _digest(
+    tables: Tables,
+    tenant: str | None,
+    zone: str | None,
+    day: date,
+    make: Callable[[str | None, date], Awaitable[Digest]],
+) -> None:
+    """Bring a day's digest up to date."""
+
+    async def derive() -> tuple[Digest, None]:
+        return await make(zone, day), None
+
+    await derived(
+        partial(tables.digests.read, tenant, zone, day),
+        derive,
+        partial(tables.digests.write, tenant, day),
+        partial(tables.digests.delete, tenant),
+        merged(zone, ()),
+        lambda digest: digest,  # its documents are of limited size
+    )
+
+
+async def _learn(tables: Tables, tenant: str | None, zone: str | None, now: int) -> int:
+    """Learn the baselines of the day that is to begin in a zone. Return how many, 0 if none begins."""
+    day = day_to_learn(now, zone)
+    if day is None:
+        return 0
+    digests = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
+    (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+    while True:
+        try:
+            await tables.baselines.write(tenant, day, baselines)
+        except Conflict:  # another run writes the same, of digests as new
+            continue
+        return len(baselines.series)
