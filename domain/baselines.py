@@ -1,8 +1,9 @@
 """Baselines: what is normal for a series in each hour of a local day, learned from the days before.
 
-A baseline is an expected value and a band that holds the value on four days of five. It is a pure function of a series'
-hours: the mean values of local hours, day by day. Series are learned many at a time, each for itself. Knows nothing of
-what a series is of, of zones (domain.zones), or of where hours are kept.
+A baseline is an expected value, a band that holds the value on four days of five, and the ends beyond which it lies in
+one hour of a hundred. It is a pure function of a series' hours: the mean values of local hours, day by day. Series are
+learned many at a time, each for itself. Knows nothing of what a series is of, of zones (domain.zones), or of where
+hours are kept.
 
 **Expected value.** The median of the same hour on days of the same type (workday or weekend), recent days weighing
 more; from three weeks on it is drawn towards the median of the same weekday, the more so the more weeks there are. Most
@@ -11,17 +12,16 @@ then of levels, keep one bad day from counting.
 
 **Band.** The same is done for each of the last four weeks' days from the days before it, which gives the errors that
 the method made. Errors are divided by the usual error of their hour (drawn towards that of the whole day). Their
-quantiles, times the usual error of the hour, are the ends of the band. The quantiles are a little wider than an
-80 % band asks for, since errors of days to come are larger than those at hand. (Split conformal prediction: Vovk and
-others, "Algorithmic Learning in a Random World", 2005; a share as measured on real VMs, benchmarks.normal.)
+quantiles, times the usual error of the hour, are the ends. They are a little wider than an 80 % band asks for, since
+errors of days to come are larger than those at hand; by how much was measured on real VMs (benchmarks.normal). Learning
+from past errors is split conformal prediction (Vovk and others, "Algorithmic Learning in a Random World", 2005).
 
 **Incidents.** A day that is far from all days of its type (an outage, a holiday) is left out, unless there are too many
 of them to be incidents.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from domain.exact import LARGEST
 
@@ -55,8 +55,8 @@ _BACK = 28
 
 _LEVEL_DAYS, _LEVEL_SHARE = 3, 0.8
 
-_OUTSIDE = 0.08
-"""The share of past errors beyond each end of the band."""
+_SHARES = (0.005, 0.08, 0.92, 0.995)
+"""The shares of past errors below the rare low end, the band's low and high end, and the rare high end."""
 
 _PRIOR_ERRORS = 20.0
 """How many errors the whole day's usual error weighs, beside those of an hour and its neighbours."""
@@ -76,17 +76,44 @@ _AT_ONCE = 400
 _SATURDAY = 5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Bands:
-    """The baselines of series for one local day. Each array has a row for a series, and a column for an hour.
+class Bands(NamedTuple):
+    """The baselines of series for hours of one local day.
 
-    NaN where there is none. ``days``: how many days each series has values of.
+    ``lines`` has five arrays with a row for each series and a column for each hour: the expected value, the band's low
+    and high end, and the low and high ends beyond which a value is rare. NaN where there is no baseline. ``days``: how
+    many days each series has values of.
     """
 
-    expected: "Floats"
-    low: "Floats"
-    high: "Floats"
+    lines: "Floats"
     days: "Ints"
+
+    @property
+    def expected(self) -> "Floats":
+        """The expected values."""
+        return self.lines[0]
+
+    @property
+    def low(self) -> "Floats":
+        """The low ends of the bands."""
+        return self.lines[1]
+
+    @property
+    def high(self) -> "Floats":
+        """The high ends of the bands."""
+        return self.lines[2]
+
+    @property
+    def rare_low(self) -> "Floats":
+        """The ends below which values are rare."""
+        return self.lines[3]
+
+    @property
+    def rare_high(self) -> "Floats":
+        """The ends above which values are rare."""
+        return self.lines[4]
+
+
+LINES = 5
 
 
 def learn(hours: "Floats", weekdays: Sequence[int], weekday: int) -> Bands:
@@ -98,22 +125,19 @@ def learn(hours: "Floats", weekdays: Sequence[int], weekday: int) -> Bands:
     import numpy as np  # noqa: PLC0415
 
     days = (~np.isnan(hours)).any(axis=2).sum(axis=1)
-    expected, low, high = (np.full((len(hours), HOURS), np.nan) for _ in range(3))
-    for at in range(0, len(hours), _AT_ONCE):
-        part = slice(at, at + _AT_ONCE)
-        expected[part], low[part], high[part] = _learn(hours[part], np.asarray(weekdays, np.int64), weekday)
-    for column in (expected, low, high):
-        column[days < FEWEST_DAYS] = np.nan
-    return Bands(expected, low, high, days)
+    lines = np.full((LINES, len(hours), HOURS), np.nan)
+    if len(weekdays) >= FEWEST_DAYS:
+        for at in range(0, len(hours), _AT_ONCE):
+            lines[:, at : at + _AT_ONCE] = _learn(hours[at : at + _AT_ONCE], np.asarray(weekdays, np.int64), weekday)
+    lines[:, days < FEWEST_DAYS] = np.nan
+    return Bands(lines, days)
 
 
-def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> tuple["Floats", "Floats", "Floats"]:
+def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
+    """Return the lines of Bands."""
     import numpy as np  # noqa: PLC0415
 
     number = len(weekdays)
-    if number < FEWEST_DAYS:
-        nothing = np.full((len(hours), HOURS), np.nan)
-        return nothing, nothing, nothing
     values = np.clip(hours, -_LARGEST, _LARGEST)
     values = np.where(_unlike(values, weekdays)[:, :, None], np.nan, values).transpose(1, 0, 2)
     profiles = _Profiles(values, weekdays)
@@ -130,16 +154,15 @@ def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> tuple["Floats", "
         relative = np.clip(errors / np.where(scales > 0, scales, np.nan), -_LARGEST, _LARGEST)
     relative = relative.transpose(1, 0, 2).reshape(len(hours), -1)
     of_day = usual[weekday >= _SATURDAY]
-    below, above = (np.nan_to_num(_quantile(relative, share, 1))[:, None] for share in (_OUTSIDE, 1 - _OUTSIDE))
+    ends = [np.nan_to_num(_quantile(relative, share, 1))[:, None] for share in _SHARES]
     with np.errstate(over="ignore"):
-        low = np.maximum(expected + np.minimum(below, 0) * of_day, -LARGEST)
-        high = np.minimum(expected + np.maximum(above, 0) * of_day, LARGEST)
-    never_negative = np.asarray(~(values < 0).any(axis=(0, 2)))[:, None]
-    return (
-        np.where(never_negative, np.maximum(expected, 0), expected),
-        np.where(never_negative, np.maximum(low, 0), low),
-        np.where(never_negative, np.maximum(high, 0), high),
-    )
+        low, high = (
+            [np.clip(expected + limit(end, 0) * of_day, -LARGEST, LARGEST) for end in some]
+            for limit, some in ((np.minimum, ends[:2]), (np.maximum, ends[2:]))
+        )
+    found = np.stack([expected, low[1], high[0], low[0], high[1]])
+    never_negative = ~(values < 0).any(axis=(0, 2))
+    return np.where(never_negative[None, :, None], np.maximum(found, 0), found)
 
 
 class _Profiles:

@@ -3,13 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
-from domain.baselines import HOURS, MOST_DAYS, learn
+from domain.baselines import HOURS, MOST_DAYS, Bands, learn
 from domain.digests import Digest, Series, rounded
-
-if TYPE_CHECKING:
-    from domain.histogram import Floats, Ints
 
 TAUGHT_BY = 14
 """A series without a value in so many days has no baseline any more."""
@@ -25,10 +21,7 @@ class DayBaselines:
     zone: str | None
     first: int
     series: Sequence[Series]
-    expected: "Floats"
-    low: "Floats"
-    high: "Floats"
-    days: "Ints"
+    bands: Bands
 
     def __bool__(self) -> bool:
         """Tell whether there is any series."""
@@ -36,17 +29,8 @@ class DayBaselines:
 
     def part(self, first: int, hours: int) -> "DayBaselines":
         """Return some of the hours."""
-        begin = first - self.first
-        columns = slice(begin, begin + hours)
-        return DayBaselines(
-            self.zone,
-            first,
-            self.series,
-            self.expected[:, columns],
-            self.low[:, columns],
-            self.high[:, columns],
-            self.days,
-        )
+        columns = slice(first - self.first, first - self.first + hours)
+        return DayBaselines(self.zone, first, self.series, Bands(self.bands.lines[:, :, columns], self.bands.days))
 
 
 def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -> DayBaselines:
@@ -66,4 +50,4 @@ def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -
             hours[to, first - (day - each).days] = digests[each].hours[at]
     weekdays = [(day.weekday() - back) % 7 for back in range(first, 0, -1)]
     bands = learn(hours, weekdays, day.weekday())
-    return DayBaselines(zone, 0, series, rounded(bands.expected), rounded(bands.low), rounded(bands.high), bands.days)
+    return DayBaselines(zone, 0, series, Bands(rounded(bands.lines), bands.days))

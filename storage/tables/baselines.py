@@ -6,7 +6,7 @@ Judging a window reads only the part that holds it. They are kept as long as sta
 from dataclasses import dataclass
 from datetime import date
 
-from domain.baselines import HOURS
+from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
 from storage.documents import Corrupt
 from storage.schema import STANDINGS
@@ -35,7 +35,7 @@ class Baselines(Table):
 
         for part in range(HOURS // HOURS_A_PART):
             of = baselines.part(part * HOURS_A_PART, HOURS_A_PART)
-            numbers = np.concatenate([of.expected, of.low, of.high, of.days[:, None]], axis=1)
+            numbers = np.concatenate([*of.bands.lines, of.bands.days[:, None]], axis=1)
             bodies = {end: {"version": BASELINES_VERSION, **body} for end, body in bodies_of(of.series, numbers)}
             prefix = _prefix(baselines.zone, day, part)
             before = await read_split(self.documents, STANDINGS, partition_of(tenant), prefix)
@@ -49,12 +49,13 @@ class Baselines(Table):
             return None
         try:
             series, numbers = rows_of([document.body for document in stored.value])
-            if numbers.shape[1] != 3 * HOURS_A_PART + 1:
+            if numbers.shape[1] != LINES * HOURS_A_PART + 1:
                 raise ValueError("the baselines have another number of columns")
         except ValueError as error:  # includes msgspec's ValidationError
             raise Corrupt(STANDINGS, partition, stored.value[0], error) from error
-        expected, low, high = (numbers[:, at * HOURS_A_PART : (at + 1) * HOURS_A_PART] for at in range(3))
-        return DayBaselines(zone, part * HOURS_A_PART, series, expected, low, high, numbers[:, -1].astype("int64"))
+        lines = numbers[:, :-1].reshape(len(series), LINES, HOURS_A_PART).transpose(1, 0, 2)
+        bands = Bands(lines, numbers[:, -1].astype("int64"))
+        return DayBaselines(zone, part * HOURS_A_PART, series, bands)
 
 
 def _prefix(zone: str | None, day: date, part: int) -> str:

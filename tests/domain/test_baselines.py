@@ -45,6 +45,7 @@ def test_a_band_holds_four_hours_of_five(seed: int, weekday: int, days: int) -> 
     assert 0.04 < below < 0.17
     assert 0.04 < above < 0.17
     assert bands.days.tolist() == [days] * 60
+    assert ((every[:, -1] < bands.rare_low) | (every[:, -1] > bands.rare_high)).mean() < 0.04
 
 
 @settings(max_examples=10)
@@ -131,8 +132,8 @@ def test_each_series_is_learned_for_itself(seed: int) -> None:
         assert np.array_equal(every[4:5], one, equal_nan=True)
 
 
-def arrays(bands: Bands) -> tuple[Array, Array, Array]:
-    return bands.expected, bands.low, bands.high
+def arrays(bands: Bands) -> list[Array]:
+    return list(bands.lines)
 
 
 @pytest.mark.parametrize("days", range(6))
@@ -170,6 +171,8 @@ def test_whatever_the_values_the_expected_lies_in_the_band_and_all_is_finite(
     assert np.isfinite(found.expected[known]).all()
     assert (found.low[known] <= found.expected[known]).all()
     assert (found.expected[known] <= found.high[known]).all()
+    assert (found.rare_low[known] <= found.low[known]).all()
+    assert (found.high[known] <= found.rare_high[known]).all()
     if not (history < 0).any():
         assert (found.low[known] >= 0).all()
 
