@@ -90,27 +90,31 @@ class Bands(NamedTuple):
     @property
     def expected(self) -> "Floats":
         """The expected values."""
-        return self.lines[0]
+        return self._line(0)
 
     @property
     def low(self) -> "Floats":
         """The low ends of the bands."""
-        return self.lines[1]
+        return self._line(1)
 
     @property
     def high(self) -> "Floats":
         """The high ends of the bands."""
-        return self.lines[2]
+        return self._line(2)
 
     @property
     def rare_low(self) -> "Floats":
         """The ends below which values are rare."""
-        return self.lines[3]
+        return self._line(3)
 
     @property
     def rare_high(self) -> "Floats":
         """The ends above which values are rare."""
-        return self.lines[4]
+        return self._line(4)
+
+    def _line(self, at: int) -> "Floats":
+        line: Floats = self.lines[at]
+        return line
 
 
 LINES = 5
@@ -161,7 +165,7 @@ def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
             for limit, some in ((np.minimum, ends[:2]), (np.maximum, ends[2:]))
         )
     found = np.stack([expected, low[1], high[0], low[0], high[1]])
-    never_negative = ~(values < 0).any(axis=(0, 2))
+    never_negative = np.asarray(~(values < 0).any(axis=(0, 2)))
     return np.where(never_negative[None, :, None], np.maximum(found, 0), found)
 
 
