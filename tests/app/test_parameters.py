@@ -94,7 +94,7 @@ BAD: list[tuple[str, list[str]]] = [
     ("v1/get-changes?end=5", ["start"]),
     ("v1/get-changes?start=5&end=1", ["start"]),
     ("v1/get-changes?start=9999999999", ["start"]),
-    (f"v1/get-changes?start=0&end={DAY}", ["start"]),
+    (f"v1/get-changes?start=0&end={DAY + 1}", ["start"]),
     ("v1/get-histogram?minutes=0&aggregationInterval=0", ["key", "minutes", "aggregationInterval"]),
     (TENANT_CHART, ["key", "tenant", "minutes"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=1&tenant=a&tenant=b&vm=", ["tenant", "vm"]),
