@@ -69,7 +69,7 @@ def lookback(span: Span) -> Span:
 class FleetItem:
     """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
 
-    It holds the fleet's full figures. A tenant's caller gets a domain.disclosure.DisclosedItem instead.
+    It holds the fleet's full figures. A tenant's caller gets a domain.disclosed_charts.DisclosedItem instead.
     """
 
     timestamp: int

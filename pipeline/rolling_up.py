@@ -11,7 +11,7 @@ from domain.counters import Reduction
 from domain.minute_histograms import ByCounter, minute_histograms
 from domain.rollups import Node, Rollup, merge_rollups, roll_up, smaller
 from domain.standings import NO_STANDINGS, Standings, standings_of
-from domain.window_matrix import matrices
+from domain.window_matrix import blocks_of
 from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import open_if_new
 from pipeline.concurrency import cooperatively
@@ -59,15 +59,15 @@ async def roll_up_tenant(
         # Without series, a VM window is emptied, and about to be removed (pipeline.purge).
         found = [each async for each in tables.samples.of_window(tenant, window) if each.series]
         register = await tables.enrolments.register()
+        found.sort(key=lambda each: each.vm)
         series = [each.series for each in found]
-        rollup = dict(await cooperatively(roll_up(series, enrolled=tenant in register.enrolled)))
+        blocks = await cooperatively(blocks_of(series))
+        rollup = dict(await cooperatively(roll_up(blocks, enrolled=tenant in register.enrolled)))
         if rollup:
             await open_if_new(tables, window, now)
-        by_name = sorted(found, key=lambda each: each.vm)
-        matrix_of = dict(await cooperatively(matrices([each.series for each in by_name], sorted(rollup))))
-        standings = standings_of(by_name, matrix_of, reductions)
+        standings = standings_of(found, blocks, reductions)
         vms = [Entry(vm.vm, vm.newest, vm.dimensions) for vm in standings.vms]
-        histograms = dict(await cooperatively(minute_histograms(matrix_of)))
+        histograms = dict(await cooperatively(minute_histograms(blocks)))
         return rollup, _Found(vms, set().union(*series), set(rollup), standings, histograms)
 
     node = Node.of(tenant)

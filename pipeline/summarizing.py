@@ -14,17 +14,10 @@ from typing import Generic, TypeVar
 from domain.closing import Progress
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.histogram import Histograms
+from domain.merged_summary import limited, merge_summaries, smaller_summary
 from domain.minute_histograms import ByCounter, merge_minutes, smaller_minutes
 from domain.rollups import FLEET, Node
-from domain.summary import (
-    MOST_GROUPS,
-    NOTHING,
-    Summary,
-    limited,
-    merge_summaries,
-    smaller_summary,
-    summarize,
-)
+from domain.summary import MOST_GROUPS, NOTHING, Summary, summarize
 from pipeline.closing import change
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import derived, unless_corrupt
@@ -34,6 +27,9 @@ from storage.tables import Tables
 from storage.tables.table import Stored
 
 AT_ONCE = 8
+
+BRANCHES_AT_ONCE = 2
+"""One is read while another is computed. More would hold more of the fleet's histograms in memory."""
 
 BRANCH_GROUPS = 10 * MOST_GROUPS
 """The most values of a dimension in a branch: more than the fleet has, so that the fleet can choose."""
@@ -60,7 +56,7 @@ class _Kind(Generic[OfBranch, OfFleet]):
 
     async def make_all(self, branches: Sequence[Node], window: int, keys: Collection[str]) -> None:
         """Bring these branches up to date, and of the fleet these counters and those that the branches have or had."""
-        changed = await gather((self._of_branch(branch, window) for branch in branches), AT_ONCE)
+        changed = await gather((self._of_branch(branch, window) for branch in branches), BRANCHES_AT_ONCE)
         await self._of_fleet(window, {*keys, *(key for each in changed for key in each)})
 
     async def _of_branch(self, branch: Node, window: int) -> Collection[str]:

@@ -10,7 +10,7 @@ import pytest
 
 import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.endpoints import ENDPOINTS, Endpoint
-from domain.disclosure import NEVER_SHOWN
+from domain.disclosed_charts import NEVER_SHOWN
 from domain.minutes import WINDOW
 from local.platform import principal
 from tests.app.conftest import Local, enrol
