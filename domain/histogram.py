@@ -105,7 +105,7 @@ class Histograms:
         ends = np.cumsum(self.counts)
         before = (np.cumsum(totals) - totals)[:, None]
         numbers = totals[:, None]
-        positions = np.maximum(np.ceil(numbers * (np.asarray(wanted, float) / 100)), 1).astype(np.int64)
+        positions = np.maximum(np.ceil(numbers * np.asarray(wanted, float) / 100), 1).astype(np.int64)
         positions = np.minimum(positions, numbers)
         found = np.minimum(np.searchsorted(ends, before + positions), max(len(ends) - 1, 0))
         if not len(ends):
@@ -132,6 +132,11 @@ class Histograms:
             return None
         below, equal = int(self.counts[first:at].sum()), int(self.counts[at:after].sum())
         return 100 * (below + equal / 2) / total
+
+    @property
+    def numbered(self) -> tuple["Ints", "Ints"]:
+        """The slot of each code, and the number of its bucket (bucket_numbers)."""
+        return self.codes >> _BITS, (self.codes & _IN_SLOT) - _ZERO
 
     def buckets(self, slot: int) -> list[tuple[float, float, int]]:
         """Return a slot's buckets that hold values, in ascending order: lower end, upper end, count."""
@@ -234,6 +239,13 @@ def _buckets(values: "Floats") -> "Ints":
     sizes = np.abs(values)
     magnitudes = np.where(sizes < TINY, 0.0, sizes).view(np.int64) >> _DROPPED
     return _ZERO + np.where(values < 0, -magnitudes, magnitudes)
+
+
+def bucket_numbers(values: "Sequence[float] | Floats") -> "Ints":
+    """Return the bucket of each value by its number: 0 for zero's, counted up for greater and down for lower values."""
+    import numpy as np  # noqa: PLC0415
+
+    return _buckets(np.asarray(values, np.float64)) - _ZERO
 
 
 def _ends(buckets: "Ints") -> tuple["Floats", "Floats"]:

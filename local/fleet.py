@@ -1,8 +1,9 @@
 """The sample fleet: realistic desktops of several tenants, regions, sizes and pools, determined by a seed.
 
-Each desktop has working hours in its region, a log-on storm in the morning and a lunch break. One is slow, one disturbs
-its pool, and one loses a service now and then. A desktop's readings depend only on the seed, its name and the moment.
-So filling the past and running live give the same samples, and filling twice changes nothing.
+Each desktop has working hours in its region, a log-on storm in the morning and a lunch break. At any hour one is slow,
+one disturbs its pool, one loses a service, and one pool has a log-on storm that does not end, since its people are
+thrown out and log on again. A desktop's readings depend only on the seed, its name and the moment. So filling the past
+and running live give the same samples, and filling twice changes nothing.
 """
 
 import math
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from domain.masking import mask_tenant, mask_vm
-from domain.minutes import MINUTE
+from domain.minutes import MINUTE, WINDOW
 from domain.samples import Dimensions
 from edge.gathering import Identity
 from edge.inputs import READ_EVERY
@@ -50,6 +51,7 @@ class Desktop:
     disturbed: bool
     noisy: bool
     loses_service: bool
+    thrown_out: bool
     seed: int
 
     def readings(self, timestamp: int) -> Mapping[str, float]:
@@ -62,13 +64,14 @@ class Desktop:
         # Load changes slowly over some minutes and does not jump between readings.
         phase = steady.uniform(0, 6.28)
         wander = 1 + 0.25 * math.sin(timestamp / 400 + phase) + 0.15 * math.sin(timestamp / 97 + phase * 2)
-        burst = 1.0 if (self.noisy or self.disturbed) and timestamp % 1800 < 420 else 0.0  # noqa: PLR2004
-        cpu = 3 + 38 * busy * wander + 25 * storm + (45 * burst if self.noisy else 8 * burst) + (35 if self.slow else 0)
+        burst = 1.0 if (self.noisy or self.disturbed) and timestamp % WINDOW < 420 else 0.0  # noqa: PLR2004
+        cpu = 3 + 38 * busy * wander + 25 * storm + (60 * burst if self.noisy else 8 * burst) + (35 if self.slow else 0)
         cpu = min(100.0, max(0.3, cpu + chance.gauss(0, 4)))
-        disk = min(99.0, 2 + 14 * busy * wander + 40 * storm + (50 if self.noisy else 30) * burst + 30 * self.slow)
+        disk = min(99.0, 2 + 14 * busy * wander + 40 * storm + (80 if self.noisy else 30) * burst + 30 * self.slow)
         used = min(97.0, 34 + 40 * busy + 6 * math.sin(timestamp / 3000 + phase) + 12 * self.slow)
         sessions = round(busy * (2 + self.memory / 4))
-        stopped = self.loses_service and timestamp % 3600 < 600  # noqa: PLR2004
+        stopped = self.loses_service and timestamp % WINDOW < 300  # noqa: PLR2004
+        again = 0.3 * self.thrown_out
         values = {
             "win_cpu.percent_processor_time": cpu,
             "win_cpu.percent_privileged_time": cpu * 0.3,
@@ -85,14 +88,14 @@ class Desktop:
             "win_net.bytes_received_persec": (2e4 + 9e5 * busy * wander) * chance.uniform(0.6, 1.4),
             "win_net.bytes_sent_persec": (1e4 + 2e5 * busy * wander) * chance.uniform(0.6, 1.4),
             "win_session.active_sessions": sessions,
-            "win_session.logons": 1 if chance.random() < storm * 0.25 + busy * 0.004 else 0,
-            "win_session.input_delay_ms": 8 + (cpu / 10) ** 2 * (2.5 if self.slow else 0.6) + chance.uniform(0, 8),
+            "win_session.logons": 1 if chance.random() < storm * 0.25 + busy * 0.004 + again else 0,
+            "win_session.input_delay_ms": 8 + (cpu / 10) ** 2 * (4 if self.slow else 0.6) + chance.uniform(0, 8),
             "win_service.WinDefend": 0 if stopped else 1,
             "win_service.TermService": 1,
         }
         values |= {
             "win_session.disconnected_sessions": round(sessions * steady.uniform(0.1, 0.4)),
-            "win_session.logoffs": 1 if chance.random() < busy * 0.004 else 0,
+            "win_session.logoffs": 1 if chance.random() < busy * 0.004 + again else 0,
         }
         if values["win_session.logons"]:
             seconds = 11 + 14 * storm + (18 if self.slow else 0)
@@ -127,6 +130,7 @@ def _desktop(number: int, seed: int) -> Desktop:
         disturbed=tenant_number == 1 and pool == 0,
         noisy=number == 1,
         loses_service=number == 3,  # noqa: PLR2004
+        thrown_out=tenant_number == 0 and pool == 1,
         seed=seed,
     )
 

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 
 from domain.closing import Driver, Progress, Times
 from domain.rollups import FLEET, Node
-from pipeline.closing import begin_run, close, disclose, times_kept
+from pipeline.closing import begin_run, close, times_kept
 from pipeline.concurrency import gather
+from pipeline.disclosing import disclose
 from pipeline.marking import clear
 from pipeline.report import write_report
 from pipeline.rolling_up import merge_branch, roll_up_tenant
@@ -105,7 +106,7 @@ async def average(
                 continue
             try:
                 await summarize_window(tables, window, at_once=True)
-                await disclose(tables, window, rules.min_tenants)
+                await disclose(tables, window, rules)
             except Corrupt as error:  # the window stays open until the document is repaired
                 done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
                 continue

@@ -1,19 +1,31 @@
 """The sample fleet: believable, deterministic, and on the real way from readings to messages in a queue folder."""
 
 from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
 
 from domain import wire
 from domain.counters import COUNTERS
 from domain.minutes import WINDOW
 from domain.samples import Sample
+from edge.gathering import Agent
 from local.edge import Edge
 from local.enrolling import enrol_fleet
 from local.fleet import TENANTS, desktops, moments
+from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
+from pipeline.queries.groups import GroupsQuestion, get_groups
+from pipeline.queries.ranking import RankingQuestion, get_ranking
+from pipeline.queries.windows import Windows
+from pipeline.rules import Rules
 from pipeline.trust import Trust
 from storage.tables import Tables
-from tests.builders import HORIZON, WINDOW_START
+from tests.app.conftest import ROOT
+from tests.builders import HORIZON, TIMES, WINDOW_START, a_message, a_view
 from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.steps import deliver
 
 CPU = "win_cpu.percent_processor_time"
 
@@ -92,6 +104,54 @@ def test_one_desktop_is_slow_one_disturbs_its_pool_one_loses_a_service() -> None
     assert mean(7, "win_disk.percent_idle_time", 3.1) < mean(12, "win_disk.percent_idle_time", 3.1)
     stops = {desktops(4)[3].readings(MONDAY + 60 * minute)["win_service.WinDefend"] for minute in range(60)}
     assert stops == {0, 1}
+
+
+async def a_window(window: int) -> Tables:
+    """A store that has a window of the whole sample fleet."""
+    tables = Tables(MemoryDocuments())
+    for desktop in FLEET:
+        agent = Agent(desktop.identity)
+        for moment in moments(window, window + WINDOW):
+            agent.add(moment, desktop.readings(moment))
+        samples = agent.samples(window, window + WINDOW)
+        await deliver(tables, [a_message(msgspec.to_builtins(sample) for sample in samples)])
+    await average(tables, TIMES, rules=Rules(summaries_at_once=True))
+    return tables
+
+
+FLEET = desktops(60)
+
+
+@pytest.mark.parametrize("hours_ago", [0, 5, 11, 17, 40])
+async def test_at_any_hour_one_question_names_each_of_them(hours_ago: int) -> None:
+    """As README.md and docs/guide.md ask them. The last hour is a Saturday's."""
+    tables = await a_window(WINDOW_START - hours_ago * 3600)
+
+    async def first(key: str, pool: str | None = None, **more: Any) -> str:
+        question = RankingQuestion(key, Windows(), limit=1, filters={"ResourcePoolName": pool} if pool else {}, **more)
+        (row,) = (await get_ranking(tables, question, a_view(), str)).data
+        return row.vm
+
+    assert await first("win_session.input_delay_ms") == FLEET[8].identity.vm
+    assert await first("win_service.WinDefend") == FLEET[3].identity.vm
+    of = FLEET[1].identity
+    disturbed = of.dimensions.ResourcePoolName
+    assert await first("win_disk.write_bytes_persec", disturbed, tenant=of.tenant) == of.vm
+    storm = FLEET[48].identity
+    asked = GroupsQuestion("win_session.logons", "ResourcePoolName", Windows(), storm.tenant)
+    pools = {item.group: item.average for item in (await get_groups(tables, asked, a_view())).data}
+    assert max(pools, key=lambda pool: pools[pool]) == storm.dimensions.ResourcePoolName
+    assert len(pools) == 2
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+def test_the_pages_name_them(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for named in (8, 3, 1):
+        assert FLEET[named].identity.vm in text
+    for named in (1, 48):
+        assert FLEET[named].identity.tenant in text
+        assert str(FLEET[named].identity.dimensions.ResourcePoolName) in text
 
 
 def test_filling_twice_puts_the_same_samples_and_the_second_time_only_what_is_new(tmp_path: Path) -> None:

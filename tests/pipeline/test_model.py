@@ -1,7 +1,8 @@
-"""The whole pipeline against a dict: deliveries, averaging, rebuilds and faults in any order end as the dict says.
+"""The whole pipeline against a dict: deliveries, averaging, rebuilds, purges and faults in any order end as it says.
 
-A hypothesis state machine drives the real pipeline. The model is a list of the messages that were delivered, from which
-tests.pipeline.oracle works out, in plain Python, every sample, and every report row.
+A hypothesis state machine drives the real pipeline. The model is a list of the messages that were delivered, less what
+was purged. From it tests.pipeline.oracle works out, in plain Python, every sample and every report row, and
+tests.pipeline.window_values every ranking and group.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,12 @@ from domain.rollups import Node
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.operations import Operation
+from pipeline.purge import Purge
 from pipeline.queries.charts import Question, get_data, get_tenant_data
 from pipeline.queries.lists import list_vms
 from pipeline.rebuild import CatchUp, Rebuild
 from pipeline.refusals import KEPT_WHOLE
+from pipeline.rules import Rules
 from storage.cosmos import CosmosDocuments
 from storage.cosmos_client import Account
 from storage.documents import Conflict, Documents
@@ -42,12 +46,27 @@ from tests.pipeline.faults import Fault, FaultyDocuments
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import Samples, report_of, samples_of
 from tests.pipeline.steps import the_report, work_off
-from tests.pipeline.test_operations import carry_out
+from tests.pipeline.test_operations import carry_out, context
+from tests.pipeline.window_values import assert_percentiles, assert_window_values
 from tests.storage.adapters import EMULATOR_KEY, TABLES
 
 NEWEST = WINDOW_START + WINDOW - 30
 OLDEST = WINDOW_START - 2 * WINDOW + 30
-KEYS = ("win_cpu.percent", "win_mem.available", "win_net.bytes")
+KEYS = ("win_cpu.percent", "win_mem.available_bytes", "win_session.logons")
+"""Reduced by avg, min and sum; of the second, low values are the worse ones."""
+
+REGIONS = ("uksouth", "eastus", None, "uksouth")
+SIZES = ("D4", "D8", None)
+DIMENSIONS = {
+    (f"t/{tenant}", f"v+{vm}"): {"Region": REGIONS[tenant], "MachineSize": SIZES[vm]}
+    for tenant in range(4)
+    for vm in range(3)
+}
+
+NEARBY = replace(HORIZON, oldest=OLDEST)
+"""So that a purge does not look through a month in which nothing is."""
+
+AT_ONCE = Rules(summaries_at_once=True)
 
 values = st.one_of(st.floats(-1e9, 1e9, allow_nan=False), st.integers(-5, 5), st.sampled_from([0.1, 1e-300, 1e300]))
 good = st.builds(
@@ -58,6 +77,7 @@ good = st.builds(
         PerfName=key.split(".")[1],
         timestamp=OLDEST - 30 + minute * 60 + second,
         PerfValue=value,
+        **DIMENSIONS[f"t/{tenant}", f"v+{vm}"],
     ),
     st.integers(0, 3),
     st.integers(0, 2),
@@ -114,6 +134,8 @@ class Pipeline(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.delivered: list[list[dict[str, Any]]] = []
         """The records of each message, in the order in which their deliveries succeeded."""
+        self.counted: list[list[dict[str, Any]]] = []
+        """The good ones among them that were not purged since."""
         self.waiting: list[list[list[dict[str, Any]]]] = []
         """Batches whose delivery failed: the queue has them still."""
         self.awkward: set[bytes] = set()
@@ -158,9 +180,13 @@ class Pipeline(RuleBasedStateMachine):
     async def ingest_bodies(self, bodies: list[bytes]) -> None:
         await ingest(self.tables, [Message(body, "m", NOW) for body in bodies], HORIZON)
 
+    def accepted(self, batch: list[list[dict[str, Any]]]) -> None:
+        self.delivered += batch
+        self.counted += [[record for record in each if not is_bad(record)] for each in batch]
+
     def deliver(self, batch: list[list[dict[str, Any]]], planned: list[tuple[int, Fault]]) -> None:
         if self.attempt(planned, lambda: self.ingest(batch)):
-            self.delivered += batch
+            self.accepted(batch)
         else:
             self.waiting.append(batch)
 
@@ -176,7 +202,7 @@ class Pipeline(RuleBasedStateMachine):
     ) -> None:
         """Beside it, a message like others."""
         if self.attempt(planned, lambda: self.ingest_bodies([body, a_message(batch)])):
-            self.delivered.append(batch)
+            self.accepted([batch])
             self.awkward.add(body)
         else:
             self.waiting.append([batch])
@@ -212,7 +238,7 @@ class Pipeline(RuleBasedStateMachine):
             await asyncio.gather(average(self.tables, TIMES), self.ingest([batch]), average(self.tables, TIMES))
 
         assert self.attempt(slow, together)
-        self.delivered.append(batch)
+        self.accepted([batch])
 
     @rule(
         planned=faults,
@@ -220,6 +246,18 @@ class Pipeline(RuleBasedStateMachine):
     )
     def an_operation(self, planned: list[tuple[int, Fault]], operation: Operation) -> None:
         self.attempt(planned, lambda: carry_out(self.tables, operation))
+
+    @rule(planned=faults, tenant=st.sampled_from(["t/1", "t/2", "t/3"]), vm=st.sampled_from([None, "v+1", "v+2"]))
+    def a_purge(self, planned: list[tuple[int, Fault]], tenant: str, vm: str | None) -> None:
+        """Of names that no message in quarantine holds. One that fails is begun again, until it is done."""
+        purge, nearby = Purge(tenant, vm), replace(context(self.tables, NEARBY), rules=Rules(standings_days=2))
+        while not self.attempt(planned, lambda: carry_out(self.tables, purge, nearby)):
+            planned = []
+
+        def goes(record: dict[str, Any]) -> bool:
+            return record["MaskedTenantId"] == tenant and vm in (None, record["MaskedVMName"])
+
+        self.counted = [[record for record in each if not goes(record)] for each in self.counted]
 
     @invariant()
     def never_more_than_was_accepted(self) -> None:
@@ -236,17 +274,21 @@ class Pipeline(RuleBasedStateMachine):
             self.runner.run(self.ingest_bodies(self.waiting_bodies))
             self.awkward.update(self.waiting_bodies)
             self.waiting_bodies = []
-        self.runner.run(work_off(self.tables))
-        messages = [[record for record in each if not is_bad(record)] for each in self.delivered]
-        samples = samples_of(a_message(each) for each in messages)
+        self.runner.run(self.work_off())
+        samples = samples_of(a_message(each) for each in self.counted)
         report = self.runner.run(the_report(self.tables))
         assert report == report_of(samples)
         assert sum(row["count"] for row in report.values()) == len(samples)
         self.runner.run(self.compare_rollups(samples))
         self.runner.run(self.compare_answers(samples))
+        self.runner.run(assert_window_values(self.tables, samples, DIMENSIONS))
         self.runner.run(self.compare_quarantine())
         self.runner.run(self.compare_nothing_left())
         type(self).settled += 1
+
+    async def work_off(self) -> None:
+        await work_off(self.tables)
+        await average(self.tables, TIMES, rules=AT_ONCE)  # the fleet's summaries need not wait for closing
 
     async def compare_rollups(self, samples: Samples) -> None:
         for tenant in {tenant for tenant, *_ in samples}:
@@ -271,13 +313,14 @@ class Pipeline(RuleBasedStateMachine):
         report = report_of(samples)
         for key in {key for _, _, key, _ in samples}:
             minutes = sorted(minute for of, minute in report if of == key)
-            question = Question([key], start=minutes[0], end=minutes[-1])
+            question = Question([key], start=minutes[0], end=minutes[-1], percentiles=(50, 95))
             answer = await get_data(self.tables, question, view)
             assert [(item.timestamp, item.average, item.count) for item in answer.data] == [
                 (minute, report[key, minute]["average"], report[key, minute]["count"]) for minute in minutes
             ]
             tenant, vm = min((tenant, vm) for tenant, vm, of, _ in samples if of == key)
             beside = await get_tenant_data(self.tables, question, tenant, vm, view)
+            assert_percentiles(key, samples, answer.data, beside.data, tenant)
             assert {item.timestamp: item.PerfValue for item in beside.data if item.PerfValue is not None} == {
                 minute: value
                 for (of, name, counter, minute), value in samples.items()
@@ -302,7 +345,8 @@ class Pipeline(RuleBasedStateMachine):
         assert sorted(found) == sorted(count for count in expected.values() if count)
 
     async def compare_nothing_left(self) -> None:
-        assert [each async for each in self.faulty.scan(MARKS, "dirty")] == []
+        for kind in ("dirty", "due"):
+            assert [each async for each in self.faulty.scan(MARKS, kind)] == []
 
 
 class OnMemory(Pipeline):
