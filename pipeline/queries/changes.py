@@ -29,8 +29,8 @@ KEPT_BACK: Mapping[Against, int] = {"day": DAY, "week": 7 * DAY}
 NEWEST = 4
 """How many windows are compared if no range is given: an hour."""
 
-MOST_SUMMARIES = 4_000
-"""The most summaries of the fleet that an answer reads: 40 counters in 50 windows of both ranges."""
+MOST_SUMMARIES = 2_000
+"""The most summaries of the fleet that an answer reads: 40 counters in 25 windows of both ranges."""
 
 MOST_VALUES = 10_000_000
 """The most window values of a tenant that an answer reads. They take 80 MB."""
@@ -45,7 +45,10 @@ NO_PAIRS = (
 
 @dataclass(frozen=True, slots=True)
 class ChangesQuestion:
-    """What is asked of changes. ``start`` and ``end`` are Unix seconds, both included; None: the newest windows."""
+    """What is asked of changes: of the windows from that of ``start`` to the last one that begins before ``end``.
+
+    Both are Unix seconds. None: the newest windows.
+    """
 
     start: int | None = None
     end: int | None = None
@@ -158,7 +161,7 @@ class _Ranges:
     @staticmethod
     def of(question: ChangesQuestion, newest: int | None, now: int) -> "_Ranges | None":
         """Return the ranges, given the newest window that there is; None: there is none, or it is before ``start``."""
-        last = _ended(newest, now) if question.end is None else window_of(question.end)
+        last = _ended(newest, now) if question.end is None else window_of(question.end - 1)
         if last is None:
             return None
         first = last - (NEWEST - 1) * WINDOW if question.start is None else window_of(question.start)

@@ -123,6 +123,8 @@ async def test_a_window_that_has_not_ended_is_not_compared_with_whole_ones() -> 
     tables = Tables(MemoryDocuments())
     await history(tables)
     for tenant in (None, "t2"):
+        asked = await ask(tables, tenant=tenant, start=WINDOW_START - WINDOW, end=WINDOW_START)
+        assert (asked.start, asked.end) == (WINDOW_START - WINDOW, WINDOW_START - 1), "end is not in it"
         for now, end in ((NOW - 1, WINDOW_START - 1), (NOW, NOW - 1)):
             found = await get_changes(tables, ChangesQuestion(tenant=tenant), a_view(now))
             assert found.end == end
