@@ -22,6 +22,18 @@ def local_days(days: Iterable[int], zone: str | None) -> list[date]:
     return sorted({local(at, zone).day for day in days for at in (day, day + DAY - 1)})
 
 
+def live_days(now: int) -> list[int]:
+    """Return the first seconds of today and yesterday (UTC): days whose digests are made anew at each learning."""
+    today = now - now % DAY
+    return [today - DAY, today]
+
+
+def late_day(window: int, now: int) -> int | None:
+    """Return the first second of a window's UTC day, if learning may have left that day behind; None: it has not."""
+    day = window - window % DAY
+    return day if day < live_days(now)[0] else None
+
+
 def days_back(day: date, number: int) -> date:
     """Return the day so many days before."""
     return day - timedelta(days=number)

@@ -23,7 +23,7 @@ from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, times_kept
 from pipeline.concurrency import gather
 from pipeline.disclosing import disclose
-from pipeline.marking import clear
+from pipeline.marking import clear, mark_late
 from pipeline.report import write_report
 from pipeline.rolling_up import merge_branch, roll_up_tenant
 from pipeline.rules import DEFAULTS, Rules
@@ -105,7 +105,7 @@ async def average(
             if window not in closing or window not in await _due(tables, times):
                 continue
             try:
-                await summarize_window(tables, window, at_once=True)
+                await summarize_window(tables, window, times.now, at_once=True)
                 await disclose(tables, window, rules)
             except Corrupt as error:  # the window stays open until the document is repaired
                 done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
@@ -144,7 +144,7 @@ async def average_window(
         return WindowAveraged()
     done = await _work_off(tables, window, marks, progress, times, rules) if marks else WindowAveraged()
     try:
-        await summarize_window(tables, window, at_once=rules.summaries_at_once)
+        await summarize_window(tables, window, times.now, at_once=rules.summaries_at_once)
     except Corrupt as error:
         return replace(done, corrupt=[*done.corrupt, str(error)])
     return done
@@ -173,6 +173,7 @@ async def _work_off(
         return WindowAveraged(corrupt=corrupt)
     branches: set[Node] = {Node.of(mark.value.tenant).parent for mark in whole}
     await gather(tables.due.set(mark.value) for mark in whole)
+    await gather(mark_late(tables.days, mark.value.tenant, window, times.now) for mark in whole)
     keys = set().union(*whole.values())
     try:
         while branches != {FLEET}:

@@ -1,7 +1,8 @@
 """Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
 
-Whoever writes standings or summaries marks the UTC day (storage.tables.marks). Learning follows these marks, and clears
-them with the etag they were read with, as averaging does with its own. It runs twice a day, each time for the zones in
+Today and yesterday are made anew each time. Whoever writes standings or summaries of an older UTC day marks it
+(storage.tables.marks); learning follows these marks, and clears them with the etag they were read with, as averaging
+does with its own. It runs twice a day, each time for the zones in
 which a day begins within twelve hours. Steps may be done twice. Knows the order of steps; what a digest and a baseline
 are is in domain.digests and domain.baselines.
 """
@@ -16,7 +17,7 @@ from typing import ClassVar
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
 from domain.digests import Digest, TenantDay, fleet_digest, merged
-from domain.learning_times import day_to_learn, days_back, local_days
+from domain.learning_times import day_to_learn, days_back, live_days, local_days
 from domain.minutes import DAY
 from domain.samples import Dimensions
 from domain.zones import windows_of_day, zone_of, zone_of_most
@@ -77,7 +78,7 @@ async def learn_tenant(tables: Tables, tenant: str, now: int) -> int:
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    days = {mark.value.window for mark in marks}
+    days = {*live_days(now), *(mark.value.window for mark in marks)}
     for zone, own in zones.items():
         for day in local_days(days, zone):
             await _digest(tables, tenant, zone, day, partial(_of_tenant, tables, tenant, own, whole=zone == main))
@@ -100,7 +101,7 @@ async def learn_fleet(tables: Tables, now: int) -> int:
     for region in vms:
         zones.setdefault(zone_of(region), set()).add(region)
     marks = await tables.fleet_days.read()
-    days = {mark.value.window for mark in marks}
+    days = {*live_days(now), *(mark.value.window for mark in marks)}
     for zone, regions in zones.items():
         for day in local_days(days, zone):
             await _digest(tables, None, zone, day, partial(_of_fleet, tables, keys, regions, whole=zone == main))

@@ -1,8 +1,16 @@
-"""Clears marks after what they ask for is done."""
+"""Sets marks of days that learning has left behind, and clears marks after what they ask for is done."""
 
+from domain.learning_times import late_day
 from storage.documents import Changed, Gone
 from storage.tables.marks import Mark, Marks
 from storage.tables.table import Stored
+
+
+async def mark_late(marks: Marks, tenant: str, window: int, now: int) -> None:
+    """Mark the UTC day of a window, if learning would not look at it by itself (domain.learning_times)."""
+    day = late_day(window, now)
+    if day is not None:
+        await marks.set(Mark(tenant, day))
 
 
 async def clear(marks: Marks, mark: Stored[Mark]) -> None:

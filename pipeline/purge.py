@@ -133,7 +133,9 @@ class Purge:
         for window in windows:
             if not self.dry_run and not context.time_left():
                 return Done({"standings": removed}, again=True)
-            removed += await purge_standings(context.tables, window, self.tenant, self.vm, dry_run=self.dry_run)
+            removed += await purge_standings(
+                context.tables, window, self.tenant, self.vm, context.now, dry_run=self.dry_run
+            )
         return Done({"standings": removed})
 
     async def _quarantined(self, tables: Tables, day: str) -> Figures:

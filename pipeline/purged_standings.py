@@ -3,13 +3,16 @@
 from contextlib import suppress
 
 from domain.standings import NO_STANDINGS
+from pipeline.marking import mark_late
 from pipeline.summarizing import summarize_window
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.marks import Mark
 
 
-async def purge_standings(tables: Tables, window: int, tenant: str | None, vm: str | None, *, dry_run: bool) -> int:
+async def purge_standings(
+    tables: Tables, window: int, tenant: str | None, vm: str | None, now: int, *, dry_run: bool
+) -> int:
     """Remove a window's standings: of a VM, of a tenant, or all. Then make the summaries anew from those that remain.
 
     Returns of how many tenants there were any. If a run dies, the due mark that it set first tells what is left to do.
@@ -24,6 +27,7 @@ async def purge_standings(tables: Tables, window: int, tenant: str | None, vm: s
             if dry_run:
                 break
             await tables.due.set(Mark(each, window))
+            await mark_late(tables.days, each, window, now)
             with suppress(Conflict):  # another run of this purge: look again
                 if left:
                     await tables.standings.write(each, window, left, stored.etag)
@@ -31,7 +35,7 @@ async def purge_standings(tables: Tables, window: int, tenant: str | None, vm: s
                     await tables.standings.delete(window, stored.etag)
                 break
     if not dry_run:
-        await summarize_window(tables, window, at_once=True)
+        await summarize_window(tables, window, now, at_once=True)
     return removed
 
 

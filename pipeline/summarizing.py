@@ -21,7 +21,7 @@ from domain.summary import MOST_GROUPS, NOTHING, Summary, summarize
 from pipeline.closing import change
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import derived, unless_corrupt
-from pipeline.marking import clear
+from pipeline.marking import clear, mark_late
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.table import Stored
@@ -30,6 +30,9 @@ AT_ONCE = 8
 
 BRANCHES_AT_ONCE = 2
 """One is read while another is computed. More would hold more of the fleet's histograms in memory."""
+
+FLEET_NAME = "fleet"
+"""Stands in marks of the fleet where a tenant's name stands in others."""
 
 BRANCH_GROUPS = 10 * MOST_GROUPS
 """The most values of a dimension in a branch: more than the fleet has, so that the fleet can choose."""
@@ -122,7 +125,7 @@ class _Kind(Generic[OfBranch, OfFleet]):
         return True
 
 
-async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> None:
+async def summarize_window(tables: Tables, window: int, now: int, *, at_once: bool) -> None:
     """Make what is due of a window, if it is time (domain.closing), or ``at_once``. Raises Corrupt and Unavailable."""
     stored = await tables.progress.read()
     progress = stored.value if stored else Progress()
@@ -140,6 +143,7 @@ async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> Non
     first = window not in progress.summarized
     await _summaries(tables).make_all(branches, window, keys, first=first)
     await _histograms(tables).make_all(branches, window, keys, first=first)
+    await mark_late(tables.fleet_days, FLEET_NAME, window, now)
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
 

@@ -1,0 +1,181 @@
+"""Learning from standings and summaries to baselines: by each zone's clocks, once or twice, with late data."""
+
+import math
+import random
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+
+from domain.baselines import HOURS
+from domain.digests import Series, Whose
+from domain.minutes import DAY, HOUR, WINDOW
+from domain.samples import Dimensions
+from domain.standings import Standings, StandingVm
+from domain.zones import local
+from pipeline.learning import Learn, learn_fleet, learn_tenant
+from pipeline.summarizing import summarize_window
+from storage.tables import Tables
+from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
+from storage.tables.marks import Mark
+from tests.builders import NOW as STARTED
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.test_operations import carry_out
+
+CPU, NETWORK = "win_cpu.percent_processor_time", "win_net.bytes_sent_persec"
+TOKYO, LONDON = "Asia/Tokyo", "Europe/London"
+NOW = int(datetime(2026, 11, 18, 20, tzinfo=UTC).timestamp())
+"""Evening in London; in Tokyo, Thursday has begun."""
+
+VMS = {"a": "japaneast", "b": "uksouth", "c": "uksouth", "d": None}
+DAYS = 6
+
+
+def usual(vm: str, window: int, region: str | None) -> float:
+    """A VM is busy from nine to five by its own clocks, on workdays."""
+    zone = {"japaneast": TOKYO, "uksouth": LONDON, None: None}[region]
+    here = local(window, zone)
+    return 10.0 + ord(vm) % 7 + (50.0 if here.weekday < 5 and 9 <= here.hour < 17 else 0.0)
+
+
+@pytest.fixture
+def tables(memory: MemoryDocuments) -> Tables:
+    """In memory only: a week has thousands of documents."""
+    return Tables(memory)
+
+
+async def fill(tables: Tables, tenant: str = "t", days: int = DAYS, factor: float = 1.0) -> None:
+    """Standings of the last days, as averaging writes them."""
+    chance = random.Random(tenant)  # noqa: S311
+    for window in range(NOW - days * DAY, NOW, WINDOW):
+        values = [factor * usual(vm, window, region) + chance.uniform(-1, 1) for vm, region in VMS.items()]
+        vms = [StandingVm(vm, window, Dimensions("s", f"pool-{region}", region, "D4")) for vm, region in VMS.items()]
+        standings = Standings(vms, {CPU: np.array(values), NETWORK: np.array([1.0, 2.0, math.nan, 4.0])})
+        stored = await tables.standings.read(tenant, window)
+        await tables.standings.write(tenant, window, standings, stored.etag if stored else None)
+    for vm, region in VMS.items():
+        entry = Entry(vm, NOW - WINDOW, Dimensions("s", f"pool-{region}", region, "D4"))
+        await tables.catalogue.write_entry(vms_of(tenant), entry, None)
+    await tables.catalogue.write_entry(TENANTS, Entry(tenant, NOW), None)
+    for key in (CPU, NETWORK):
+        await tables.catalogue.write_entry(COUNTERS, Entry(key, NOW), None)
+    await tables.catalogue.write_counters_of(tenant, {CPU: NOW, NETWORK: NOW}, None)
+    for day in range(NOW - NOW % DAY - days * DAY, NOW, DAY):
+        await tables.days.set(Mark(tenant, day))
+
+
+async def expected(
+    tables: Tables, zone: str | None, day: date, series: Series, tenant: str | None = "t"
+) -> list[float]:
+    """The expected values of a day, hour by hour."""
+    found: list[float] = []
+    while len(found) < HOURS:
+        part = await tables.baselines.read(tenant, zone, day, len(found))
+        assert part
+        assert (part.zone, part.first) == (zone, len(found))
+        found += part.bands.expected[part.series.index(series)].tolist()
+    return found
+
+
+def cpu(kind: str, name: str | None = None) -> Series:
+    return Series(Whose(kind, name), CPU)  # type: ignore[arg-type]
+
+
+async def test_each_vm_is_learned_by_the_clocks_of_its_region(tables: Tables) -> None:
+    await fill(tables)
+    assert await learn_tenant(tables, "t", NOW)
+    thursday = date(2026, 11, 19)
+    office = [60.0 if 9 <= hour < 17 else 10.0 for hour in range(HOURS)]
+    for vm, zone in (("b", LONDON), ("d", None)):
+        found = await expected(tables, zone, thursday, cpu("vm", vm))
+        assert found == pytest.approx([value + ord(vm) % 7 for value in office], abs=2)
+    assert await tables.days.read() == []
+
+
+async def test_a_day_is_learned_when_it_begins_within_twelve_hours(tables: Tables) -> None:
+    """At eight in the evening of UTC, Tokyo's Thursday runs already; it was learned twelve hours before."""
+    await fill(tables)
+    await learn_tenant(tables, "t", NOW - 12 * HOUR)
+    found = await expected(tables, TOKYO, date(2026, 11, 19), cpu("vm", "a"))
+    assert found == pytest.approx([70.0 if 9 <= hour < 17 else 20.0 for hour in range(HOURS)], abs=13)
+    assert await tables.baselines.read("t", LONDON, date(2026, 11, 19), 9) is None
+
+
+async def test_a_tenant_and_its_pools_are_learned_in_the_zone_of_most_vms(tables: Tables) -> None:
+    await fill(tables)
+    await learn_tenant(tables, "t", NOW)
+    thursday = date(2026, 11, 19)
+    pool = await expected(tables, LONDON, thursday, cpu("pool", "pool-uksouth"))
+    assert pool == pytest.approx([(60 if 9 <= hour < 17 else 10) + 0.5 for hour in range(HOURS)], abs=2)
+    whole = await expected(tables, LONDON, thursday, cpu("tenant"))
+    assert whole[12] > whole[7] > whole[20]  # Japan works until eight in the morning of London
+    part = await tables.baselines.read("t", LONDON, thursday, 0)
+    assert part
+    assert Series(Whose("tenant"), NETWORK) in part.series  # of a tenant, all counters
+    assert Series(Whose("vm", "b"), NETWORK) not in part.series
+    assert part.bands.days.max() >= DAYS
+
+
+async def test_learning_twice_changes_nothing_and_late_data_are_learned(tables: Tables) -> None:
+    await fill(tables)
+    await learn_tenant(tables, "t", NOW)
+    before = await expected(tables, LONDON, date(2026, 11, 19), cpu("vm", "b"))
+    await learn_tenant(tables, "t", NOW)
+    assert await expected(tables, LONDON, date(2026, 11, 19), cpu("vm", "b")) == before
+    await fill_again(tables)
+    await learn_tenant(tables, "t", NOW)
+    after = await expected(tables, LONDON, date(2026, 11, 19), cpu("vm", "b"))
+    assert after == pytest.approx([2 * value for value in before], abs=4)
+
+
+async def fill_again(tables: Tables) -> None:
+    """All that came is replaced by twice as much; those who write it mark the days."""
+    for name in ("b", "c", "a", "d"):
+        entry = await tables.catalogue.entry(vms_of("t"), name)
+        assert entry
+        await tables.catalogue.delete_entry(vms_of("t"), name, entry.etag)
+    for kind, name in ((TENANTS, "t"), (COUNTERS, CPU), (COUNTERS, NETWORK)):
+        entry = await tables.catalogue.entry(kind, name)
+        assert entry
+        await tables.catalogue.delete_entry(kind, name, entry.etag)
+    counters = await tables.catalogue.counters_of("t")
+    assert counters
+    await tables.catalogue.delete_counters_of("t", counters.etag)
+    await fill(tables, factor=2.0)
+
+
+async def test_the_fleet_and_its_groups_are_learned_from_summaries(tables: Tables) -> None:
+    await fill(tables, "t")
+    for window in range(NOW - 4 * DAY, NOW, WINDOW):
+        await tables.due.set(Mark("t", window))
+        await summarize_window(tables, window, NOW, at_once=True)
+    marked = [mark.value.window for mark in await tables.fleet_days.read()]
+    assert marked == [NOW - NOW % DAY - back * DAY for back in (4, 3, 2)]
+    await learn_fleet(tables, NOW)
+    assert await tables.fleet_days.read() == []
+    thursday = date(2026, 11, 19)
+    found = await expected(tables, LONDON, thursday, cpu("Region", "uksouth"), None)
+    assert found == pytest.approx([(60 if 9 <= hour < 17 else 10) + 0.5 for hour in range(HOURS)], abs=3)
+    assert len(await expected(tables, LONDON, thursday, cpu("MachineSize", "D4"), None)) == HOURS
+    assert len(await expected(tables, LONDON, thursday, cpu("fleet"), None)) == HOURS
+    unknown = await expected(tables, None, thursday, cpu("Region"), None)
+    assert unknown == pytest.approx([(60 if 9 <= hour < 17 else 10) + 2 for hour in range(HOURS)], abs=3)
+
+
+async def test_the_operation_learns_every_tenant_and_the_fleet(tables: Tables) -> None:
+    for tenant in ("t", "u"):
+        await fill_tenant(tables, tenant)
+    figures = await carry_out(tables, Learn())
+    assert figures["baselines"] > 0
+    assert await carry_out(tables, Learn()) == figures
+
+
+async def fill_tenant(tables: Tables, tenant: str) -> None:
+    for vm in "ab":
+        await tables.catalogue.write_entry(vms_of(tenant), Entry(vm, STARTED, Dimensions(None, None, "uksouth")), None)
+    await tables.catalogue.write_entry(TENANTS, Entry(tenant, STARTED), None)
+    for window in range(STARTED - STARTED % WINDOW - 5 * DAY, STARTED - WINDOW, WINDOW):
+        vms = [StandingVm(vm, window, Dimensions(None, None, "uksouth")) for vm in "ab"]
+        await tables.standings.write(tenant, window, Standings(vms, {CPU: np.array([1.0, 2.0])}), None)
+    for day in range(STARTED - STARTED % DAY - 5 * DAY, STARTED, DAY):
+        await tables.days.set(Mark(tenant, day))
