@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from blueprints import averaging, ingest, operations, remote_write
+from blueprints import averaging, ingest, learning, operations, remote_write
 from blueprints.features import FEATURES
 
 app = func.FunctionApp()
-for family in (ingest, averaging, remote_write, operations, *FEATURES):
+for family in (ingest, averaging, learning, remote_write, operations, *FEATURES):
     app.register_functions(family.blueprint)

@@ -1,6 +1,7 @@
 """The features of the API over HTTP, in one list. A new feature needs a file in blueprints/http and a name here."""
 
 from blueprints.http import (
+    baselines,
     changes,
     charts,
     dead_letters,
@@ -25,6 +26,7 @@ from blueprints.http import (
 
 FEATURES = (
     charts,
+    baselines,
     standings,
     changes,
     histogram,

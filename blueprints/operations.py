@@ -20,6 +20,7 @@ from blueprints.services import Services, services
 from blueprints.telemetry import CHARGE, ROWS, flush, line
 from domain.errors import Unavailable
 from pipeline.emptying import Emptying
+from pipeline.learning import Learn
 from pipeline.operations import Figures, Operation, OperationContext, Run, added, instance_of, note, record_of
 from pipeline.purge import Purge
 from pipeline.quarantine import Drop, Reingest
@@ -35,7 +36,7 @@ Order = Mapping[str, Any]
 """The input of an orchestration: the fields of the operation's record, without figures."""
 
 KINDS: Mapping[str, Callable[..., Operation]] = {
-    kind.kind: kind for kind in (Rebuild, CatchUp, Purge, Emptying, Reingest, Drop, Resubmit)
+    kind.kind: kind for kind in (Rebuild, CatchUp, Learn, Purge, Emptying, Reingest, Drop, Resubmit)
 }
 PART = 6
 """The number of steps that run concurrently. Progress is reported after each part."""

@@ -8,6 +8,7 @@ are is in domain.digests and domain.baselines.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -83,6 +84,7 @@ async def learn_tenant(tables: Tables, tenant: str, now: int) -> int:
         for day in local_days(days, zone):
             await _digest(tables, tenant, zone, day, partial(_of_tenant, tables, tenant, own, whole=zone == main))
     await gather(clear(tables.days, mark) for mark in marks)
+    await _keep_zone(tables, tenant, main)
     return sum([await _learn(tables, tenant, zone, now) for zone in zones])
 
 
@@ -106,6 +108,7 @@ async def learn_fleet(tables: Tables, now: int) -> int:
         for day in local_days(days, zone):
             await _digest(tables, None, zone, day, partial(_of_fleet, tables, keys, regions, whole=zone == main))
     await gather(clear(tables.fleet_days, mark) for mark in marks)
+    await _keep_zone(tables, None, main)
     return sum([await _learn(tables, None, zone, now) for zone in zones])
 
 
@@ -184,3 +187,13 @@ async def _learn(tables: Tables, tenant: str | None, zone: str | None, now: int)
         except Conflict:  # another run writes the same, of digests as new
             continue
         return len(baselines.series)
+
+
+async def _keep_zone(tables: Tables, tenant: str | None, zone: str | None) -> None:
+    """Keep the zone of the whole, so that a query knows by whose clocks it was learned."""
+    while True:
+        stored = await tables.baselines.zone(tenant)
+        if stored and stored.value == zone:
+            return
+        with suppress(Conflict):
+            await tables.baselines.write_zone(tenant, zone, stored.etag if stored else None)

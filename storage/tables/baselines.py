@@ -13,7 +13,7 @@ from storage.schema import STANDINGS
 from storage.tables.digests import partition_of, zone_id
 from storage.tables.rows import bodies_of, rows_of
 from storage.tables.split import read_split, write_split
-from storage.tables.table import Table
+from storage.tables.table import Stored, Table
 
 BASELINES_VERSION = 1
 
@@ -42,6 +42,18 @@ class Baselines(Table):
             etag = before.etag if before else None
             await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, etag)
 
+    async def zone(self, tenant: str | None) -> Stored[str | None] | None:
+        """Return the zone of the whole tenant or fleet (None: UTC); None if nothing was learned yet."""
+        document = await self.documents.read(STANDINGS, partition_of(tenant), _ZONE)
+        if document is None:
+            return None
+        zone = document.body.get("zone")
+        return Stored(zone if isinstance(zone, str) else None, document.etag)
+
+    async def write_zone(self, tenant: str | None, zone: str | None, etag: str | None) -> None:
+        """Create (etag None) or replace the zone of the whole. Raises Conflict."""
+        await self._write(STANDINGS, partition_of(tenant), _ZONE, {"zone": zone}, etag)
+
     async def _part(self, tenant: str | None, zone: str | None, day: date, part: int) -> DayBaselines | None:
         partition = partition_of(tenant)
         stored = await read_split(self.documents, STANDINGS, partition, _prefix(zone, day, part))
@@ -56,6 +68,9 @@ class Baselines(Table):
         lines = numbers[:, :-1].reshape(len(series), LINES, HOURS_A_PART).transpose(1, 0, 2)
         bands = Bands(lines, numbers[:, -1].astype("int64"))
         return DayBaselines(zone, part * HOURS_A_PART, series, bands)
+
+
+_ZONE = "zone"
 
 
 def _prefix(zone: str | None, day: date, part: int) -> str:

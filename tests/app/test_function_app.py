@@ -43,8 +43,10 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
     "average": {"type": "timerTrigger", "schedule": "%AVERAGING_SCHEDULE%"},
     "remote_write": {"type": "timerTrigger", "schedule": "%AVERAGING_SCHEDULE%"},
+    "learn": {"type": "timerTrigger", "schedule": "0 0 8,20 * * *"},
     "get_data": http("v1/get-data"),
     "get_tenant_data": http("v1/get-tenant-data"),
+    "get_baseline": http("v1/get-baseline"),
     "get_ranking": http("v1/get-ranking"),
     "get_groups": http("v1/get-groups"),
     "get_changes": http("v1/get-changes"),
@@ -113,7 +115,7 @@ def test_what_starts_orchestrations_or_asks_how_they_are_has_a_durable_client_an
     found = json.loads(run_alone(LIST_FUNCTIONS).splitlines()[-1])
     clients = {name for name, bindings in found.items() if any(each["type"] == "durableClient" for each in bindings)}
     of_operations = {"operations", "operation_status", "stop_operation"}
-    assert clients == {"average", "rebuild", "purge", "empty", "reingest", "drop", "resubmit"} | of_operations
+    assert clients == {"average", "learn", "rebuild", "purge", "empty", "reingest", "drop", "resubmit"} | of_operations
 
 
 def test_where_people_sign_in_the_host_asks_for_no_key_and_each_endpoint_refuses_for_itself() -> None:

@@ -7,18 +7,22 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
+from domain.access import Caller
 from domain.baselines import HOURS
 from domain.digests import Series, Whose
+from domain.errors import Forbidden, NotFound
 from domain.minutes import DAY, HOUR, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from domain.zones import local
 from pipeline.learning import Learn, learn_fleet, learn_tenant
+from pipeline.queries.baselines import NOT_LEARNED, NOT_OF_VMS, BaselineQuestion, OwnBaseline, get_baseline
 from pipeline.summarizing import summarize_window
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
 from storage.tables.marks import Mark
 from tests.builders import NOW as STARTED
+from tests.builders import a_view
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.test_operations import carry_out
 
@@ -179,3 +183,51 @@ async def fill_tenant(tables: Tables, tenant: str) -> None:
         await tables.standings.write(tenant, window, Standings(vms, {CPU: np.array([1.0, 2.0])}), None)
     for day in range(STARTED - STARTED % DAY - 5 * DAY, STARTED, DAY):
         await tables.days.set(Mark(tenant, day))
+
+
+async def test_an_answer_says_what_is_normal_in_each_window_and_by_whose_clocks(tables: Tables) -> None:
+    await fill(tables)
+    await learn_tenant(tables, "t", NOW)
+    view = a_view(NOW + DAY)
+    asked = BaselineQuestion(CPU, 24, "t", "b")
+    for at in (CPU, NETWORK):
+        entry = await tables.catalogue.entry(COUNTERS, at)
+        assert entry
+        await tables.catalogue.write_entry(COUNTERS, Entry(at, NOW + 20 * HOUR), entry.etag)
+    answer = await get_baseline(tables, asked, view)
+    assert (answer.timeZone, answer.history, answer.reason) == (LONDON, DAYS + 1, None)
+    assert len(answer.data) == 96
+    noon = next(item for item in answer.data if local(item.window, LONDON) == (date(2026, 11, 19), 3, 12))
+    assert noon.expected == pytest.approx(60, abs=2)
+    assert noon.low
+    assert noon.high
+    assert noon.expected
+    assert noon.low < noon.expected < noon.high
+    assert {item.expected for item in answer.data if local(item.window, LONDON).day == date(2026, 11, 18)} == {None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (BaselineQuestion(CPU, 1), NOT_LEARNED),
+        (BaselineQuestion(NETWORK, 1, "t", "b"), NOT_OF_VMS),
+        (BaselineQuestion(CPU, 1, "t", "a"), NOT_LEARNED),  # Tokyo's day runs already
+    ],
+)
+async def test_an_answer_says_why_nothing_is_known(tables: Tables, asked: BaselineQuestion, reason: str) -> None:
+    await fill(tables, days=4)
+    await learn_tenant(tables, "t", NOW)
+    answer = await get_baseline(tables, asked, a_view(NOW))
+    assert (answer.reason, answer.history) == (reason, 0)
+    assert {item.expected for item in answer.data} == {None}
+
+
+async def test_a_tenants_caller_gets_what_is_normal_for_itself(tables: Tables) -> None:
+    await fill(tables, days=4)
+    await learn_tenant(tables, "t", NOW)
+    view = a_view(NOW, Caller("tenant", "t"))
+    assert isinstance(await get_baseline(tables, BaselineQuestion(CPU, 1, "t"), view), OwnBaseline)
+    with pytest.raises(Forbidden):
+        await get_baseline(tables, BaselineQuestion(CPU, 1), view)
+    with pytest.raises(NotFound):
+        await get_baseline(tables, BaselineQuestion(CPU, 1, "u"), view)
