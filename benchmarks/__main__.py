@@ -38,6 +38,7 @@ from benchmarks.fleet import (
     tenant_name,
     vm_name,
 )
+from benchmarks.normal import bench_normal
 from benchmarks.operations import bench_operations
 from benchmarks.page import bench_page
 from benchmarks.scaling import bench_averaging
@@ -268,6 +269,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "pack": bench_pack,
     "spoc": bench_spoc,
     "edge": bench_edge,
+    "normal": bench_normal,
 }
 
 
