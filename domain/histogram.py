@@ -121,17 +121,20 @@ class Histograms:
 
         Values in the value's own bucket count half (the mid-rank).
         """
+        (rank,) = self.ranks([slot], [value]).tolist()
+        return rank if rank == rank else None  # noqa: PLR0124  (NaN is unlike itself)
+
+    def ranks(self, slots: "Sequence[int] | Ints", values: "Sequence[float] | Floats") -> "Floats":
+        """Return the rank of each value among those of its slot; NaN for slots without values."""
         import numpy as np  # noqa: PLC0415
 
-        bucket = int(_buckets(np.array([value]))[0])
-        first, at, after, end = np.searchsorted(
-            self.codes, [slot << _BITS, slot << _BITS | bucket, (slot << _BITS | bucket) + 1, (slot + 1) << _BITS]
-        )
-        total = int(self.counts[first:end].sum())
-        if not total:
-            return None
-        below, equal = int(self.counts[first:at].sum()), int(self.counts[at:after].sum())
-        return 100 * (below + equal / 2) / total
+        first = np.asarray(slots, np.int64) << _BITS
+        codes = first | _buckets(np.asarray(values, np.float64))
+        counted = np.concatenate(([0], np.cumsum(self.counts)))
+        ends = np.searchsorted(self.codes, [first, codes, codes + 1, first + (1 << _BITS)])
+        begin, below, after, end = counted[ends]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(100 * (below - begin + (after - below) / 2) / (end - begin), np.float64)
 
     @property
     def numbered(self) -> tuple["Ints", "Ints"]:

@@ -145,13 +145,13 @@ async def _of_fleet(tables: Tables, question: RankingQuestion, progress: Progres
         summary = found.get(window)
         if summary is None or group not in summary.groups:
             continue
-        listed = _listed(summary, group, question)
+        listed = _listed(summary, group, question)[: question.limit]
         slot = summary.groups.index(group)
         of = int(summary.histograms.totals[slot])
         seen = (coverage_of(progress, window), progress.is_final(window))
         rows += [
-            _ranked(window, position, each, _ranks(summary, each.dimensions.MachineSize, each.value), (of, *seen))
-            for position, each in enumerate(listed[: question.limit], 1)
+            _ranked(window, position, each, ranked, (of, *seen))
+            for position, (each, ranked) in enumerate(zip(listed, _ranks(summary, listed), strict=True), 1)
         ]
     return rows
 
@@ -190,13 +190,18 @@ def _ranked(
     )
 
 
-def _ranks(summary: FleetSummary | None, size: str | None, value: float) -> tuple[float | None, float | None]:
-    """Return a value's rank in the fleet and among the VMs of a size; None where that is unknown."""
+def _ranks(summary: FleetSummary | None, listed: Sequence[Listed]) -> Sequence[tuple[float | None, float | None]]:
+    """Return each VM's rank in the fleet, and among the VMs of its size; None where that is unknown."""
     if summary is None:
-        return None, None
-    of = summary.histograms
-    peers = GroupKey("MachineSize", size)
-    return of.rank(0, value), of.rank(summary.groups.index(peers), value) if peers in summary.groups else None
+        return [(None, None)] * len(listed)
+    sizes = {group.value: slot for slot, group in enumerate(summary.groups) if group.dimension == "MachineSize"}
+    slots = [sizes.get(each.dimensions.MachineSize) for each in listed]
+    values = [each.value for each in listed]
+    of_fleet = summary.histograms.ranks([0] * len(listed), values).tolist()
+    of_peers = summary.histograms.ranks([slot or 0 for slot in slots], values).tolist()
+    return [
+        (rank, None if slot is None else peers) for slot, rank, peers in zip(slots, of_fleet, of_peers, strict=True)
+    ]
 
 
 async def _of_tenant(
@@ -220,15 +225,14 @@ async def _of_tenant(
         ordered = _ordered(tenant, stored.value, question)
         told = (len(ordered), len(stored.value.vms) / most, progress.is_final(window))
         shown = disclosed.get(window, NOTHING_DISCLOSED).ranks([each.value for each in ordered])
+        known = _ranks(summaries.get(window), ordered)
         for position, each in enumerate(ordered, 1):
             if question.vm not in (None, each.vm):
                 continue
             if at >= question.begin:
                 if len(rows) == question.limit:
                     return rows, at
-                ranked = _ranks(summaries.get(window), each.dimensions.MachineSize, each.value)
-                if view.caller.tenant:
-                    ranked = shown[position - 1], None
+                ranked = (shown[position - 1], None) if view.caller.tenant else known[position - 1]
                 rows.append(_ranked(window, position, each, ranked, told))
             at += 1
     return rows, None
