@@ -137,7 +137,7 @@ def aggregate(by: By, values: Sequence[float]) -> float:
     if len(values) == 1:
         return values[0]
     if isinstance(by, float):
-        return sorted(values)[min(len(values), max(1, math.ceil(len(values) * (by / 100)))) - 1]
+        return sorted(values)[min(len(values), max(1, math.ceil(len(values) * by / 100))) - 1]
     return _AGGREGATE[by](values)
 
 

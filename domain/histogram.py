@@ -105,7 +105,7 @@ class Histograms:
         ends = np.cumsum(self.counts)
         before = (np.cumsum(totals) - totals)[:, None]
         numbers = totals[:, None]
-        positions = np.maximum(np.ceil(numbers * (np.asarray(wanted, float) / 100)), 1).astype(np.int64)
+        positions = np.maximum(np.ceil(numbers * np.asarray(wanted, float) / 100), 1).astype(np.int64)
         positions = np.minimum(positions, numbers)
         found = np.minimum(np.searchsorted(ends, before + positions), max(len(ends) - 1, 0))
         if not len(ends):

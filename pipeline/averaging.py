@@ -91,16 +91,18 @@ async def average(
     done: dict[int, WindowAveraged] = {}
     closed: list[int] = []
     with metered() as meter:
-        await begin_run(tables, times, by)
+        progress = await begin_run(tables, times, by)
         marked = Counter(mark.value.window for mark in await tables.marks.read())
-        due = {mark.value.window for mark in await tables.due.read()}
-        for window in sorted({*marked, *due, *await _due(tables, times)}, reverse=True):
+        closing = progress.due(times)
+        # What a run that died left undone is looked for when a window closes, and when there is nothing else to do.
+        left_due = {mark.value.window for mark in await tables.due.read()} if closing or not marked else set()
+        for window in sorted({*marked, *left_due, *closing}, reverse=True):
             if not time_left():
                 left += marked[window]
                 continue
             # Read the marks now: another run may have worked them off since, and data that came by now are not late.
             done[window] = await average_window(tables, window, await tables.marks.read(window), times, rules)
-            if window not in await _due(tables, times):
+            if window not in closing or window not in await _due(tables, times):
                 continue
             try:
                 await summarize_window(tables, window, at_once=True)

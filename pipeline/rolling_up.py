@@ -72,10 +72,28 @@ async def roll_up_tenant(
 
     node = Node.of(tenant)
     nothing: ByCounter = {}
+    before: Stored[Standings] | None = None
+    earlier: Stored[ByCounter] | None = None
+    looked = False
+
+    async def read() -> Stored[Rollup] | None:
+        """Read the rollup, and what is written with it. At the tenant's first push in a window there is neither.
+
+        If that was wrong, the store refuses to create what exists, and all are read.
+        """
+        nonlocal before, earlier, looked
+        stored = await unless_corrupt(tables.rollups.read(node, window), {})
+        looked = looked or stored is not None
+        if looked:
+            before = await unless_corrupt(tables.standings.read(tenant, window), NO_STANDINGS)
+            earlier = await unless_corrupt(tables.histograms.read(node, window), nothing)
+        return stored
+
     while True:
-        before = await unless_corrupt(tables.standings.read(tenant, window), NO_STANDINGS)
-        earlier = await unless_corrupt(tables.histograms.read(node, window), nothing)
-        done = await _derived(tables, node, window, derive)
+        done = await _derived(tables, node, window, derive, read)
+        if not (done.now or looked):  # there may be something to delete
+            looked = True
+            continue
         try:
             await _write(
                 done.found.standings,
@@ -90,6 +108,7 @@ async def roll_up_tenant(
                 partial(tables.histograms.delete, window),
             )
         except Conflict:
+            looked = True
             continue
         break
     newest = max((vm.newest for vm in done.found.vms), default=0)
@@ -127,16 +146,20 @@ async def merge_branch(tables: Tables, branch: Node, window: int) -> RolledUp:
         below = await tables.rollups.below(branch, window)
         return dict(await cooperatively(merge_rollups(below))), set().union(*below)
 
-    done = await _derived(tables, branch, window, derive)
+    done = await _derived(tables, branch, window, derive, partial(tables.rollups.read, branch, window))
     omitted = _missing(done, done.found, f"the branch {branch.branch} of tenants", window)
     return RolledUp(done.before.keys() ^ done.now.keys(), omitted)
 
 
 async def _derived(
-    tables: Tables, node: Node, window: int, derive: Callable[[], Awaitable[tuple[Rollup, Found]]]
+    tables: Tables,
+    node: Node,
+    window: int,
+    derive: Callable[[], Awaitable[tuple[Rollup, Found]]],
+    read: Callable[[], Awaitable[Stored[Rollup] | None]],
 ) -> Derived[Rollup, Found]:
     return await derived(
-        partial(tables.rollups.read, node, window),
+        read,
         derive,
         partial(tables.rollups.write, node, window),
         partial(tables.rollups.delete, node, window),

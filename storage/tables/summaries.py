@@ -109,25 +109,32 @@ class _CounterBody(msgspec.Struct):
 
 
 class _Part(msgspec.Struct):
-    """A part of a summary: some of its counters, or some of its VMs."""
+    """A part of a summary: some of its VMs, and some of its counters."""
 
     groups: list[GroupKey]
     places: list[int]
-    vms: EncodedVms | None = None
-    counters: dict[str, _CounterBody] = {}
+    vms: list[EncodedVms]
+    counters: dict[str, _CounterBody]
 
 
 def _bodies(summary: Summary) -> dict[str, Mapping[str, Any]]:
-    groups, places = list(summary.groups), list(summary.places)
+    vms = {f"{at:09d}": encode_vms(summary.vms[at : at + VMS_A_PART]) for at in range(0, len(summary.vms), VMS_A_PART)}
     counters = {key: _counter_body(summary.counters[key]) for key in sorted(summary.counters)}
-    sizes = {key: len(key) + len(msgspec.json.encode(body)) for key, body in counters.items()}
-    parts = {
-        f"{place:04d}": _Part(groups, places, None, {key: counters[key] for key in part})
+    sizes = {key: len(key) + len(msgspec.json.encode(each)) for key, each in (*vms.items(), *counters.items())}
+    return {
+        f"{place:04d}": {
+            "version": SUMMARY_VERSION,
+            **msgspec.to_builtins(
+                _Part(
+                    list(summary.groups),
+                    list(summary.places),
+                    [vms[key] for key in part if key in vms],
+                    {key: counters[key] for key in part if key in counters},
+                )
+            ),
+        }
         for place, part in enumerate(in_parts(sizes))
     }
-    for place, at in enumerate(range(0, len(summary.vms), VMS_A_PART)):
-        parts[f"vms{place:04d}"] = _Part(groups, places, encode_vms(summary.vms[at : at + VMS_A_PART]))
-    return {rest: {"version": SUMMARY_VERSION, **msgspec.to_builtins(part)} for rest, part in parts.items()}
 
 
 def _counter_body(of: CounterSummary) -> _CounterBody:
@@ -146,7 +153,7 @@ def _summary(window: int, documents: Sequence[Document]) -> Summary:
     for document in documents:
         try:
             part = msgspec.convert(document.body, _Part)
-            vms += decode_vms(part.vms) if part.vms else []
+            vms += (vm for some in part.vms for vm in decode_vms(some))
             for key, body in part.counters.items():
                 *worst, best = decode_lists(body.lists)
                 histograms, tenants = decode_histograms(body.histograms), decode_figures(body.tenants)
