@@ -23,6 +23,14 @@ class Listed(NamedTuple):
     tenant_rank: float
 
 
+class FleetFigures(NamedTuple):
+    """The figures of a FleetSummary alone: of its groups, the whole first, and of each tenant."""
+
+    groups: Sequence[GroupKey]
+    figures: Sequence[Figures]
+    tenants: Mapping[str, Figures]
+
+
 @dataclass(frozen=True, slots=True)
 class FleetSummary:
     """One counter's summary of the fleet in a window: of the whole, which comes first, and of each group with values.
