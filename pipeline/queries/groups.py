@@ -100,7 +100,10 @@ async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Gr
         if view.caller.tenant:
             raise Forbidden("groups of the fleet are not for tenants: give the parameter tenant")
         windows = windows_asked(question.windows, progress.newest_summarized, view.now)
-        found = await _figures(tables, key, windows, question.by)
+        found: Mapping[int, FleetFigures] = {}
+        if windows:
+            by_tenant = question.by == "tenant"
+            found = await tables.summaries.figures_between(key, windows[-1], windows[0], tenants=by_tenant)
         items = [
             GroupItem(window, group, *figures, coverage_of(progress, window), progress.is_final(window))
             for window in windows
@@ -116,12 +119,6 @@ async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Gr
         own = _of_tenant(OwnGroupItem, key, question.by, standings, progress)
         return OwnGroups(key, question.by, tenant, own)
     return Groups(key, question.by, tenant, _of_tenant(GroupItem, key, question.by, standings, progress))
-
-
-async def _figures(tables: Tables, key: str, windows: range, by: GroupBy) -> Mapping[int, FleetFigures]:
-    if not windows:
-        return {}
-    return await tables.summaries.figures_between(key, windows[-1], windows[0], of_tenants=by == "tenant")
 
 
 def _of_fleet(summary: FleetFigures, by: GroupBy) -> Iterable[tuple[str | None, Figures]]:
