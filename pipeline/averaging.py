@@ -105,8 +105,8 @@ async def average(
             if window not in closing or window not in await _due(tables, times):
                 continue
             try:
-                await summarize_window(tables, window, at_once=True)
-                await disclose(tables, window, rules)
+                made = await summarize_window(tables, window, at_once=True)
+                await disclose(tables, window, rules, made)
             except Corrupt as error:  # the window stays open until the document is repaired
                 done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
                 continue
