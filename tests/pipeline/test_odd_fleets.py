@@ -13,7 +13,8 @@ from storage.documents import Corrupt
 from storage.schema import STANDINGS
 from storage.tables import Tables
 from tests.builders import KEY, WINDOW_START, a_view
-from tests.pipeline.test_standings import FREE, a_fleet, fill, groups, one, ranking
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.test_standings import FREE, a_fleet, after, fill, groups, one, ranking
 
 
 async def test_a_vm_that_moved_to_another_tenant_counts_for_both_in_that_window_and_then_for_the_new_one(
@@ -76,3 +77,14 @@ async def test_the_figures_of_summaries_can_be_read_alone(tables: Tables) -> Non
         await tables.documents.replace(STANDINGS, f"fleet_{KEY}", document.id, {"figures": "x"}, document.etag)
     with pytest.raises(Corrupt):
         await tables.summaries.figures_between(*between)
+
+
+async def test_pages_stay_with_the_window_that_was_the_newest_for_the_first_one() -> None:
+    tables = Tables(MemoryDocuments())
+    fleet = a_fleet(tenants=1)
+    await fill(tables, fleet, window=WINDOW_START - WINDOW)
+    first = await ranking(tables, one(tenant="t0", limit=4))
+    await fill(tables, {"t0": dict.fromkeys(fleet["t0"], 1.0)})
+    second = await ranking(tables, one(tenant="t0", limit=4, place=after(first)))
+    assert {row.window for row in (*first.data, *second.data)} == {WINDOW_START - WINDOW}
+    assert sorted(row.vm for row in (*first.data, *second.data)) == sorted(fleet["t0"])
