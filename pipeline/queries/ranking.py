@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RankingQuestion:
-    """What a ranking asks. ``filters`` are values of dimensions. ``place`` is where the page begins, if any."""
+    """What a ranking asks. ``filters``: values of dimensions. ``place``: where the page begins; None: at the start."""
 
     key: str
     windows: Windows
@@ -161,7 +161,9 @@ async def _of_fleet(tables: Tables, question: RankingQuestion, progress: Progres
         seen = (coverage_of(progress, window), progress.is_final(window))
         rows += [
             _ranked(window, position, each, ranked, (of, *seen))
-            for position, (each, ranked) in enumerate(zip(listed, _ranks(summary, listed), strict=True), 1)
+            for position, (each, ranked) in enumerate(
+                zip(listed, _ranks(question.key, summary, listed), strict=True), 1
+            )
         ]
     return rows
 
@@ -200,15 +202,17 @@ def _ranked(
     )
 
 
-def _ranks(summary: FleetSummary | None, listed: Sequence[Listed]) -> Sequence[tuple[float | None, float | None]]:
+def _ranks(
+    key: str, summary: FleetSummary | None, listed: Sequence[Listed]
+) -> Sequence[tuple[float | None, float | None]]:
     """Return each VM's rank in the fleet, and among the VMs of its size; None where that is unknown."""
     if summary is None:
         return [(None, None)] * len(listed)
     sizes = {group.value: slot for slot, group in enumerate(summary.groups) if group.dimension == "MachineSize"}
     slots = [sizes.get(each.dimensions.MachineSize) for each in listed]
     values = [each.value for each in listed]
-    of_fleet = summary.histograms.ranks([0] * len(listed), values).tolist()
-    of_peers = summary.histograms.ranks([slot or 0 for slot in slots], values).tolist()
+    of_fleet = summary.ranks(key, [0] * len(listed), values).tolist()
+    of_peers = summary.ranks(key, [slot or 0 for slot in slots], values).tolist()
     return [
         (rank, None if slot is None else peers) for slot, rank, peers in zip(slots, of_fleet, of_peers, strict=True)
     ]
@@ -237,7 +241,7 @@ async def _of_tenant(
         ordered = _ordered(tenant, stored.value, question)
         told = (len(ordered), len(stored.value.vms) / most, progress.is_final(window))
         shown = disclosed.get(window, NOTHING_DISCLOSED).ranks([each.value for each in ordered])
-        known = _ranks(summaries.get(window), ordered)
+        known = _ranks(question.key, summaries.get(window), ordered)
         for position, each in enumerate(ordered, 1):
             if question.vm not in (None, each.vm):
                 continue
