@@ -6,6 +6,7 @@ import pytest
 
 from domain.fleet_summary import FleetFigures
 from domain.minutes import DAY, WINDOW
+from pipeline.purge import Purge
 from pipeline.queries.groups import GroupsQuestion, get_groups
 from pipeline.queries.ranking import RankingQuestion
 from pipeline.queries.windows import Windows
@@ -14,6 +15,7 @@ from storage.schema import STANDINGS
 from storage.tables import Tables
 from tests.builders import KEY, WINDOW_START, a_view
 from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.test_operations import carry_out, context
 from tests.pipeline.test_standings import FREE, a_fleet, after, fill, groups, one, rank_in, ranking
 
 
@@ -113,3 +115,14 @@ async def test_listed_vms_have_exact_ranks_however_close_all_values_are(key: str
         for row in worst:
             if row.MachineSize == size and row.PerfValue != worst[-1].PerfValue:
                 assert row.peerRank == pytest.approx(rank_in(peers, row.PerfValue))
+
+
+async def test_a_purged_vm_whose_clock_was_ahead_does_not_hide_its_tenants_other_vms() -> None:
+    tables = Tables(MemoryDocuments())
+    await fill(tables, {"t0": {"a": 1.0, "b": 2.0}}, window=WINDOW_START - WINDOW)
+    await fill(tables, {"t0": {"ahead": 3.0}})
+    await carry_out(tables, Purge("t0", "ahead"), context(tables))
+    assert {(row.window, row.vm) for row in (await ranking(tables, one(tenant="t0"))).data} == {
+        (WINDOW_START - WINDOW, "a"),
+        (WINDOW_START - WINDOW, "b"),
+    }
