@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from domain.closing import Driver, Progress, Times
+from domain.minutes import WINDOW
 from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, times_kept
 from pipeline.concurrency import gather
@@ -102,7 +103,9 @@ async def average(
                 continue
             # Read the marks now: another run may have worked them off since, and data that came by now are not late.
             done[window] = await average_window(tables, window, await tables.marks.read(window), times, rules)
-            if window not in closing or window not in await _due(tables, times):
+            # One that the run itself has opened is due at once, if its time was over before its data came.
+            late = window + WINDOW + times.lateness <= times.now
+            if not (window in closing or late) or window not in await _due(tables, times):
                 continue
             try:
                 made = await summarize_window(tables, window, times, at_once=True)
