@@ -108,7 +108,7 @@ async def average(
             if not (window in closing or late) or window not in await _due(tables, times):
                 continue
             try:
-                made = await summarize_window(tables, window, at_once=True)
+                made = await summarize_window(tables, window, times, at_once=True)
                 await disclose(tables, window, rules, made)
             except Corrupt as error:  # the window stays open until the document is repaired
                 done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
@@ -147,7 +147,7 @@ async def average_window(
         return WindowAveraged()
     done = await _work_off(tables, window, marks, progress, times, rules) if marks else WindowAveraged()
     try:
-        await summarize_window(tables, window, at_once=rules.summaries_at_once)
+        await summarize_window(tables, window, times, at_once=rules.summaries_at_once)
     except Corrupt as error:
         return replace(done, corrupt=[*done.corrupt, str(error)])
     return done

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from domain.closing import Progress
+from domain.closing import Progress, Times
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.histogram import Histograms
 from domain.merged_summary import limited, merge_summaries, smaller_summary
@@ -134,10 +134,11 @@ class Summarized:
     histograms: Mapping[str, Histograms]
 
 
-async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> Summarized | None:
+async def summarize_window(tables: Tables, window: int, times: Times, *, at_once: bool) -> Summarized | None:
     """Make what is due of a window, if it is time (domain.closing), or ``at_once``.
 
-    Returns what the fleet has now; None if nothing was made. Raises Corrupt and Unavailable.
+    The fleet's histograms outlive the tenants' ones. So where these may have expired, histograms stay as they are, and
+    only summaries are made. Returns what was made of the fleet; None if nothing. Raises Corrupt and Unavailable.
     """
     stored = await tables.progress.read()
     progress = stored.value if stored else Progress()
@@ -154,7 +155,9 @@ async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> Sum
     keys = {key for stored in listed if stored for key in stored.value}
     first = window not in progress.summarized
     summaries = await _summaries(tables).make_all(branches, window, keys, first=first)
-    histograms = await _histograms(tables).make_all(branches, window, keys, first=first)
+    histograms: Mapping[str, Histograms] = {}
+    if progress.recomputable(window, times):
+        histograms = await _histograms(tables).make_all(branches, window, keys, first=first)
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
     return Summarized(summaries, histograms)
