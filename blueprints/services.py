@@ -104,7 +104,7 @@ def build(settings: Settings) -> Services:
 
     Only the chosen adapter is imported, so that cold starts are short.
     """
-    tables = schema(settings.samples_retention_days, settings.report_retention_days, settings.standings_retention_days)
+    tables = schema(settings.samples_retention_days, settings.report_retention_days, settings.standings_days)
     if settings.sqlite_path is not None:
         from storage.sqlite import SqliteDocuments  # noqa: PLC0415
 

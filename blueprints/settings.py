@@ -113,7 +113,8 @@ class Settings(BaseSettings):
         Field(
             ge=1,
             le=3650,
-            description="How long each VM's figures of each quarter of an hour, and summaries of them, are kept.",
+            description="How long each VM's figures of each quarter of an hour, and summaries of them, are kept; at "
+            "least a day longer than samples.",
         ),
     ] = STANDINGS_DAYS
     report_retention_days: Annotated[int, Field(ge=1, le=3650, description="How long report rows are kept.")] = 400
@@ -202,9 +203,14 @@ class Settings(BaseSettings):
     ] = MIN_TENANTS
 
     @property
+    def standings_days(self) -> int:
+        """How long standings are kept: never shorter than the samples, from which late data would make them anew."""
+        return max(self.standings_retention_days, self.samples_retention_days + 1)
+
+    @property
     def rules(self) -> Rules:
         """The rules for averaging."""
-        return Rules(self.min_tenants, self.reductions, self.summaries == "at once", self.standings_retention_days)
+        return Rules(self.min_tenants, self.reductions, self.summaries == "at once", self.standings_days)
 
     @field_validator("remote_write_token")
     @classmethod

@@ -63,7 +63,7 @@ param otherSettings { *: string } = {}
 @maxValue(3650)
 param samplesRetentionDays int = 30
 
-@description('How long each VM\'s figures of each quarter of an hour, and summaries of them, are kept, in days. A shorter time removes what is older at once and for good.')
+@description('How long each VM\'s figures of each quarter of an hour, and summaries of them, are kept, in days; at least a day longer than samples. A shorter time removes what is older at once and for good.')
 @minValue(1)
 @maxValue(3650)
 param standingsRetentionDays int = 70
@@ -221,7 +221,7 @@ module cosmos 'modules/cosmos.bicep' = {
     mode: cosmosMode
     maxThroughput: (cosmosMaxThroughput + 999) / 1000 * 1000
     samplesRetentionDays: samplesRetentionDays
-    standingsRetentionDays: standingsRetentionDays
+    standingsRetentionDays: max(standingsRetentionDays, samplesRetentionDays + 1)
     reportRetentionDays: reportRetentionDays
     appPrincipalId: identity.outputs.principalId
     developerPrincipalId: developerPrincipalId

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from domain.closing import Driver, Progress, Times
+from domain.minutes import WINDOW
 from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, times_kept
 from pipeline.concurrency import gather
@@ -102,11 +103,13 @@ async def average(
                 continue
             # Read the marks now: another run may have worked them off since, and data that came by now are not late.
             done[window] = await average_window(tables, window, await tables.marks.read(window), times, rules)
-            if window not in closing or window not in await _due(tables, times):
+            # One that the run itself has opened is due at once, if its time was over before its data came.
+            late = window + WINDOW + times.lateness <= times.now
+            if not (window in closing or late) or window not in await _due(tables, times):
                 continue
             try:
-                await summarize_window(tables, window, times.now, at_once=True)
-                await disclose(tables, window, rules)
+                made = await summarize_window(tables, window, times, at_once=True)
+                await disclose(tables, window, rules, made)
             except Corrupt as error:  # the window stays open until the document is repaired
                 done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
                 continue
@@ -144,7 +147,7 @@ async def average_window(
         return WindowAveraged()
     done = await _work_off(tables, window, marks, progress, times, rules) if marks else WindowAveraged()
     try:
-        await summarize_window(tables, window, times.now, at_once=rules.summaries_at_once)
+        await summarize_window(tables, window, times, at_once=rules.summaries_at_once)
     except Corrupt as error:
         return replace(done, corrupt=[*done.corrupt, str(error)])
     return done

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from domain.closing import Times
 from domain.standings import NO_STANDINGS
 from pipeline.marking import mark_late
 from pipeline.summarizing import summarize_window
@@ -11,7 +12,7 @@ from storage.tables.marks import Mark
 
 
 async def purge_standings(
-    tables: Tables, window: int, tenant: str | None, vm: str | None, now: int, *, dry_run: bool
+    tables: Tables, window: int, tenant: str | None, vm: str | None, times: Times, *, dry_run: bool
 ) -> int:
     """Remove a window's standings: of a VM, of a tenant, or all. Then make the summaries anew from those that remain.
 
@@ -27,7 +28,7 @@ async def purge_standings(
             if dry_run:
                 break
             await tables.due.set(Mark(each, window))
-            await mark_late(tables.days, each, window, now)
+            await mark_late(tables.days, each, window, times.now)
             with suppress(Conflict):  # another run of this purge: look again
                 if left:
                     await tables.standings.write(each, window, left, stored.etag)
@@ -35,7 +36,7 @@ async def purge_standings(
                     await tables.standings.delete(window, stored.etag)
                 break
     if not dry_run:
-        await summarize_window(tables, window, now, at_once=True)
+        await summarize_window(tables, window, times, at_once=True)
     return removed
 
 

@@ -15,6 +15,7 @@ from blueprints.http.fields import MOST_MINUTES
 from blueprints.http.problems import problem_of
 from blueprints.http.reading import read
 from blueprints.http.samples import SamplesParameters, position_of, token_of
+from blueprints.settings import load
 from domain.errors import BadParameters
 from domain.minutes import DAY, WINDOW
 from pipeline.queries.samples import Position
@@ -206,3 +207,13 @@ def test_no_query_makes_the_app_fail(shared_local: Local, endpoint: Endpoint, qu
     if status >= 400:
         assert (headers["content-type"], body["status"]) == ("application/problem+json", status)
     assert "Traceback" not in shared_local.log
+
+
+@pytest.mark.parametrize(("samples", "standings", "kept"), [("30", "70", 70), ("90", "70", 91), ("30", "30", 31)])
+def test_standings_outlive_the_samples_from_which_late_data_make_them_anew(
+    monkeypatch: pytest.MonkeyPatch, samples: str, standings: str, kept: int
+) -> None:
+    monkeypatch.setenv("SQLITE_PATH", "x")
+    monkeypatch.setenv("SAMPLES_RETENTION_DAYS", samples)
+    monkeypatch.setenv("STANDINGS_RETENTION_DAYS", standings)
+    assert load().rules.standings_days == kept

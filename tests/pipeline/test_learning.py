@@ -9,6 +9,7 @@ import pytest
 
 from domain.access import Caller
 from domain.baselines import HOURS
+from domain.closing import Times
 from domain.digests import Series, Whose
 from domain.errors import Forbidden, NotFound
 from domain.minutes import DAY, HOUR, WINDOW
@@ -152,7 +153,7 @@ async def test_the_fleet_and_its_groups_are_learned_from_summaries(tables: Table
     await fill(tables, "t")
     for window in range(NOW - 4 * DAY, NOW, WINDOW):
         await tables.due.set(Mark("t", window))
-        await summarize_window(tables, window, NOW, at_once=True)
+        await summarize_window(tables, window, Times(NOW, 0, 40 * DAY), at_once=True)
     marked = [mark.value.window for mark in await tables.fleet_days.read()]
     assert marked == [NOW - NOW % DAY - back * DAY for back in (4, 3, 2)]
     await learn_fleet(tables, NOW)
