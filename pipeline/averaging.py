@@ -97,18 +97,8 @@ async def average(
             if not time_left():
                 left += marked[window]
                 continue
-            # Read the marks now: another run may have worked them off since, and data that came by now are not late.
-            done[window] = await average_window(tables, window, await tables.marks.read(window), times, rules)
-            if window not in await _due(tables, times):
-                continue
-            try:
-                await summarize_window(tables, window, at_once=True)
-                await disclose(tables, window, rules.min_tenants)
-            except Corrupt as error:  # the window stays open until the document is repaired
-                done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
-                continue
-            await close(tables, window)
-            closed.append(window)
+            done[window], is_closed = await average_and_close(tables, window, times, rules)
+            closed += [window] if is_closed else []
     worked = [window for window in sorted(done, reverse=True) if done[window].tenants]
     return Averaged(
         sum(len(each.tenants) for each in done.values()),
@@ -121,6 +111,23 @@ async def average(
         [omission for each in done.values() for omission in each.omitted],
         meter.units,
     )
+
+
+async def average_and_close(
+    tables: Tables, window: int, times: Times, rules: Rules = DEFAULTS
+) -> tuple[WindowAveraged, bool]:
+    """Work off the marks that one window has now, and close it if it is due. Return whether it was closed."""
+    # Read the marks now: another run may have worked them off since, and data that came by now are not late.
+    done = await average_window(tables, window, await tables.marks.read(window), times, rules)
+    if window not in await _due(tables, times):
+        return done, False
+    try:
+        await summarize_window(tables, window, at_once=True)
+        await disclose(tables, window, rules.min_tenants)
+    except Corrupt as error:  # the window stays open until the document is repaired
+        return replace(done, corrupt=[*done.corrupt, str(error)]), False
+    await close(tables, window)
+    return done, True
 
 
 async def _due(tables: Tables, times: Times) -> Collection[int]:
