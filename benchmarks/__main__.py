@@ -171,7 +171,7 @@ async def bench_charges() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for vms in (400, 1_000, 10_000):
         volumes = await volumes_of(vms, counters=40)
-        stored = volumes.samples_bytes + volumes.rollups_bytes + volumes.report_bytes
+        stored = volumes.samples_bytes + volumes.rollups_bytes + volumes.report_bytes + volumes.standings_bytes
         units = volumes.request_units / volumes.samples
         most = {10_000: " (at most 0.023)", 1_000: " (at most 0.030)"}.get(vms, "")
         print(f"charges             {units:>12.4f} RU a sample with {vms:,} VMs{most}")

@@ -18,7 +18,7 @@ from benchmarks.priced import KB, read_units, write_units
 from benchmarks.services import others, table_of
 from benchmarks.volumes import Volumes, measure
 from domain.minutes import WINDOW
-from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, schema
+from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, STANDINGS, schema
 
 PRICES = Path(__file__).parent / "prices.toml"
 GB = 1e9
@@ -83,6 +83,7 @@ def _month(
         SAMPLES: samples_bytes * (assumed["samples_days"] + 1) * a_day,
         ROLLUPS: volumes.rollups_bytes * (assumed["samples_days"] + 1) * a_day,
         REPORT: volumes.report_bytes * assumed["report_days"] * a_day,
+        STANDINGS: volumes.standings_bytes * assumed["standings_days"] * a_day,
     }
     asked = {
         REPORT: volumes.query_units * charts,  # charts' other reads are a small part of this
@@ -94,7 +95,7 @@ def _month(
             stored.get(table, 0.0),
             volumes.expiry.get(table, 0.0) * windows,
         )
-        for table in schema(assumed["samples_days"], assumed["report_days"])
+        for table in schema(assumed["samples_days"], assumed["report_days"], assumed["standings_days"])
     }
     return Month(
         operations * windows,

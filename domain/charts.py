@@ -69,7 +69,7 @@ def lookback(span: Span) -> Span:
 class FleetItem:
     """One point of a fleet chart: the report record of a group of minutes (of one minute, if the interval is 1).
 
-    It holds the fleet's full figures. A tenant's caller gets a domain.disclosure.DisclosedItem instead.
+    It holds the fleet's full figures. A tenant's caller gets a domain.disclosed_charts.DisclosedItem instead.
     """
 
     timestamp: int
@@ -137,7 +137,7 @@ def aggregate(by: By, values: Sequence[float]) -> float:
     if len(values) == 1:
         return values[0]
     if isinstance(by, float):
-        return sorted(values)[min(len(values), max(1, math.ceil(len(values) * (by / 100)))) - 1]
+        return sorted(values)[min(len(values), max(1, math.ceil(len(values) * by / 100))) - 1]
     return _AGGREGATE[by](values)
 
 

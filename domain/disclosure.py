@@ -6,25 +6,42 @@ average, or the reason why the average is suppressed. The figure is decided once
 two rules that statistical offices use: the minimum frequency rule and the dominance rule (Hundepool and others,
 "Handbook on Statistical Disclosure Control"). It is the same for every tenant and never changes.
 
-Knows the rules, and how charts are made from such figures. Does not know where the figures are kept, or any other
-figure.
+Where there are enough VMs besides, coarse histograms (domain.coarse_histogram) are disclosed with it: of the minutes,
+for p10, p50 and p90, and of the window values, for the ranks of the caller's own VMs. Whoever asks may have chosen the
+values of its own VMs, and so which of the others' values a percentile or a rank speaks of. It learns in which coarse
+bucket that value is, and no more.
+
+Knows the rules, and what is disclosed of a window. Does not know where that is kept, what charts are made of it
+(domain.disclosed_charts), or any other figure.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from domain.charts import By, aggregate, own_figures
-from domain.counters import Reduction
-from domain.minutes import minutes_of
-from domain.names import split_key
-from domain.partials import Partial
+from domain.coarse_histogram import LEFT_OUT, CoarseHistograms, coarsened, merge_coarse
+from domain.minutes import MINUTES_PER_WINDOW
 from domain.rollups import Series
-from domain.spans import Span, grouped
+
+if TYPE_CHECKING:
+    from domain.histogram import Histograms
 
 MIN_TENANTS = 5
 """How many enrolled tenants besides the caller's must contribute to an average, if no setting says otherwise."""
+
+MIN_VMS = 30
+"""How many VMs of enrolled tenants besides the caller's must contribute to a percentile or a rank."""
+
+PERCENTILES = (10, 50, 90)
+"""The percentiles of the fleet that a tenant's caller may see."""
+
+LOWEST_RANK, HIGHEST_RANK, RANKS_APART = 10, 90, 5
+"""The ranks that a tenant's caller may see. Beyond the lowest and the highest it is a few VMs that are spoken of."""
+
+VALUES = MINUTES_PER_WINDOW
+"""The slot of the window values in what is disclosed of a window. The slots before it are the minutes."""
+
+SLOTS = MINUTES_PER_WINDOW + 1
 
 DOMINATED = "one tenant brought more than half of the others' VMs"
 NOT_FINAL = "the minute is not final yet"
@@ -45,19 +62,62 @@ class ForTenants:
     __slots__ = ()
 
 
-def reason_to_suppress(fleet: Partial, min_tenants: int) -> str | None:
+class Contributed(Protocol):
+    """Whose VMs contributed to a figure: the last four fields of domain.partials.Partial."""
+
+    @property
+    def enrolled(self) -> int:
+        """See Partial."""
+
+    @property
+    def proven(self) -> int:
+        """See Partial."""
+
+    @property
+    def largest(self) -> int:
+        """See Partial."""
+
+    @property
+    def second(self) -> int:
+        """See Partial."""
+
+
+class Contributions(NamedTuple):
+    """Whose VMs contributed to a figure (Contributed)."""
+
+    enrolled: int
+    proven: int
+    largest: int
+    second: int
+
+
+def contributions_of(vms: Mapping[str, int], enrolled: Collection[str]) -> Contributions:
+    """Return whose VMs contributed, given how many each tenant had, and which tenants are enrolled."""
+    counts = sorted((count for tenant, count in vms.items() if tenant in enrolled), reverse=True)
+    return Contributions(len(counts), sum(counts), *[*counts, 0, 0][:2])
+
+
+def reason_to_suppress(of: Contributed, min_tenants: int) -> str | None:
     """Return why a minute's average over the fleet is suppressed, or None: every tenant's caller may see it.
 
     Only enrolled tenants count, since others can be made up. A caller knows their own part and can subtract it. So
     ``min_tenants`` must remain without the caller's tenant, and no tenant may hold more than half of the rest. If the
     largest tenant asks, the second is the greatest of the others. If the second or any other asks, the largest is.
     """
-    if fleet.enrolled - 1 < min_tenants:
+    if of.enrolled - 1 < min_tenants:
         return f"fewer than {min_tenants} other tenants took part"
-    largest, second, proven = fleet.largest, fleet.second, fleet.proven
+    largest, second, proven = of.largest, of.second, of.proven
     if 2 * second > proven - largest or 2 * largest > proven - second:
         return DOMINATED
     return None
+
+
+def may_be_ranked(of: Contributed, min_tenants: int, min_vms: int) -> bool:
+    """Tell whether every tenant's caller may see percentiles and ranks, besides the average.
+
+    Of the VMs of others, enough must be there for whoever asks: fewest are left where the largest tenant does.
+    """
+    return reason_to_suppress(of, min_tenants) is None and of.proven - of.largest >= min_vms
 
 
 def figures(series: Series, min_tenants: int) -> list[Figure]:
@@ -65,130 +125,50 @@ def figures(series: Series, min_tenants: int) -> list[Figure]:
     return [part and (reason_to_suppress(part, min_tenants) or part.mean) for part in series]
 
 
+def ranked_minutes(series: Series, min_tenants: int, min_vms: int) -> Mapping[int, int]:
+    """Return the minutes of a window, from 0, whose percentiles may be disclosed, and how many VMs they have."""
+    return {
+        minute: part.count for minute, part in enumerate(series) if part and may_be_ranked(part, min_tenants, min_vms)
+    }
+
+
+def disclosed_histograms(
+    minutes: "Histograms", counts: Mapping[int, int], values: "Histograms | None"
+) -> CoarseHistograms:
+    """Return what is disclosed of a window's histograms.
+
+    Of the ``minutes`` those in ``counts``, which says how many VMs they have. A minute whose histogram is not of so
+    many is left out: it was made of other samples than the average. ``values``: the histogram of the window values, in
+    the first slot; None: these are not disclosed.
+    """
+    totals = minutes.totals.tolist()
+    kept = [at if counts.get(at) == total else LEFT_OUT for at, total in enumerate(totals)]
+    parts = [(coarsened(minutes), kept)]
+    if values is not None:
+        parts.append((coarsened(values), [VALUES, *[LEFT_OUT] * (values.slots - 1)]))
+    return merge_coarse(parts, SLOTS)
+
+
 @dataclass(frozen=True, slots=True)
-class DisclosedMinute:
-    """A minute of a counter as every tenant's caller sees it: an average, or why there is none."""
+class DisclosedWindow:
+    """What is disclosed of a counter's window: a figure for each minute, and its histograms (SLOTS); None: none."""
 
-    timestamp: int
-    average: float | None
-    suppressed: str | None
-    final: bool = True
+    figures: Sequence[Figure]
+    histograms: CoarseHistograms | None = None
 
+    def ranks(self, values: Sequence[float]) -> list[float | None]:
+        """Return the rank of each of these window values among the fleet's; None: it is not disclosed.
 
-def disclosed_minutes(window: int, disclosed: Sequence[Figure]) -> Iterator[DisclosedMinute]:
-    """Yield the disclosed minutes of a window, oldest first."""
-    for at, figure in zip(minutes_of(window), disclosed, strict=True):
-        if isinstance(figure, str):
-            yield DisclosedMinute(at, None, figure)
-        elif figure is not None:
-            yield DisclosedMinute(at, figure, None)
-
-
-# The two classes below are not frozen, for the same reason as domain.charts.FleetItem. A field whose type allows only
-# null is a field of FleetItem that is not disclosed. So both classes have the same names.
+        To RANKS_APART points. The lowest stands for all ranks up to it, and the highest for all from it on.
+        """
+        if self.histograms is None:
+            return [None] * len(values)
+        ranks = self.histograms.ranks(VALUES, values).tolist()
+        return [None if rank != rank else _shown_rank(rank) for rank in ranks]  # noqa: PLR0124  (NaN is unlike itself)
 
 
-@dataclass(slots=True)
-class DisclosedItem(ForTenants):
-    """One point of a fleet chart as a tenant's caller sees it: the disclosed average of a group of minutes.
-
-    Fields that are always null are not disclosed. The coverage would reveal what a late tenant added. A mean weighted
-    by counts, beside an unweighted mean, would reveal the counts.
-    """
-
-    timestamp: int
-    """Unix seconds: the identifier timestamp (second 30) of the group's first minute."""
-    PerfType: str
-    PerfName: str
-    average: float | None
-    """The mean, min or max (as asked) of the averages over all VMs, of those minutes that are not suppressed."""
-    PerfValue: float | None
-    """The same as average."""
-    count: None = None
-    sum: None = None
-    tenants: None = None
-    min: None = None
-    max: None = None
-    stddev: None = None
-    sampleMean: None = None
-    coverage: None = None
-    final: bool = False
-    """Whether the windows of all minutes of the group are closed."""
-    suppressed: str | None = None
-    """Why the average is suppressed, or made from only part of the group's minutes; null: it is not."""
-    percentiles: dict[str, float] | None = None
+NOTHING_DISCLOSED = DisclosedWindow([NEVER_DISCLOSED] * MINUTES_PER_WINDOW)
 
 
-@dataclass(slots=True)
-class DisclosedTenantItem(DisclosedItem):
-    """One point of a tenant's chart as its caller sees it: a VM's value (PerfValue) and the tenant's figures.
-
-    PerfValue is the VM's minutes, combined as asked; null if it has none, or if no VM was asked for.
-    """
-
-    tenantAverage: float | None = None
-    """The same as average, but over the VMs of the tenant; null if the tenant has no samples."""
-    tenantMin: float | None = None
-    """The min of all samples of the tenant's VMs."""
-    tenantMax: float | None = None
-    """The max of all samples of the tenant's VMs."""
-    tenantCount: int = 0
-    """Samples of the tenant's VMs in the group (for one minute: VMs)."""
-    tenantSum: float | None = None
-    """The sum over the tenant's VMs: the mean of the minutes' sums; of a counter that is reduced by its sum, their
-    total."""
-    tenantPercentiles: dict[str, float] | None = None
-    """The percentiles asked for, of all samples of the tenant's VMs in the group, by name (p50); null: not asked for,
-    or not known (yet)."""
-
-
-_fleets_part: Callable[[DisclosedItem], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(DisclosedItem)))
-"""Reads the fields of a fleet point, in their order."""
-
-
-NEVER_SHOWN = tuple(each.name for each in fields(DisclosedItem) if each.type is None)
-"""The names of the fields that a tenant's caller never gets."""
-
-
-def disclosed_items(
-    key: str, minutes: Sequence[DisclosedMinute], span: Span, interval: int, by: By
-) -> list[DisclosedItem]:
-    """Return the points of a counter's fleet chart, oldest first; a group's figures leave out suppressed minutes."""
-    perf_type, perf_name = split_key(key)
-    items = []
-    for group, members in grouped(minutes, span, interval):
-        averages = [minute.average for minute in members if minute.average is not None]
-        why = "; ".join(dict.fromkeys(minute.suppressed for minute in members if minute.suppressed))
-        average = aggregate(by, averages) if averages else None
-        items.append(
-            DisclosedItem(
-                timestamp=group.first,
-                PerfType=perf_type,
-                PerfName=perf_name,
-                average=average,
-                PerfValue=average,
-                final=all(minute.final for minute in members),
-                suppressed=f"in part: {why}" if why and averages else why or None,
-            )
-        )
-    return items
-
-
-def disclosed_tenant_items(
-    fleet: Sequence[DisclosedItem],
-    vm: Mapping[int, float],
-    tenant: Mapping[int, Partial],
-    span: Span,
-    interval: int,
-    by: By,
-    reduction: Reduction = "avg",
-) -> list[DisclosedTenantItem]:
-    """Return the fleet's points, adding a VM's values and its tenant's partials (both by identifier timestamp)."""
-    lasts = {group.first: group.last for group in span.groups(interval)}
-    items = []
-    for point in fleet:
-        value, summary = own_figures(point.timestamp, lasts[point.timestamp], vm, tenant, by, reduction)
-        item = DisclosedTenantItem(*_fleets_part(point) + summary)
-        item.PerfValue = value
-        items.append(item)
-    return items
+def _shown_rank(rank: float) -> float:
+    return float(min(max(RANKS_APART * round(rank / RANKS_APART), LOWEST_RANK), HIGHEST_RANK))

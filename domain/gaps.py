@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 from domain.charts import FleetItem
-from domain.disclosure import DisclosedItem
+from domain.disclosed_charts import DisclosedItem
 from domain.names import split_key
 from domain.spans import Span
 

@@ -10,7 +10,7 @@ works on all of them. Values whose magnitude is below TINY count as zero.
 numpy is imported where it is used, so that starting the app does not load it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,11 +69,28 @@ class Histograms:
         return len(self.mins)
 
     @property
+    def filled(self) -> "Ints":
+        """The slots that have values."""
+        slots = self.codes >> _BITS
+        return slots[_starts(slots)]
+
+    @property
     def totals(self) -> "Ints":
         """The number of values by slot."""
         import numpy as np  # noqa: PLC0415
 
         return np.bincount(self.codes >> _BITS, weights=self.counts, minlength=self.slots).astype(np.int64)
+
+    def split(self, size: int) -> "Iterator[Histograms]":
+        """Yield the histograms of the first ``size`` slots, of the next, and so on."""
+        import numpy as np  # noqa: PLC0415
+
+        firsts = np.arange(0, self.slots + 1, size)
+        ends = np.searchsorted(self.codes, firsts << _BITS).tolist()
+        for first, begin, end in zip(firsts.tolist(), ends, ends[1:], strict=False):
+            there = slice(first, first + size)
+            codes = self.codes[begin:end] - (first << _BITS)
+            yield Histograms(codes, self.counts[begin:end], self.mins[there], self.maxs[there], self.whole[there])
 
     def percentiles(self, wanted: Sequence[float]) -> "Floats":
         """Return percentiles, each above 0 and below 100, by slot and percentile; NaN for slots without values.
@@ -88,7 +105,7 @@ class Histograms:
         ends = np.cumsum(self.counts)
         before = (np.cumsum(totals) - totals)[:, None]
         numbers = totals[:, None]
-        positions = np.maximum(np.ceil(numbers * (np.asarray(wanted, float) / 100)), 1).astype(np.int64)
+        positions = np.maximum(np.ceil(numbers * np.asarray(wanted, float) / 100), 1).astype(np.int64)
         positions = np.minimum(positions, numbers)
         found = np.minimum(np.searchsorted(ends, before + positions), max(len(ends) - 1, 0))
         if not len(ends):
@@ -116,6 +133,11 @@ class Histograms:
         below, equal = int(self.counts[first:at].sum()), int(self.counts[at:after].sum())
         return 100 * (below + equal / 2) / total
 
+    @property
+    def numbered(self) -> tuple["Ints", "Ints"]:
+        """The slot of each code, and the number of its bucket (bucket_numbers)."""
+        return self.codes >> _BITS, (self.codes & _IN_SLOT) - _ZERO
+
     def buckets(self, slot: int) -> list[tuple[float, float, int]]:
         """Return a slot's buckets that hold values, in ascending order: lower end, upper end, count."""
         import numpy as np  # noqa: PLC0415
@@ -136,11 +158,7 @@ def histograms_of(values: "Sequence[float] | Floats", slots: "Sequence[int] | In
     found = np.asarray(values, np.float64)
     where = np.asarray(slots, np.int64)
     codes, counts = np.unique(where << _BITS | _buckets(found), return_counts=True)
-    mins, maxs, whole = _extremes(number)
-    np.minimum.at(mins, where, found)
-    np.maximum.at(maxs, where, found)
-    np.logical_and.at(whole, where, found == np.floor(found))
-    return Histograms(codes, counts.astype(np.int64), *_settled(mins, maxs), whole)
+    return Histograms(codes, counts.astype(np.int64), *_by_slot(where, found, found, found == np.floor(found), number))
 
 
 def histograms_of_columns(matrix: "Floats") -> Histograms:
@@ -148,14 +166,15 @@ def histograms_of_columns(matrix: "Floats") -> Histograms:
     import numpy as np  # noqa: PLC0415
 
     there = ~np.isnan(matrix)
-    every = bool(there.all())
-    codes = (np.arange(matrix.shape[1]) << _BITS) + _buckets(matrix if every else np.where(there, matrix, 0.0))
-    found, counts = np.unique(codes if every else codes[there], return_counts=True)
+    buckets = np.where(there, _buckets(np.where(there, matrix, 0.0)), -1)
+    in_order = np.sort(np.ascontiguousarray(buckets.T), axis=1)
+    codes = ((np.arange(len(in_order)) << _BITS)[:, None] | in_order)[in_order >= 0]
+    starts = _starts(codes)
     some = there.any(axis=0)
     mins = np.where(some, np.fmin.reduce(matrix, axis=0), np.inf)
     maxs = np.where(some, np.fmax.reduce(matrix, axis=0), -np.inf)
     whole = ((matrix == np.floor(matrix)) | ~there).all(axis=0)
-    return Histograms(found, counts.astype(np.int64), *_settled(mins, maxs), whole)
+    return Histograms(codes[starts], np.diff(starts, append=len(codes)), *_settled(mins, maxs), whole)
 
 
 def merge_histograms(parts: Iterable[tuple[Histograms, Sequence[int] | None]], number: int) -> Histograms:
@@ -165,28 +184,45 @@ def merge_histograms(parts: Iterable[tuple[Histograms, Sequence[int] | None]], n
     """
     import numpy as np  # noqa: PLC0415
 
-    codes, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    mins, maxs, whole = _extremes(number)
+    codes, counts, slots = ([np.empty(0, np.int64)] for _ in range(3))
+    mins, maxs, whole = [np.empty(0)], [np.empty(0)], [np.empty(0, np.bool_)]
     for each, moved in parts:
+        there = each.filled
         to = np.arange(each.slots) if moved is None else np.asarray(moved, np.int64)
-        codes.append(to[each.codes >> _BITS] << _BITS | each.codes & _IN_SLOT)
+        codes.append(each.codes if moved is None else to[each.codes >> _BITS] << _BITS | each.codes & _IN_SLOT)
         counts.append(each.counts)
-        there = each.totals > 0
-        np.minimum.at(mins, to[there], each.mins[there])
-        np.maximum.at(maxs, to[there], each.maxs[there])
-        np.logical_and.at(whole, to[there], each.whole[there])
+        slots.append(to[there])
+        mins.append(each.mins[there])
+        maxs.append(each.maxs[there])
+        whole.append(each.whole[there])
     every = np.concatenate(codes)
     order = np.argsort(every, kind="stable")  # fast, since each part is sorted
     every = every[order]
-    starts = np.flatnonzero(np.diff(every, prepend=-1))
+    starts = _starts(every)
     together = np.add.reduceat(np.concatenate(counts)[order], starts) if len(starts) else counts[0]
-    return Histograms(every[starts], together, *_settled(mins, maxs), whole)
+    lows, highs = np.concatenate(mins), np.concatenate(maxs)
+    by_slot = _by_slot(np.concatenate(slots), lows, highs, np.concatenate(whole), number)
+    return Histograms(every[starts], together, *by_slot)
 
 
-def _extremes(number: int) -> tuple["Floats", "Floats", "Flags"]:
+def _starts(in_order: "Ints") -> "Ints":
+    """Return where each value of a sorted array begins."""
     import numpy as np  # noqa: PLC0415
 
-    return np.full(number, np.inf), np.full(number, -np.inf), np.ones(number, np.bool_)
+    return np.flatnonzero(np.concatenate((in_order[:1] == in_order[:1], in_order[1:] != in_order[:-1])))
+
+
+def _by_slot(
+    slots: "Ints", lows: "Floats", highs: "Floats", whole: "Flags", number: int
+) -> tuple["Floats", "Floats", "Flags"]:
+    """Return the mins, maxs and flags of a number of slots, from those of parts of them."""
+    import numpy as np  # noqa: PLC0415
+
+    mins, maxs, all_whole = np.full(number, np.inf), np.full(number, -np.inf), np.ones(number, np.bool_)
+    np.minimum.at(mins, slots, lows)
+    np.maximum.at(maxs, slots, highs)
+    np.logical_and.at(all_whole, slots, whole)
+    return *_settled(mins, maxs), all_whole
 
 
 def _settled(mins: "Floats", maxs: "Floats") -> tuple["Floats", "Floats"]:
@@ -203,6 +239,13 @@ def _buckets(values: "Floats") -> "Ints":
     sizes = np.abs(values)
     magnitudes = np.where(sizes < TINY, 0.0, sizes).view(np.int64) >> _DROPPED
     return _ZERO + np.where(values < 0, -magnitudes, magnitudes)
+
+
+def bucket_numbers(values: "Sequence[float] | Floats") -> "Ints":
+    """Return the bucket of each value by its number: 0 for zero's, counted up for greater and down for lower values."""
+    import numpy as np  # noqa: PLC0415
+
+    return _buckets(np.asarray(values, np.float64)) - _ZERO
 
 
 def _ends(buckets: "Ints") -> tuple["Floats", "Floats"]:

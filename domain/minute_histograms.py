@@ -4,22 +4,20 @@ The slots of these histograms are the window's 15 minutes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from domain.histogram import Histograms, histograms_of_columns, merge_histograms
 from domain.minutes import MINUTES_PER_WINDOW
-
-if TYPE_CHECKING:
-    from domain.histogram import Floats
+from domain.window_matrix import Block
 
 ByCounter = Mapping[str, Histograms]
 """The histograms of a window's 15 minutes, by counter."""
 
 
-def minute_histograms(matrices: "Mapping[str, Floats]") -> Iterator[tuple[str, Histograms]]:
-    """Yield each counter's histograms of the minutes, given its matrix (domain.window_matrix)."""
-    for key, matrix in matrices.items():
-        yield key, histograms_of_columns(matrix)
+def minute_histograms(blocks: Iterable[Block]) -> Iterator[tuple[str, Histograms]]:
+    """Yield each counter's histograms of the minutes, given the values of a tenant's window."""
+    for block in blocks:
+        whole = histograms_of_columns(block.values.reshape(len(block.values), -1))
+        yield from zip(block.keys, whole.split(MINUTES_PER_WINDOW), strict=True)
 
 
 def merge_minutes(parts: Iterable[ByCounter]) -> Iterator[tuple[str, Histograms]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from domain.charts import FleetItem
-from domain.disclosure import DisclosedItem
+from domain.disclosed_charts import DisclosedItem
 from domain.minutes import IDENTIFIER_SECOND, MINUTE, WINDOW
 from domain.names import split_key
 from domain.percentiles import name_of

@@ -7,9 +7,13 @@ tenants' partials are merged to the fleet's. The grouping does not change the re
 import math
 from collections.abc import Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from domain import exact
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Partial(NamedTuple):
@@ -53,8 +57,33 @@ def partial_of(values: Sequence[float], *, enrolled: bool = False) -> Partial:
     count = len(values)
     total = exact.exact_sum(values)
     mean = exact.mean(total, count)
-    whole = Partial(count, 1, total, min(values), max(values), _norm([value - mean for value in values]))
-    return whole._replace(largest=count, enrolled=1, proven=count) if enrolled else whole
+    spread = _norm([value - mean for value in values])
+    proof = (count, 0, 1, count) if enrolled else ()
+    return Partial(count, 1, total, min(values) + 0.0, max(values) + 0.0, spread, *proof)
+
+
+def partials_of_columns(matrix: "NDArray[np.float64]", *, enrolled: bool = False) -> list[Partial | None]:
+    """Return ``partial_of`` of each column's samples, and None for a column without any. NaN is no sample."""
+    import numpy as np  # noqa: PLC0415
+
+    there = ~np.isnan(matrix)
+    filled = np.where(there, matrix, 0.0)
+    counts = there.sum(axis=0).tolist()
+    sums = exact.exact_sums_of_columns(filled)
+    means = np.array([total[0] if total else 0.0 for total in sums]) / np.maximum(counts, 1)
+    with np.errstate(over="ignore"):
+        deviations = np.where(there, filled - means, 0.0).T.tolist()
+    lows, highs = ((each.reduce(matrix, axis=0) + 0.0).tolist() for each in (np.fmin, np.fmax))
+    partials: list[Partial | None] = []
+    for at, (count, total) in enumerate(zip(counts, sums, strict=True)):
+        if not count:
+            partials.append(None)
+        elif total is None:
+            partials.append(partial_of(matrix[there[:, at], at].tolist(), enrolled=enrolled))
+        else:
+            proof = (count, 0, 1, count) if enrolled else ()
+            partials.append(Partial(count, 1, total, lows[at], highs[at], _norm(deviations[at]), *proof))
+    return partials
 
 
 def merge(partials: Sequence[Partial]) -> Partial:

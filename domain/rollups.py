@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.minutes import MINUTES_PER_WINDOW
-from domain.partials import Partial, merge, partial_of
+from domain.partials import Partial, merge, partials_of_columns
 from domain.samples import MOST_COUNTERS
+from domain.window_matrix import Block
 
 Series = Sequence[Partial | None]
 """A counter's partials for the 15 minutes of a window, oldest first. None means that no VM had a sample."""
@@ -78,32 +79,23 @@ class Node:
 FLEET = Node()
 
 
-def roll_up(
-    vms: Iterable[Mapping[str, Sequence[float | None]]], *, enrolled: bool = False
-) -> Iterator[tuple[str, Placed]]:
-    """Yield a tenant's rollup by counter. ``vms`` are its VMs' series of one window, in the order of the VMs' ids.
+def roll_up(blocks: Iterable[Block], *, enrolled: bool = False) -> Iterator[tuple[str, Placed]]:
+    """Yield a tenant's rollup by counter, given the values of its VMs' window, the VMs in the order of their names.
 
-    A VM's series map a counter to 15 values, with None for minutes without a sample. If there are more than
-    MOST_COUNTERS counters, the rollup has those that most VMs have. ``enrolled``: whether the operator has enrolled the
-    tenant.
+    ``enrolled``: whether the operator has enrolled the tenant.
     """
-    by_key: dict[str, list[Sequence[float | None]]] = {}
-    for series in vms:
-        for key, row in series.items():
-            by_key.setdefault(key, []).append(row)
     place = 0
-    for key in sorted(by_key, key=lambda key: (-len(by_key[key]), key))[:MOST_COUNTERS]:
-        rolled = [_column(column, enrolled=enrolled) for column in zip(*by_key[key], strict=True)]
-        yield key, Placed(place, rolled)
-        terms = sum(len(partial.total) for partial in rolled if partial)
-        place += len(key.encode()) + A_PARTIAL * MINUTES_PER_WINDOW + A_TERM * terms
+    for block in blocks:
+        columns = block.values.reshape(len(block.values), -1)
+        partials = [each and _limited(each) for each in partials_of_columns(columns, enrolled=enrolled)]
+        for at, key in enumerate(block.keys):
+            series = partials[at * MINUTES_PER_WINDOW : (at + 1) * MINUTES_PER_WINDOW]
+            yield key, Placed(place, series)
+            terms = sum(len(partial.total) for partial in series if partial)
+            place += len(key.encode()) + A_PARTIAL * MINUTES_PER_WINDOW + A_TERM * terms
 
 
-def _column(column: Sequence[float | None], *, enrolled: bool) -> Partial | None:
-    values = column if None not in column else [value for value in column if value is not None]
-    if not values:
-        return None
-    partial = partial_of(values, enrolled=enrolled)  # type: ignore[arg-type]
+def _limited(partial: Partial) -> Partial:
     return partial if len(partial.total) <= MOST_TERMS else partial._replace(total=partial.total[:MOST_TERMS])
 
 

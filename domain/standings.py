@@ -5,6 +5,7 @@ rule (domain.counters). Knows how standings are made from VM windows, and which 
 to know what follows from them (domain.summary), and where they are kept.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from domain.counters import Reduction, reduction_of
 from domain.minutes import minutes_of
 from domain.samples import Dimensions, VmWindow
-from domain.window_matrix import reduce_rows
+from domain.window_matrix import Block, reduce_minutes
 
 if TYPE_CHECKING:
     from domain.histogram import Floats
@@ -68,18 +69,22 @@ class Standings:
 
 
 def standings_of(
-    vm_windows: Sequence[VmWindow],
-    matrices: "Mapping[str, Floats]",
-    reductions: Mapping[str, Reduction] | None = None,
+    vm_windows: Sequence[VmWindow], blocks: Sequence[Block], reductions: Mapping[str, Reduction] | None = None
 ) -> Standings:
-    """Return standings, given all VM windows of a tenant and a window by name, and their matrices by counter.
+    """Return standings, given all VM windows of a tenant and a window by name, and their values.
 
     ``reductions`` are the deployment's own rules; they override those of the counters' table.
     """
     vms = [StandingVm(each.vm, _newest(each), each.dimensions) for each in vm_windows]
-    return Standings(
-        vms, {key: reduce_rows(reduction_of(key, reductions), matrix) for key, matrix in sorted(matrices.items())}
-    )
+    columns: dict[str, Floats] = {}
+    for block in blocks:
+        of: dict[Reduction, list[int]] = defaultdict(list)
+        for at, key in enumerate(block.keys):
+            of[reduction_of(key, reductions)].append(at)
+        for reduction, some in of.items():
+            reduced = reduce_minutes(reduction, block.values[:, some])
+            columns.update(zip((block.keys[at] for at in some), reduced.T, strict=True))
+    return Standings(vms, dict(sorted(columns.items())))
 
 
 def _newest(vm_window: VmWindow) -> int:

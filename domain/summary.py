@@ -2,7 +2,8 @@
 
 A *group* is the VMs that share a value of a dimension. A summary holds, for the whole and for each group, the exact sum
 and the histogram of the window values and the VMs at the worse end; and the figures of each tenant. Summaries of
-different tenants merge, so the fleet's is made along the tree of branches, from standings alone.
+different tenants merge (domain.merged_summary). So the fleet's is made along the tree of branches, from standings
+alone.
 
 **If there is no room for all groups,** those with the smallest *places* stay, and the others become one group, OTHER.
 Each tenant has a list of its groups, the one with most VMs first; a group's place is its position there, and in a
@@ -10,16 +11,15 @@ merged summary the smallest of its tenants' places. So each tenant keeps the sam
 another tenant keeps more: a tenant that makes up regions or sizes displaces only its own.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain import exact
 from domain.counters import worse_of
 from domain.exact import exact_sum
-from domain.histogram import Histograms, histograms_of, merge_histograms
+from domain.histogram import Histograms, histograms_of
 from domain.samples import Dimensions
 from domain.standings import Dimension, Standings
 
@@ -121,7 +121,7 @@ def summarize(standings: Mapping[str, Standings], most_groups: int = MOST_GROUPS
 
     tenants = sorted(standings)
     of_vm, places = _groups_of_vms([standings[tenant] for tenant in tenants], most_groups)
-    groups = sorted(places, key=_in_order)
+    groups = sorted(places, key=group_order)
     slots = {group: slot for slot, group in enumerate(groups)}
     names = [SummaryVm(tenant, vm.vm, vm.dimensions) for tenant in tenants for vm in standings[tenant].vms]
     vms = _Vms(
@@ -171,7 +171,7 @@ def _groups_of_vms(standings: Sequence[Standings], most: int) -> tuple[list[Sequ
     return of_vm, places
 
 
-def _in_order(group: GroupKey) -> tuple[int, bool, str]:
+def group_order(group: GroupKey) -> tuple[int, bool, str]:
     """Return a sort key: the whole first, then by dimension and value, the unknown value last."""
     at = -1 if group.dimension is None else GROUPED.index(group.dimension)
     return at, group.value is None, group.value or ""
@@ -252,97 +252,3 @@ def figures_from(
 ) -> Figures:
     """Return the figures of values with this exact sum (domain.exact), and the rest of them as given."""
     return Figures(exact.mean(total, count), count, tenants, exact.limited_sum(total), low, high, p50, p95)
-
-
-def merge_summaries(summaries: Iterable[Summary], most_groups: int = MOST_GROUPS) -> Summary:
-    """Merge summaries of different tenants. A dimension keeps at most ``most_groups`` values besides OTHER."""
-    parts = list(summaries)
-    places: dict[GroupKey, int] = {}
-    for summary in parts:
-        for group, place in zip(summary.groups, summary.places, strict=True):
-            places[group] = min(place, places.get(group, place))
-    renamed = _renamed(places, most_groups)
-    kept: dict[GroupKey, int] = {}
-    for group, place in places.items():
-        kept[renamed[group]] = min(place, kept.get(renamed[group], place))
-    groups = sorted(kept, key=_in_order) or [WHOLE]
-    slots = {group: slot for slot, group in enumerate(groups)}
-    moves = [[slots[renamed[group]] for group in summary.groups] for summary in parts]
-    vms, places_of_vms = _merged_vms([summary.vms for summary in parts])
-    counters = {}
-    for key in sorted({key for summary in parts for key in summary.counters}):
-        having = [
-            (summary.counters[key], moved, positions)
-            for summary, moved, positions in zip(parts, moves, places_of_vms, strict=True)
-            if key in summary.counters
-        ]
-        counters[key] = _merged(key, having, len(groups))
-    return Summary(groups, [kept.get(group, 0) for group in groups], counters, vms)
-
-
-def limited(summary: Summary, most_groups: int) -> Summary:
-    """Return a summary with at most ``most_groups`` values of each dimension besides OTHER."""
-    return summary if len(summary.groups) <= most_groups else merge_summaries([summary], most_groups)
-
-
-def smaller_summary(summary: Summary) -> Summary:
-    """Return a summary without its last counter, to save room."""
-    return replace(summary, counters=dict(list(summary.counters.items())[:-1]))
-
-
-def _renamed(places: Mapping[GroupKey, int], most: int) -> Mapping[GroupKey, GroupKey]:
-    """Return the name of each group after those with the largest places have become OTHER."""
-    of: dict[Dimension | None, list[GroupKey]] = defaultdict(list)
-    for group in sorted(places, key=lambda group: (places[group], *_in_order(group))):
-        of[group.dimension].append(group)
-    return {
-        group: group if at < most else GroupKey(dimension, OTHER)
-        for dimension, groups in of.items()
-        for at, group in enumerate(groups)
-    }
-
-
-def _merged_vms(parts: Sequence[Sequence[SummaryVm]]) -> tuple[list[SummaryVm], list[list[int]]]:
-    """Merge lists of VMs. Return them in the order of their names, and for each list the new positions of its VMs."""
-    if len(parts) == 1:
-        return list(parts[0]), [list(range(len(parts[0])))]
-    every = sorted(
-        ((vm, number, at) for number, part in enumerate(parts) for at, vm in enumerate(part)),
-        key=lambda each: (each[0].tenant, each[0].vm),
-    )
-    positions = [[0] * len(part) for part in parts]
-    for position, (_, number, at) in enumerate(every):
-        positions[number][at] = position
-    return [vm for vm, _, _ in every], positions
-
-
-def _merged(
-    key: str, parts: Sequence[tuple[CounterSummary, Sequence[int], Sequence[int]]], groups: int
-) -> CounterSummary:
-    """Merge one counter's summaries. With each come the new slots of its groups, and the new positions of its VMs."""
-    sums: list[list[float]] = [[] for _ in range(groups)]
-    numbers = [0] * groups
-    worst: list[list[Entry]] = [[] for _ in range(groups)]
-    for counter, moved, positions in parts:
-        # If several groups of one summary become OTHER, a tenant counts once for each.
-        for total, tenants, listed, slot in zip(counter.sums, counter.numbers, counter.worst, moved, strict=True):
-            sums[slot] += total
-            numbers[slot] += tenants
-            worst[slot] += [(positions[at], value, rank) for at, value, rank in listed]
-    high = is_high_worse(key)
-    best = [(positions[at], value, rank) for counter, _, positions in parts for at, value, rank in counter.best]
-    return CounterSummary(
-        [exact_sum(each) for each in sums],
-        numbers,
-        merge_histograms([(counter.histograms, moved) for counter, moved, _ in parts], groups),
-        [_first(each, high=high) for each in worst],
-        _first(best, high=not high),
-        dict(sorted(chain.from_iterable(counter.tenants.items() for counter, _, _ in parts))),
-    )
-
-
-def _first(listed: Sequence[Entry], *, high: bool) -> list[Entry]:
-    """Return the first MOST_LISTED VMs by value, ties by name, which is the order of their positions."""
-    if high:
-        return sorted(listed, key=lambda entry: (-entry[1], entry[0]))[:MOST_LISTED]
-    return sorted(listed, key=lambda entry: (entry[1], entry[0]))[:MOST_LISTED]

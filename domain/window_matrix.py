@@ -1,14 +1,19 @@
-"""The values of a tenant's window as matrices, one for each counter: a row for each VM, a column for each minute.
+"""The values of a tenant's window as arrays: by VM, counter and minute.
 
-From them follow the tenant's standings (domain.standings) and the histograms of its minutes (domain.minute_histograms).
+From them follow the tenant's rollup (domain.rollups), standings (domain.standings) and the histograms of its minutes
+(domain.minute_histograms). Each array holds some of the counters, so that no step of a long computation takes long.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from domain.counters import Reduction
 from domain.exact import LARGEST
 from domain.minutes import MINUTES_PER_WINDOW
+from domain.samples import MOST_COUNTERS
 
 if TYPE_CHECKING:
     from domain.histogram import Floats
@@ -16,30 +21,48 @@ if TYPE_CHECKING:
 Series = Mapping[str, Sequence[float | None]]
 """A VM's values of the 15 minutes of a window, by counter; None: no sample."""
 
+VALUES_A_BLOCK = 1 << 14
+
 _NOTHING: Sequence[None] = [None] * MINUTES_PER_WINDOW
 
 
-def matrices(vms: Sequence[Series], counters: Sequence[str]) -> "Iterator[tuple[str, Floats]]":
-    """Yield the matrix of each counter. Its rows are those of the VMs in their order; NaN where there is no sample."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """The values of some counters: an array by VM, counter and minute, with NaN where there is no sample."""
+
+    keys: Sequence[str]
+    values: "Floats"
+
+
+def blocks_of(vms: Sequence[Series]) -> Iterator[Block]:
+    """Yield the values of at most MOST_COUNTERS counters: those that most VMs have, and these first.
+
+    The arrays' first dimension has the VMs in their order.
+    """
     import numpy as np  # noqa: PLC0415
 
-    for key in counters:
-        yield key, np.array([series.get(key, _NOTHING) for series in vms], np.float64)
+    having = Counter(chain.from_iterable(vms))
+    keys = sorted(having, key=lambda key: (-having[key], key))[:MOST_COUNTERS]
+    size = max(1, VALUES_A_BLOCK // (MINUTES_PER_WINDOW * max(1, len(vms))))
+    for at in range(0, len(keys), size):
+        some = keys[at : at + size]
+        yield Block(some, np.array([[series.get(key, _NOTHING) for key in some] for series in vms], np.float64))
 
 
-def reduce_rows(reduction: Reduction, matrix: "Floats") -> "Floats":
-    """Return each row reduced to one value, leaving out NaN; NaN for a row of nothing else.
+def reduce_minutes(reduction: Reduction, values: "Floats") -> "Floats":
+    """Return an array without its last dimension, the minutes, reduced to one value each, leaving out NaN.
 
-    Minutes are added one after the other, so every machine gets the same sum. A sum is limited to the largest double.
+    The value of nothing but NaN is NaN. Minutes are added one after the other, so every machine gets the same sum. A
+    sum is limited to the largest double.
     """
     import numpy as np  # noqa: PLC0415
 
     if reduction in ("min", "max"):
-        return np.asarray((np.fmin if reduction == "min" else np.fmax).reduce(matrix, axis=1), np.float64)
-    there = ~np.isnan(matrix)
-    counts = there.sum(axis=1)
-    total = np.zeros(len(matrix))
+        return np.asarray((np.fmin if reduction == "min" else np.fmax).reduce(values, axis=-1), np.float64)
+    there = ~np.isnan(values)
+    counts = there.sum(axis=-1)
+    total = np.zeros(values.shape[:-1])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for column in np.where(there, matrix, 0.0).T:
-            total = np.clip(total + column, -LARGEST, LARGEST)
+        for minute in np.moveaxis(np.where(there, values, 0.0), -1, 0):
+            total = np.clip(total + minute, -LARGEST, LARGEST)
         return np.where(counts > 0, total / counts if reduction == "avg" else total, np.nan)

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 
 from domain.closing import Driver, Progress, Times
 from domain.rollups import FLEET, Node
-from pipeline.closing import begin_run, close, disclose, times_kept
+from pipeline.closing import begin_run, close, times_kept
 from pipeline.concurrency import gather
+from pipeline.disclosing import disclose
 from pipeline.marking import clear
 from pipeline.report import write_report
 from pipeline.rolling_up import merge_branch, roll_up_tenant
@@ -90,12 +91,17 @@ async def average(
     done: dict[int, WindowAveraged] = {}
     closed: list[int] = []
     with metered() as meter:
-        await begin_run(tables, times, by)
+        progress = await begin_run(tables, times, by)
         marked = Counter(mark.value.window for mark in await tables.marks.read())
-        due = {mark.value.window for mark in await tables.due.read()}
-        for window in sorted({*marked, *due, *await _due(tables, times)}, reverse=True):
+        closing = progress.due(times)
+        # What a run that died left undone is looked for when a window closes, and when there is nothing else to do.
+        left_due = {mark.value.window for mark in await tables.due.read()} if closing or not marked else set()
+        for window in sorted({*marked, *left_due, *closing}, reverse=True):
             if not time_left():
                 left += marked[window]
+                continue
+            if window not in closing:
+                done[window] = await _average_now(tables, window, times, rules)
                 continue
             done[window], is_closed = await average_and_close(tables, window, times, rules)
             closed += [window] if is_closed else []
@@ -117,17 +123,21 @@ async def average_and_close(
     tables: Tables, window: int, times: Times, rules: Rules = DEFAULTS
 ) -> tuple[WindowAveraged, bool]:
     """Work off the marks that one window has now, and close it if it is due. Return whether it was closed."""
-    # Read the marks now: another run may have worked them off since, and data that came by now are not late.
-    done = await average_window(tables, window, await tables.marks.read(window), times, rules)
+    done = await _average_now(tables, window, times, rules)
     if window not in await _due(tables, times):
         return done, False
     try:
         await summarize_window(tables, window, at_once=True)
-        await disclose(tables, window, rules.min_tenants)
+        await disclose(tables, window, rules)
     except Corrupt as error:  # the window stays open until the document is repaired
         return replace(done, corrupt=[*done.corrupt, str(error)]), False
     await close(tables, window)
     return done, True
+
+
+async def _average_now(tables: Tables, window: int, times: Times, rules: Rules) -> WindowAveraged:
+    # Read the marks now: another run may have worked them off since, and data that came by now are not late.
+    return await average_window(tables, window, await tables.marks.read(window), times, rules)
 
 
 async def _due(tables: Tables, times: Times) -> Collection[int]:

@@ -7,15 +7,9 @@ also records when averaging last ran. This shows whether something other than it
 from collections.abc import Callable
 
 from domain.closing import Driver, Progress, Times
-from domain.disclosure import figures
 from domain.minutes import MINUTE
-from domain.rollups import FLEET, merge_rollups
-from pipeline.concurrency import cooperatively, gather
 from storage.documents import Conflict
 from storage.tables import Tables
-
-AT_ONCE = 16
-"""How many counters' figures are written side by side."""
 
 
 async def change(tables: Tables, to: Callable[[Progress], Progress]) -> Progress:
@@ -52,18 +46,6 @@ async def open_if_new(tables: Tables, window: int, now: int) -> None:
         break
     if not await tables.rollups.has_begun(window):
         await tables.rollups.begin(window)
-
-
-async def disclose(tables: Tables, window: int, min_tenants: int) -> None:
-    """Write the disclosed figures of a window that is about to be closed (domain.disclosure). Raises Unavailable.
-
-    Figures already written, by another run or by this one before it was cut off, stay, even if late data have come
-    since: a figure never changes. Figures not written when the window closes are suppressed.
-    """
-    fleet = await cooperatively(merge_rollups(await tables.rollups.below(FLEET, window)))
-    await gather(
-        (tables.disclosed.write(key, window, figures(placed.series, min_tenants)) for key, placed in fleet), AT_ONCE
-    )
 
 
 async def close(tables: Tables, window: int) -> None:

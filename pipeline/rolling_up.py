@@ -11,7 +11,7 @@ from domain.counters import Reduction
 from domain.minute_histograms import ByCounter, minute_histograms
 from domain.rollups import Node, Rollup, merge_rollups, roll_up, smaller
 from domain.standings import NO_STANDINGS, Standings, standings_of
-from domain.window_matrix import matrices
+from domain.window_matrix import blocks_of
 from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import open_if_new
 from pipeline.concurrency import cooperatively
@@ -59,23 +59,41 @@ async def roll_up_tenant(
         # Without series, a VM window is emptied, and about to be removed (pipeline.purge).
         found = [each async for each in tables.samples.of_window(tenant, window) if each.series]
         register = await tables.enrolments.register()
+        found.sort(key=lambda each: each.vm)
         series = [each.series for each in found]
-        rollup = dict(await cooperatively(roll_up(series, enrolled=tenant in register.enrolled)))
+        blocks = await cooperatively(blocks_of(series))
+        rollup = dict(await cooperatively(roll_up(blocks, enrolled=tenant in register.enrolled)))
         if rollup:
             await open_if_new(tables, window, now)
-        by_name = sorted(found, key=lambda each: each.vm)
-        matrix_of = dict(await cooperatively(matrices([each.series for each in by_name], sorted(rollup))))
-        standings = standings_of(by_name, matrix_of, reductions)
+        standings = standings_of(found, blocks, reductions)
         vms = [Entry(vm.vm, vm.newest, vm.dimensions) for vm in standings.vms]
-        histograms = dict(await cooperatively(minute_histograms(matrix_of)))
+        histograms = dict(await cooperatively(minute_histograms(blocks)))
         return rollup, _Found(vms, set().union(*series), set(rollup), standings, histograms)
 
     node = Node.of(tenant)
     nothing: ByCounter = {}
+    before: Stored[Standings] | None = None
+    earlier: Stored[ByCounter] | None = None
+    looked = False
+
+    async def read() -> Stored[Rollup] | None:
+        """Read the rollup, and what is written with it. At the tenant's first push in a window there is neither.
+
+        If that was wrong, the store refuses to create what exists, and all are read.
+        """
+        nonlocal before, earlier, looked
+        stored = await unless_corrupt(tables.rollups.read(node, window), {})
+        looked = looked or stored is not None
+        if looked:
+            before = await unless_corrupt(tables.standings.read(tenant, window), NO_STANDINGS)
+            earlier = await unless_corrupt(tables.histograms.read(node, window), nothing)
+        return stored
+
     while True:
-        before = await unless_corrupt(tables.standings.read(tenant, window), NO_STANDINGS)
-        earlier = await unless_corrupt(tables.histograms.read(node, window), nothing)
-        done = await _derived(tables, node, window, derive)
+        done = await _derived(tables, node, window, derive, read)
+        if not (done.now or looked):  # there may be something to delete
+            looked = True
+            continue
         try:
             await _write(
                 done.found.standings,
@@ -90,6 +108,7 @@ async def roll_up_tenant(
                 partial(tables.histograms.delete, window),
             )
         except Conflict:
+            looked = True
             continue
         break
     newest = max((vm.newest for vm in done.found.vms), default=0)
@@ -127,16 +146,20 @@ async def merge_branch(tables: Tables, branch: Node, window: int) -> RolledUp:
         below = await tables.rollups.below(branch, window)
         return dict(await cooperatively(merge_rollups(below))), set().union(*below)
 
-    done = await _derived(tables, branch, window, derive)
+    done = await _derived(tables, branch, window, derive, partial(tables.rollups.read, branch, window))
     omitted = _missing(done, done.found, f"the branch {branch.branch} of tenants", window)
     return RolledUp(done.before.keys() ^ done.now.keys(), omitted)
 
 
 async def _derived(
-    tables: Tables, node: Node, window: int, derive: Callable[[], Awaitable[tuple[Rollup, Found]]]
+    tables: Tables,
+    node: Node,
+    window: int,
+    derive: Callable[[], Awaitable[tuple[Rollup, Found]]],
+    read: Callable[[], Awaitable[Stored[Rollup] | None]],
 ) -> Derived[Rollup, Found]:
     return await derived(
-        partial(tables.rollups.read, node, window),
+        read,
         derive,
         partial(tables.rollups.write, node, window),
         partial(tables.rollups.delete, node, window),

@@ -14,17 +14,10 @@ from typing import Generic, TypeVar
 from domain.closing import Progress
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.histogram import Histograms
+from domain.merged_summary import limited, merge_summaries, smaller_summary
 from domain.minute_histograms import ByCounter, merge_minutes, smaller_minutes
 from domain.rollups import FLEET, Node
-from domain.summary import (
-    MOST_GROUPS,
-    NOTHING,
-    Summary,
-    limited,
-    merge_summaries,
-    smaller_summary,
-    summarize,
-)
+from domain.summary import MOST_GROUPS, NOTHING, Summary, summarize
 from pipeline.closing import change
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import derived, unless_corrupt
@@ -34,6 +27,9 @@ from storage.tables import Tables
 from storage.tables.table import Stored
 
 AT_ONCE = 8
+
+BRANCHES_AT_ONCE = 2
+"""One is read while another is computed. More would hold more of the fleet's histograms in memory."""
 
 BRANCH_GROUPS = 10 * MOST_GROUPS
 """The most values of a dimension in a branch: more than the fleet has, so that the fleet can choose."""
@@ -58,36 +54,55 @@ class _Kind(Generic[OfBranch, OfFleet]):
     write_fleet: Callable[[str, int, OfFleet, str | None], Awaitable[None]]
     delete_fleet: Callable[[str, int, str], Awaitable[None]]
 
-    async def make_all(self, branches: Sequence[Node], window: int, keys: Collection[str]) -> None:
-        """Bring these branches up to date, and of the fleet these counters and those that the branches have or had."""
-        changed = await gather((self._of_branch(branch, window) for branch in branches), AT_ONCE)
-        await self._of_fleet(window, {*keys, *(key for each in changed for key in each)})
+    async def make_all(self, branches: Sequence[Node], window: int, keys: Collection[str], *, first: bool) -> None:
+        """Bring these branches up to date, and of the fleet these counters and those that the branches have or had.
 
-    async def _of_branch(self, branch: Node, window: int) -> Collection[str]:
-        """Bring a branch up to date. Return the counters that it has or had."""
+        ``first``: whether the window seems to have had none before.
+        """
+        made = (self._of_branch(branch, window, looked=not first) for branch in branches)
+        changed = await gather(made, BRANCHES_AT_ONCE)
+        await self._of_fleet(window, {*keys, *(key for each in changed for key in each)}, looked=not first)
+
+    async def _of_branch(self, branch: Node, window: int, *, looked: bool) -> Collection[str]:
+        """Bring a branch up to date. Return the counters that it has or had. ``looked``: see _of_fleet."""
+
+        async def read() -> Stored[OfBranch] | None:
+            nonlocal looked
+            stored = await self.read(branch, window) if looked else None
+            looked = True
+            return stored
 
         async def derive() -> tuple[OfBranch, None]:
             return await self.make(branch, window), None
 
-        done = await derived(
-            partial(self.read, branch, window),
-            derive,
-            partial(self.write, branch, window),
-            partial(self.delete, window),
-            self.nothing,
-            self.smaller,
-        )
+        while True:
+            sure = looked
+            done = await derived(
+                read,
+                derive,
+                partial(self.write, branch, window),
+                partial(self.delete, window),
+                self.nothing,
+                self.smaller,
+            )
+            if sure or done.now:
+                break
         return {*self.counters(done.before), *self.counters(done.now)}
 
-    async def _of_fleet(self, window: int, keys: Collection[str]) -> None:
-        """Bring these counters of the fleet up to date."""
+    async def _of_fleet(self, window: int, keys: Collection[str], *, looked: bool) -> None:
+        """Bring these counters of the fleet up to date.
+
+        If not ``looked``, they are first taken to be missing: the store refuses to create one that exists.
+        """
         left: Sequence[str] = sorted(keys)
         while left:
-            stored = await gather((unless_corrupt(self._read(key, window), None) for key in left), AT_ONCE)
+            reads = (unless_corrupt(self._read(key, window), None) for key in left if looked)
+            stored = await gather(reads, AT_ONCE) or [None] * len(left)
             made = await self.make_fleet(window)
             pairs = zip(left, stored, strict=True)
             written = await gather((self._write(key, window, made.get(key), before) for key, before in pairs), AT_ONCE)
-            left = [key for key, done in zip(left, written, strict=True) if not done]
+            left = [key for key, done in zip(left, written, strict=True) if not done or not (looked or key in made)]
+            looked = True
 
     async def _read(self, key: str, window: int) -> Stored[OfFleet | None] | None:
         stored = await self.read_fleet(key, window)
@@ -109,21 +124,22 @@ class _Kind(Generic[OfBranch, OfFleet]):
 
 async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> None:
     """Make what is due of a window, if it is time (domain.closing), or ``at_once``. Raises Corrupt and Unavailable."""
+    stored = await tables.progress.read()
+    progress = stored.value if stored else Progress()
+    if not at_once and not progress.to_summarize(window):
+        return
     marks = await tables.due.read(window)
     if not marks:
         return
-    if not at_once:
-        stored = await tables.progress.read()
-        if stored and not stored.value.to_summarize(window):
-            return
     tenants = [mark.value.tenant for mark in marks]
     branches = sorted({Node.of(tenant).top for tenant in tenants})
     # All counters that these tenants have or had, not only those that change now: a run that died after writing a
     # branch left the fleet undone.
     listed = await gather((tables.catalogue.counters_of(tenant) for tenant in tenants), AT_ONCE)
     keys = {key for stored in listed if stored for key in stored.value}
-    await _summaries(tables).make_all(branches, window, keys)
-    await _histograms(tables).make_all(branches, window, keys)
+    first = window not in progress.summarized
+    await _summaries(tables).make_all(branches, window, keys, first=first)
+    await _histograms(tables).make_all(branches, window, keys, first=first)
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
 

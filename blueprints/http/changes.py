@@ -30,7 +30,10 @@ class ChangesParameters(ListParameters):
     ] = None
     end: Annotated[
         Moment | None,
-        Field(description="Its end, in its last window; default: the newest window that most of the VMs have reached."),
+        Field(
+            description="Its end, which it does not contain; default: that of the newest window that has ended and "
+            "that most VMs have reached."
+        ),
     ] = None
     against: Annotated[
         Against,
@@ -56,11 +59,8 @@ class ChangesParameters(ListParameters):
         last = now if end is None else end
         if start > last:
             return {"start": "is later than end" if end is not None else "is of a time to come"}
-        windows = (window_of(last) - window_of(start)) // WINDOW + 1
-        if windows > MOST_WINDOWS:
+        if window_of(last - 1) - window_of(start) >= MOST_WINDOWS * WINDOW:
             return {"start": f"makes a range of more than {MOST_WINDOWS} windows of 15 minutes"}
-        if windows < 2 and end is not None:  # noqa: PLR2004
-            return {"start": "makes a range of one window: at least two are needed to tell what is usual"}
         return {}
 
 

@@ -80,7 +80,8 @@ class ChartParameters(ListParameters):
         Percentiles,
         Field(
             description=f"The percentiles of all VM samples that each point shows: at most {MOST_PERCENTILES} numbers "
-            f"above 0 and below 100. They are for at most {MOST_PERCENTILE_MINUTES:,} minutes times counters."
+            f"above 0 and below 100. They are for at most {MOST_PERCENTILE_MINUTES:,} minutes times counters. "
+            "A tenant's caller sees only p10, p50 and p90 of the fleet, and all of its own."
         ),
     ] = ()
     final: Annotated[Flag, Field(description="Leave out minutes that are not final yet.")] = False

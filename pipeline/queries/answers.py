@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domain.charts import FleetItem, TenantItem
-from domain.disclosure import NEVER_SHOWN, DisclosedItem, DisclosedTenantItem, ForTenants
+from domain.disclosed_charts import NAMES, NEVER_SHOWN, DisclosedItem, DisclosedTenantItem
+from domain.disclosure import MIN_VMS, ForTenants
 
 CAREFULLY = (
     f"of the fleet a tenant is not shown {', '.join(NEVER_SHOWN)}; the average is shown as it was when the minute's "
-    "window closed, if enough other tenants had contributed by then, none of them more than half of the others' VMs"
+    "window closed, if enough other tenants had contributed by then, none of them more than half of the others' VMs; "
+    f"of percentiles {', '.join(NAMES)} are shown, rounded, if others had {MIN_VMS} VMs besides"
 )
 """The note on every answer to a tenant's caller."""
 

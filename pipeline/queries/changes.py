@@ -14,7 +14,7 @@ from domain.change_lines import lines_of_tenants, lines_of_vms
 from domain.changes import Change, Kind, changes_of, in_order
 from domain.disclosure import ForTenants
 from domain.errors import BadParameters, Forbidden
-from domain.minutes import DAY, WINDOW
+from domain.minutes import DAY, WINDOW, window_of
 from domain.standings import NO_STANDINGS
 from pipeline.concurrency import cooperatively, gather
 from pipeline.queries.names import known_counters, tenant_named
@@ -29,8 +29,8 @@ KEPT_BACK: Mapping[Against, int] = {"day": DAY, "week": 7 * DAY}
 NEWEST = 4
 """How many windows are compared if no range is given: an hour."""
 
-MOST_SUMMARIES = 4_000
-"""The most summaries of the fleet that an answer reads: 40 counters in 50 windows of both ranges."""
+MOST_SUMMARIES = 2_000
+"""The most summaries of the fleet that an answer reads: 40 counters in 25 windows of both ranges."""
 
 MOST_VALUES = 10_000_000
 """The most window values of a tenant that an answer reads. They take 80 MB."""
@@ -45,7 +45,10 @@ NO_PAIRS = (
 
 @dataclass(frozen=True, slots=True)
 class ChangesQuestion:
-    """What is asked of changes. ``start`` and ``end`` are Unix seconds, both included; None: the newest windows."""
+    """What is asked of changes: of the windows from that of ``start`` to the last one that begins before ``end``.
+
+    Both are Unix seconds. None: the newest windows.
+    """
 
     start: int | None = None
     end: int | None = None
@@ -71,8 +74,8 @@ class ChangeItem:
     change: float
     """after less before."""
     score: float
-    """The change in robust units: by what it usually moves from one window to the next. Scores of different counters
-    compare. Those beyond 3 or so tell something."""
+    """The change in robust units: by what it usually moves from one window to the next. So scores of different counters
+    compare. In an hour, 4 and more is hardly chance."""
     worse: bool | None
     """Whether it moved to the counter's worse side; null: the counter has none."""
     vms: int
@@ -134,12 +137,12 @@ async def get_changes(tables: Tables, question: ChangesQuestion, view: View) -> 
     if question.tenant is None:
         if view.caller.tenant:
             raise Forbidden("changes of the fleet are not for tenants: give the parameter tenant")
-        ranges = _Ranges.of(question, (await progress_of(tables)).newest_summarized)
+        ranges = _Ranges.of(question, (await progress_of(tables)).newest_summarized, view.now)
         reason, found = await _of_fleet(tables, ranges, keys, question.limit) if ranges else (NOT_THERE, [])
         items = [ChangeItem(*_fields(each)) for each in found]
         return Changes(None, question.against, *_told(ranges), reason, items)
     tenant = await tenant_named(tables, question.tenant, view)
-    ranges = _Ranges.of(question, await newest_of_tenant(tables, tenant, view.now))
+    ranges = _Ranges.of(question, await newest_of_tenant(tables, tenant, view.now), view.now)
     reason, found = await _of_tenant(tables, tenant, ranges, keys, question.limit) if ranges else (NOT_THERE, [])
     if view.caller.tenant:
         own = [OwnChangeItem(*_fields(each)) for each in found]
@@ -156,12 +159,12 @@ class _Ranges:
     after: range
 
     @staticmethod
-    def of(question: ChangesQuestion, newest: int | None) -> "_Ranges | None":
+    def of(question: ChangesQuestion, newest: int | None, now: int) -> "_Ranges | None":
         """Return the ranges, given the newest window that there is; None: there is none, or it is before ``start``."""
-        last = newest if question.end is None else question.end - question.end % WINDOW
+        last = _ended(newest, now) if question.end is None else window_of(question.end - 1)
         if last is None:
             return None
-        first = last - (NEWEST - 1) * WINDOW if question.start is None else question.start - question.start % WINDOW
+        first = last - (NEWEST - 1) * WINDOW if question.start is None else window_of(question.start)
         after = range(max(first, 0), last + 1, WINDOW)
         back = KEPT_BACK.get(question.against, len(after) * WINDOW)
         return _Ranges(range(after.start - back, after.stop - back, WINDOW), after) if after else None
@@ -170,6 +173,11 @@ class _Ranges:
     def all(self) -> Sequence[int]:
         """All windows, those of the earlier range first."""
         return [*self.before, *self.after]
+
+
+def _ended(newest: int | None, now: int) -> int | None:
+    """Return the newest window, but none that has not ended: it can't be compared with whole ones."""
+    return None if newest is None else min(newest, window_of(now) - WINDOW)
 
 
 def _told(ranges: _Ranges | None) -> tuple[int | None, int | None, int | None, int | None]:

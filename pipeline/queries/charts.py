@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from domain.charts import By, FleetItem, Minute, TenantItem, fleet_items, judge, lookback, tenant_items
 from domain.closing import Progress
 from domain.counters import reduction_of
-from domain.disclosure import DisclosedItem, DisclosedTenantItem, disclosed_items, disclosed_tenant_items
+from domain.disclosed_charts import DisclosedItem, DisclosedTenantItem, disclosed_items, disclosed_tenant_items
 from domain.gaps import Gaps, with_gaps
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW, minutes_of, window_of, windows_between
 from domain.partials import Partial
@@ -66,10 +66,12 @@ async def get_data(tables: Tables, question: Question, view: View) -> FleetAnswe
     """Answer for the fleet. Raises NotFound for a counter unknown to the system or to this caller's tenant."""
     if view.caller.tenant is None:
         return await _fleet_data(tables, question, view)
-    span, charts = await _charts(tables, question, view, disclosed_to(view.caller.tenant))
+    span, charts = await _charts(
+        tables, question, view, disclosed_to(view.caller.tenant, percentiles=bool(question.wanted))
+    )
     items: list[DisclosedItem] = []
     for key, minutes in charts.items():
-        points = disclosed_items(key, minutes, span, question.interval, question.by)
+        points = disclosed_items(key, minutes, span, question.interval, question.by, question.percentiles)
         items += with_gaps(points, DisclosedItem, key, span, question.interval) if question.gaps else points
     return DisclosedAnswer(*_resolved(charts, span, question), CAREFULLY, items)
 
@@ -119,13 +121,13 @@ async def get_tenant_data(
 async def _disclosed_tenant_data(
     tables: Tables, question: Question, tenant: str, vm: str | None, view: View
 ) -> DisclosedTenantAnswer:
-    span, charts = await _charts(tables, question, view, disclosed_to(tenant))
+    span, charts = await _charts(tables, question, view, disclosed_to(tenant, percentiles=bool(question.wanted)))
     of_vm, of_tenant = await _beside(tables, tenant, vm, charts)
     own = await tenant_percentiles(tables, tenant, charts, span, question.interval, question.wanted)
     items: list[DisclosedTenantItem] = []
     for key, minutes in charts.items():
         reduction = reduction_of(key, view.reductions)
-        fleet = disclosed_items(key, minutes, span, question.interval, question.by)
+        fleet = disclosed_items(key, minutes, span, question.interval, question.by, question.percentiles)
         points = disclosed_tenant_items(
             fleet, of_vm[key], of_tenant[key], span, question.interval, question.by, reduction
         )

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from itertools import chain
 
 from domain.closing import Progress
-from domain.disclosure import NEVER_DISCLOSED, NOT_FINAL, DisclosedMinute, disclosed_minutes
+from domain.disclosed_charts import DisclosedMinute, disclosed_minutes
+from domain.disclosure import NEVER_DISCLOSED, NOT_FINAL
 from domain.minutes import minutes_of, windows_between
 from domain.rollups import NO_SERIES, Node
 from domain.spans import Span
@@ -16,8 +17,8 @@ from pipeline.queries.view import AT_ONCE, Read, progress_of
 from storage.tables import Tables
 
 
-def disclosed_to(tenant: str) -> Read[DisclosedMinute]:
-    """Return a function that reads counters' minutes as a tenant's caller sees them."""
+def disclosed_to(tenant: str, *, percentiles: bool) -> Read[DisclosedMinute]:
+    """Return a function that reads counters' minutes as a tenant's caller sees them, perhaps for their percentiles."""
 
     async def read(
         tables: Tables, keys: Collection[str], span: Span, progress: Progress
@@ -26,7 +27,10 @@ def disclosed_to(tenant: str) -> Read[DisclosedMinute]:
         found = dict(
             zip(
                 keys,
-                await gather((tables.disclosed.between(key, span.first, span.last) for key in keys), AT_ONCE),
+                await gather(
+                    (tables.disclosed.between(key, span.first, span.last, histograms=percentiles) for key in keys),
+                    AT_ONCE,
+                ),
                 strict=True,
             )
         )

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from domain.closing import Progress
-from domain.disclosure import ForTenants
+from domain.disclosure import NOTHING_DISCLOSED, DisclosedWindow, ForTenants
 from domain.errors import BadParameters, Forbidden
 from domain.fleet_summary import FleetSummary, Listed
 from domain.standings import DIMENSIONS, Dimension, Standings, StandingVm
@@ -72,10 +72,13 @@ class RankedVm:
 
 @dataclass(slots=True)
 class OwnRankedVm(RankedVm, ForTenants):
-    """A VM in a ranking of its tenant as that tenant's caller sees it.
+    """A VM in a ranking of its tenant as that tenant's caller sees it."""
 
-    rank is null, and so is peerRank: they would tell of others' VMs.
-    """
+    rank: float | None
+    """The share of the fleet's VMs whose value is below its own, as disclosed when the window closed: to 5 points, from
+    10, which stands for 10 and less, to 90, for 90 and more; null: it is not disclosed (yet)."""
+    peerRank: None
+    """Not for tenants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,9 @@ async def _of_tenant(
     summaries: Mapping[int, FleetSummary] = {}
     if windows and not view.caller.tenant:
         summaries = await tables.summaries.of_fleet_between(question.key, windows[-1], windows[0])
+    disclosed: Mapping[int, DisclosedWindow] = {}
+    if windows and view.caller.tenant:
+        disclosed = await tables.disclosed.between(question.key, windows[-1], windows[0])
     most = max((len(each.value.vms) for each in standings if each), default=0)
     rows: list[RankedVm] = []
     at = 0
@@ -213,6 +219,7 @@ async def _of_tenant(
             continue
         ordered = _ordered(tenant, stored.value, question)
         told = (len(ordered), len(stored.value.vms) / most, progress.is_final(window))
+        shown = disclosed.get(window, NOTHING_DISCLOSED).ranks([each.value for each in ordered])
         for position, each in enumerate(ordered, 1):
             if question.vm not in (None, each.vm):
                 continue
@@ -220,6 +227,8 @@ async def _of_tenant(
                 if len(rows) == question.limit:
                     return rows, at
                 ranked = _ranks(summaries.get(window), each.dimensions.MachineSize, each.value)
+                if view.caller.tenant:
+                    ranked = shown[position - 1], None
                 rows.append(_ranked(window, position, each, ranked, told))
             at += 1
     return rows, None

@@ -6,7 +6,7 @@ Never reads a VM window.
 from collections.abc import Collection, Mapping, Sequence
 
 from domain.charts import FleetItem, TenantItem
-from domain.disclosure import DisclosedTenantItem
+from domain.disclosed_charts import DisclosedTenantItem
 from domain.minutes import windows_between
 from domain.percentiles import ByWindow, Named, name_of, percentiles_by_group
 from domain.rollups import Node

@@ -38,9 +38,10 @@ def array_of(planes: bytes, kind: str) -> "NDArray[Any]":
     return np.ascontiguousarray(bytes_.T).view(kind).reshape(-1)
 
 
-def text_of(planes: bytes) -> str:
-    """Return bytes as a text."""
-    return base64.b64encode(zlib.compress(planes, _LEVEL)).decode()
+def text_of(planes: bytes, strategy: int = zlib.Z_DEFAULT_STRATEGY) -> str:
+    """Return bytes as a text. ``strategy``: zlib's."""
+    deflate = zlib.compressobj(_LEVEL, strategy=strategy)
+    return base64.b64encode(deflate.compress(planes) + deflate.flush()).decode()
 
 
 def bytes_of(text: str) -> bytes:
@@ -51,13 +52,13 @@ def bytes_of(text: str) -> bytes:
         raise ValueError(f"this text holds no bytes: {error}") from error
 
 
-def text_of_column(column: "Floats") -> str:
-    """Return a column of doubles as a text."""
-    return text_of(planes_of(column, _DOUBLES))
+def text_of_doubles(array: "Floats") -> str:
+    """Return an array of doubles, row by row, as a text."""
+    return text_of(planes_of(array.reshape(-1), _DOUBLES))
 
 
-def column_of(text: str) -> "Floats":
-    """Return the column of doubles of a text. Raises ValueError if it holds none."""
+def doubles_of(text: str) -> "Floats":
+    """Return the doubles of a text, in one row. Raises ValueError if it holds none."""
     import numpy as np  # noqa: PLC0415
 
     return array_of(bytes_of(text), _DOUBLES).astype(np.float64)

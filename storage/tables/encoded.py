@@ -1,5 +1,6 @@
 """Histograms as documents hold them: one text of all their arrays."""
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,11 +11,15 @@ from storage.tables.arrays import array_of, bytes_of, planes_of, text_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CODES, _COUNTS, _ENDS, _FLAGS = "<u4", "<u4", "<f8", "<u1"
+_STRATEGY = zlib.Z_RLE
+"""Counts and differences are small integers: their bytes are runs of zeros, or nothing that repeats. So looking only
+for runs saves a seventh of the bytes."""
+
+_INTS, _ENDS, _FLAGS = "<u4", "<f8", "<u1"
 
 
 class EncodedHistograms(msgspec.Struct, array_like=True):
-    """The number of codes and of slots; and the arrays: the codes' differences, counts, mins, maxs, whole."""
+    """The number of codes and of slots; and the arrays: the codes' differences and counts, mins and maxs, whole."""
 
     codes: int
     slots: int
@@ -26,14 +31,12 @@ def encode_histograms(histograms: Histograms) -> EncodedHistograms:
     import numpy as np  # noqa: PLC0415
 
     arrays = (
-        (np.diff(histograms.codes, prepend=0), _CODES),
-        (histograms.counts, _COUNTS),
-        (histograms.mins, _ENDS),
-        (histograms.maxs, _ENDS),
+        (np.concatenate((histograms.codes[:1], np.diff(histograms.codes), histograms.counts)), _INTS),
+        (np.concatenate((histograms.mins, histograms.maxs)), _ENDS),
         (histograms.whole, _FLAGS),
     )
     planes = b"".join(planes_of(array, kind) for array, kind in arrays)
-    return EncodedHistograms(len(histograms.codes), histograms.slots, text_of(planes))
+    return EncodedHistograms(len(histograms.codes), histograms.slots, text_of(planes, _STRATEGY))
 
 
 def decode_histograms(stored: EncodedHistograms) -> Histograms:
@@ -43,19 +46,13 @@ def decode_histograms(stored: EncodedHistograms) -> Histograms:
     planes = bytes_of(stored.text)
     arrays: list[NDArray[Any]] = []
     begin = 0
-    kinds = (_CODES, _COUNTS, _ENDS, _ENDS, _FLAGS)
-    lengths = (stored.codes, stored.codes, stored.slots, stored.slots, stored.slots)
-    for kind, length in zip(kinds, lengths, strict=True):
+    for kind, length in ((_INTS, 2 * stored.codes), (_ENDS, 2 * stored.slots), (_FLAGS, stored.slots)):
         end = begin + length * np.dtype(kind).itemsize
         arrays.append(array_of(planes[begin:end], kind))
         begin = end
     if begin != len(planes) or stored.codes < 0 or stored.slots < 0:
         raise ValueError("the arrays of the histograms have another length than they say")
-    codes, counts, mins, maxs, whole = arrays
-    return Histograms(
-        np.cumsum(codes, dtype=np.int64),
-        counts.astype(np.int64),
-        mins.astype(np.float64),
-        maxs.astype(np.float64),
-        whole.astype(np.bool_),
-    )
+    numbers, ends, whole = arrays
+    codes, counts = numbers.reshape(2, -1).astype(np.int64)
+    mins, maxs = ends.reshape(2, -1).astype(np.float64)
+    return Histograms(np.cumsum(codes), counts, mins, maxs, whole.astype(np.bool_))

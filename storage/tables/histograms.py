@@ -18,12 +18,10 @@ from storage.documents import Corrupt, Document
 from storage.schema import REPORT, ROLLUPS
 from storage.tables.encoded import EncodedHistograms, decode_histograms, encode_histograms
 from storage.tables.ids import number
-from storage.tables.split import delete_split, read_split, write_split
+from storage.tables.split import delete_split, in_parts, read_split, write_split
 from storage.tables.table import Stored, Table
 
 HISTOGRAMS_VERSION = 1
-COUNTERS_A_PART = 64
-"""A part of so many counters of 10,000 VMs has about half a megabyte."""
 
 _FLEET = "histograms_"
 """Sorts after the seconds that report rows have as ids."""
@@ -53,16 +51,11 @@ class HistogramsTable(Table):
 
     async def write(self, node: Node, window: int, histograms: ByCounter, etag: str | None) -> None:
         """Create (etag None) or replace a tenant's or a branch's histograms. Raises Conflict."""
-        keys = sorted(histograms)
+        texts = {key: msgspec.json.encode(encode_histograms(histograms[key])).decode() for key in sorted(histograms)}
+        parts = in_parts({key: len(key) + len(text) for key, text in texts.items()})
         bodies = {
-            f"{part:03d}": {
-                "version": HISTOGRAMS_VERSION,
-                "minutes": {
-                    key: msgspec.json.encode(encode_histograms(histograms[key])).decode()
-                    for key in keys[at : at + COUNTERS_A_PART]
-                },
-            }
-            for part, at in enumerate(range(0, len(keys), COUNTERS_A_PART))
+            f"{number:04d}": {"version": HISTOGRAMS_VERSION, "minutes": {key: texts[key] for key in part}}
+            for number, part in enumerate(parts)
         }
         await write_split(self.documents, ROLLUPS, number(window), _prefix(node), bodies, etag)
 

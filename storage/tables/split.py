@@ -5,12 +5,29 @@ written any of the documents meanwhile, writing raises ``Conflict``, perhaps aft
 derives and writes again. Until then, readers may find old and new parts together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from storage.documents import Body, Document, Documents
 from storage.tables.table import Stored
+
+PART_BYTES = 500_000
+"""The bytes of a part: a quarter of what a document may have."""
+
+
+def in_parts(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield the keys in parts of at most PART_BYTES, given the bytes of each. One alone may have more."""
+    part: list[str] = []
+    taken = 0
+    for key, size in sizes.items():
+        if part and taken + size > PART_BYTES:
+            yield part
+            part, taken = [], 0
+        part.append(key)
+        taken += size
+    if part:
+        yield part
 
 
 async def read_split(

@@ -1,8 +1,7 @@
 """The standings table: each tenant's standings of a window. A partition holds all standings and summaries of a window.
 
 A tenant's standings are split into blocks of VMs and of counters, so that no document is too large. A document holds
-the VMs of its block, and the columns of its counters, each as a text (storage.tables.arrays): a reader of one counter
-does not decode forty.
+the VMs of its block, its counters, and their columns, one after the other, as one text (storage.tables.arrays).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,12 +13,13 @@ import msgspec
 
 from domain.names import decode_name, encode_name
 from domain.rollups import Node
-from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
+from domain.summary import SummaryVm
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
-from storage.tables.arrays import column_of, text_of_column
+from storage.tables.arrays import doubles_of, text_of_doubles
 from storage.tables.ids import number
+from storage.tables.listed import EncodedVms, decode_vms, encode_vms
 from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
 
@@ -66,7 +66,7 @@ class StandingsTable(Table):
     async def write(self, tenant: str, window: int, standings: Standings, etag: str | None) -> None:
         """Create (etag None) or replace a tenant's standings. Raises Conflict."""
         prefix = _prefix(Node.of(tenant))
-        await write_split(self.documents, STANDINGS, number(window), prefix, _bodies(standings), etag)
+        await write_split(self.documents, STANDINGS, number(window), prefix, _bodies(tenant, standings), etag)
 
     async def delete(self, window: int, etag: str) -> None:
         """Remove a tenant's standings of a window. Raises Conflict."""
@@ -77,31 +77,31 @@ def _prefix(node: Node) -> str:
     return f"s_{node.branch}_{encode_name(node.tenant or '')}"
 
 
-def _bodies(standings: Standings) -> dict[str, dict[str, Any]]:
+def _bodies(tenant: str, standings: Standings) -> dict[str, dict[str, Any]]:
+    import numpy as np  # noqa: PLC0415
+
     keys = sorted(standings.columns)
     return {
         f"{block:04d}.{group:03d}": {
             "version": STANDINGS_VERSION,
-            "vms": [_vm(vm) for vm in of],
-            "columns": {
-                key: text_of_column(standings.columns[key][first : first + VMS_A_BLOCK])
-                for key in keys[at : at + COUNTERS_A_BLOCK]
-            },
+            "vms": msgspec.to_builtins(vms),
+            "newest": [vm.newest for vm in some_vms],
+            "keys": some,
+            "columns": text_of_doubles(np.array([standings.columns[key][first : first + VMS_A_BLOCK] for key in some])),
         }
         for block, first in enumerate(range(0, len(standings.vms), VMS_A_BLOCK))
-        for of in [standings.vms[first : first + VMS_A_BLOCK]]
+        for some_vms in [standings.vms[first : first + VMS_A_BLOCK]]
+        for vms in [encode_vms([SummaryVm(tenant, vm.vm, vm.dimensions) for vm in some_vms])]
         for group, at in enumerate(range(0, len(keys) or 1, COUNTERS_A_BLOCK))
+        for some in [keys[at : at + COUNTERS_A_BLOCK]]
     }
 
 
-def _vm(vm: StandingVm) -> list[Any]:
-    of = vm.dimensions
-    return [vm.vm, vm.newest, of.SiteName, of.ResourcePoolName, of.Region, of.MachineSize]
-
-
 class _Body(msgspec.Struct):
-    vms: list[tuple[str, int, str | None, str | None, str | None, str | None]]
-    columns: dict[str, str]
+    vms: EncodedVms
+    newest: list[int]
+    keys: list[str]
+    columns: str
 
 
 def _standings(window: int, documents: Sequence[Document], keys: Collection[str] | None) -> Standings:
@@ -116,13 +116,13 @@ def _standings(window: int, documents: Sequence[Document], keys: Collection[str]
         for document in of_block:
             try:
                 body = msgspec.convert(document.body, _Body)
-                block = [StandingVm(name, newest, Dimensions(*of)) for name, newest, *of in body.vms]
-                for key, text in body.columns.items():
-                    if keys is None or key in keys:
-                        columns[key] = column_of(text)
-                        if len(columns[key]) != len(block):
-                            raise ValueError(f"the column {key} has another length than the VMs")
-            except ValueError as error:  # includes msgspec's ValidationError
+                block = [
+                    StandingVm(vm.vm, newest, vm.dimensions)
+                    for vm, newest in zip(decode_vms(body.vms), body.newest, strict=True)
+                ]
+                found = doubles_of(body.columns).reshape(len(body.keys), len(block))
+                columns.update((key, found[at]) for at, key in enumerate(body.keys) if keys is None or key in keys)
+            except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
                 raise Corrupt(STANDINGS, number(window), document, error) from error
         vms += block
         blocks.append((len(block), columns))

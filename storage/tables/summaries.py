@@ -12,17 +12,27 @@ import msgspec
 
 from domain.fleet_summary import FleetSummary, Listed
 from domain.rollups import Node
-from domain.samples import Dimensions
-from domain.summary import CounterSummary, Figures, GroupKey, Summary, SummaryVm
+from domain.summary import CounterSummary, Entry, Figures, GroupKey, Summary, SummaryVm
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
 from storage.tables.encoded import EncodedHistograms, decode_histograms, encode_histograms
 from storage.tables.ids import number
-from storage.tables.split import delete_split, read_split, write_split
+from storage.tables.listed import (
+    EncodedFigures,
+    EncodedLists,
+    EncodedVms,
+    decode_figures,
+    decode_lists,
+    decode_vms,
+    encode_figures,
+    encode_lists,
+    encode_vms,
+)
+from storage.tables.split import delete_split, in_parts, read_split, write_split
 from storage.tables.table import Stored, Table
 
 SUMMARY_VERSION = 1
-COUNTERS_A_PART = 20
+VMS_A_PART = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,58 +99,52 @@ def _fleet(key: str) -> str:
     return f"fleet_{key}"
 
 
-_Entry = tuple[int, float, float]
-"""A listed VM: its position in the document's list of VMs, its value, and its rank in its tenant."""
-
-_Vm = tuple[str, str, str | None, str | None, str | None, str | None]
-"""A VM: its tenant, its name, and its dimensions in the order of domain.samples.Dimensions."""
-
-
 class _CounterBody(msgspec.Struct):
     sums: list[list[float]]
     numbers: list[int]
     histograms: EncodedHistograms
-    worst: list[list[_Entry]]
-    best: list[_Entry]
-    tenants: dict[str, Figures]
+    lists: EncodedLists
+    """Of the VMs at the worse end, by group, and of those at the other end."""
+    tenants: EncodedFigures
 
 
 class _Part(msgspec.Struct):
+    """A part of a summary: some of its VMs, and some of its counters."""
+
     groups: list[GroupKey]
     places: list[int]
-    vms: list[_Vm]
+    vms: list[EncodedVms]
     counters: dict[str, _CounterBody]
 
 
 def _bodies(summary: Summary) -> dict[str, Mapping[str, Any]]:
-    keys = sorted(summary.counters)
+    vms = {f"{at:09d}": encode_vms(summary.vms[at : at + VMS_A_PART]) for at in range(0, len(summary.vms), VMS_A_PART)}
+    counters = {key: _counter_body(summary.counters[key]) for key in sorted(summary.counters)}
+    sizes = {key: len(key) + len(msgspec.json.encode(each)) for key, each in (*vms.items(), *counters.items())}
     return {
-        f"{part:03d}": _part(summary, keys[at : at + COUNTERS_A_PART], first=not part)
-        for part, at in enumerate(range(0, len(keys) or 1, COUNTERS_A_PART))
+        f"{place:04d}": {
+            "version": SUMMARY_VERSION,
+            **msgspec.to_builtins(
+                _Part(
+                    list(summary.groups),
+                    list(summary.places),
+                    [vms[key] for key in part if key in vms],
+                    {key: counters[key] for key in part if key in counters},
+                )
+            ),
+        }
+        for place, part in enumerate(in_parts(sizes))
     }
 
 
-def _part(summary: Summary, keys: Sequence[str], *, first: bool) -> Mapping[str, Any]:
-    """Return a part's body. Only the first part holds the VMs."""
-    counters = {
-        key: _CounterBody(
-            [list(total) for total in each.sums],
-            list(each.numbers),
-            encode_histograms(each.histograms),
-            [list(entries) for entries in each.worst],
-            list(each.best),
-            dict(each.tenants),
-        )
-        for key in keys
-        for each in [summary.counters[key]]
-    }
-    vms = [_vm(each.tenant, each.vm, each.dimensions) for each in summary.vms] if first else []
-    part = _Part(list(summary.groups), list(summary.places), vms, counters)
-    return {"version": SUMMARY_VERSION, **msgspec.to_builtins(part)}
-
-
-def _vm(tenant: str, vm: str, of: Dimensions) -> _Vm:
-    return tenant, vm, of.SiteName, of.ResourcePoolName, of.Region, of.MachineSize
+def _counter_body(of: CounterSummary) -> _CounterBody:
+    return _CounterBody(
+        [list(total) for total in of.sums],
+        list(of.numbers),
+        encode_histograms(of.histograms),
+        encode_lists([*of.worst, of.best]),
+        encode_figures(of.tenants),
+    )
 
 
 def _summary(window: int, documents: Sequence[Document]) -> Summary:
@@ -149,11 +153,12 @@ def _summary(window: int, documents: Sequence[Document]) -> Summary:
     for document in documents:
         try:
             part = msgspec.convert(document.body, _Part)
-            vms += [SummaryVm(tenant, vm, Dimensions(*of)) for tenant, vm, *of in part.vms]
+            vms += (vm for some in part.vms for vm in decode_vms(some))
             for key, body in part.counters.items():
-                histograms = decode_histograms(body.histograms)
-                counters[key] = CounterSummary(body.sums, body.numbers, histograms, body.worst, body.best, body.tenants)
-        except ValueError as error:  # includes msgspec's ValidationError
+                *worst, best = decode_lists(body.lists)
+                histograms, tenants = decode_histograms(body.histograms), decode_figures(body.tenants)
+                counters[key] = CounterSummary(body.sums, body.numbers, histograms, worst, best, tenants)
+        except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
             raise Corrupt(STANDINGS, number(window), document, error) from error
     return Summary(part.groups, part.places, counters, vms)
 
@@ -161,37 +166,26 @@ def _summary(window: int, documents: Sequence[Document]) -> Summary:
 class _FleetBody(msgspec.Struct):
     groups: list[GroupKey]
     figures: list[Figures]
-    listed: list[_Vm]
-    worst: list[list[_Entry]]
-    best: list[_Entry]
-    tenants: dict[str, Figures]
+    listed: EncodedVms
+    lists: EncodedLists
+    """Of the VMs at the worse end, by group, and of those at the other end."""
+    tenants: EncodedFigures
     histograms: EncodedHistograms
 
 
-class _Vms:
-    """A document's listed VMs, each once."""
-
-    def __init__(self) -> None:
-        self.positions: dict[_Vm, int] = {}
-
-    def entries(self, listed: Sequence[Listed]) -> list[_Entry]:
-        return [(self._position(each), each.value, each.tenant_rank) for each in listed]
-
-    def _position(self, listed: Listed) -> int:
-        return self.positions.setdefault(_vm(listed.tenant, listed.vm, listed.dimensions), len(self.positions))
-
-
 def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
-    vms = _Vms()
-    worst = [vms.entries(listed) for listed in summary.worst]
-    best = vms.entries(summary.best)
+    positions: dict[SummaryVm, int] = {}
+
+    def position(of: Listed) -> int:
+        return positions.setdefault(SummaryVm(of.tenant, of.vm, of.dimensions), len(positions))
+
+    lists = [[(position(of), of.value, of.tenant_rank) for of in each] for each in (*summary.worst, summary.best)]
     body = _FleetBody(
         list(summary.groups),
         list(summary.figures),
-        list(vms.positions),
-        worst,
-        best,
-        dict(summary.tenants),
+        encode_vms(list(positions)),
+        encode_lists(lists),
+        encode_figures(summary.tenants),
         encode_histograms(summary.histograms),
     )
     return {"version": SUMMARY_VERSION, **msgspec.to_builtins(body)}
@@ -200,19 +194,21 @@ def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
 def _stored_fleet(key: str, document: Document) -> Stored[FleetSummary]:
     try:
         body = msgspec.convert(document.body, _FleetBody)
-        vms = [SummaryVm(tenant, vm, Dimensions(*of)) for tenant, vm, *of in body.listed]
+        vms = decode_vms(body.listed)
+        *worst, best = ([_listed(entry, vms) for entry in entries] for entries in decode_lists(body.lists))
         value = FleetSummary(
             body.groups,
             body.figures,
             decode_histograms(body.histograms),
-            [_listed(entries, vms) for entries in body.worst],
-            _listed(body.best, vms),
-            body.tenants,
+            worst,
+            best,
+            decode_figures(body.tenants),
         )
     except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
         raise Corrupt(STANDINGS, _fleet(key), document, error) from error
     return Stored(value, document.etag, document.body.get("version") == SUMMARY_VERSION)
 
 
-def _listed(entries: Sequence[_Entry], vms: Sequence[SummaryVm]) -> list[Listed]:
-    return [Listed(*vms[at], value, rank) for at, value, rank in entries]
+def _listed(entry: Entry, vms: Sequence[SummaryVm]) -> Listed:
+    at, value, tenant_rank = entry
+    return Listed(*vms[at], value, tenant_rank)

@@ -10,7 +10,7 @@ import pytest
 
 import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.endpoints import ENDPOINTS, Endpoint
-from domain.disclosure import NEVER_SHOWN
+from domain.disclosed_charts import NEVER_SHOWN
 from domain.minutes import WINDOW
 from local.platform import principal
 from tests.app.conftest import Local, enrol
@@ -80,6 +80,8 @@ def paths(endpoint: Endpoint, tenant: str, vm: str, key: str) -> Iterator[str]:
     fields = endpoint.parameters.model_fields
     known = {"tenant": tenant, "vm": vm, "key": key, "limit": "5000", "dryRun": "true", **QUARANTINED}
     known |= {"window": str(WINDOW_START), "groupBy": "vm"}
+    if "against" in fields:
+        known |= {"limit": "200"}
     route = endpoint.route.format(instance="rebuild-0000000000000000")
     asked = {name: value for name, value in known.items() if name in fields}
     ranges: list[dict[str, str]] = [

@@ -47,6 +47,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "get_tenant_data": http("v1/get-tenant-data"),
     "get_ranking": http("v1/get-ranking"),
     "get_groups": http("v1/get-groups"),
+    "get_changes": http("v1/get-changes"),
     "get_histogram": http("v1/get-histogram"),
     "samples": http("v1/samples"),
     "counters": http("v1/counters"),

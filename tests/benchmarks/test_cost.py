@@ -55,6 +55,7 @@ ROUND: dict[str, Any] = {
         "billed_share_of_json": 0.5,
         "samples_days": 9,
         "report_days": 100,
+        "standings_days": 50,
         "charts_a_day": 0,
     },
 }
@@ -146,13 +147,14 @@ def a_volume(**overrides: float) -> Volumes:
 def test_a_month_of_windows_worked_by_hand() -> None:
     # 100 hours: 400 windows, 6,000 runs of averaging and as many of remote write; 96 windows a day.
     volumes = a_volume(messages=10, operations=20, request_units=5, requests=1000, samples_bytes=1e6, report_bytes=1e4)
+    volumes = replace(volumes, standings_bytes=1e5)
     month = this_design(volumes, ROUND, pushed=STRAIGHT)
     assert month.operations == 8000
     assert month.request_units == (5 + 3) * 400  # what is asked, and what expires
     assert month.containers["catalogue"] == Container(400, 0)
     assert month.executions == 10 * 400 + 12_000
     assert month.gb_seconds == 16_000 * 1 * 2  # a second each is more than the 400 s of requests
-    assert month.stored_gb == pytest.approx((1e6 * 96 * 10 + 1e4 * 96 * 100) / 1e9)
+    assert month.stored_gb == pytest.approx((1e6 * 96 * 10 + 1e4 * 96 * 100 + 1e5 * 96 * 50) / 1e9)
     assert month.log_gb == 16_000 * 1000 / 1e9
 
 

@@ -5,12 +5,13 @@ import random
 import statistics
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import exact
-from domain.partials import Partial, merge, partial_of
+from domain.partials import Partial, merge, partial_of, partials_of_columns
 
 values = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30)
 tame = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30)
@@ -48,6 +49,33 @@ def test_every_figure_of_a_partial_is_finite(numbers: list[float]) -> None:
 @given(tame)
 def test_the_standard_deviation_is_that_of_the_population(numbers: list[float]) -> None:
     assert partial_of(numbers).stddev == pytest.approx(statistics.pstdev(numbers), rel=1e-9, abs=1e-6)
+
+
+magnitudes = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(0, 100).map(lambda value: round(value, 2)),
+    st.integers(0, 1 << 40).map(float),
+    st.sampled_from([exact.LARGEST, -exact.LARGEST, 5e-324, 0.0, -0.0]),
+)
+columns = st.lists(st.lists(st.one_of(st.none(), magnitudes), min_size=9, max_size=9), min_size=1, max_size=60)
+
+
+@given(columns, st.booleans())
+def test_the_partials_of_columns_are_those_of_each_column_bit_for_bit(
+    rows: list[list[float | None]],
+    enrolled: bool,
+) -> None:
+    found = partials_of_columns(np.array(rows, np.float64), enrolled=enrolled)
+    for column, partial in zip(zip(*rows, strict=True), found, strict=True):
+        there = [value for value in column if value is not None]
+        assert repr(partial) == repr(partial_of(there, enrolled=enrolled) if there else None)
+
+
+def test_the_sums_of_many_usual_values_are_found_the_fast_way() -> None:
+    chance = random.Random(18)  # noqa: S311
+    rows = [[round(chance.random() * 100, 2), chance.lognormvariate(3, 1), chance.gauss(0, 1)] for _ in range(10_000)]
+    found = exact.exact_sums_of_columns(np.array(rows))
+    assert found == [exact.exact_sum(column) for column in zip(*rows, strict=True)]
 
 
 def split(numbers: list[float], chance: random.Random) -> list[list[float]]:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from domain import rollups
 from domain.rollups import FLEET, Node, Rollup, smaller
 from domain.samples import MOST_COUNTERS
+from domain.window_matrix import blocks_of
 
 MINUTES = 15
 
 
 def roll_up(vms: Iterable[Mapping[str, Sequence[float | None]]]) -> Rollup:
-    return dict(rollups.roll_up(vms))
+    return dict(rollups.roll_up(blocks_of(list(vms))))
 
 
 def merge_rollups(parts: Iterable[Rollup]) -> Rollup:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.counters import reduce_readings, reduction_of
 from domain.fleet_summary import FleetSummary, fleet_summaries
+from domain.merged_summary import limited, merge_summaries, smaller_summary
 from domain.samples import Dimensions, VmWindow
 from domain.standings import Standings, standings_of
 from domain.summary import (
@@ -19,12 +20,9 @@ from domain.summary import (
     WHOLE,
     GroupKey,
     Summary,
-    limited,
-    merge_summaries,
-    smaller_summary,
     summarize,
 )
-from domain.window_matrix import matrices
+from domain.window_matrix import blocks_of
 
 WINDOW = 1_790_000_100 // 900 * 900
 HIGH, LOW, SUM = "win_cpu.percent_processor_time", "win_mem.available_bytes", "win_session.logons"
@@ -48,8 +46,7 @@ def of(tenant: str, found: Vms) -> Standings:
         VmWindow(tenant, f"{tenant}-v{at}", WINDOW, Dimensions(None, "pool", region, size), series)
         for at, (series, region, size) in enumerate(found)
     ]
-    counters = sorted({key for window in windows for key in window.series})
-    return standings_of(windows, dict(matrices([window.series for window in windows], counters)))
+    return standings_of(windows, list(blocks_of([window.series for window in windows])))
 
 
 def values_of(found: Mapping[str, Vms], key: str, group: GroupKey = WHOLE) -> dict[tuple[str, str], float]:

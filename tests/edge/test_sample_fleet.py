@@ -23,6 +23,7 @@ from pipeline.queries.windows import Windows
 from pipeline.rules import Rules
 from pipeline.trust import Trust
 from storage.tables import Tables
+from tests.app.conftest import ROOT
 from tests.builders import HORIZON, TIMES, WINDOW_START, a_message, a_view
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import deliver
@@ -146,6 +147,16 @@ async def test_at_any_hour_one_question_names_each_of_them(hours_ago: int) -> No
     pools = {item.group: item.average for item in (await get_groups(tables, asked, a_view())).data}
     assert max(pools, key=lambda pool: pools[pool]) == storm.dimensions.ResourcePoolName
     assert len(pools) == 2
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+def test_the_pages_name_them(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for named in (8, 3, 1):
+        assert FLEET[named].identity.vm in text
+    for named in (1, 48):
+        assert FLEET[named].identity.tenant in text
+        assert str(FLEET[named].identity.dimensions.ResourcePoolName) in text
 
 
 def test_filling_twice_puts_the_same_samples_and_the_second_time_only_what_is_new(tmp_path: Path) -> None:

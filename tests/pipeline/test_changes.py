@@ -19,7 +19,7 @@ from pipeline.queries.changes import (
     get_changes,
 )
 from storage.tables import Tables
-from tests.builders import KEY, WINDOW_START, a_view
+from tests.builders import KEY, NOW, WINDOW_START, a_view
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.test_standings import FREE, fill
 
@@ -117,6 +117,17 @@ async def test_why_there_is_no_answer_is_said() -> None:
     assert (
         await ask(tables, tenant="t0", start=WINDOW_START - 9 * DAY, end=WINDOW_START - 8 * DAY)
     ).reason == NOT_THERE
+
+
+async def test_a_window_that_has_not_ended_is_not_compared_with_whole_ones() -> None:
+    tables = Tables(MemoryDocuments())
+    await history(tables)
+    for tenant in (None, "t2"):
+        asked = await ask(tables, tenant=tenant, start=WINDOW_START - WINDOW, end=WINDOW_START)
+        assert (asked.start, asked.end) == (WINDOW_START - WINDOW, WINDOW_START - 1), "end is not in it"
+        for now, end in ((NOW - 1, WINDOW_START - 1), (NOW, NOW - 1)):
+            found = await get_changes(tables, ChangesQuestion(tenant=tenant), a_view(now))
+            assert found.end == end
 
 
 async def test_too_much_to_compare_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ from tests.pipeline.faults import Fault, FaultyDocuments
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.oracle import Samples, report_of, samples_of
 from tests.pipeline.steps import the_report, work_off
-from tests.pipeline.test_operations import carry_out
+from tests.pipeline.test_operations import carry_out, context
 from tests.pipeline.window_values import assert_percentiles, assert_window_values
 from tests.storage.adapters import EMULATOR_KEY, TABLES
 
@@ -61,6 +62,9 @@ DIMENSIONS = {
     for tenant in range(4)
     for vm in range(3)
 }
+
+NEARBY = replace(HORIZON, oldest=OLDEST)
+"""So that a purge does not look through a month in which nothing is."""
 
 AT_ONCE = Rules(summaries_at_once=True)
 
@@ -246,8 +250,8 @@ class Pipeline(RuleBasedStateMachine):
     @rule(planned=faults, tenant=st.sampled_from(["t/1", "t/2", "t/3"]), vm=st.sampled_from([None, "v+1", "v+2"]))
     def a_purge(self, planned: list[tuple[int, Fault]], tenant: str, vm: str | None) -> None:
         """Of names that no message in quarantine holds. One that fails is begun again, until it is done."""
-        purge = Purge(tenant, vm)
-        while not self.attempt(planned, lambda: carry_out(self.tables, purge)):
+        purge, nearby = Purge(tenant, vm), replace(context(self.tables, NEARBY), rules=Rules(standings_days=2))
+        while not self.attempt(planned, lambda: carry_out(self.tables, purge, nearby)):
             planned = []
 
         def goes(record: dict[str, Any]) -> bool:

@@ -32,7 +32,17 @@ KNOWN: Mapping[str, st.SearchStrategy[object]] = {
     "start": st.sampled_from([SECRET, SECRET - 30, SECRET - 300, WINDOW_START]),
     "end": st.sampled_from([SECRET, SECRET + 30, SECRET + 300, WINDOW_START + WINDOW]),
     "aggregationInterval": st.sampled_from([1, 2, 7, 15, 60]),
-    "aggregationBy": st.sampled_from(["avg", "min", "max"]),
+    "aggregationBy": st.sampled_from(["avg", "min", "max", "p10", "p50", "p90", "p95"]),
+    "percentiles": st.sampled_from(["10,50,90", "50", "5,95,99.9"]),
+    "window": st.sampled_from([WINDOW_START, WINDOW_START - WINDOW]),
+    "windows": st.sampled_from([1, 3]),
+    "against": st.sampled_from(["previous", "day"]),
+    "order": st.sampled_from(["worst", "lowest"]),
+    "groupBy": st.sampled_from(["Region", "MachineSize", "tenant", "vm"]),
+    "Region": st.just("westeurope"),
+    "MachineSize": st.just("Standard_D4s_v3"),
+    "ResourcePoolName": st.just("pool"),
+    "SiteName": st.just("site"),
     "final": st.sampled_from(["true", "false"]),
     "gaps": st.just("null"),
     "format": st.sampled_from(["json", "csv", "ndjson"]),
@@ -70,11 +80,15 @@ MEANS = frozenset({"made-up tenants", "what others do", "patience"})
 class Attacker(RuleBasedStateMachine):
     """Plays in one world; at the end it is looked whether there are others that it can't tell from that one."""
 
+    ranked = False
     old_rule = False
+    finer = False
     means = MEANS
+    asks = True
+    """Whether it asks at random, besides what it asks after each event."""
     games = 0
     shown = 0
-    """In how many games an average of the secret minute was disclosed."""
+    """In how many games an average of the secret minute was disclosed; if percentiles are, they too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +104,7 @@ class Attacker(RuleBasedStateMachine):
         self.secret = (VICTIM, secret)
         self.fleet = {f"t{number}": vms for number, vms in enumerate(sizes)}
         self.runner = asyncio.Runner()
-        self.world = World(self.fleet, old_rule=self.old_rule)
+        self.world = World(self.fleet, ranked=self.ranked, old_rule=self.old_rule, finer=self.finer)
         self.runner.run(self.world.begin())
         self.happens("sends", ME, "m0", 50.0)
         for tenant, vms in self.fleet.items():
@@ -99,7 +113,7 @@ class Attacker(RuleBasedStateMachine):
         if closed:
             self.happens("closes")
 
-    @rule(vm=st.integers(0, 2), value=st.sampled_from([0.0, 50.0, 1e6, 1e12]))
+    @rule(vm=st.integers(0, 2), value=st.sampled_from([0.0, 20.0, 24.25, 50.0, 1e6, 1e12]))
     def it_sends(self, vm: int, value: float) -> None:
         self.happens("sends", ME, f"m{vm}", value)
 
@@ -115,6 +129,7 @@ class Attacker(RuleBasedStateMachine):
     def another_sends(self, tenant: str, vm: str, sent: int) -> None:
         self.happens("others_send", tenant, vm, sent)
 
+    @precondition(lambda self: self.asks)
     @rule(asked=questions())
     def it_asks(self, asked: tuple[str, dict[str, object]]) -> None:
         self.happens("asks", asked[0], asked[1])
@@ -148,7 +163,8 @@ class Attacker(RuleBasedStateMachine):
         try:
             self.happens("closes")
             type(self).games += 1
-            type(self).shown += any('"suppressed":null' in answer for answer in self.world.answers)
+            mark = '"percentiles":{"p10"' if self.ranked else '"suppressed":null'
+            type(self).shown += any(mark in answer for answer in self.world.answers)
             told = self.runner.run(is_told(self.world, self.events, *self.secret))
             assert not told, f"{self.secret} is given away by {self.events}"
         finally:
@@ -171,9 +187,11 @@ def play(machine: type[Attacker], examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.parametrize("sees_percentiles", [False, True])
 @pytest.mark.parametrize("by", ["all of them", *sorted(MEANS)])
-def test_no_tenant_learns_the_value_of_another_s_vms(by: str) -> None:
+def test_no_tenant_learns_the_value_of_another_s_vms(by: str, *, sees_percentiles: bool) -> None:
     class AgainstThisRule(Attacker):
+        ranked = sees_percentiles
         means = frozenset({by}) & MEANS or MEANS
 
     play(AgainstThisRule, 30, 12)
@@ -187,7 +205,19 @@ def test_the_attacker_wins_against_the_rule_of_before(by: str) -> None:
 
     class AgainstTheOldRule(Attacker):
         old_rule = True
+        asks = False
         means = frozenset({by})
 
     with pytest.raises(AssertionError, match="is given away by"):
         play(AgainstTheOldRule, 1_500, 12)  # it ends with the first game that is won, which chance decides
+
+
+def test_the_attacker_wins_against_percentiles_of_the_finer_histograms() -> None:
+    """So percentiles and ranks are among what it plays with."""
+
+    class AgainstTheFinerForm(Attacker):
+        ranked = True
+        finer = True
+
+    with pytest.raises(AssertionError, match="is given away by"):
+        play(AgainstTheFinerForm, 1_500, 12)

@@ -15,7 +15,8 @@ from blueprints.http.reading import ListParameters, NoParameters
 from blueprints.http.shown import may_be_shown
 from blueprints.services import Services
 from domain.charts import FleetItem
-from domain.disclosure import DisclosedItem, ForTenants
+from domain.disclosed_charts import DisclosedItem
+from domain.disclosure import ForTenants
 from domain.minutes import WINDOW
 from pipeline.ingest import Message, ingest
 from pipeline.queries.answers import DisclosedAnswer, FleetAnswer, TenantAnswer
@@ -27,15 +28,18 @@ from tests.pipeline.steps import close_windows, deliver, enrol, work_off
 from tests.trust.asking import OPEN_TO_TENANTS, STRANGERS, ask
 
 ME, MINE = "me", "m0"
-FEW = "win_mem.percent_used"
+FEW = "win_swap.percent_usage"
 """A counter that too few have for an average of it to be disclosed."""
+
+SPREAD = "win_mem.percent_used"
+"""A counter that so many have that percentiles and ranks are disclosed too."""
 
 CLOSED, OPEN = WINDOW_START, WINDOW_START + WINDOW
 LATER = NOW + LATENESS
 """When everything of CLOSED is closed and OPEN is not."""
 
 KNOWN: dict[str, list[object]] = {
-    "key": [KEY, FEW, [KEY, FEW], "win_service.OnlyTheirs", "*"],
+    "key": [KEY, FEW, SPREAD, [KEY, FEW], "win_service.OnlyTheirs", "*"],
     "tenant": [ME, "other-0", "nobody"],
     "vm": [MINE, "other-vm-0-0"],
     "minutes": [1, 60],
@@ -43,7 +47,16 @@ KNOWN: dict[str, list[object]] = {
     "end": [LATER, CLOSED + 510, CLOSED + 899],
     "against": ["previous", "day"],
     "aggregationInterval": [1, 4, 60],
-    "aggregationBy": ["avg", "min", "max"],
+    "aggregationBy": ["avg", "min", "max", "p50", "p95"],
+    "percentiles": ["10,50,90", "1,95,99.9"],
+    "window": [CLOSED, OPEN],
+    "windows": [1, 3],
+    "order": ["worst", "highest", "lowest"],
+    "groupBy": ["Region", "MachineSize", "ResourcePoolName", "SiteName", "tenant", "vm"],
+    "Region": ["westeurope", "northeurope"],
+    "MachineSize": ["Standard_D4s_v3"],
+    "ResourcePoolName": ["pool"],
+    "SiteName": ["site"],
     "final": ["false", "true"],
     "gaps": ["null"],
     "format": ["json", "csv", "ndjson"],
@@ -74,7 +87,8 @@ def questions(of: Endpoint) -> Iterator[dict[str, object]]:
 async def a_store(vms: int, spread: float, *, late: bool) -> Tables:
     """A store in which ME is the same, and of others what is disclosed; nothing else is.
 
-    ``vms``: how many each other tenant has; ``spread``: how far they are from their mean, which is 40.
+    ``vms``: how many each other tenant has; ``spread``: how far they are from their mean, which is 40. Of SPREAD they
+    have more VMs, a third of which are at 8 and the others at 17, or so near to it that they are rounded to that.
     """
     tables = Tables(MemoryDocuments())
     await enrol(tables, [ME, *(f"other-{number}" for number in range(6))])
@@ -87,10 +101,15 @@ async def a_store(vms: int, spread: float, *, late: bool) -> Tables:
     for window in (CLOSED, OPEN):  # of OPEN, what is not too far ahead of the clock
         for key in (KEY, FEW):
             await send(ME, MINE, key, 40.0, window)
+        await send(ME, MINE, SPREAD, 14.0, window)
         for number in range(6):
             for vm in range(vms):
                 value = 40 + spread * (1 if number % 2 else -1)
                 await send(f"other-{number}", f"other-vm-{number}-{vm}", KEY, value, window)
+            for vm in range(6 * vms):
+                off = spread / 64 if number % 2 else -spread / 64
+                value = 17 + off if vm % 3 else 8 + off / 4
+                await send(f"other-{number}", f"spread-{vm}", SPREAD, value, window)
         for vm in range(vms):
             await send("other-0", f"other-vm-0-{vm}", FEW, 77.0 + spread, window)
             await send("other-1", f"other-vm-1-{vm}", "win_service.OnlyTheirs", 55.5 + spread, window)
@@ -99,6 +118,7 @@ async def a_store(vms: int, spread: float, *, late: bool) -> Tables:
     if late:
         await send("other-2", "late", KEY, 99.25, CLOSED)
         await send("other-2", "late", FEW, 99.25, CLOSED)
+        await send("other-2", "late", SPREAD, 99.25, CLOSED)
         await ingest(tables, [Message(a_message([a_record(PerfValue="x")]), "bad", NOW)], HORIZON)
         await work_off(tables)
         await close_windows(tables, LATER)
@@ -127,7 +147,7 @@ async def test_no_endpoint_tells_a_tenant_anything_of_others_that_is_not_disclos
 
 async def test_what_a_tenant_is_not_told_is_there_to_be_told(stores: list[Tables]) -> None:
     """Else the test above could not fail; and what is disclosed is among what was asked."""
-    asked = {"key": [KEY, FEW], "start": CLOSED, "end": LATER}
+    asked: dict[str, object] = {"key": [KEY, FEW], "start": CLOSED, "end": LATER}
     one, other = await answers(stores, "get_data", asked, roles="operator")
     assert one.startswith("200")
     assert other.startswith("200")
@@ -136,6 +156,12 @@ async def test_what_a_tenant_is_not_told_is_there_to_be_told(stores: list[Tables
     assert shown.count('"average":40.0') == 15
     assert shown.count('"suppressed":"fewer than 5 other tenants took part"') == 15
     assert shown.count('"suppressed":"the minute is not final yet"') == 6
+    asked = {"key": SPREAD, "start": CLOSED, "end": LATER, "percentiles": "10,50,90"}
+    shown, _ = await answers(stores, "get_data", asked, tid=ME)
+    assert shown.count('"percentiles":{"p10":8.0,"p50":17.0,"p90":17.0}') == 15
+    asked = {"key": SPREAD, "tenant": ME, "window": CLOSED}
+    shown, _ = await answers(stores, "get_ranking", asked, tid=ME)
+    assert '"PerfValue":14.0,"rank":35.0,' in shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,13 @@
 
 The secret is the value of a VM, or of all VMs of a tenant, in one minute. Whether it is told is asked of *worlds*:
 stores to which the same things happen, and which differ in nothing but the values of that minute. In some of them the
-secret is lower by SHIFT, an eighth of it or more, and at most as many VMs of others are higher by SHIFT instead. Where
-the caller gets in one of these worlds, to every question, the same answers to the last byte, it can't tell the one
-from the other, and so not the value to within 1 %. Where it gets other answers in every one of them, the secret is
-told.
+secret is lower by a shift, and at most as many VMs of others are higher by as much instead. Where the caller gets in
+one of these worlds, to every question, the same answers to the last byte, it can't tell the one from the other, and so
+the value not better than to that shift. Where it gets other answers in every one of them, the secret is told.
+
+Where only averages are disclosed, the shift is a quarter of the value or more. Where percentiles and ranks are too, it
+is 1.3 % of the value or more: both values are rounded to the same number (domain.coarse_histogram), one near each end
+of what is. So nothing that is asked, however often and in whatever way, says more of a value than what it rounds to.
 
 This presumes of the caller that it knows everything else: how many VMs the others have, when they sent, and all other
 values. It can't find what follows from how likely a value is.
@@ -16,7 +19,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain.closing import Times
 from domain.errors import Unavailable
@@ -44,8 +47,12 @@ SECRET = minutes_of(WINDOW_START)[7]
 """The minute that is asked about. All other minutes are the same in all worlds."""
 
 SHIFT = -8.0
+SHIFT_IN_BUCKET = -0.40625
 MIN_TENANTS = 2
 """Few, so that fleets are small and examples quick."""
+
+MIN_VMS = 3
+"""The same, where percentiles and ranks are disclosed."""
 
 Vm = tuple[str, str]
 Event = tuple[str, tuple[object, ...]]
@@ -53,8 +60,9 @@ Event = tuple[str, tuple[object, ...]]
 
 
 def value_of(vm: Vm, sent: int) -> float:
-    """A value from 20 to 64, other for each VM and each time that it sends; in quarters, so that sums are exact."""
-    return 20 + hashlib.sha256(f"{vm} {sent}".encode()).digest()[0] % 176 / 4
+    """A value near a whole number from 17 to 31, another for most VMs and times; in 16ths, so that sums are exact."""
+    chance = hashlib.sha256(f"{vm} {sent}".encode()).digest()
+    return 17 + chance[0] % 15 + (chance[1] % 3 - 1) / 16
 
 
 @dataclass
@@ -62,17 +70,22 @@ class World:
     """A store, a clock, and what ME was answered by now.
 
     ``others``: the other tenants, which are enrolled as ME is, and how many VMs each has. ``shifts``: by how much
-    VMs' values in the secret minute are other than in the first world. ``old_rule``: whether ME is answered, besides,
-    what it was before figures were disclosed once.
+    VMs' values in the secret minute are other than in the first world. ``ranked``: whether percentiles and ranks are
+    disclosed. Besides, ME is answered, ``old_rule``: what it was before figures were disclosed once; ``finer``: what it
+    would be if percentiles and ranks were read from the histograms that operators get.
     """
 
     others: Mapping[str, int]
     shifts: Mapping[Vm, float] = field(default_factory=dict)
+    ranked: bool = False
     old_rule: bool = False
+    finer: bool = False
     now: int = NOW
     answers: list[str] = field(default_factory=list)
     arrived: list[Vm] = field(default_factory=list)
     """The others' VMs that have sent, in the order in which they first did."""
+    read: str = ""
+    """What the finer form first showed."""
     counts: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,9 +99,14 @@ class World:
         """Let something happen; then ME looks at the minute."""
         name, arguments = event
         await getattr(self, name)(*arguments)
-        await self.asks("get_data", {"key": KEY, "start": SECRET, "end": SECRET})
+        asked: dict[str, object] = {"key": KEY, "start": SECRET, "end": SECRET}
+        await self.asks("get_data", {**asked, "percentiles": "10,50,90"} if self.ranked else asked)
+        if self.ranked:
+            await self.asks("get_ranking", {"key": KEY, "tenant": ME, "window": WINDOW_START})
         if self.old_rule:
             self.answers.append(await self._by_the_old_rule())
+        if self.finer:
+            self.answers.append(await self._by_the_finer_form())
 
     async def asks(self, endpoint: str, asked: Mapping[str, object]) -> None:
         self.answers.append(await ask(self.tables, lambda: self.now, OPEN_TO_TENANTS[endpoint], asked, tid=ME))
@@ -114,6 +132,16 @@ class World:
         await ingest(self.tables, [Message(body, "m", self.now)], Horizon.at(self.now, 30 * DAY))
 
     @property
+    def rules(self) -> Rules:
+        rules = Rules(min_tenants=MIN_TENANTS)
+        return replace(rules, min_vms=MIN_VMS) if self.ranked else rules
+
+    @property
+    def shift(self) -> float:
+        """By how much a VM's value is other in another world."""
+        return SHIFT_IN_BUCKET if self.ranked else SHIFT
+
+    @property
     def times(self) -> Times:
         return Times(self.now, LATENESS, 31 * DAY)
 
@@ -121,7 +149,7 @@ class World:
         """A run of averaging, which may be cut off at a call of the store."""
         self.store.plan([(dies_at, Fault.DIED)] if dies_at else [])
         with suppress(Unavailable):
-            await average(self.tables, self.times, rules=Rules(min_tenants=MIN_TENANTS))
+            await average(self.tables, self.times, rules=self.rules)
         self.store.plan()
         if self.old_rule:
             await self._count()
@@ -143,7 +171,7 @@ class World:
 
     async def _operate(self, operation: Operation) -> None:
         horizon = Horizon.at(self.now, 30 * DAY)
-        context = OperationContext(self.tables, NoDeadLetters(), horizon, Rules(), self.now, self.times)
+        context = OperationContext(self.tables, NoDeadLetters(), horizon, self.rules, self.now, self.times)
         await carry_out(self.tables, operation, context)
         if self.old_rule:
             await self._count()
@@ -174,6 +202,16 @@ class World:
         too_few = row.tenants - bool(own) < MIN_TENANTS
         return "suppressed" if too_few or 2 * greatest > row.count - own else repr(row.average)
 
+    async def _by_the_finer_form(self) -> str:
+        """The percentiles of the secret minute by the finer histogram, clipped to the min and max; once disclosed."""
+        shown = (await self.tables.disclosed.between(KEY, WINDOW_START, WINDOW_START)).get(WINDOW_START)
+        if not shown or not shown.histograms or not shown.histograms.totals[7]:
+            return "not disclosed"
+        if not self.read:
+            stored = await self.tables.histograms.of_fleet(KEY, WINDOW_START)
+            self.read = repr(stored and stored.value.percentiles((10, 50, 90))[7].tolist())
+        return self.read
+
 
 async def played(events: Sequence[Event], others: Mapping[str, int], *, old_rule: bool = False) -> World:
     """Return the first world after these events."""
@@ -190,7 +228,7 @@ async def is_told(first: World, events: Sequence[Event], tenant: str, vm: str | 
     The value is that of a VM, or where ``vm`` is None of all VMs of the tenant.
     """
     for shifts in _hiding_places(first, tenant, vm):
-        world = World(first.others, shifts, first.old_rule)
+        world = World(first.others, shifts, first.ranked, first.old_rule, first.finer)
         await world.begin()
         for event in events:
             await world.happens(event)
@@ -208,10 +246,10 @@ def _hiding_places(first: World, tenant: str, vm: str | None) -> Iterator[Mappin
     """
     secret = [each for each in first.arrived if each == (tenant, vm or each[1])]
     others = [each for each in first.arrived if each not in secret and (vm is not None or each[0] != tenant)]
-    lower = dict.fromkeys(secret, SHIFT)
+    lower = dict.fromkeys(secret, first.shift)
     for count in range(len(secret), -1, -1):
         for hiding in itertools.combinations(others, count):
-            yield {**lower, **dict.fromkeys(hiding, -SHIFT)}
+            yield {**lower, **dict.fromkeys(hiding, -first.shift)}
 
 
 def run(events: Sequence[Event], others: Mapping[str, int], tenant: str, vm: str | None, *, old_rule: bool) -> bool:

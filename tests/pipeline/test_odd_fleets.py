@@ -1,0 +1,59 @@
+"""Rankings and groups of fleets and windows that are out of the ordinary. The rest: tests.pipeline.test_standings."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.minutes import DAY, WINDOW
+from pipeline.queries.groups import GroupsQuestion, get_groups
+from pipeline.queries.ranking import RankingQuestion
+from pipeline.queries.windows import Windows
+from storage.tables import Tables
+from tests.builders import KEY, WINDOW_START, a_view
+from tests.pipeline.test_standings import FREE, a_fleet, fill, groups, one, ranking
+
+
+async def test_a_vm_that_moved_to_another_tenant_counts_for_both_in_that_window_and_then_for_the_new_one(
+    tables: Tables,
+) -> None:
+    await fill(tables, {"t0": {"moved": 5.0, "stays": 1.0}}, window=WINDOW_START - WINDOW)
+    await fill(tables, {"t1": {"moved": 7.0, "other": 2.0}}, window=WINDOW_START - WINDOW)
+    await fill(tables, {"t0": {"stays": 1.0}, "t1": {"moved": 7.0, "other": 2.0}})
+    found = await ranking(tables, replace(one(), windows=Windows(start=WINDOW_START - WINDOW, end=WINDOW_START)))
+    assert [(row.window, row.tenant, row.vm) for row in found.data if row.vm == "moved"] == [
+        (WINDOW_START, "t1", "moved"),
+        (WINDOW_START - WINDOW, "t1", "moved"),
+        (WINDOW_START - WINDOW, "t0", "moved"),
+    ]
+    assert [(row.of, row.window) for row in found.data if row.position == 1] == [
+        (3, WINDOW_START), (4, WINDOW_START - WINDOW)
+    ]  # fmt: skip
+
+
+async def test_vms_of_unknown_regions_are_a_group_and_a_counter_that_half_of_them_have_counts_those(
+    tables: Tables,
+) -> None:
+    fleet = a_fleet(tenants=2, vms=6)
+    odd, even = (
+        {of: {vm: each[vm] for vm in each if int(vm[-1]) % 2 == rest} for of, each in fleet.items()} for rest in (1, 0)
+    )
+    await fill(tables, odd)
+    await fill(tables, even, key=FREE, Region=None, MachineSize=None)
+    for tenant, count in ((None, 6), ("t0", 3)):
+        for by in ("Region", "MachineSize"):
+            (item,) = (await get_groups(tables, GroupsQuestion(FREE, by, Windows(), tenant), a_view())).data
+            assert (item.group, item.count) == (None, count)
+            assert sum(each.count for each in await groups(tables, by, tenant)) == count
+    rows = (await ranking(tables, one(FREE))).data
+    assert {(row.Region, row.MachineSize, row.of) for row in rows} == {(None, None, 6)}
+    assert [row.peerRank for row in rows] == [row.rank for row in rows]
+
+
+@pytest.mark.parametrize("window", [0, WINDOW_START - 400 * DAY, WINDOW_START + WINDOW])
+async def test_a_window_of_which_nothing_is_known_has_no_rows(tables: Tables, window: int) -> None:
+    await fill(tables, a_fleet(tenants=2))
+    for tenant in (None, "t0"):
+        question = RankingQuestion(KEY, Windows(window=window), tenant)
+        assert (await ranking(tables, question)).data == []
+        assert await groups(tables, "Region", tenant, Windows(window=window)) == []
+    assert await groups(tables, "Region", None, Windows(start=0, end=5)) == []
