@@ -221,5 +221,15 @@ def _around(chance: random.Random, width: float, noise: float) -> float:
 
 
 def _times(chance: random.Random, probability: float, readings: int) -> int:
-    """Return in how many of some readings something happens."""
-    return sum(chance.random() < probability for _ in range(readings))
+    """Return in how many of some readings something happens. Draws only how long it takes each time."""
+    if probability <= 0:
+        return 0
+    rate = math.log1p(-min(probability, 0.99))
+    found, at = 0, _waits(chance, rate)
+    while at < readings:
+        found, at = found + 1, at + 1 + _waits(chance, rate)
+    return found
+
+
+def _waits(chance: random.Random, rate: float) -> int:
+    return int(math.log(1 - chance.random()) / rate)

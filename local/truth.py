@@ -48,7 +48,7 @@ class Placed(Protocol):
         """Its region's zone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Trouble:
     """What strikes some desktops. ``day`` is that of the cycle, None: at any time; ``begins`` and ``lasts`` are hours.
 
