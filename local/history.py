@@ -34,8 +34,8 @@ from pipeline.concurrency import gather
 from pipeline.ingest import Message, ingest
 
 MESSAGE_BYTES = 250_000
-AT_ONCE = 2
-"""How many windows are worked on side by side, so that one computes while the other waits for the disk."""
+AT_ONCE = 4
+"""How many windows are worked on side by side, so that some compute while others wait for the disk."""
 
 POLL_SECONDS = 0.2
 
