@@ -40,6 +40,7 @@ from benchmarks.fleet import (
 )
 from benchmarks.operations import bench_operations
 from benchmarks.page import bench_page
+from benchmarks.populations import bench_populations
 from benchmarks.scaling import bench_averaging
 from benchmarks.serving import bench_serving
 from benchmarks.volumes import measure as volumes_of
@@ -259,6 +260,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "averaging": bench_averaging,
     "ingest": lambda: asyncio.run(bench_ingest()),
     "queries": lambda: asyncio.run(bench_queries()),
+    "populations": bench_populations,
     "serving": bench_serving,
     "page": bench_page,
     "operations": bench_operations,

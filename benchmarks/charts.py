@@ -1,5 +1,6 @@
 """Draws the figures of ``make bench``. Knows the format of results.json; measures nothing."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ BESIDE = (
     ("fleet_hour", 1e3, "fleet, 60 minutes: ms", "log"),
     ("vm_hour", 1e3, "a VM, 60 minutes: ms", "log"),
     ("fleet_day", 1e3, "fleet, 24 hours: ms", "log"),
+    ("percentiles_hour", 1e3, "three percentiles of the fleet, 60 minutes: ms", "log"),
+    ("worst", 1e3, "the worst 20 VMs: ms", "log"),
+    ("regions_hour", 1e3, "by region, 60 minutes: ms", "log"),
     ("bytes_a_sample", 1, "bytes a sample on disk", "log"),
     ("peak_mb", 1, "greatest memory, MB", "linear"),
 )
@@ -47,7 +51,9 @@ def _beside(beside: Mapping[str, Any], field: str, factor: float, title: str, sc
         for contender, colour in COLOURS.items():
             found = [each for each in beside["results"] if each["contender"] == contender]
             sizes = [each["vms"] for each in found]
-            axes.plot(sizes, [each[field] * factor for each in found], "o-", color=colour, label=contender)
+            axes.plot(
+                sizes, [(each[field] or math.nan) * factor for each in found], "o-", color=colour, label=contender
+            )
         if field == "rate":
             axes.axhline(beside["orjson_loads"] * factor, color="#888", linestyle=":", label="orjson.loads alone")
             axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper left")

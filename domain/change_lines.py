@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from domain.changes import Kind, Line
-from domain.fleet_summary import FleetSummary
+from domain.fleet_summary import FleetFigures
 from domain.standings import Dimension, Standings
 from domain.summary import Figures
 
@@ -43,7 +43,7 @@ def lines_of_vms(tenant: str, standings: Sequence[Standings]) -> Iterator[tuple[
         yield key, [*_whole("tenant", tenant, values, ones), *_lines("vm", names, values, ones)]
 
 
-def lines_of_tenants(summaries: Sequence[FleetSummary | None]) -> list[Line]:
+def lines_of_tenants(summaries: Sequence[FleetFigures | None]) -> list[Line]:
     """Return a counter's lines: the fleet as a whole, its groups, and its tenants.
 
     ``summaries`` are those of all windows: first those of the earlier range, then as many of the later one.
@@ -55,7 +55,7 @@ def lines_of_tenants(summaries: Sequence[FleetSummary | None]) -> list[Line]:
     return [*lines, *_lines("tenant", names, values, vms)]
 
 
-def _groups(summary: FleetSummary, dimension: Dimension) -> Mapping[str | None, Figures]:
+def _groups(summary: FleetFigures, dimension: Dimension) -> Mapping[str | None, Figures]:
     groups = zip(summary.groups, summary.figures, strict=True)
     return {group.value: figures for group, figures in groups if group.dimension == dimension}
 

@@ -24,19 +24,28 @@ class Listed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FleetSummary:
-    """One counter's summary of the fleet in a window: of the whole, which comes first, and of each group with values.
+class FleetFigures:
+    """One counter's figures of the fleet in a window: of the whole, which comes first, and of each group with values.
 
-    ``groups``, ``figures``, the slots of ``histograms`` and ``worst`` go together. For ``worst`` and ``best`` see
-    CounterSummary. ``tenants``: the figures of each tenant.
+    ``tenants``: the figures of each tenant.
     """
 
     groups: Sequence[GroupKey]
     figures: Sequence[Figures]
+    tenants: Mapping[str, Figures]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSummary(FleetFigures):
+    """One counter's summary of the fleet in a window.
+
+    ``groups``, ``figures``, the slots of ``histograms`` and ``worst`` go together. For ``worst`` and ``best`` see
+    CounterSummary.
+    """
+
     histograms: Histograms
     worst: Sequence[Sequence[Listed]]
     best: Sequence[Listed]
-    tenants: Mapping[str, Figures]
 
 
 def fleet_summaries(fleet: Summary) -> Iterator[tuple[str, FleetSummary]]:
@@ -63,8 +72,8 @@ def _of_counter(groups: Sequence[GroupKey], counter: CounterSummary, vms: Sequen
     return FleetSummary(
         [groups[slot] for slot in kept],
         figures,
+        counter.tenants,
         of,
         [listed(counter.worst[slot]) for slot in kept],
         listed(counter.best),
-        counter.tenants,
     )

@@ -21,13 +21,13 @@ from blueprints.services import close, services
 from domain.errors import SpotError
 from local.edge import this_machine
 from local.enrolling import enrol_fleet
+from local.fleet import FLEET
 from local.host import Host, resolve
 from local.platform import HOME, Platform
 from local.routes import Route
 from local.worker import FunctionFailed
 
 FOLDER = Path(__file__).parent.parent
-FLEET = 60
 HISTORY_DAYS = 28
 MOST_DAYS = 400
 MOST_WORKERS = 4

@@ -1,5 +1,7 @@
 """The sample fleet: realistic desktops of several tenants, regions, sizes and pools, determined by a seed.
 
+``python -m local.fleet`` prints what has been wrong with it in the last four weeks.
+
 Each desktop has the habits of its people (local.habits), and what is wrong with some of them stands in local.truth. A
 desktop's readings depend only on the seed, its name and the moment. So filling the past and running live give the same
 samples, and filling twice changes nothing. Of the past beyond two hours, a window's own values stand for its readings:
@@ -8,21 +10,36 @@ what they would come to if each were read and reduced.
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from domain.masking import mask_tenant, mask_vm
-from domain.minutes import MINUTE, WINDOW
+from domain.minutes import DAY, MINUTE, WINDOW, iso, window_of
 from domain.samples import Dimensions
 from domain.zones import ZONES
 from edge.gathering import Identity
 from edge.inputs import READ_EVERY
 from local.habits import Habit, clock, episode, level, storm
-from local.truth import HOLIDAY, NOISY, SILENT, SLOW_VM, STOPPED, THROWN_OUT, TROUBLES, Trouble
+from local.truth import (
+    CYCLE,
+    HOLIDAY,
+    NOISY,
+    SILENT,
+    SLOW_VM,
+    STOPPED,
+    THROWN_OUT,
+    TROUBLES,
+    Incident,
+    Trouble,
+    incidents,
+)
 
 KEY = b"the sample fleet's masking key is no secret"
 SEED = 1
+FLEET = 60
+"""How many desktops there are unless somebody wants another number."""
 
 REGIONS = ("centralindia", "westeurope", "eastus", "australiaeast", "westus", "uksouth")
 TENANTS = ("Contoso", "Fabrikam", "Northwind", "Tailspin", "Adventure Works", "Wide World")
@@ -215,6 +232,14 @@ def moments(start: int, end: int) -> Iterator[int]:
     yield from range(start - start % -READ_EVERY, end, READ_EVERY)
 
 
+def told(incident: Incident, fleet: Sequence[Desktop]) -> str:
+    """Return an incident in words."""
+    struck = [fleet[number].identity for number in incident.numbers]
+    whom = [struck[0].vm] if len(struck) == 1 else sorted({str(each.dimensions.ResourcePoolName) for each in struck})
+    counters = ", ".join(incident.counters) or "all counters"
+    return f"{iso(incident.start)} to {iso(incident.end)}  {incident.kind}: {' '.join(whom)}  ({counters})"
+
+
 def _around(chance: random.Random, width: float, noise: float) -> float:
     """Return a factor around 1, at most ``width`` away for a single reading, and nearer for the mean of many."""
     return 1 + chance.uniform(-width, width) * noise
@@ -233,3 +258,15 @@ def _times(chance: random.Random, probability: float, readings: int) -> int:
 
 def _waits(chance: random.Random, rate: float) -> int:
     return int(math.log(1 - chance.random()) / rate)
+
+
+def main() -> None:
+    """Print the incidents."""
+    fleet = desktops(FLEET)
+    now = window_of(int(time.time()))
+    for incident in incidents(fleet, now - CYCLE * DAY, now):
+        print(told(incident, fleet))
+
+
+if __name__ == "__main__":
+    main()

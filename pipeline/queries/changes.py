@@ -213,7 +213,7 @@ async def _of_fleet(
 
     async def of(key: str) -> tuple[bool, bool, _Compared]:
         before, after = [
-            await tables.summaries.of_fleet_between(key, each[0], each[-1]) for each in (ranges.before, ranges.after)
+            await tables.summaries.figures_between(key, each[0], each[-1]) for each in (ranges.before, ranges.after)
         ]
         summaries = [{**before, **after}.get(window) for window in ranges.all]
         return bool(before), bool(after), _compared(changes_of(key, lines_of_tenants(summaries), "tenant"), limit)

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from domain.closing import Progress
 from domain.disclosure import ForTenants
 from domain.errors import BadParameters, Forbidden
-from domain.fleet_summary import FleetSummary
+from domain.fleet_summary import FleetFigures
 from domain.standings import DIMENSIONS, Dimension, Standings
 from domain.summary import GROUPED, Figures, figures_of
 from pipeline.concurrency import gather
@@ -100,7 +100,10 @@ async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Gr
         if view.caller.tenant:
             raise Forbidden("groups of the fleet are not for tenants: give the parameter tenant")
         windows = windows_asked(question.windows, progress.newest_summarized, view.now)
-        found = await tables.summaries.of_fleet_between(key, windows[-1], windows[0]) if windows else {}
+        found: Mapping[int, FleetFigures] = {}
+        if windows:
+            by_tenant = question.by == "tenant"
+            found = await tables.summaries.figures_between(key, windows[-1], windows[0], tenants=by_tenant)
         items = [
             GroupItem(window, group, *figures, coverage_of(progress, window), progress.is_final(window))
             for window in windows
@@ -118,7 +121,7 @@ async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Gr
     return Groups(key, question.by, tenant, _of_tenant(GroupItem, key, question.by, standings, progress))
 
 
-def _of_fleet(summary: FleetSummary, by: GroupBy) -> Iterable[tuple[str | None, Figures]]:
+def _of_fleet(summary: FleetFigures, by: GroupBy) -> Iterable[tuple[str | None, Figures]]:
     if by == "tenant":
         return summary.tenants.items()
     groups = zip(summary.groups, summary.figures, strict=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain.fleet_summary import FleetSummary, Listed
+from domain.fleet_summary import FleetFigures, FleetSummary, Listed
 from domain.rollups import Node
 from domain.summary import CounterSummary, Entry, Figures, GroupKey, Summary, SummaryVm
 from storage.documents import Corrupt, Document
@@ -76,6 +76,16 @@ class Summaries(Table):
         """Return a counter's summaries of the fleet from window ``first`` to ``last``, by window, oldest first."""
         scan = self.documents.scan(STANDINGS, _fleet(key), number(max(first, 0)), number(last + 1))
         return {int(document.id): _stored_fleet(key, document).value async for document in scan}
+
+    async def figures_between(
+        self, key: str, first: int, last: int, *, tenants: bool = True
+    ) -> Mapping[int, FleetFigures]:
+        """Return only the figures of a counter's summaries of the fleet, perhaps without those of tenants.
+
+        From window ``first`` to ``last``, by window, oldest first. Much faster than of_fleet_between.
+        """
+        scan = self.documents.scan(STANDINGS, _fleet(key), number(max(first, 0)), number(last + 1))
+        return {int(document.id): _fleet_figures(key, document, tenants=tenants) async for document in scan}
 
     async def windows_before(self, key: str, before: int) -> AsyncIterator[Stored[int]]:
         """Yield the windows before a second of which the fleet has a counter's summary, oldest first."""
@@ -163,13 +173,16 @@ def _summary(window: int, documents: Sequence[Document]) -> Summary:
     return Summary(part.groups, part.places, counters, vms)
 
 
-class _FleetBody(msgspec.Struct):
+class _FiguresBody(msgspec.Struct):
     groups: list[GroupKey]
     figures: list[Figures]
+    tenants: EncodedFigures
+
+
+class _FleetBody(_FiguresBody):
     listed: EncodedVms
     lists: EncodedLists
     """Of the VMs at the worse end, by group, and of those at the other end."""
-    tenants: EncodedFigures
     histograms: EncodedHistograms
 
 
@@ -187,12 +200,20 @@ def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
     body = _FleetBody(
         list(summary.groups),
         list(summary.figures),
+        encode_figures(summary.tenants),
         encode_vms(vms),
         encode_lists(lists),
-        encode_figures(summary.tenants),
         encode_histograms(summary.histograms),
     )
     return {"version": SUMMARY_VERSION, **msgspec.to_builtins(body)}
+
+
+def _fleet_figures(key: str, document: Document, *, tenants: bool) -> FleetFigures:
+    try:
+        body = msgspec.convert(document.body, _FiguresBody)
+        return FleetFigures(body.groups, body.figures, decode_figures(body.tenants) if tenants else {})
+    except ValueError as error:  # includes msgspec's ValidationError
+        raise Corrupt(STANDINGS, _fleet(key), document, error) from error
 
 
 def _stored_fleet(key: str, document: Document) -> Stored[FleetSummary]:
@@ -203,10 +224,10 @@ def _stored_fleet(key: str, document: Document) -> Stored[FleetSummary]:
         value = FleetSummary(
             body.groups,
             body.figures,
+            decode_figures(body.tenants),
             decode_histograms(body.histograms),
             worst,
             best,
-            decode_figures(body.tenants),
         )
     except (ValueError, IndexError) as error:  # includes msgspec's ValidationError
         raise Corrupt(STANDINGS, _fleet(key), document, error) from error

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import scale
+from benchmarks import modelled
 from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, TIMES, VIEW, keys, messages, tenant_name
+from benchmarks.modelled import GB, Fleet, occupied, partition_share
 from benchmarks.priced import PricedDocuments
-from benchmarks.scale import GB, LIMITS, Fleet, Limit, breaks_at, occupied, order_of_breaking, partition_share, table
+from benchmarks.scale import LIMITS, Limit, breaks_at, order_of_breaking, table
 from benchmarks.volumes import Volumes, measure
 from domain.rollups import DEPTH, Node
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.queries.charts import Question, get_data
 from storage.charges import metered
-from storage.schema import REPORT, ROLLUPS, SAMPLES
+from storage.schema import REPORT, ROLLUPS, SAMPLES, STANDINGS
 from storage.tables import Tables
 from tests.pipeline.memory import MemoryDocuments
 
@@ -24,19 +25,24 @@ PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 
 @pytest.fixture(scope="module")
 def volumes() -> Volumes:
-    return asyncio.run(measure(1_000, scale.COUNTERS))
+    return asyncio.run(measure(1_000, modelled.COUNTERS))
 
 
 def test_the_shape_is_what_the_code_does(volumes: Volumes) -> None:
     close = 0.03
-    assert volumes.messages == pytest.approx(1_000 / scale.VMS_A_MESSAGE, rel=close)
-    assert volumes.message_bytes / volumes.messages == pytest.approx(scale.MESSAGE_BYTES, rel=close)
-    assert volumes.samples_bytes / 1_000 == pytest.approx(scale.VM_WINDOW_BYTES, rel=close)
-    assert volumes.report_bytes / scale.COUNTERS == pytest.approx(scale.REPORT_BYTES, rel=close)
+    assert volumes.messages == pytest.approx(1_000 / modelled.VMS_A_MESSAGE, rel=close)
+    assert volumes.message_bytes / volumes.messages == pytest.approx(modelled.MESSAGE_BYTES, rel=close)
+    assert volumes.samples_bytes / 1_000 == pytest.approx(modelled.VM_WINDOW_BYTES, rel=close)
+    of_counter = modelled.REPORT_BYTES + modelled.DISCLOSED_BYTES + modelled.FLEET_HISTOGRAMS_BYTES
+    assert volumes.report_bytes / modelled.COUNTERS == pytest.approx(of_counter, rel=0.1)
     leaves = [Node.of(tenant_name(tenant)).branch for tenant in range(10)]
     branches = {branch[:level] for branch in leaves for level in range(1, DEPTH + 1)}
-    # A rollup of two VMs, as these are, is a little smaller than one of a hundred.
-    assert volumes.rollups_bytes / (10 + len(branches)) == pytest.approx(scale.ROLLUP_BYTES, rel=0.15)
+    tops = {branch[:1] for branch in leaves}
+    rollups = (10 + len(branches)) * modelled.ROLLUP_BYTES
+    histograms = 10 * modelled.HISTOGRAMS_BYTES + len(tops) * modelled.BRANCH_HISTOGRAMS_BYTES
+    assert volumes.rollups_bytes == pytest.approx(rollups + histograms, rel=0.1)
+    summaries = len(tops) * modelled.SUMMARY_BYTES + modelled.COUNTERS * modelled.FLEET_SUMMARY_BYTES
+    assert volumes.standings_bytes == pytest.approx(10 * modelled.STANDINGS_BYTES + summaries, rel=0.15)
 
 
 def test_request_units_are_about_what_the_code_is_charged(volumes: Volumes) -> None:
@@ -49,7 +55,8 @@ def test_request_units_are_about_what_the_code_is_charged(volumes: Volumes) -> N
     assert fleet.samples_units == pytest.approx(of(SAMPLES), rel=0.15)
     assert fleet.report_units == pytest.approx(of(REPORT), rel=0.15)
     assert fleet.rollups_units == pytest.approx(of(ROLLUPS), rel=0.3)
-    everything = fleet.samples_units + fleet.rollups_units + fleet.report_units
+    assert fleet.standings_units == pytest.approx(of(STANDINGS), rel=0.15)
+    everything = fleet.samples_units + fleet.merged_units
     assert everything == pytest.approx(volumes.request_units, rel=0.15)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.change_lines import lines_of_tenants, lines_of_vms
 from domain.changes import Change, Line, changes_of, in_order
-from domain.fleet_summary import fleet_summaries
+from domain.fleet_summary import FleetFigures, fleet_summaries
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from domain.summary import summarize
@@ -58,7 +58,10 @@ def of_tenant(windows: Sequence[Standings]) -> list[Change]:
 
 
 def of_fleet(windows: Sequence[Mapping[str, Standings]]) -> list[Change]:
-    summaries = [dict(fleet_summaries(summarize(each))) for each in windows]
+    summaries = [
+        {key: FleetFigures(each.groups, each.figures, each.tenants) for key, each in fleet_summaries(summarize(window))}
+        for window in windows
+    ]
     found = []
     for key in COUNTERS:
         found += changes_of(key, lines_of_tenants([each.get(key) for each in summaries]), "tenant")

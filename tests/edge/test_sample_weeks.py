@@ -4,13 +4,14 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from domain.counters import COUNTERS, reduce_readings, reduction_of
-from domain.minutes import DAY, HOUR, WINDOW
+from domain.minutes import DAY, HOUR, WINDOW, iso
 from domain.zones import local
-from local.fleet import Desktop, desktops, moments
+from local.fleet import Desktop, desktops, moments, told
 from local.truth import CYCLE, Incident, incidents
 
 CPU, INPUT, LOGONS = "win_cpu.percent_processor_time", "win_session.input_delay_ms", "win_session.logons"
@@ -162,3 +163,16 @@ def test_at_any_time_the_slow_vm_is_the_slowest_also_while_others_are_slow() -> 
     for window in range(FIRST, FIRST + CYCLE * DAY, 11 * HOUR):
         delays = {each.number: each.of_window(window).get(INPUT, 0.0) for each in FLEET}
         assert max(delays, key=lambda number: delays[number]) == 8
+
+
+def test_incidents_are_told_in_words_and_the_guide_names_whom_they_strike() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guide.md").read_text()
+    for kind in ("bad pool", "silent VM", "bad region", "slow morning", "holiday"):
+        incident = of_kind(kind)[0]
+        line = told(incident, FLEET)
+        assert line.startswith(iso(incident.start))
+        assert f"  {kind}: " in line
+        assert f"| {kind}" in guide
+    for kind in ("bad pool", "silent VM"):
+        whom = told(of_kind(kind)[0], FLEET).split(f"{kind}: ")[1].split("  (")[0]
+        assert whom in guide

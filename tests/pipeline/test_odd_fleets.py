@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from domain.fleet_summary import FleetFigures
 from domain.minutes import DAY, WINDOW
 from pipeline.queries.groups import GroupsQuestion, get_groups
 from pipeline.queries.ranking import RankingQuestion
 from pipeline.queries.windows import Windows
+from storage.documents import Corrupt
+from storage.schema import STANDINGS
 from storage.tables import Tables
 from tests.builders import KEY, WINDOW_START, a_view
 from tests.pipeline.test_standings import FREE, a_fleet, fill, groups, one, ranking
@@ -57,3 +60,19 @@ async def test_a_window_of_which_nothing_is_known_has_no_rows(tables: Tables, wi
         assert (await ranking(tables, question)).data == []
         assert await groups(tables, "Region", tenant, Windows(window=window)) == []
     assert await groups(tables, "Region", None, Windows(start=0, end=5)) == []
+
+
+async def test_the_figures_of_summaries_can_be_read_alone(tables: Tables) -> None:
+    for back in (1, 0):
+        await fill(tables, a_fleet(seed=back), window=WINDOW_START - back * WINDOW)
+    between = (KEY, WINDOW_START - WINDOW, WINDOW_START)
+    whole = await tables.summaries.of_fleet_between(*between)
+    alone = await tables.summaries.figures_between(*between)
+    without = await tables.summaries.figures_between(*between, tenants=False)
+    assert alone == {window: FleetFigures(each.groups, each.figures, each.tenants) for window, each in whole.items()}
+    assert without == {window: FleetFigures(each.groups, each.figures, {}) for window, each in whole.items()}
+    assert len(alone) == 2
+    for document in [each async for each in tables.documents.scan(STANDINGS, f"fleet_{KEY}")]:
+        await tables.documents.replace(STANDINGS, f"fleet_{KEY}", document.id, {"figures": "x"}, document.etag)
+    with pytest.raises(Corrupt):
+        await tables.summaries.figures_between(*between)
