@@ -19,7 +19,7 @@ from pathlib import Path
 from blueprints.http.endpoints import ENDPOINTS
 from blueprints.services import close, services
 from domain.errors import SpotError
-from local.edge import this_machine
+from local.edge import FILLED, this_machine
 from local.enrolling import enrol_fleet
 from local.fleet import FLEET
 from local.host import Host, resolve
@@ -55,6 +55,7 @@ async def _fleet(data: Path, vms: int, days: int) -> AsyncIterator[None]:
     """Run the sample fleet, and what fills its past, in processes of their own."""
     of = ("--data", str(data), "--vms", str(vms))
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    (data / FILLED).unlink(missing_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         if vms:
             await stack.enter_async_context(_beside("the sample fleet", "local.edge", *of))

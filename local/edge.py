@@ -33,6 +33,10 @@ FILL_SECONDS = 2 * 3600
 STATE = "fleet.json"
 """The state file in the data folder. It holds the second up to which the fleet has been pushed."""
 
+FILLED = "fleet.filled"
+"""This file in the data folder says that the last two hours have been pushed since the host started. (The state file
+can't say so: on Windows it could not be replaced while somebody reads it.)"""
+
 
 def this_machine() -> Identity:
     """Return this machine's identity in the fleet."""
@@ -56,7 +60,7 @@ class Edge:
     def fill(self, now: int) -> None:
         """Push the fleet's samples since the last push, or of the last two hours if that is less, up to this minute."""
         end = now - now % MINUTE
-        start = max(end - FILL_SECONDS, pushed_until(self._data))
+        start = max(end - FILL_SECONDS, _pushed_until(self._data))
         if start >= end:
             return
         windows = range(window_of(start), end, WINDOW)
@@ -91,7 +95,7 @@ class Edge:
 
     def catch_up(self, now: int) -> None:
         """Read the fleet's moments since the last push: some have passed while the last two hours were filled."""
-        for moment in moments(pushed_until(self._data), now):
+        for moment in moments(_pushed_until(self._data), now):
             for desktop, agent in self._fleet:
                 agent.add(moment, desktop.readings(moment))
 
@@ -119,7 +123,7 @@ class Edge:
         temporary.replace(state)
 
 
-def pushed_until(data: Path) -> int:
+def _pushed_until(data: Path) -> int:
     """Return the second up to which the fleet has been pushed, 0 if it never was."""
     try:
         return int(json.loads((data / STATE).read_text())["pushed_until"])
@@ -136,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     edge = Edge(options.data, options.vms)
     try:
         edge.fill(int(time.time()))
+        (options.data / FILLED).touch()
         edge.live()
     except KeyboardInterrupt:
         return 0

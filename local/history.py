@@ -20,13 +20,13 @@ from tqdm import tqdm
 
 from blueprints.services import Services, close, services
 from domain.errors import SpotError
-from domain.minutes import DAY, HOUR, MINUTE, WINDOW, window_of
+from domain.minutes import DAY, HOUR, WINDOW, window_of
 from domain.names import split_key
 from domain.packing import pack
 from domain.samples import Sample
 from domain.signed import HEAD_BYTES, Signer
 from domain.taking import Taking
-from local.edge import FILL_SECONDS, pushed_until
+from local.edge import FILL_SECONDS, FILLED
 from local.enrolling import spoc_keys
 from local.fleet import Desktop, desktops
 from pipeline.averaging import average_and_close
@@ -119,8 +119,8 @@ def history_of(shared: Services, data: Path, vms: int) -> History:
 
 def _wait_for_the_last_two_hours(data: Path) -> None:
     """Wait until they are pushed, since people look at them first; or until the host that started this has ended."""
-    host, began = os.getppid(), time.time()
-    while pushed_until(data) < began - 2 * MINUTE and os.getppid() == host:
+    host = os.getppid()
+    while not (data / FILLED).exists() and os.getppid() == host:
         time.sleep(POLL_SECONDS)
 
 
