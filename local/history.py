@@ -32,6 +32,7 @@ from local.fleet import Desktop, desktops
 from pipeline.averaging import average_and_close
 from pipeline.concurrency import gather
 from pipeline.ingest import Message, ingest
+from storage.tables import Tables
 
 MESSAGE_BYTES = 250_000
 AT_ONCE = 4
@@ -124,9 +125,17 @@ def _wait_for_the_last_two_hours(data: Path) -> None:
         time.sleep(POLL_SECONDS)
 
 
+async def _averages(tables: Tables, since: int) -> bool:
+    """Tell whether windows from ``since`` on wait for averaging: the app's process works on the last two hours."""
+    return any(mark.value.window >= since for mark in await tables.marks.read())
+
+
 async def _run(data: Path, vms: int, days: int, share: tuple[int, int]) -> None:
     host, began = os.getppid(), int(time.time())
     history = history_of(services(), data, vms)
+    newest = window_of(began - FILL_SECONDS)
+    while await _averages(history.shared.tables, newest) and os.getppid() == host:  # noqa: ASYNC110  (another process)
+        await asyncio.sleep(POLL_SECONDS)
     days = min(days, history.shared.settings.samples_retention_days - 1)
     asked = windows(days, began, share)
     others = share[0] > 1  # the bar of the first worker stands for all: their shares are equal
