@@ -6,11 +6,14 @@ of another counter changes nothing in it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from domain.histogram import Histograms, merge_histograms
 from domain.samples import Dimensions
-from domain.summary import CounterSummary, Entry, Figures, GroupKey, Summary, SummaryVm, figures_from
+from domain.summary import CounterSummary, Entry, Figures, GroupKey, Summary, SummaryVm, figures_from, is_high_worse
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats
 
 
 class Listed(NamedTuple):
@@ -46,6 +49,42 @@ class FleetSummary(FleetFigures):
     histograms: Histograms
     worst: Sequence[Sequence[Listed]]
     best: Sequence[Listed]
+
+    def ranks(self, key: str, slots: Sequence[int], values: Sequence[float]) -> "Floats":
+        """Return the rank of each value among those of its slot, which has values. ``key``: the counter.
+
+        It is read from the histogram (Histograms.ranks). A value that only listed VMs pass has its exact rank.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        found = self.histograms.ranks(slots, values)
+        where, asked, high = np.asarray(slots), np.asarray(values, np.float64), is_high_worse(key)
+        for slot in set(slots):
+            there = where == slot
+            count = self.figures[slot].count
+            for listed, highest in ((self.worst[slot], high), (() if slot else self.best, not high)):
+                if listed:
+                    ends = [each.value for each in listed]
+                    found[there] = _sharpened(found[there], asked[there], ends, count, highest=highest)
+        return found
+
+
+def _sharpened(ranks: "Floats", values: "Floats", ends: Sequence[float], count: int, *, highest: bool) -> "Floats":
+    """Return the ranks of values among ``count`` VMs, given the ``highest`` (or lowest) of their values in order.
+
+    Whatever lies beyond the last of these is among them, so its rank is known. Others come after them.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    sign = -1 if highest else 1
+    in_order, asked = sign * np.array(ends), sign * values
+    before, upto = np.searchsorted(in_order, asked, "left"), np.searchsorted(in_order, asked, "right")
+    known = (asked < in_order[-1]) | (len(ends) == count)
+    if highest:
+        exact, most = (100 * (count - each) / count for each in ((before + upto) / 2, before + 0.5))
+        return np.where(known, exact, np.minimum(ranks, most))
+    exact, least = (100 * each / count for each in ((before + upto) / 2, before + 0.5))
+    return np.where(known, exact, np.maximum(ranks, least))
 
 
 def fleet_summaries(fleet: Summary) -> Iterator[tuple[str, FleetSummary]]:

@@ -31,8 +31,10 @@ _DROPPED = 52 - MANTISSA
 _ZERO = 1 << (63 - _DROPPED)
 """The bucket of zero. Buckets of positive values lie above it, those of negative values below it, in their order."""
 
-_BITS = 64 - _DROPPED
-_IN_SLOT = (1 << _BITS) - 1
+BUCKET_BITS = 64 - _DROPPED
+"""The bits of a bucket in a code; those above are the slot."""
+
+_IN_SLOT = (1 << BUCKET_BITS) - 1
 
 MOST_SLOTS = 1 << 14
 TINY = 1e-300
@@ -71,7 +73,7 @@ class Histograms:
     @property
     def filled(self) -> "Ints":
         """The slots that have values."""
-        slots = self.codes >> _BITS
+        slots = self.codes >> BUCKET_BITS
         return slots[_starts(slots)]
 
     @property
@@ -79,17 +81,17 @@ class Histograms:
         """The number of values by slot."""
         import numpy as np  # noqa: PLC0415
 
-        return np.bincount(self.codes >> _BITS, weights=self.counts, minlength=self.slots).astype(np.int64)
+        return np.bincount(self.codes >> BUCKET_BITS, weights=self.counts, minlength=self.slots).astype(np.int64)
 
     def split(self, size: int) -> "Iterator[Histograms]":
         """Yield the histograms of the first ``size`` slots, of the next, and so on."""
         import numpy as np  # noqa: PLC0415
 
         firsts = np.arange(0, self.slots + 1, size)
-        ends = np.searchsorted(self.codes, firsts << _BITS).tolist()
+        ends = np.searchsorted(self.codes, firsts << BUCKET_BITS).tolist()
         for first, begin, end in zip(firsts.tolist(), ends, ends[1:], strict=False):
             there = slice(first, first + size)
-            codes = self.codes[begin:end] - (first << _BITS)
+            codes = self.codes[begin:end] - (first << BUCKET_BITS)
             yield Histograms(codes, self.counts[begin:end], self.mins[there], self.maxs[there], self.whole[there])
 
     def percentiles(self, wanted: Sequence[float]) -> "Floats":
@@ -121,28 +123,31 @@ class Histograms:
 
         Values in the value's own bucket count half (the mid-rank).
         """
+        (rank,) = self.ranks([slot], [value]).tolist()
+        return rank if rank == rank else None  # noqa: PLR0124  (NaN is unlike itself)
+
+    def ranks(self, slots: "Sequence[int] | Ints", values: "Sequence[float] | Floats") -> "Floats":
+        """Return the rank of each value among those of its slot; NaN for slots without values."""
         import numpy as np  # noqa: PLC0415
 
-        bucket = int(_buckets(np.array([value]))[0])
-        first, at, after, end = np.searchsorted(
-            self.codes, [slot << _BITS, slot << _BITS | bucket, (slot << _BITS | bucket) + 1, (slot + 1) << _BITS]
-        )
-        total = int(self.counts[first:end].sum())
-        if not total:
-            return None
-        below, equal = int(self.counts[first:at].sum()), int(self.counts[at:after].sum())
-        return 100 * (below + equal / 2) / total
+        first = np.asarray(slots, np.int64) << BUCKET_BITS
+        codes = first | _buckets(np.asarray(values, np.float64))
+        counted = np.concatenate(([0], np.cumsum(self.counts)))
+        ends = np.searchsorted(self.codes, [first, codes, codes + 1, first + (1 << BUCKET_BITS)])
+        begin, below, after, end = counted[ends]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(100 * (below - begin + (after - below) / 2) / (end - begin), np.float64)
 
     @property
     def numbered(self) -> tuple["Ints", "Ints"]:
         """The slot of each code, and the number of its bucket (bucket_numbers)."""
-        return self.codes >> _BITS, (self.codes & _IN_SLOT) - _ZERO
+        return self.codes >> BUCKET_BITS, (self.codes & _IN_SLOT) - _ZERO
 
     def buckets(self, slot: int) -> list[tuple[float, float, int]]:
         """Return a slot's buckets that hold values, in ascending order: lower end, upper end, count."""
         import numpy as np  # noqa: PLC0415
 
-        first, end = np.searchsorted(self.codes, [slot << _BITS, (slot + 1) << _BITS])
+        first, end = np.searchsorted(self.codes, [slot << BUCKET_BITS, (slot + 1) << BUCKET_BITS])
         lows, highs = _ends(self.codes[first:end] & _IN_SLOT)
         return list(zip(lows.tolist(), highs.tolist(), self.counts[first:end].tolist(), strict=True))
 
@@ -157,7 +162,7 @@ def histograms_of(values: "Sequence[float] | Floats", slots: "Sequence[int] | In
 
     found = np.asarray(values, np.float64)
     where = np.asarray(slots, np.int64)
-    codes, counts = np.unique(where << _BITS | _buckets(found), return_counts=True)
+    codes, counts = np.unique(where << BUCKET_BITS | _buckets(found), return_counts=True)
     return Histograms(codes, counts.astype(np.int64), *_by_slot(where, found, found, found == np.floor(found), number))
 
 
@@ -168,7 +173,7 @@ def histograms_of_columns(matrix: "Floats") -> Histograms:
     there = ~np.isnan(matrix)
     buckets = np.where(there, _buckets(np.where(there, matrix, 0.0)), -1)
     in_order = np.sort(np.ascontiguousarray(buckets.T), axis=1)
-    codes = ((np.arange(len(in_order)) << _BITS)[:, None] | in_order)[in_order >= 0]
+    codes = ((np.arange(len(in_order)) << BUCKET_BITS)[:, None] | in_order)[in_order >= 0]
     starts = _starts(codes)
     some = there.any(axis=0)
     mins = np.where(some, np.fmin.reduce(matrix, axis=0), np.inf)
@@ -189,7 +194,9 @@ def merge_histograms(parts: Iterable[tuple[Histograms, Sequence[int] | None]], n
     for each, moved in parts:
         there = each.filled
         to = np.arange(each.slots) if moved is None else np.asarray(moved, np.int64)
-        codes.append(each.codes if moved is None else to[each.codes >> _BITS] << _BITS | each.codes & _IN_SLOT)
+        codes.append(
+            each.codes if moved is None else to[each.codes >> BUCKET_BITS] << BUCKET_BITS | each.codes & _IN_SLOT
+        )
         counts.append(each.counts)
         slots.append(to[there])
         mins.append(each.mins[there])
@@ -199,7 +206,9 @@ def merge_histograms(parts: Iterable[tuple[Histograms, Sequence[int] | None]], n
     order = np.argsort(every, kind="stable")  # fast, since each part is sorted
     every = every[order]
     starts = _starts(every)
-    together = np.add.reduceat(np.concatenate(counts)[order], starts) if len(starts) else counts[0]
+    together = np.concatenate(counts)[order]
+    if len(starts) < len(every):
+        together = np.add.reduceat(together, starts)
     lows, highs = np.concatenate(mins), np.concatenate(maxs)
     by_slot = _by_slot(np.concatenate(slots), lows, highs, np.concatenate(whole), number)
     return Histograms(every[starts], together, *by_slot)

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain import exact
+from domain.exact_columns import exact_sums_of_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,7 @@ def partials_of_columns(matrix: "NDArray[np.float64]", *, enrolled: bool = False
     there = ~np.isnan(matrix)
     filled = np.where(there, matrix, 0.0)
     counts = there.sum(axis=0).tolist()
-    sums = exact.exact_sums_of_columns(filled)
+    sums = exact_sums_of_columns(filled)
     means = np.array([total[0] if total else 0.0 for total in sums]) / np.maximum(counts, 1)
     with np.errstate(over="ignore"):
         deviations = np.where(there, filled - means, 0.0).T.tolist()

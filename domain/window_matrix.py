@@ -53,16 +53,29 @@ def reduce_minutes(reduction: Reduction, values: "Floats") -> "Floats":
     """Return an array without its last dimension, the minutes, reduced to one value each, leaving out NaN.
 
     The value of nothing but NaN is NaN. Minutes are added one after the other, so every machine gets the same sum. A
-    sum is limited to the largest double.
+    sum is limited to the largest double; a mean needs no limit.
     """
     import numpy as np  # noqa: PLC0415
 
     if reduction in ("min", "max"):
         return np.asarray((np.fmin if reduction == "min" else np.fmax).reduce(values, axis=-1), np.float64)
     there = ~np.isnan(values)
-    counts = there.sum(axis=-1)
-    total = np.zeros(values.shape[:-1])
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for minute in np.moveaxis(np.where(there, values, 0.0), -1, 0):
-            total = np.clip(total + minute, -LARGEST, LARGEST)
-        return np.where(counts > 0, total / counts if reduction == "avg" else total, np.nan)
+    counts = np.where(there.any(axis=-1), there.sum(axis=-1), np.nan)
+    parts = counts if reduction == "avg" else counts / counts
+    filled = np.where(there, values, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reduced = _total(filled) / parts
+        far = there.any(axis=-1) & ~np.isfinite(reduced)
+        if far.any():  # the sum of sixteenths of 15 minutes is always a double
+            reduced[far] = np.clip(_total(filled[far] / 16) / parts[far] * 16, -LARGEST, LARGEST)
+    return reduced
+
+
+def _total(values: "Floats") -> "Floats":
+    """Return the sums along the last dimension, added one after the other."""
+    import numpy as np  # noqa: PLC0415
+
+    total: Floats = np.zeros(values.shape[:-1])
+    for each in np.moveaxis(values, -1, 0):
+        total = total + each
+    return total

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from domain.closing import Driver, Progress, Times
+from domain.minutes import WINDOW
 from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, times_kept
 from pipeline.concurrency import gather
@@ -100,7 +101,8 @@ async def average(
             if not time_left():
                 left += marked[window]
                 continue
-            if window not in closing:
+            # One that the run itself has opened is due at once, if its time was over before its data came.
+            if window not in closing and window + WINDOW + times.lateness > times.now:
                 done[window] = await _average_now(tables, window, times, rules)
                 continue
             done[window], is_closed = await average_and_close(tables, window, times, rules)
@@ -127,8 +129,8 @@ async def average_and_close(
     if window not in await _due(tables, times):
         return done, False
     try:
-        await summarize_window(tables, window, at_once=True)
-        await disclose(tables, window, rules)
+        made = await summarize_window(tables, window, times, at_once=True)
+        await disclose(tables, window, rules, made)
     except Corrupt as error:  # the window stays open until the document is repaired
         return replace(done, corrupt=[*done.corrupt, str(error)]), False
     await close(tables, window)
@@ -158,7 +160,7 @@ async def average_window(
         return WindowAveraged()
     done = await _work_off(tables, window, marks, progress, times, rules) if marks else WindowAveraged()
     try:
-        await summarize_window(tables, window, at_once=rules.summaries_at_once)
+        await summarize_window(tables, window, times, at_once=rules.summaries_at_once)
     except Corrupt as error:
         return replace(done, corrupt=[*done.corrupt, str(error)])
     return done

@@ -3,7 +3,7 @@
 Knows what is read for it. What may be disclosed, domain.disclosure decides.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from domain.coarse_histogram import CoarseHistograms
 from domain.disclosure import (
@@ -14,17 +14,22 @@ from domain.disclosure import (
     may_be_ranked,
     ranked_minutes,
 )
+from domain.fleet_summary import FleetSummary
+from domain.histogram import Histograms
 from domain.rollups import FLEET, Series, merge_rollups
 from pipeline.concurrency import cooperatively, gather
 from pipeline.rules import Rules
+from pipeline.summarizing import Summarized
 from storage.tables import Tables
 
 AT_ONCE = 16
 """How many counters are disclosed side by side."""
 
 
-async def disclose(tables: Tables, window: int, rules: Rules) -> None:
+async def disclose(tables: Tables, window: int, rules: Rules, made: Summarized | None) -> None:
     """Write what is disclosed of a window that is about to be closed (domain.disclosure). Its summaries must be made.
+
+    ``made``: what the fleet has, if it was just made; else it is read.
 
     What is already written, by another run or by this one before it was cut off, stays, even if late data have come
     since: it never changes. What is not written when the window closes is suppressed. Raises Corrupt and Unavailable.
@@ -33,25 +38,37 @@ async def disclose(tables: Tables, window: int, rules: Rules) -> None:
     enrolled = (await tables.enrolments.register()).enrolled
 
     async def write(key: str, series: Series) -> None:
-        histograms = await _disclosed_histograms(tables, key, window, series, enrolled, rules)
+        counts = ranked_minutes(series, rules.min_tenants, rules.min_vms)
+        of_fleet = await _of_fleet(tables, key, window, made) if counts else None
+        histograms = of_fleet and _histograms(*of_fleet, counts, enrolled, rules)
         disclosed = DisclosedWindow(figures(series, rules.min_tenants), histograms)
         await tables.disclosed.write(key, window, disclosed)
 
     await gather((write(key, placed.series) for key, placed in fleet), AT_ONCE)
 
 
-async def _disclosed_histograms(
-    tables: Tables, key: str, window: int, series: Series, enrolled: Collection[str], rules: Rules
+async def _of_fleet(
+    tables: Tables, key: str, window: int, made: Summarized | None
+) -> tuple[Histograms, FleetSummary | None] | None:
+    """Return a counter's histograms of the minutes and its summary of the fleet; None: it has no histograms."""
+    if made:
+        return (made.histograms[key], made.summaries.get(key)) if key in made.histograms else None
+    minutes = await tables.histograms.of_fleet(key, window)
+    summary = await tables.summaries.of_fleet(key, window) if minutes else None
+    return (minutes.value, summary.value if summary else None) if minutes else None
+
+
+def _histograms(
+    minutes: Histograms,
+    summary: FleetSummary | None,
+    counts: Mapping[int, int],
+    enrolled: Collection[str],
+    rules: Rules,
 ) -> CoarseHistograms | None:
-    """Return what is disclosed of a counter's histograms; None: nothing. Of few VMs none is read."""
-    counts = ranked_minutes(series, rules.min_tenants, rules.min_vms)
-    minutes = await tables.histograms.of_fleet(key, window) if counts else None
-    if minutes is None:
-        return None
-    summary = await tables.summaries.of_fleet(key, window)
+    """Return what is disclosed of a counter's histograms; None: nothing."""
     values = None
     if summary is not None:
-        vms = {tenant: of.count for tenant, of in summary.value.tenants.items()}
+        vms = {tenant: of.count for tenant, of in summary.tenants.items()}
         if may_be_ranked(contributions_of(vms, enrolled), rules.min_tenants, rules.min_vms):
-            values = summary.value.histograms
-    return disclosed_histograms(minutes.value, counts, values)
+            values = summary.histograms
+    return disclosed_histograms(minutes, counts, values)

@@ -109,16 +109,21 @@ class Purge:
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
             await gather((_remove(tables, each) for each in emptied), AT_ONCE)
-            await self._remove_rollup(tables, tenant, window)
+            await self._remove_derived(tables, Node.of(tenant), window)
         return {**figures, "rows": rows}
 
-    async def _remove_rollup(self, tables: Tables, tenant: str, window: int) -> None:
-        """Remove the rollup of a window that was not averaged again because samples may have expired."""
-        if self.vm is None and (rollup := await tables.rollups.read(Node.of(tenant), window)):
-            async for _ in tables.samples.between(tenant, window, window):
-                return
-            with suppress(Conflict):  # it has new samples
-                await tables.rollups.delete(Node.of(tenant), window, rollup.etag)
+    async def _remove_derived(self, tables: Tables, of: Node, window: int) -> None:
+        """Remove what derives from a window that was not averaged again, because samples may have expired."""
+        if self.vm is not None:
+            return
+        rollup, histograms = await tables.rollups.read(of, window), await tables.histograms.read(of, window)
+        async for _ in tables.samples.between(of.tenant or "", window, window):
+            return
+        with suppress(Conflict):  # it has new samples
+            if rollup:
+                await tables.rollups.delete(of, window, rollup.etag)
+            if histograms:
+                await tables.histograms.delete(window, histograms.etag)
 
     async def _vm_windows(self, tables: Tables, tenant: str, window: int) -> AsyncIterator[Stored[VmWindow]]:
         if self.vm is None:
@@ -133,7 +138,9 @@ class Purge:
         for window in windows:
             if not self.dry_run and not context.time_left():
                 return Done({"standings": removed}, again=True)
-            removed += await purge_standings(context.tables, window, self.tenant, self.vm, dry_run=self.dry_run)
+            removed += await purge_standings(
+                context.tables, window, self.tenant, self.vm, context.times, dry_run=self.dry_run
+            )
         return Done({"standings": removed})
 
     async def _quarantined(self, tables: Tables, day: str) -> Figures:

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from domain.closing import Times
 from domain.standings import NO_STANDINGS
 from pipeline.summarizing import summarize_window
 from storage.documents import Conflict
@@ -9,7 +10,9 @@ from storage.tables import Tables
 from storage.tables.marks import Mark
 
 
-async def purge_standings(tables: Tables, window: int, tenant: str | None, vm: str | None, *, dry_run: bool) -> int:
+async def purge_standings(
+    tables: Tables, window: int, tenant: str | None, vm: str | None, times: Times, *, dry_run: bool
+) -> int:
     """Remove a window's standings: of a VM, of a tenant, or all. Then make the summaries anew from those that remain.
 
     Returns of how many tenants there were any. If a run dies, the due mark that it set first tells what is left to do.
@@ -31,7 +34,7 @@ async def purge_standings(tables: Tables, window: int, tenant: str | None, vm: s
                     await tables.standings.delete(window, stored.etag)
                 break
     if not dry_run:
-        await summarize_window(tables, window, at_once=True)
+        await summarize_window(tables, window, times, at_once=True)
     return removed
 
 

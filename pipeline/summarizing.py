@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from domain.closing import Progress
+from domain.closing import Progress, Times
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.histogram import Histograms
 from domain.merged_summary import limited, merge_summaries, smaller_summary
@@ -54,14 +54,16 @@ class _Kind(Generic[OfBranch, OfFleet]):
     write_fleet: Callable[[str, int, OfFleet, str | None], Awaitable[None]]
     delete_fleet: Callable[[str, int, str], Awaitable[None]]
 
-    async def make_all(self, branches: Sequence[Node], window: int, keys: Collection[str], *, first: bool) -> None:
+    async def make_all(
+        self, branches: Sequence[Node], window: int, keys: Collection[str], *, first: bool
+    ) -> Mapping[str, OfFleet]:
         """Bring these branches up to date, and of the fleet these counters and those that the branches have or had.
 
-        ``first``: whether the window seems to have had none before.
+        ``first``: whether the window seems to have had none before. Returns all that the fleet has now, by counter.
         """
         made = (self._of_branch(branch, window, looked=not first) for branch in branches)
         changed = await gather(made, BRANCHES_AT_ONCE)
-        await self._of_fleet(window, {*keys, *(key for each in changed for key in each)}, looked=not first)
+        return await self._of_fleet(window, {*keys, *(key for each in changed for key in each)}, looked=not first)
 
     async def _of_branch(self, branch: Node, window: int, *, looked: bool) -> Collection[str]:
         """Bring a branch up to date. Return the counters that it has or had. ``looked``: see _of_fleet."""
@@ -89,12 +91,13 @@ class _Kind(Generic[OfBranch, OfFleet]):
                 break
         return {*self.counters(done.before), *self.counters(done.now)}
 
-    async def _of_fleet(self, window: int, keys: Collection[str], *, looked: bool) -> None:
-        """Bring these counters of the fleet up to date.
+    async def _of_fleet(self, window: int, keys: Collection[str], *, looked: bool) -> Mapping[str, OfFleet]:
+        """Bring these counters of the fleet up to date. Return all of them, as last made.
 
         If not ``looked``, they are first taken to be missing: the store refuses to create one that exists.
         """
         left: Sequence[str] = sorted(keys)
+        made: Mapping[str, OfFleet] = {}
         while left:
             reads = (unless_corrupt(self._read(key, window), None) for key in left if looked)
             stored = await gather(reads, AT_ONCE) or [None] * len(left)
@@ -103,6 +106,7 @@ class _Kind(Generic[OfBranch, OfFleet]):
             written = await gather((self._write(key, window, made.get(key), before) for key, before in pairs), AT_ONCE)
             left = [key for key, done in zip(left, written, strict=True) if not done or not (looked or key in made)]
             looked = True
+        return made
 
     async def _read(self, key: str, window: int) -> Stored[OfFleet | None] | None:
         stored = await self.read_fleet(key, window)
@@ -122,15 +126,27 @@ class _Kind(Generic[OfBranch, OfFleet]):
         return True
 
 
-async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> None:
-    """Make what is due of a window, if it is time (domain.closing), or ``at_once``. Raises Corrupt and Unavailable."""
+@dataclass(frozen=True, slots=True)
+class Summarized:
+    """What the fleet has in a window, by counter, as it was just made."""
+
+    summaries: Mapping[str, FleetSummary]
+    histograms: Mapping[str, Histograms]
+
+
+async def summarize_window(tables: Tables, window: int, times: Times, *, at_once: bool) -> Summarized | None:
+    """Make what is due of a window, if it is time (domain.closing), or ``at_once``.
+
+    The fleet's histograms outlive the tenants' ones. So where these may have expired, histograms stay as they are, and
+    only summaries are made. Returns what was made of the fleet; None if nothing. Raises Corrupt and Unavailable.
+    """
     stored = await tables.progress.read()
     progress = stored.value if stored else Progress()
     if not at_once and not progress.to_summarize(window):
-        return
+        return None
     marks = await tables.due.read(window)
     if not marks:
-        return
+        return None
     tenants = [mark.value.tenant for mark in marks]
     branches = sorted({Node.of(tenant).top for tenant in tenants})
     # All counters that these tenants have or had, not only those that change now: a run that died after writing a
@@ -138,10 +154,13 @@ async def summarize_window(tables: Tables, window: int, *, at_once: bool) -> Non
     listed = await gather((tables.catalogue.counters_of(tenant) for tenant in tenants), AT_ONCE)
     keys = {key for stored in listed if stored for key in stored.value}
     first = window not in progress.summarized
-    await _summaries(tables).make_all(branches, window, keys, first=first)
-    await _histograms(tables).make_all(branches, window, keys, first=first)
+    summaries = await _summaries(tables).make_all(branches, window, keys, first=first)
+    histograms: Mapping[str, Histograms] = {}
+    if progress.recomputable(window, times):
+        histograms = await _histograms(tables).make_all(branches, window, keys, first=first)
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
+    return Summarized(summaries, histograms)
 
 
 def _summaries(tables: Tables) -> _Kind[Summary, FleetSummary]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http import paging
 from blueprints.http.endpoints import PEOPLE, endpoint
-from blueprints.http.fields import Key, Moment, Name, PageToken, known, moment, whole_number
+from blueprints.http.fields import NO_SECOND, Key, Moment, Name, PageToken, known, moment, whole_number
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
 from domain.minutes import WINDOW
@@ -16,7 +16,7 @@ from domain.samples import FUTURE_TOLERANCE
 from domain.standings import DIMENSIONS, Dimension
 from pipeline.queries.groups import GroupBy, Groups, GroupsQuestion, OwnGroups
 from pipeline.queries.groups import get_groups as groups_of
-from pipeline.queries.ranking import MOST_OF_FLEET, Order, OwnRanking, Ranking, RankingQuestion
+from pipeline.queries.ranking import MOST_OF_FLEET, Order, OwnRanking, Place, Ranking, RankingQuestion
 from pipeline.queries.ranking import get_ranking as ranking_of
 from pipeline.queries.view import View
 from pipeline.queries.windows import Windows
@@ -166,18 +166,18 @@ async def get_ranking(shared: Services, view: View, asked: RankingParameters) ->
         dimension: value for dimension in DIMENSIONS if (value := getattr(asked, dimension)) is not None
     }
     question = RankingQuestion(
-        asked.key, asked.asked, asked.tenant, asked.vm, asked.order, filters, asked.limit, _begin(asked)
+        asked.key, asked.asked, asked.tenant, asked.vm, asked.order, filters, asked.limit, _place(asked)
     )
-    return await ranking_of(shared.tables, question, view, lambda row: paging.token_of([row], _question(asked)))
+    return await ranking_of(shared.tables, question, view, lambda place: paging.token_of(place, _question(asked)))
 
 
-def _begin(asked: RankingParameters) -> int:
-    """Return where the page of the question's token begins, or 0 without a token. Raises BadParameters."""
+def _place(asked: RankingParameters) -> Place | None:
+    """Return where the page of the question's token begins; None without a token. Raises BadParameters."""
     if asked.page is None:
-        return 0
+        return None
     match paging.place_of(asked.page, _question(asked)):
-        case [int(begin)] if type(begin) is int and begin >= 0:
-            return begin
+        case [int(row), int(newest)] if type(row) is int and row >= 0 and newest in range(0, NO_SECOND, WINDOW):
+            return Place(row, int(newest))
     raise paging.refused()
 
 

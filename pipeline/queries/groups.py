@@ -105,9 +105,10 @@ async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Gr
             by_tenant = question.by == "tenant"
             found = await tables.summaries.figures_between(key, windows[-1], windows[0], tenants=by_tenant)
         items = [
-            GroupItem(window, group, *figures, coverage_of(progress, window), progress.is_final(window))
+            GroupItem(window, group, *figures, *seen)
             for window in windows
             if window in found
+            for seen in [(coverage_of(progress, window), progress.is_final(window))]
             for group, figures in _of_fleet(found[window], question.by)
         ]
         return Groups(key, question.by, None, items)

@@ -7,7 +7,7 @@ grows with the fleet.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from domain.closing import Progress
 from domain.disclosure import NOTHING_DISCLOSED, DisclosedWindow, ForTenants
@@ -26,9 +26,19 @@ Order = Literal["worst", "highest", "lowest"]
 MOST_OF_FLEET = 20
 
 
+class Place(NamedTuple):
+    """Where a page begins: at a row, from 0, of the windows up to the one that was the newest for the first page.
+
+    So that a window that has become the newest since does not move the rows.
+    """
+
+    row: int
+    newest: int
+
+
 @dataclass(frozen=True, slots=True)
 class RankingQuestion:
-    """What a ranking asks. ``filters`` are values of dimensions. ``begin`` is where the page begins, from 0."""
+    """What a ranking asks. ``filters``: values of dimensions. ``place``: where the page begins; None: at the start."""
 
     key: str
     windows: Windows
@@ -37,7 +47,7 @@ class RankingQuestion:
     order: Order = "worst"
     filters: Mapping[Dimension, str] = field(default_factory=dict)
     limit: int = MOST_OF_FLEET
-    begin: int = 0
+    place: Place | None = None
 
 
 @dataclass(slots=True)
@@ -113,9 +123,9 @@ _fields: Callable[[RankedVm], tuple[Any, ...]] = attrgetter(*(each.name for each
 
 
 async def get_ranking(
-    tables: Tables, question: RankingQuestion, view: View, token_of: Callable[[int], str]
+    tables: Tables, question: RankingQuestion, view: View, token_of: Callable[[Place], str]
 ) -> Ranking | OwnRanking:
-    """Return a page of a ranking. ``token_of`` makes the token of the page that begins at a row.
+    """Return a page of a ranking. ``token_of`` makes the token of the page that begins at a place.
 
     Raises NotFound, BadParameters, and Forbidden where a tenant's caller asks for the fleet.
     """
@@ -146,13 +156,15 @@ async def _of_fleet(tables: Tables, question: RankingQuestion, progress: Progres
         summary = found.get(window)
         if summary is None or group not in summary.groups:
             continue
-        listed = _listed(summary, group, question)
+        listed = _listed(summary, group, question)[: question.limit]
         slot = summary.groups.index(group)
         of = int(summary.histograms.totals[slot])
         seen = (coverage_of(progress, window), progress.is_final(window))
         rows += [
-            _ranked(window, position, each, _ranks(summary, each.dimensions.MachineSize, each.value), (of, *seen))
-            for position, each in enumerate(listed[: question.limit], 1)
+            _ranked(window, position, each, ranked, (of, *seen))
+            for position, (each, ranked) in enumerate(
+                zip(listed, _ranks(question.key, summary, listed), strict=True), 1
+            )
         ]
     return rows
 
@@ -191,20 +203,29 @@ def _ranked(
     )
 
 
-def _ranks(summary: FleetSummary | None, size: str | None, value: float) -> tuple[float | None, float | None]:
-    """Return a value's rank in the fleet and among the VMs of a size; None where that is unknown."""
+def _ranks(
+    key: str, summary: FleetSummary | None, listed: Sequence[Listed]
+) -> Sequence[tuple[float | None, float | None]]:
+    """Return each VM's rank in the fleet, and among the VMs of its size; None where that is unknown."""
     if summary is None:
-        return None, None
-    of = summary.histograms
-    peers = GroupKey("MachineSize", size)
-    return of.rank(0, value), of.rank(summary.groups.index(peers), value) if peers in summary.groups else None
+        return [(None, None)] * len(listed)
+    sizes = {group.value: slot for slot, group in enumerate(summary.groups) if group.dimension == "MachineSize"}
+    slots = [sizes.get(each.dimensions.MachineSize) for each in listed]
+    values = [each.value for each in listed]
+    of_fleet = summary.ranks(key, [0] * len(listed), values).tolist()
+    of_peers = summary.ranks(key, [slot or 0 for slot in slots], values).tolist()
+    return [
+        (rank, None if slot is None else peers) for slot, rank, peers in zip(slots, of_fleet, of_peers, strict=True)
+    ]
 
 
 async def _of_tenant(
     tables: Tables, tenant: str, question: RankingQuestion, progress: Progress, view: View
-) -> tuple[list[RankedVm], int | None]:
-    """Return a page's rows, and the row that the next page begins with (None: this is the last page)."""
-    windows = windows_asked(question.windows, await newest_of_tenant(tables, tenant, view.now), view.now)
+) -> tuple[list[RankedVm], Place | None]:
+    """Return a page's rows, and where the next page begins (None: this is the last page)."""
+    newest = question.place.newest if question.place else await newest_of_tenant(tables, tenant, view.now)
+    begin = question.place.row if question.place else 0
+    windows = windows_asked(question.windows, newest, view.now)
     standings = await gather((tables.standings.read(tenant, each, [question.key]) for each in windows), AT_ONCE)
     summaries: Mapping[int, FleetSummary] = {}
     if windows and not view.caller.tenant:
@@ -221,15 +242,14 @@ async def _of_tenant(
         ordered = _ordered(tenant, stored.value, question)
         told = (len(ordered), len(stored.value.vms) / most, progress.is_final(window))
         shown = disclosed.get(window, NOTHING_DISCLOSED).ranks([each.value for each in ordered])
+        known = _ranks(question.key, summaries.get(window), ordered)
         for position, each in enumerate(ordered, 1):
             if question.vm not in (None, each.vm):
                 continue
-            if at >= question.begin:
+            if at >= begin:
                 if len(rows) == question.limit:
-                    return rows, at
-                ranked = _ranks(summaries.get(window), each.dimensions.MachineSize, each.value)
-                if view.caller.tenant:
-                    ranked = shown[position - 1], None
+                    return rows, Place(at, windows[0])
+                ranked = (shown[position - 1], None) if view.caller.tenant else known[position - 1]
                 rows.append(_ranked(window, position, each, ranked, told))
             at += 1
     return rows, None

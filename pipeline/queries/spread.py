@@ -57,9 +57,10 @@ async def tenant_percentiles(
 
 def show_fleet(items: Sequence[FleetItem], found: ByTime, percentiles: Sequence[float], by: float | None) -> None:
     """Put percentiles into the points of a fleet chart; and the one that is asked for as the average, if any is."""
+    names = [name_of(each) for each in percentiles]
     for item in items:
         of = found.get(item.timestamp)
-        item.percentiles = _shown(of, percentiles)
+        item.percentiles = _shown(of, names)
         if by is not None:
             item.average = of[name_of(by)] if of else None
 
@@ -71,12 +72,13 @@ def show_tenant(
     by: float | None,
 ) -> None:
     """Put a tenant's percentiles into the points of its chart; and the one asked for as its average, if any is."""
+    names = [name_of(each) for each in percentiles]
     for item in items:
         of = found.get(item.timestamp)
-        item.tenantPercentiles = _shown(of, percentiles)
+        item.tenantPercentiles = _shown(of, names)
         if by is not None:
             item.tenantAverage = of[name_of(by)] if of else None
 
 
-def _shown(of: Named | None, percentiles: Sequence[float]) -> Named | None:
-    return {name: of[name] for name in map(name_of, percentiles)} if of and percentiles else None
+def _shown(of: Named | None, names: Sequence[str]) -> Named | None:
+    return {name: of[name] for name in names} if of and names else None

@@ -46,5 +46,5 @@ async def newest_of_tenant(tables: Tables, tenant: str, now: int) -> int | None:
         return None
     newest = window_of(min(entry.value.newest, now))
     last, before = await gather(tables.standings.read(tenant, each, []) for each in (newest, newest - WINDOW))
-    few = last and before and len(last.value.vms) < REACHED * len(before.value.vms)
+    few = before and len(last.value.vms if last else ()) < REACHED * len(before.value.vms)
     return newest - WINDOW if few else newest

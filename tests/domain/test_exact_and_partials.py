@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import exact
+from domain.exact_columns import exact_sums_of_columns
 from domain.partials import Partial, merge, partial_of, partials_of_columns
 
 values = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30)
@@ -74,7 +75,7 @@ def test_the_partials_of_columns_are_those_of_each_column_bit_for_bit(
 def test_the_sums_of_many_usual_values_are_found_the_fast_way() -> None:
     chance = random.Random(18)  # noqa: S311
     rows = [[round(chance.random() * 100, 2), chance.lognormvariate(3, 1), chance.gauss(0, 1)] for _ in range(10_000)]
-    found = exact.exact_sums_of_columns(np.array(rows))
+    found = exact_sums_of_columns(np.array(rows))
     assert found == [exact.exact_sum(column) for column in zip(*rows, strict=True)]
 
 

@@ -4,12 +4,14 @@ import math
 import random
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.counters import reduce_readings, reduction_of
+from domain.exact import LARGEST
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.merged_summary import limited, merge_summaries, smaller_summary
 from domain.samples import Dimensions, VmWindow
@@ -182,3 +184,15 @@ def test_a_purged_vm_is_in_no_column() -> None:
     assert left.columns[HIGH].tolist() == [0.0, 2.0]
     assert left != standings
     assert standings.without("nobody") == standings
+
+
+@given(st.lists(st.floats(1e307, LARGEST) | st.floats(-LARGEST, -1e307), min_size=1, max_size=15))
+def test_the_mean_of_huge_minutes_is_their_mean_and_their_sum_is_limited(found: list[float]) -> None:
+    row: list[float | None] = [*found, *[None] * (15 - len(found))]
+    columns = of("t0", [({HIGH: row, SUM: row}, None, None)]).columns
+    total = sum(map(Fraction, found), Fraction(0))
+    # Each of at most 15 additions rounds by at most half of the last of 53 bits of a sum.
+    assert abs(Fraction(columns[HIGH][0]) - total / len(found)) <= Fraction(LARGEST) * 15 / 2**52
+    limit = Fraction(LARGEST)
+    limited_total = min(max(total, -limit), limit)
+    assert abs(Fraction(columns[SUM][0]) - limited_total) <= limit * 15 * 15 / 2**52

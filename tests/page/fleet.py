@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from domain.counters import COUNTERS
 from domain.minutes import WINDOW
-from tests.app.conftest import Local, enrol
+from tests.app.conftest import Local, enrol, wait_for
 from tests.builders import a_message, a_signer, records_of
 
 TENANTS, VMS = 8, 2
@@ -46,6 +46,9 @@ def fill(host: Local, newest: int, windows: int = 8, keys: list[str] = KEYS) -> 
             host.put(f"m{settings['ALLOWED_LATENESS_MINUTES']}-{number}", body)
         host.settled()
         if settings is not WAITS:
+            wait_for(
+                lambda: host.get("/v1/status", headers=host.operator)[1]["openWindows"] == 0, "the windows to close"
+            )
             host.stop()
 
 

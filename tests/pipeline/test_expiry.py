@@ -4,18 +4,22 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.closing import Times
 from domain.minutes import WINDOW, window_of
+from domain.rollups import Node
 from domain.samples import Horizon
 from messaging.dead_letters import NoDeadLetters
 from pipeline.averaging import EXPIRED, average
 from pipeline.ingest import Message, ingest
-from pipeline.operations import OperationContext
+from pipeline.operations import Operation, OperationContext
+from pipeline.purge import Purge
 from pipeline.queries.status import status as status_of
 from pipeline.rebuild import Rebuild
-from pipeline.rules import Rules
+from pipeline.rules import DEFAULTS, Rules
 from storage.schema import DAY, lifetime_of_samples, schema
 from storage.tables import Tables
 from storage.tables.marks import Mark
@@ -52,15 +56,20 @@ class Store:
         await ingest(self.tables, [Message(body, f"{tenant}{vm}", self.now)], await self.horizon())
         return body
 
-    async def average(self) -> Any:
-        return await average(self.tables, replace(TIMES, now=self.now, kept=lifetime_of_samples(self.days)))
+    @property
+    def times(self) -> Times:
+        return replace(TIMES, now=self.now, kept=lifetime_of_samples(self.days))
 
-    async def rebuild(self) -> None:
-        times = replace(TIMES, now=self.now, kept=lifetime_of_samples(self.days))
-        context = OperationContext(self.tables, NoDeadLetters(), await self.horizon(), Rules(), self.now, times)
-        operation = Rebuild(0)
+    async def average(self, rules: Rules = DEFAULTS) -> Any:
+        return await average(self.tables, self.times, rules=rules)
+
+    async def carry_out(self, operation: Operation) -> None:
+        context = OperationContext(self.tables, NoDeadLetters(), await self.horizon(), Rules(), self.now, self.times)
         for step in await operation.plan(context):
             await operation.do(step, context)
+
+    async def rebuild(self) -> None:
+        await self.carry_out(Rebuild(0))
 
 
 async def test_a_mark_that_waited_for_longer_than_its_samples_lived_is_dropped_and_told() -> None:
@@ -97,6 +106,43 @@ async def test_a_raised_retention_brings_nothing_back_and_lets_nobody_replace_wh
     assert await the_report(store.tables) == before
     done = await ingest(store.tables, [Message(body, "late", store.now)], await store.horizon())
     assert list(done.reasons) == ["timestamp is older than samples are kept"]
+
+
+async def a_store_of_old_data(age: int) -> Store:
+    store = Store()
+    for tenant in range(3):
+        for vm in ("v", "w"):
+            await store.push(f"t{tenant}", vm, float(tenant))
+    await store.average(Rules(summaries_at_once=True))
+    store.pass_time(age)
+    return store
+
+
+@pytest.mark.parametrize("vm", ["v", None])
+async def test_a_purge_leaves_the_fleets_histograms_of_windows_whose_rollups_are_gone(vm: str | None) -> None:
+    store = await a_store_of_old_data(40 * DAY)
+    before = await store.tables.histograms.of_fleet(KEY, WINDOW_START)
+    await store.carry_out(Purge("t0", vm))
+    summary = await store.tables.summaries.of_fleet(KEY, WINDOW_START)
+    assert summary
+    assert summary.value.figures[0].count == (5 if vm else 4)  # standings still tell
+    assert before
+    assert await store.tables.histograms.of_fleet(KEY, WINDOW_START) == before
+
+
+async def test_a_purge_removes_what_derives_from_samples_of_which_some_may_have_expired() -> None:
+    store = await a_store_of_old_data(0)
+    tables, node = store.tables, Node.of("t0")
+    store.keep(7)
+    await store.average()
+    store.pass_time(8 * DAY - 1800)
+    store.keep(30)  # so the window is not averaged again, and what is stored lives on
+    await store.average()
+    assert await tables.histograms.read(node, WINDOW_START)
+    await store.carry_out(Purge("t0"))
+    assert await tables.rollups.read(node, WINDOW_START) is None
+    assert await tables.histograms.read(node, WINDOW_START) is None
+    assert await tables.standings.read("t0", WINDOW_START) is None
 
 
 actions = st.one_of(

@@ -6,6 +6,7 @@ import pytest
 
 from domain.fleet_summary import FleetFigures
 from domain.minutes import DAY, WINDOW
+from pipeline.purge import Purge
 from pipeline.queries.groups import GroupsQuestion, get_groups
 from pipeline.queries.ranking import RankingQuestion
 from pipeline.queries.windows import Windows
@@ -13,7 +14,9 @@ from storage.documents import Corrupt
 from storage.schema import STANDINGS
 from storage.tables import Tables
 from tests.builders import KEY, WINDOW_START, a_view
-from tests.pipeline.test_standings import FREE, a_fleet, fill, groups, one, ranking
+from tests.pipeline.memory import MemoryDocuments
+from tests.pipeline.test_operations import carry_out, context
+from tests.pipeline.test_standings import FREE, a_fleet, after, fill, groups, one, rank_in, ranking
 
 
 async def test_a_vm_that_moved_to_another_tenant_counts_for_both_in_that_window_and_then_for_the_new_one(
@@ -76,3 +79,50 @@ async def test_the_figures_of_summaries_can_be_read_alone(tables: Tables) -> Non
         await tables.documents.replace(STANDINGS, f"fleet_{KEY}", document.id, {"figures": "x"}, document.etag)
     with pytest.raises(Corrupt):
         await tables.summaries.figures_between(*between)
+
+
+async def test_pages_stay_with_the_window_that_was_the_newest_for_the_first_one() -> None:
+    tables = Tables(MemoryDocuments())
+    fleet = a_fleet(tenants=1)
+    await fill(tables, fleet, window=WINDOW_START - WINDOW)
+    first = await ranking(tables, one(tenant="t0", limit=4))
+    await fill(tables, {"t0": dict.fromkeys(fleet["t0"], 1.0)})
+    second = await ranking(tables, one(tenant="t0", limit=4, place=after(first)))
+    assert {row.window for row in (*first.data, *second.data)} == {WINDOW_START - WINDOW}
+    assert sorted(row.vm for row in (*first.data, *second.data)) == sorted(fleet["t0"])
+
+
+@pytest.mark.parametrize("key", [KEY, FREE])
+async def test_listed_vms_have_exact_ranks_however_close_all_values_are(key: str) -> None:
+    tables = Tables(MemoryDocuments())
+    fleet = {
+        f"t{tenant}": {f"t{tenant}-v{vm}": 97 + (7 * tenant + vm) % 50 / 64 for vm in range(14)} for tenant in range(6)
+    }
+    await fill(tables, fleet, key=key)
+    values = [value for of in fleet.values() for value in of.values()]
+    for order in ("highest", "lowest"):
+        rows = (await ranking(tables, one(key, order=order))).data
+        last = rows[-1].PerfValue  # whether further VMs share it is not known
+        for row in rows:
+            if row.PerfValue != last:
+                assert row.rank == pytest.approx(rank_in(values, row.PerfValue))
+    worst = (await ranking(tables, one(key))).data
+    everybody = [row for tenant in fleet for row in (await ranking(tables, one(key, tenant=tenant, limit=99))).data]
+    in_order = sorted(everybody, key=lambda row: row.PerfValue)
+    assert [row.rank for row in in_order] == sorted(row.rank for row in in_order)
+    for size in {row.MachineSize for row in everybody}:
+        peers = [row.PerfValue for row in everybody if row.MachineSize == size]
+        for row in worst:
+            if row.MachineSize == size and row.PerfValue != worst[-1].PerfValue:
+                assert row.peerRank == pytest.approx(rank_in(peers, row.PerfValue))
+
+
+async def test_a_purged_vm_whose_clock_was_ahead_does_not_hide_its_tenants_other_vms() -> None:
+    tables = Tables(MemoryDocuments())
+    await fill(tables, {"t0": {"a": 1.0, "b": 2.0}}, window=WINDOW_START - WINDOW)
+    await fill(tables, {"t0": {"ahead": 3.0}})
+    await carry_out(tables, Purge("t0", "ahead"), context(tables))
+    assert {(row.window, row.vm) for row in (await ranking(tables, one(tenant="t0"))).data} == {
+        (WINDOW_START - WINDOW, "a"),
+        (WINDOW_START - WINDOW, "b"),
+    }

@@ -1,5 +1,6 @@
 """Which VM, which tenant, which region, which size: from the queue to rankings, groups and histograms."""
 
+import json
 import math
 import random
 from dataclasses import replace
@@ -15,7 +16,7 @@ from pipeline.averaging import average
 from pipeline.purge import Purge
 from pipeline.queries.groups import GroupItem, Groups, GroupsQuestion, OwnGroups, get_groups
 from pipeline.queries.histogram import HistogramAnswer, HistogramQuestion, OwnHistogramAnswer, get_histogram
-from pipeline.queries.ranking import OwnRanking, Ranking, RankingQuestion, get_ranking
+from pipeline.queries.ranking import OwnRanking, Place, Ranking, RankingQuestion, get_ranking
 from pipeline.queries.windows import Windows
 from pipeline.rules import Rules
 from storage.tables import Tables
@@ -65,7 +66,11 @@ async def fill(tables: Tables, fleet: dict[str, dict[str, float]], rules: Rules 
 
 async def ranking(tables: Tables, question: RankingQuestion, caller: Caller | None = None) -> Any:
     view = a_view(caller=caller) if caller else a_view()
-    return await get_ranking(tables, question, view, str)
+    return await get_ranking(tables, question, view, json.dumps)
+
+
+def after(page: Any) -> Place:
+    return Place(*json.loads(page.nextPage))
 
 
 def one(key: str = KEY, **more: Any) -> RankingQuestion:
@@ -120,8 +125,8 @@ async def test_a_tenants_vms_come_all_page_by_page_with_any_filters(tables: Tabl
     fleet = a_fleet(vms=9)
     await fill(tables, fleet)
     first = await ranking(tables, one(tenant="t1", limit=4))
-    second = await ranking(tables, one(tenant="t1", limit=4, begin=int(first.nextPage)))
-    third = await ranking(tables, one(tenant="t1", limit=4, begin=int(second.nextPage)))
+    second = await ranking(tables, one(tenant="t1", limit=4, place=after(first)))
+    third = await ranking(tables, one(tenant="t1", limit=4, place=after(second)))
     assert third.nextPage is None
     rows = [*first.data, *second.data, *third.data]
     assert [row.vm for row in rows] == sorted(fleet["t1"], key=lambda vm: (-fleet["t1"][vm], vm))

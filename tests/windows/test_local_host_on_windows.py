@@ -1,6 +1,7 @@
 """The local host on Windows' CPython, under Wine: it starts with its fleet, answers, and ends with Ctrl-C."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import pytest
 
 from tests.app.conftest import a_free_port
 from tests.windows.conftest import KEPT, ROOT, Windows
+from tests.windows.numpy_on_wine import let_numpy_start
 from tests.windows.test_joining_on_windows import signing  # noqa: F401  (a fixture)
 from tests.windows.test_windows import written
 
@@ -35,7 +37,8 @@ def for_python_313(text: str) -> str:
 @pytest.fixture
 def python(windows: Windows, signing: None) -> Path:  # noqa: ARG001, F811
     """A Python with what the local host needs, beside the one with what the edge needs."""
-    home = windows.home / "host"
+    asked = "".join((ROOT / "requirements" / name).read_text() for name in REQUIREMENTS)
+    home = windows.home / f"host-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
     with (KEPT / "host.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "done").exists():
@@ -59,6 +62,7 @@ def _make(home: Path, python: Path) -> None:
     shutil.copytree(python, home / "python")
     for wheel in (home / "got").glob("*.whl"):
         zipfile.ZipFile(wheel).extractall(home / "packages")
+    let_numpy_start(home / "packages", home / "python" / "python.exe")
     where = [f"Z:{str(path).replace('/', chr(92))}" for path in (home / "packages", ROOT)]
     (home / "python" / "python313._pth").write_text("\n".join(["python313.zip", ".", *where]) + "\n")
     shutil.rmtree(home / "got")
@@ -94,5 +98,6 @@ def test_it_starts_with_its_fleet_answers_and_ends_with_ctrl_c(windows: Windows,
         os.write(console, b"\x03")
         said = written(console, b"ending ...", 30) + written(console, b"Traceback", 5)
         assert process.wait(30) == 0
-        assert b"Traceback" not in said, said.decode(errors="replace")
+        # Under Wine the pipe by which asyncio wakes itself may be full; Python then says so, and it wakes all the same.
+        assert said.count(b"Traceback") == said.count(b"signal wakeup fd"), said.decode(errors="replace")
     assert (data / "store.db").exists()
