@@ -102,7 +102,7 @@ def _of_counter(groups: Sequence[GroupKey], counter: CounterSummary, vms: Sequen
     moved = [0] * len(groups)
     for to, slot in enumerate(kept):
         moved[slot] = to
-    of = merge_histograms([(counter.histograms, moved)], len(kept))
+    of = counter.histograms if len(kept) == len(groups) else merge_histograms([(counter.histograms, moved)], len(kept))
     columns = zip(*(column.tolist() for column in (of.totals, of.mins, of.maxs, of.percentiles((50, 95)))), strict=True)
     figures = [
         figures_from(counter.sums[slot], count, counter.numbers[slot], low, high, *percentiles)

@@ -90,8 +90,13 @@ def standings_of(
 def _newest(vm_window: VmWindow) -> int:
     """Return the newest minute in which any counter of a VM window has a sample, or 0."""
     stamps = minutes_of(vm_window.window)
-    rows = vm_window.series.values()
-    return next((stamps[at] for at in reversed(range(len(stamps))) if any(row[at] is not None for row in rows)), 0)
+    newest = -1
+    for row in vm_window.series.values():
+        at = len(row) - 1
+        while at > newest and row[at] is None:
+            at -= 1
+        newest = max(newest, at)
+    return stamps[newest] if newest >= 0 else 0
 
 
 NO_STANDINGS = Standings([], {})

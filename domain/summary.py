@@ -12,19 +12,21 @@ another tenant keeps more: a tenant that makes up regions or sizes displaces onl
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain import exact
 from domain.counters import worse_of
 from domain.exact import exact_sum
 from domain.histogram import Histograms, histograms_of
+from domain.ranks import ranks_of_rows
 from domain.samples import Dimensions
 from domain.standings import Dimension, Standings
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats, Ints
+    from domain.histogram import Flags, Floats, Ints
 
 GROUPED: tuple[Dimension, ...] = ("Region", "MachineSize")
 """The dimensions by which the fleet is grouped: those whose values mean the same to all tenants."""
@@ -32,6 +34,10 @@ GROUPED: tuple[Dimension, ...] = ("Region", "MachineSize")
 OTHER = "other"
 MOST_GROUPS = 100
 """The most values of a dimension that a tenant has in a summary, and that the fleet has."""
+
+VALUES_AT_ONCE = 1 << 17
+"""How many values of VMs and counters are worked on at once: many, since a step costs much more than a value, and few
+enough for memory."""
 
 MOST_LISTED = 20
 """The most VMs that are listed of the whole and of a group."""
@@ -130,13 +136,13 @@ def summarize(standings: Mapping[str, Standings], most_groups: int = MOST_GROUPS
         tenants,
         len(groups),
     )
-    counters = {}
-    for key in sorted({key for tenant in tenants for key in standings[tenant].columns}):
-        columns = [
-            standings[tenant].columns.get(key, np.full(len(standings[tenant].vms), np.nan)) for tenant in tenants
-        ]
-        if summary := _counter(key, np.concatenate(columns), vms):
-            counters[key] = summary
+    keys = sorted({key for each in standings.values() for key in each.columns}) if names else []
+    size = max(1, VALUES_AT_ONCE // max(1, len(names)))
+    counters = {
+        key: counter
+        for at in range(0, len(keys), size)
+        for key, counter in _counters(keys[at : at + size], [standings[tenant] for tenant in tenants], vms)
+    }
     return Summary(groups, [places[group] for group in groups], counters, names)
 
 
@@ -177,66 +183,84 @@ def group_order(group: GroupKey) -> tuple[int, bool, str]:
     return at, group.value is None, group.value or ""
 
 
-def _counter(key: str, column: "Floats", vms: _Vms) -> CounterSummary | None:
-    """Return the summary of one counter, given each VM's value (NaN: none), or None if no VM has a value."""
+def _counters(keys: Sequence[str], standings: Sequence[Standings], vms: _Vms) -> Iterator[tuple[str, CounterSummary]]:
+    """Yield the summaries of some counters, all worked out at once. A counter without values has none."""
     import numpy as np  # noqa: PLC0415
 
-    there = np.flatnonzero(~np.isnan(column))
-    if not len(there):
-        return None
-    values, tenant_of = column[there], vms.tenant_of[there]
-    sums: list[Sequence[float]] = [[]] * vms.groups
-    numbers = [0] * vms.groups
-    worst: list[Sequence[Entry]] = [[]] * vms.groups
-    high = is_high_worse(key)
-    by_tenant = np.split(values, np.flatnonzero(np.diff(tenant_of)) + 1)
-    found_there = _There(there, values, np.concatenate([ranks(each) for each in by_tenant]))
-    # Ties are broken by name: the VMs are in the order of their names, and the sort is stable.
-    order = np.argsort(-values if high else values, kind="stable")
-    for slots in (each[there] for each in vms.slots_of):
-        ranked = order[np.argsort(slots[order], kind="stable")]
-        for found in np.split(ranked, np.flatnonzero(np.diff(slots[ranked])) + 1):
-            slot = int(slots[found[0]])
-            sums[slot] = exact_sum(values[found].tolist())
-            numbers[slot] = len(np.unique(tenant_of[found]))
-            worst[slot] = found_there.listed(found)
-    named = [vms.tenants[at] for at in np.unique(tenant_of).tolist()]
-    return CounterSummary(
-        sums,
-        numbers,
-        histograms_of(
-            np.concatenate([values] * len(vms.slots_of)),
-            np.concatenate([each[there] for each in vms.slots_of]),
-            vms.groups,
-        ),
-        worst,
-        found_there.listed(np.argsort(values if high else -values, kind="stable")),
-        {tenant: figures_of(found.tolist()) for tenant, found in zip(named, by_tenant, strict=True)},
+    values = np.concatenate(
+        [[each.columns.get(key, np.full(len(each.vms), np.nan)) for key in keys] for each in standings], axis=1
     )
+    there = ~np.isnan(values)
+    ends = np.searchsorted(vms.tenant_of, np.arange(len(vms.tenants) + 1)).tolist()
+    slices = [slice(first, end) for first, end in pairwise(ends)]
+    ranks = np.concatenate([ranks_of_rows(values[:, each]) for each in slices], axis=1)
+    signs = np.array([[-1.0 if is_high_worse(key) else 1.0] for key in keys])
+    # Ties are broken by name: the VMs are in the order of their names, and the sort is stable. NaN come last.
+    worst, best = (np.argsort(sign * values, axis=1, kind="stable") for sign in (signs, -signs))
+    groups = [
+        _Group(slot, np.flatnonzero(slots == slot)) for slots in vms.slots_of for slot in np.unique(slots).tolist()
+    ]
+    rows, positions = np.nonzero(there)
+    histograms = histograms_of(
+        np.concatenate([values[there]] * len(vms.slots_of)),
+        np.concatenate([rows * vms.groups + slots[positions] for slots in vms.slots_of]),
+        len(keys) * vms.groups,
+    )
+    listed = {group.slot: group.listed(worst, values, ranks, there) for group in groups}
+    sums = {group.slot: group.sums(values, there) for group in groups}
+    numbers = {group.slot: group.tenants(there, vms.tenant_of) for group in groups}
+    best_of = _Group(0, np.arange(values.shape[1])).listed(best, values, ranks, there)
+    for at, (key, of) in enumerate(zip(keys, histograms.split(vms.groups), strict=True)):
+        if there[at].any():
+            yield (
+                key,
+                CounterSummary(
+                    [sums[slot][at] for slot in range(vms.groups)],
+                    [numbers[slot][at] for slot in range(vms.groups)],
+                    of,
+                    [listed[slot][at] for slot in range(vms.groups)],
+                    best_of[at],
+                    {
+                        tenant: figures_of(values[at, each][there[at, each]].tolist())
+                        for tenant, each in zip(vms.tenants, slices, strict=True)
+                        if there[at, each].any()
+                    },
+                ),
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class _There:
-    """The VMs that have a value of a counter: their positions, values and ranks in their tenants."""
+class _Group:
+    """The VMs of a group, by their positions. What it returns is by counter: values have a row for each."""
 
-    there: "Ints"
-    values: "Floats"
-    tenant_ranks: "Floats"
+    slot: int
+    members: "Ints"
 
-    def listed(self, ranked: "Ints") -> list[Entry]:
-        """Return the first MOST_LISTED of some of them."""
-        first = ranked[:MOST_LISTED]
-        columns = (self.there[first].tolist(), self.values[first].tolist(), self.tenant_ranks[first].tolist())
-        return list(zip(*columns, strict=True))
+    def listed(self, ranked: "Ints", values: "Floats", ranks: "Floats", there: "Flags") -> list[list[Entry]]:
+        """Return the first MOST_LISTED that have a value, given the positions of all VMs in the order of the list."""
+        import numpy as np  # noqa: PLC0415
 
+        inside = np.zeros(values.shape[1], np.bool_)
+        inside[self.members] = True
+        first = ranked[inside[ranked]].reshape(len(values), -1)[:, :MOST_LISTED]
+        counts = there[:, self.members].sum(axis=1).tolist()
+        columns = (first, np.take_along_axis(values, first, axis=1), np.take_along_axis(ranks, first, axis=1))
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [list(zip(*row, strict=True))[:count] for row, count in zip(rows, counts, strict=True)]
 
-def ranks(values: "Floats") -> "Floats":
-    """Return each value's rank among them: which share lies below it, in percent, equal values counted half."""
-    import numpy as np  # noqa: PLC0415
+    def sums(self, values: "Floats", there: "Flags") -> list[list[float]]:
+        """Return the exact sums."""
+        pairs = zip(values[:, self.members], there[:, self.members], strict=True)
+        return [exact_sum(row[known].tolist()) for row, known in pairs]
 
-    in_order = np.sort(values)
-    twice = np.searchsorted(in_order, values, "left") + np.searchsorted(in_order, values, "right")
-    return np.asarray(50 * twice / len(values), np.float64)
+    def tenants(self, there: "Flags", tenant_of: "Ints") -> list[int]:
+        """Return how many tenants have values."""
+        import numpy as np  # noqa: PLC0415
+
+        of = tenant_of[self.members]  # in ascending order
+        starts = np.flatnonzero(np.concatenate(([True], of[1:] != of[:-1])))
+        found: list[int] = np.logical_or.reduceat(there[:, self.members], starts, axis=1).sum(axis=1).tolist()
+        return found
 
 
 def figures_of(values: Sequence[float]) -> Figures:

@@ -1,7 +1,7 @@
 """``python -m local`` (``make run``): runs the app, its queue and its sample fleet on this machine.
 
-Reads PORT, DATA, FLEET, KEYS, PRINCIPALS and PLATFORM_LIKE from the environment, and passes the app's own settings
-through. Ctrl-C ends it; the next start continues with the same data.
+Reads PORT, DATA, FLEET, HISTORY_DAYS, KEYS, PRINCIPALS and PLATFORM_LIKE from the environment, and passes the app's own
+settings through. Ctrl-C ends it; the next start continues with the same data.
 """
 
 import asyncio
@@ -19,15 +19,20 @@ from pathlib import Path
 from blueprints.http.endpoints import ENDPOINTS
 from blueprints.services import close, services
 from domain.errors import SpotError
-from local.edge import this_machine
+from local.edge import FILLED, this_machine
 from local.enrolling import enrol_fleet
+from local.fleet import FLEET
 from local.host import Host, resolve
 from local.platform import HOME, Platform
 from local.routes import Route
 from local.worker import FunctionFailed
 
 FOLDER = Path(__file__).parent.parent
-FLEET = 60
+HISTORY_DAYS = 28
+MOST_DAYS = 400
+MOST_WORKERS = 4
+"""The most processes that fill the fleet's past: more would only wait for the store's one writer."""
+
 GROUP_OF_ITS_OWN: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 """Windows' way to keep Ctrl-C from a program; 0 elsewhere."""
 LOCAL_DEFAULTS = {
@@ -46,12 +51,24 @@ def _number(name: str, default: int, most: int) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
-    """Run the sample fleet in a process of its own."""
-    if not vms:
+async def _fleet(data: Path, vms: int, days: int) -> AsyncIterator[None]:
+    """Run the sample fleet, and what fills its past, in processes of their own."""
+    of = ("--data", str(data), "--vms", str(vms))
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    (data / FILLED).unlink(missing_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        if vms:
+            await stack.enter_async_context(_beside("the sample fleet", "local.edge", *of))
+        for part in range(1, workers + 1) if vms and days else ():
+            share = ("--days", str(days), "--share", f"{part}/{workers}")
+            await stack.enter_async_context(_beside("the sample fleet's past", "local.history", *of, *share))
         yield
-        return
-    command = [sys.executable, "-m", "local.edge", "--data", str(data), "--vms", str(vms)]
+
+
+@contextlib.asynccontextmanager
+async def _beside(what: str, module: str, *arguments: str) -> AsyncIterator[None]:
+    """Run a module in a process of its own, as long as the block."""
+    command = [sys.executable, "-m", module, *arguments]
     # In a session or group of its own, so that Ctrl-C reaches only the host. The host then ends the fleet.
     apart = {"creationflags": GROUP_OF_ITS_OWN} if GROUP_OF_ITS_OWN else {"start_new_session": True}
     process = await asyncio.create_subprocess_exec(*command, cwd=FOLDER, **apart)
@@ -59,7 +76,7 @@ async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
     async def watch() -> None:
         if await process.wait():
             print(
-                f"the sample fleet has ended with exit code {process.returncode}; the app continues without it",
+                f"{what} has ended with exit code {process.returncode}; the app continues without it",
                 flush=True,
             )
 
@@ -73,7 +90,7 @@ async def _edge(data: Path, vms: int) -> AsyncIterator[None]:
         await process.wait()
 
 
-async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
+async def _run(port: int, data: Path, vms: int, days: int, platform: Platform) -> None:
     host = await Host.load(FOLDER, data, platform)
     # The loaded modules stay. Unless frozen, each full collection would scan them while requests wait.
     gc.collect()
@@ -82,8 +99,8 @@ async def _run(port: int, data: Path, vms: int, platform: Platform) -> None:
     if vms:
         await _enrol(data)
     async with host.running(port):
-        _announce(host, port, vms)
-        async with _edge(data, vms):
+        _announce(host, port, vms, days)
+        async with _fleet(data, vms, days):
             await stop.wait()
             print("\nending ...", flush=True)
     await close()
@@ -110,7 +127,7 @@ async def _enrol(data: Path) -> None:
         print(f"the sample fleet's tenants can't be enrolled; to try again, restart the host: {error}", flush=True)
 
 
-def _announce(host: Host, port: int, vms: int) -> None:
+def _announce(host: Host, port: int, vms: int, days: int) -> None:
     address = f"http://127.0.0.1:{port}"
     here = this_machine()
     lines = [
@@ -130,6 +147,7 @@ def _announce(host: Host, port: int, vms: int) -> None:
     if vms:
         lines += [
             f"  fleet       {vms} sample VMs and this machine, pushed every minute",
+            f"  history     {days} days of the fleet, filled in the background (HISTORY_DAYS)",
             f"  this machine  {address}/?tenant={here.tenant}&vm={here.vm}",
         ]
     else:
@@ -151,6 +169,8 @@ def _access(platform: Platform) -> str:
 def main() -> int:
     """Run until interrupted; return the exit code."""
     port, vms = _number("PORT", 7071, 65_535), _number("FLEET", FLEET, 100_000)
+    # On an account that charges, weeks are filled only if somebody asks for them.
+    days = _number("HISTORY_DAYS", 0 if os.environ.get("COSMOS_ENDPOINT") else HISTORY_DAYS, MOST_DAYS)
     data = Path(os.environ.get("DATA") or ".local").resolve()
     if not os.environ.get("COSMOS_ENDPOINT"):
         os.environ.setdefault("SQLITE_PATH", str(data / "store.db"))
@@ -170,7 +190,7 @@ def main() -> int:
     for name in ("blueprints", "local"):
         logging.getLogger(name).setLevel(os.environ.get("LOG_LEVEL", "WARNING").upper())
     try:
-        asyncio.run(_run(port, data, vms, platform))
+        asyncio.run(_run(port, data, vms, days, platform))
     except FunctionFailed as error:
         print(f"the app can't be loaded: {error}", file=sys.stderr)
         return 1

@@ -30,6 +30,12 @@ from local.enrolling import THIS_TENANT, spoc_keys
 from local.fleet import KEY, Desktop, desktops, moments
 
 FILL_SECONDS = 2 * 3600
+STATE = "fleet.json"
+"""The state file in the data folder. It holds the second up to which the fleet has been pushed."""
+
+FILLED = "fleet.filled"
+"""This file in the data folder says that the last two hours have been pushed since the host started. (The state file
+can't say so: on Windows it could not be replaced while somebody reads it.)"""
 
 
 def this_machine() -> Identity:
@@ -40,12 +46,12 @@ def this_machine() -> Identity:
 
 
 class Edge:
-    """All agents and SPOCs. The state file holds the second up to which the fleet has been pushed."""
+    """All agents and SPOCs."""
 
     def __init__(self, data: Path, vms: int) -> None:
         """Set up the agents of ``vms`` desktops and of this machine."""
+        self._data = data
         self._agents_folder = data / "agents"
-        self._state = data / "fleet.json"
         self._queue = FolderDestination(data / "queue")
         self._signers = spoc_keys(data)
         self._fleet: list[tuple[Desktop, Agent]] = [(each, Agent(each.identity, MINUTE)) for each in desktops(vms)]
@@ -54,7 +60,7 @@ class Edge:
     def fill(self, now: int) -> None:
         """Push the fleet's samples since the last push, or of the last two hours if that is less, up to this minute."""
         end = now - now % MINUTE
-        start = max(end - FILL_SECONDS, self._pushed_until())
+        start = max(end - FILL_SECONDS, _pushed_until(self._data))
         if start >= end:
             return
         windows = range(window_of(start), end, WINDOW)
@@ -89,7 +95,7 @@ class Edge:
 
     def catch_up(self, now: int) -> None:
         """Read the fleet's moments since the last push: some have passed while the last two hours were filled."""
-        for moment in moments(self._pushed_until(), now):
+        for moment in moments(_pushed_until(self._data), now):
             for desktop, agent in self._fleet:
                 agent.add(moment, desktop.readings(moment))
 
@@ -111,15 +117,18 @@ class Edge:
         if self._agents_folder.is_dir():
             for folder in sorted(self._agents_folder.iterdir()):
                 push(FolderSource(folder), self._queue, signer=self._signers.get(folder.name))
-        temporary = self._state.with_suffix(".tmp")
+        state = self._data / STATE
+        temporary = state.with_suffix(".tmp")
         temporary.write_text(json.dumps({"pushed_until": now - now % MINUTE}))
-        temporary.replace(self._state)
+        temporary.replace(state)
 
-    def _pushed_until(self) -> int:
-        try:
-            return int(json.loads(self._state.read_text())["pushed_until"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
+
+def _pushed_until(data: Path) -> int:
+    """Return the second up to which the fleet has been pushed, 0 if it never was."""
+    try:
+        return int(json.loads((data / STATE).read_text())["pushed_until"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     edge = Edge(options.data, options.vms)
     try:
         edge.fill(int(time.time()))
+        (options.data / FILLED).touch()
         edge.live()
     except KeyboardInterrupt:
         return 0

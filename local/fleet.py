@@ -1,109 +1,212 @@
 """The sample fleet: realistic desktops of several tenants, regions, sizes and pools, determined by a seed.
 
-Each desktop has working hours in its region, a log-on storm in the morning and a lunch break. At any hour one is slow,
-one disturbs its pool, one loses a service, and one pool has a log-on storm that does not end, since its people are
-thrown out and log on again. A desktop's readings depend only on the seed, its name and the moment. So filling the past
-and running live give the same samples, and filling twice changes nothing.
+``python -m local.fleet`` prints what has been wrong with it in the last four weeks.
+
+Each desktop has the habits of its people (local.habits), and what is wrong with some of them stands in local.truth. A
+desktop's readings depend only on the seed, its name and the moment. So filling the past and running live give the same
+samples, and filling twice changes nothing. Of the past beyond two hours, a window's own values stand for its readings:
+what they would come to if each were read and reduced.
 """
 
 import math
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from domain.masking import mask_tenant, mask_vm
-from domain.minutes import MINUTE, WINDOW
+from domain.minutes import DAY, MINUTE, WINDOW, iso, window_of
 from domain.samples import Dimensions
+from domain.zones import ZONES
 from edge.gathering import Identity
 from edge.inputs import READ_EVERY
+from local.habits import Habit, clock, episode, level, storm
+from local.truth import (
+    CYCLE,
+    HOLIDAY,
+    NOISY,
+    SILENT,
+    SLOW_VM,
+    STOPPED,
+    THROWN_OUT,
+    TROUBLES,
+    Incident,
+    Trouble,
+    incidents,
+)
 
 KEY = b"the sample fleet's masking key is no secret"
 SEED = 1
+FLEET = 60
+"""How many desktops there are unless somebody wants another number."""
 
-REGIONS: tuple[tuple[str, float], ...] = (
-    ("centralindia", 5.5),
-    ("westeurope", 1),
-    ("eastus", -5),
-    ("australiaeast", 10),
-    ("westus", -8),
-    ("uksouth", 0),
-)
-"""Regions, and how many hours their clocks are ahead of UTC."""
-
+REGIONS = ("centralindia", "westeurope", "eastus", "australiaeast", "westus", "uksouth")
 TENANTS = ("Contoso", "Fabrikam", "Northwind", "Tailspin", "Adventure Works", "Wide World")
+"""The tenants, with a region each."""
+
 SIZES: tuple[tuple[str, int], ...] = (("Standard_D2s_v5", 8), ("Standard_D4s_v5", 16), ("Standard_D8s_v5", 32))
 """Machine sizes with their memory in GiB."""
 
 VMS_PER_POOL = 8
 GIB = 1024**3
 
+READINGS = WINDOW // READ_EVERY
+BURST, STOP = 420, 300
+"""For how many seconds of each window the noisy neighbour is noisy, and the service stopped."""
+
+
+class Load(NamedTuple):
+    """What goes on in a VM before noise: ``cpu``, ``disk`` and ``used`` (memory) in percent, ``latency`` in seconds."""
+
+    busy: float
+    flow: float
+    storm: float
+    cpu: float
+    disk: float
+    used: float
+    latency: float
+
 
 @dataclass(frozen=True, slots=True)
 class Desktop:
-    """One VM of the fleet. ``hours`` is how many hours its region's clock is ahead of UTC."""
+    """One VM of the fleet. ``number`` is its place in it, ``tenant`` and ``pool`` are numbers too."""
 
+    number: int
+    tenant: int
+    pool: int
     name: str
     identity: Identity
-    hours: float
+    zone: str
     memory: int
-    slow: bool
-    disturbed: bool
-    noisy: bool
-    loses_service: bool
-    thrown_out: bool
     seed: int
+    space: float = field(init=False)
+    disconnects: float = field(init=False)
+    habit: Habit = field(init=False)
+    troubles: tuple[Trouble, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Draw what is steady about it."""
+        steady = random.Random(f"{self.seed}/{self.name}")  # noqa: S311
+        drawn = {
+            "habit": Habit.of(steady),
+            "space": steady.uniform(25, 75),
+            "disconnects": steady.uniform(0.1, 0.4),
+            "troubles": tuple(trouble for trouble in TROUBLES if trouble.strikes(self)),
+        }
+        for name, value in drawn.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether it disturbs its pool."""
+        return NOISY in self.troubles
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether it is of the pool that is disturbed."""
+        return (self.tenant, self.pool) == (1, 0)
 
     def readings(self, timestamp: int) -> Mapping[str, float]:
-        """Return the readings of a moment by counter."""
+        """Return the readings of a moment by counter; nothing while the VM is silent."""
         minute = timestamp - timestamp % MINUTE
         chance = random.Random(f"{self.seed}/{self.name}/{minute}/{(timestamp - minute) // READ_EVERY}")  # noqa: S311
-        steady = random.Random(f"{self.seed}/{self.name}")  # noqa: S311
-        busy = _activity(timestamp + self.hours * 3600, steady.uniform(-0.4, 0.4)) * steady.uniform(0.6, 1.2)
-        storm = _storm(timestamp + self.hours * 3600)
-        # Load changes slowly over some minutes and does not jump between readings.
-        phase = steady.uniform(0, 6.28)
-        wander = 1 + 0.25 * math.sin(timestamp / 400 + phase) + 0.15 * math.sin(timestamp / 97 + phase * 2)
-        burst = 1.0 if (self.noisy or self.disturbed) and timestamp % WINDOW < 420 else 0.0  # noqa: PLR2004
-        cpu = 3 + 38 * busy * wander + 25 * storm + (60 * burst if self.noisy else 8 * burst) + (35 if self.slow else 0)
-        cpu = min(100.0, max(0.3, cpu + chance.gauss(0, 4)))
-        disk = min(99.0, 2 + 14 * busy * wander + 40 * storm + (80 if self.noisy else 30) * burst + 30 * self.slow)
-        used = min(97.0, 34 + 40 * busy + 6 * math.sin(timestamp / 3000 + phase) + 12 * self.slow)
-        sessions = round(busy * (2 + self.memory / 4))
-        stopped = self.loses_service and timestamp % WINDOW < 300  # noqa: PLR2004
-        again = 0.3 * self.thrown_out
+        at = timestamp % WINDOW
+        troubles = self._troubles(timestamp)
+        if SILENT in troubles:
+            return {}
+        load = self._load(timestamp, troubles, self._wander(timestamp, 0.25, 0.15), float(at < BURST))
+        return self._values(timestamp, troubles, chance, load, load, 1, stopped=at < STOP)
+
+    def of_window(self, window: int) -> Mapping[str, float]:
+        """Return a window's values by counter: its readings, each reduced by the counter's own rule."""
+        chance = random.Random(f"{self.seed}/{self.name}/{window}")  # noqa: S311
+        middle = window + WINDOW // 2
+        troubles = self._troubles(middle)
+        if SILENT in troubles:
+            return {}
+        wander = self._wander(middle, 0.2, -0.03)  # the two waves' means over a window
+        quiet, loud = (self._load(middle, troubles, wander, burst) for burst in (0.0, 1.0))
+        mean = Load(*((a * (WINDOW - BURST) + b * BURST) / WINDOW for a, b in zip(quiet, loud, strict=True)))
+        peak = self._load(middle, troubles, wander + 0.22, 1.0)
+        return self._values(middle, troubles, chance, mean, peak, READINGS, stopped=True)
+
+    def _wander(self, timestamp: int, slow: float, fast: float) -> float:
+        """Return a factor around 1: load changes slowly over some minutes and does not jump between readings."""
+        phase = self.habit.phase
+        return 1 + slow * math.sin(timestamp / 400 + phase) + fast * math.sin(timestamp / 97 + phase * 2)
+
+    def _troubles(self, timestamp: int) -> list[Trouble]:
+        own, utc = clock(timestamp, self.zone), clock(timestamp, "UTC")
+        return [each for each in self.troubles if each.lasts_at(own, utc)]
+
+    def _load(self, timestamp: int, troubles: list[Trouble], wander: float, burst: float) -> Load:
+        now = clock(timestamp, self.zone)
+        holiday = HOLIDAY in troubles
+        busy = self.habit.busy(now, holiday=holiday)
+        name = f"{self.seed}/{self.name}"
+        flow = busy * wander * level(name, timestamp)
+        rush = storm(now, holiday=holiday)
+        other = episode(name, timestamp)
+        job = 1.0 if self.habit.runs_job(now) else 0.0
+        burst = burst if self.noisy or self.disturbed else 0.0
+        cpu = 3 + 38 * flow + 25 * rush + (60 if self.noisy else 8) * burst + 9 * other + 6 * job
+        disk = 2 + 14 * flow + 40 * rush + (90 if self.noisy else 30) * burst + 4 * other + 12 * job
+        used = 34 + 40 * busy + 6 * math.sin(timestamp / 3000 + self.habit.phase) + 12 * (SLOW_VM in troubles)
+        cpu += sum(each.cpu for each in troubles)
+        disk += sum(each.disk for each in troubles)
+        disk = min(99.0, disk)
+        latency = disk / 30_000 + max(0.0, disk - 60) / 5_000
+        return Load(busy, flow, rush, min(100.0, cpu), disk, min(97.0, used), latency)
+
+    def _values(
+        self,
+        timestamp: int,
+        troubles: list[Trouble],
+        chance: random.Random,
+        mean: Load,
+        peak: Load,
+        readings: int,
+        *,
+        stopped: bool,
+    ) -> dict[str, float]:
+        """Return the values by counter that so many readings come to, given the mean load and the highest."""
+        noise = 1 / math.sqrt(readings)
+        cpu = min(100.0, max(0.3, mean.cpu + chance.gauss(0, 4) * noise))
+        most = cpu if readings == 1 else min(100.0, peak.cpu + 4 * 2.2)  # 2.2: about the highest of so many
+        sessions = round(mean.busy * (2 + self.memory / 4))
+        again = 0.3 * (THROWN_OUT in troubles)
+        logons = _times(chance, mean.storm * 0.25 + mean.busy * 0.004 + again, readings)
+        delay = 8 + (most / 10) ** 2 * (2 if SLOW_VM in troubles else 0.6) + 8 * chance.random() ** (1 / readings)
         values = {
             "win_cpu.percent_processor_time": cpu,
             "win_cpu.percent_privileged_time": cpu * 0.3,
-            "win_system.processor_queue_length": max(0, round((cpu - 55) / 9)),
-            "win_system.processes": 95 + 14 * sessions + chance.randrange(6),
-            "win_mem.percent_used": used,
-            "win_mem.available_bytes": round(self.memory * GIB * (1 - used / 100)),
-            "win_swap.percent_usage": max(1.0, (used - 40) * 0.7 + chance.gauss(0, 0.4)),
-            "win_disk.percent_idle_time": min(100.0, max(0.0, 100 - disk + chance.gauss(0, 2))),
-            "win_disk.percent_free_space": 25 + steady.uniform(0, 50) - (timestamp % 86_400) / 40_000,
-            "win_disk.read_bytes_persec": max(0, 9e4 * disk * chance.uniform(0.7, 1.3)),
-            "win_disk.write_bytes_persec": max(0, 6e4 * disk * chance.uniform(0.7, 1.3)),
-            "win_disk.current_disk_queue_length": max(0, round((disk - 45) / 12)),
-            "win_net.bytes_received_persec": (2e4 + 9e5 * busy * wander) * chance.uniform(0.6, 1.4),
-            "win_net.bytes_sent_persec": (1e4 + 2e5 * busy * wander) * chance.uniform(0.6, 1.4),
+            "win_system.processor_queue_length": max(0, round((most - 55) / 9)),
+            "win_system.processes": 95 + 14 * sessions + (chance.randrange(6) if readings == 1 else 5),
+            "win_mem.percent_used": mean.used,
+            "win_mem.available_bytes": round(self.memory * GIB * (1 - mean.used / 100)),
+            "win_swap.percent_usage": max(1.0, (mean.used - 40) * 0.7 + chance.gauss(0, 0.4) * noise),
+            "win_disk.percent_idle_time": min(100.0, max(0.0, 100 - mean.disk + chance.gauss(0, 2) * noise)),
+            "win_disk.percent_free_space": self.space - (timestamp % 86_400) / 40_000,
+            "win_disk.read_bytes_persec": 9e4 * mean.disk * _around(chance, 0.3, noise),
+            "win_disk.write_bytes_persec": 6e4 * mean.disk * _around(chance, 0.3, noise),
+            "win_disk.current_disk_queue_length": max(0, round((peak.disk - 45) / 12)),
+            "win_net.bytes_received_persec": (2e4 + 9e5 * mean.flow) * _around(chance, 0.4, noise),
+            "win_net.bytes_sent_persec": (1e4 + 2e5 * mean.flow) * _around(chance, 0.4, noise),
             "win_session.active_sessions": sessions,
-            "win_session.logons": 1 if chance.random() < storm * 0.25 + busy * 0.004 + again else 0,
-            "win_session.input_delay_ms": 8 + (cpu / 10) ** 2 * (4 if self.slow else 0.6) + chance.uniform(0, 8),
-            "win_service.WinDefend": 0 if stopped else 1,
+            "win_session.disconnected_sessions": round(sessions * self.disconnects),
+            "win_session.logons": logons,
+            "win_session.logoffs": _times(chance, mean.busy * 0.004 + again, readings),
+            "win_session.input_delay_ms": delay + sum(each.delay for each in troubles),
+            "win_service.WinDefend": 0 if stopped and STOPPED in troubles else 1,
             "win_service.TermService": 1,
         }
-        values |= {
-            "win_session.disconnected_sessions": round(sessions * steady.uniform(0.1, 0.4)),
-            "win_session.logoffs": 1 if chance.random() < busy * 0.004 + again else 0,
-        }
-        if values["win_session.logons"]:
-            seconds = 11 + 14 * storm + (18 if self.slow else 0)
-            values["win_session.logon_seconds"] = seconds * chance.uniform(0.7, 1.5)
+        if logons:
+            seconds = 11 + 14 * mean.storm + sum(each.logon for each in troubles)
+            values["win_session.logon_seconds"] = seconds * max(chance.uniform(0.7, 1.5) for _ in range(min(logons, 9)))
         rounded = {key: round(float(value), 2) for key, value in values.items()}
         for what, least in (("read", 0.0006), ("write", 0.0009)):
-            seconds = least + disk / 30_000 + max(0.0, disk - 60) / 5_000
-            rounded[f"win_disk.latency_{what}_seconds"] = round(seconds * chance.uniform(0.8, 1.2), 5)
+            rounded[f"win_disk.latency_{what}_seconds"] = round((least + mean.latency) * _around(chance, 0.2, noise), 5)
         return rounded
 
 
@@ -113,26 +216,15 @@ def desktops(count: int, seed: int = SEED) -> list[Desktop]:
 
 
 def _desktop(number: int, seed: int) -> Desktop:
-    tenant_number = number % len(TENANTS)
-    tenant, (region, hours) = TENANTS[tenant_number], REGIONS[tenant_number]
-    within = number // len(TENANTS)
+    within, at = divmod(number, len(TENANTS))
     pool = within // VMS_PER_POOL
-    size, memory = SIZES[(tenant_number + pool) % len(SIZES)]
+    tenant, region = TENANTS[at], REGIONS[at]
+    size, memory = SIZES[(at + pool) % len(SIZES)]
     name = f"{tenant.split()[0].upper()}-{within + 1:03d}"
     masked = mask_tenant(tenant, KEY)
-    dimensions = Dimensions(f"Site {tenant_number + 1}", f"{tenant.split()[0]}-pool-{pool + 1}", region, size)
-    return Desktop(
-        name,
-        Identity(masked, mask_vm(masked, name, KEY), dimensions),
-        hours,
-        memory,
-        slow=number == 8,  # noqa: PLR2004
-        disturbed=tenant_number == 1 and pool == 0,
-        noisy=number == 1,
-        loses_service=number == 3,  # noqa: PLR2004
-        thrown_out=tenant_number == 0 and pool == 1,
-        seed=seed,
-    )
+    dimensions = Dimensions(f"Site {at + 1}", f"{tenant.split()[0]}-pool-{pool + 1}", region, size)
+    identity = Identity(masked, mask_vm(masked, name, KEY), dimensions)
+    return Desktop(number, at, pool, name, identity, ZONES[region], memory, seed)
 
 
 def moments(start: int, end: int) -> Iterator[int]:
@@ -140,22 +232,41 @@ def moments(start: int, end: int) -> Iterator[int]:
     yield from range(start - start % -READ_EVERY, end, READ_EVERY)
 
 
-def _activity(local: float, shift: float) -> float:
-    """Return how busy people are at a local time, 0 to 1: a working day with a lunch break, and quiet weekends."""
-    moment = datetime.fromtimestamp(local, UTC)
-    hour = moment.hour + moment.minute / 60 + shift
-    day = _ramp(hour, 8, 9.5) * (1 - _ramp(hour, 16.5, 18.5))
-    lunch = 0.45 * math.exp(-(((hour - 12.6) / 0.5) ** 2))
-    weekend = 0.15 if moment.weekday() >= 5 else 1.0  # noqa: PLR2004
-    return 0.04 + 0.9 * day * (1 - lunch) * weekend
+def told(incident: Incident, fleet: Sequence[Desktop]) -> str:
+    """Return an incident in words."""
+    struck = [fleet[number].identity for number in incident.numbers]
+    whom = [struck[0].vm] if len(struck) == 1 else sorted({str(each.dimensions.ResourcePoolName) for each in struck})
+    counters = ", ".join(incident.counters) or "all counters"
+    return f"{iso(incident.start)} to {iso(incident.end)}  {incident.kind}: {' '.join(whom)}  ({counters})"
 
 
-def _storm(local: float) -> float:
-    """Return the strength of the log-on storm in the morning of working days, 0 to 1."""
-    moment = datetime.fromtimestamp(local, UTC)
-    hour = moment.hour + moment.minute / 60
-    return 0.0 if moment.weekday() >= 5 else math.exp(-(((hour - 8.75) / 0.25) ** 2))  # noqa: PLR2004
+def _around(chance: random.Random, width: float, noise: float) -> float:
+    """Return a factor around 1, at most ``width`` away for a single reading, and nearer for the mean of many."""
+    return 1 + chance.uniform(-width, width) * noise
 
 
-def _ramp(value: float, low: float, high: float) -> float:
-    return min(1.0, max(0.0, (value - low) / (high - low)))
+def _times(chance: random.Random, probability: float, readings: int) -> int:
+    """Return in how many of some readings something happens. Draws only how long it takes each time."""
+    if probability <= 0:
+        return 0
+    rate = math.log1p(-min(probability, 0.99))
+    found, at = 0, _waits(chance, rate)
+    while at < readings:
+        found, at = found + 1, at + 1 + _waits(chance, rate)
+    return found
+
+
+def _waits(chance: random.Random, rate: float) -> int:
+    return int(math.log(1 - chance.random()) / rate)
+
+
+def main() -> None:
+    """Print the incidents."""
+    fleet = desktops(FLEET)
+    now = window_of(int(time.time()))
+    for incident in incidents(fleet, now - CYCLE * DAY, now):
+        print(told(incident, fleet))
+
+
+if __name__ == "__main__":
+    main()

@@ -101,20 +101,12 @@ async def average(
             if not time_left():
                 left += marked[window]
                 continue
-            # Read the marks now: another run may have worked them off since, and data that came by now are not late.
-            done[window] = await average_window(tables, window, await tables.marks.read(window), times, rules)
             # One that the run itself has opened is due at once, if its time was over before its data came.
-            late = window + WINDOW + times.lateness <= times.now
-            if not (window in closing or late) or window not in await _due(tables, times):
+            if window not in closing and window + WINDOW + times.lateness > times.now:
+                done[window] = await _average_now(tables, window, times, rules)
                 continue
-            try:
-                made = await summarize_window(tables, window, times, at_once=True)
-                await disclose(tables, window, rules, made)
-            except Corrupt as error:  # the window stays open until the document is repaired
-                done[window] = replace(done[window], corrupt=[*done[window].corrupt, str(error)])
-                continue
-            await close(tables, window)
-            closed.append(window)
+            done[window], is_closed = await average_and_close(tables, window, times, rules)
+            closed += [window] if is_closed else []
     worked = [window for window in sorted(done, reverse=True) if done[window].tenants]
     return Averaged(
         sum(len(each.tenants) for each in done.values()),
@@ -127,6 +119,27 @@ async def average(
         [omission for each in done.values() for omission in each.omitted],
         meter.units,
     )
+
+
+async def average_and_close(
+    tables: Tables, window: int, times: Times, rules: Rules = DEFAULTS
+) -> tuple[WindowAveraged, bool]:
+    """Work off the marks that one window has now, and close it if it is due. Return whether it was closed."""
+    done = await _average_now(tables, window, times, rules)
+    if window not in await _due(tables, times):
+        return done, False
+    try:
+        made = await summarize_window(tables, window, times, at_once=True)
+        await disclose(tables, window, rules, made)
+    except Corrupt as error:  # the window stays open until the document is repaired
+        return replace(done, corrupt=[*done.corrupt, str(error)]), False
+    await close(tables, window)
+    return done, True
+
+
+async def _average_now(tables: Tables, window: int, times: Times, rules: Rules) -> WindowAveraged:
+    # Read the marks now: another run may have worked them off since, and data that came by now are not late.
+    return await average_window(tables, window, await tables.marks.read(window), times, rules)
 
 
 async def _due(tables: Tables, times: Times) -> Collection[int]:

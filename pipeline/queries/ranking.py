@@ -13,8 +13,9 @@ from domain.closing import Progress
 from domain.disclosure import NOTHING_DISCLOSED, DisclosedWindow, ForTenants
 from domain.errors import BadParameters, Forbidden
 from domain.fleet_summary import FleetSummary, Listed
+from domain.ranks import ranks
 from domain.standings import DIMENSIONS, Dimension, Standings, StandingVm
-from domain.summary import WHOLE, GroupKey, is_high_worse, ranks
+from domain.summary import WHOLE, GroupKey, is_high_worse
 from pipeline.concurrency import gather
 from pipeline.queries.names import known_counters, tenant_named
 from pipeline.queries.view import AT_ONCE, View, progress_of

@@ -33,10 +33,14 @@ def encode_vms(vms: Sequence[SummaryVm]) -> EncodedVms:
     def at(name: str | None) -> int:
         return names.setdefault(name, len(names))
 
-    found = [
-        (at(tenant), at(of.SiteName), at(of.ResourcePoolName), at(of.Region), at(of.MachineSize), vm)
-        for tenant, vm, of in vms
-    ]
+    places: dict[tuple[str, Dimensions], tuple[int, int, int, int, int]] = {}
+    found = []
+    for tenant, vm, of in vms:
+        place = places.get((tenant, of))
+        if place is None:
+            place = at(tenant), at(of.SiteName), at(of.ResourcePoolName), at(of.Region), at(of.MachineSize)
+            places[tenant, of] = place
+        found.append((*place, vm))
     return EncodedVms(list(names), found)
 
 

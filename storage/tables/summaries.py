@@ -187,17 +187,21 @@ class _FleetBody(_FiguresBody):
 
 
 def _fleet_body(summary: FleetSummary) -> Mapping[str, Any]:
-    positions: dict[SummaryVm, int] = {}
+    positions: dict[tuple[str, str], int] = {}
+    vms: list[SummaryVm] = []
 
     def position(of: Listed) -> int:
-        return positions.setdefault(SummaryVm(of.tenant, of.vm, of.dimensions), len(positions))
+        at = positions.setdefault((of.tenant, of.vm), len(vms))
+        if at == len(vms):
+            vms.append(SummaryVm(of.tenant, of.vm, of.dimensions))
+        return at
 
     lists = [[(position(of), of.value, of.tenant_rank) for of in each] for each in (*summary.worst, summary.best)]
     body = _FleetBody(
         list(summary.groups),
         list(summary.figures),
         encode_figures(summary.tenants),
-        encode_vms(list(positions)),
+        encode_vms(vms),
         encode_lists(lists),
         encode_histograms(summary.histograms),
     )

@@ -98,6 +98,7 @@ class Local:
             "PORT": str(self.port),
             "DATA": str(self.data),
             "FLEET": "0",
+            "HISTORY_DAYS": "0",
             "AVERAGING_SCHEDULE": "* * * * * *",
             "ALLOWED_LATENESS_MINUTES": "0",  # tests look at what is final
             **self.settings,

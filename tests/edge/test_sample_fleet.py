@@ -13,7 +13,8 @@ from domain.samples import Sample
 from edge.gathering import Agent
 from local.edge import Edge
 from local.enrolling import enrol_fleet
-from local.fleet import TENANTS, desktops, moments
+from local.fleet import TENANTS, Desktop, desktops, moments
+from local.habits import ahead
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
 from pipeline.queries.groups import GroupsQuestion, get_groups
@@ -72,9 +73,13 @@ def test_the_sample_fleet_has_tenants_regions_sizes_and_pools() -> None:
 MONDAY = 1_790_553_600  # a Monday's midnight in UTC
 
 
+def at_local(desktop: Desktop, hour: float, day: int = MONDAY) -> int:
+    return int(day + hour * 3600) - ahead(day // WINDOW, desktop.zone)
+
+
 def mean(number: int, key: str, hour: float) -> float:
     desktop = desktops(number + 1)[number]
-    start = int(MONDAY + (hour - desktop.hours) * 3600)
+    start = at_local(desktop, hour)
     values = [desktop.readings(moment)[key] for moment in moments(start, start + 1200)]
     return sum(values) / len(values)
 
@@ -89,7 +94,7 @@ def test_desktops_work_in_the_hours_of_their_region_with_a_storm_of_log_ons_in_t
 def test_the_sample_fleet_reads_what_a_windows_vm_would_and_a_log_on_has_a_duration() -> None:
     desktop = desktops(3)[2]
     found: set[str] = set()
-    for moment in moments(int(MONDAY + (8.5 - desktop.hours) * 3600), int(MONDAY + (9 - desktop.hours) * 3600)):
+    for moment in moments(at_local(desktop, 8.5), at_local(desktop, 9)):
         readings = desktop.readings(moment)
         found |= readings.keys()
         assert bool(readings["win_session.logons"]) == ("win_session.logon_seconds" in readings)

@@ -1,0 +1,156 @@
+"""What is wrong with the sample fleet, and when: the truth that tests and benchmarks compare answers with.
+
+Some things are wrong at any time (a slow VM, a noisy neighbour, a service that stops, a pool whose people are thrown
+out). Others happen once in every four weeks, by the calendar: so four weeks of history have each of them once, whenever
+they begin. Knows who is struck, when and how hard. Refuses to know how a VM's readings come about (local.fleet).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from domain.minutes import DAY, HOUR, WINDOW, window_of
+from local.habits import EPOCH, Clock, ahead
+
+Kind = Literal[
+    "slow VM",
+    "noisy neighbour",
+    "stopped service",
+    "log-on storm",
+    "bad region",
+    "bad pool",
+    "slow morning",
+    "silent VM",
+    "holiday",
+]
+
+CYCLE = 28
+"""After how many days everything happens again. Its first day is a Monday."""
+
+
+class Placed(Protocol):
+    """A desktop's place in the fleet."""
+
+    @property
+    def number(self) -> int:
+        """Its number in the fleet."""
+
+    @property
+    def tenant(self) -> int:
+        """Its tenant's number."""
+
+    @property
+    def pool(self) -> int:
+        """Its pool's number in the tenant."""
+
+    @property
+    def zone(self) -> str:
+        """Its region's zone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trouble:
+    """What strikes some desktops. ``day`` is that of the cycle, None: at any time; ``begins`` and ``lasts`` are hours.
+
+    ``clock`` says by whose clocks it begins: those of each desktop, or everywhere at the same moment (UTC). ``tenant``,
+    ``pool`` and ``number`` say whom it strikes; None: all. ``counters`` are those that show it. The others say how
+    hard: processor and disk in percent, input delay in milliseconds, and by how many seconds log-ons take longer.
+    """
+
+    kind: Kind
+    counters: Sequence[str]
+    day: int | None = None
+    begins: float = 0
+    lasts: float = 24
+    clock: Literal["its own", "UTC"] = "its own"
+    tenant: int | None = None
+    pool: int | None = None
+    number: int | None = None
+    cpu: float = 0
+    disk: float = 0
+    delay: float = 0
+    logon: float = 0
+
+    def strikes(self, placed: Placed) -> bool:
+        """Tell whether it strikes a desktop at all."""
+        pairs = ((self.tenant, placed.tenant), (self.pool, placed.pool), (self.number, placed.number))
+        return all(wanted is None or wanted == has for wanted, has in pairs)
+
+    def lasts_at(self, own: Clock, utc: Clock) -> bool:
+        """Tell whether it lasts at a moment, given what clocks show then: the desktop's own, and in UTC."""
+        if self.day is None:
+            return True
+        now = own if self.clock == "its own" else utc
+        hours = ((now.day - 1 - self.day) % CYCLE) * 24 + now.hour - self.begins
+        return 0 <= hours < self.lasts
+
+
+INPUT, LOGON = "win_session.input_delay_ms", "win_session.logon_seconds"
+LATENCY = ("win_disk.latency_read_seconds", "win_disk.latency_write_seconds")
+CPU, DISK_IDLE, SERVICE = "win_cpu.percent_processor_time", "win_disk.percent_idle_time", "win_service.WinDefend"
+
+SLOW_VM = Trouble("slow VM", (INPUT, CPU), number=8, cpu=35, disk=30, delay=60, logon=18)
+NOISY = Trouble("noisy neighbour", (CPU, DISK_IDLE), number=1)
+STOPPED = Trouble("stopped service", (SERVICE,), number=3)
+THROWN_OUT = Trouble("log-on storm", ("win_session.logons",), tenant=0, pool=1)
+HOLIDAY = Trouble("holiday", (CPU, "win_session.active_sessions"), day=9)
+SILENT = Trouble("silent VM", (), day=22, begins=10, lasts=48, number=10)
+TROUBLES = (
+    SLOW_VM,
+    NOISY,
+    STOPPED,
+    THROWN_OUT,
+    HOLIDAY,
+    SILENT,
+    Trouble("bad region", (INPUT, *LATENCY), day=1, begins=12, lasts=4, tenant=1, disk=25, delay=40),
+    Trouble("slow morning", (INPUT, LOGON), day=14, begins=7, lasts=4, clock="UTC", delay=30, logon=25),
+    Trouble("bad pool", (INPUT, CPU), day=17, begins=10, lasts=5, tenant=3, pool=0, cpu=30, delay=25),
+)
+"""Tenants have a region each, so a bad region is a tenant's too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What was wrong with some desktops from ``start`` up to but excluding ``end`` (Unix seconds, whole windows)."""
+
+    kind: Kind
+    counters: Sequence[str]
+    start: int
+    end: int
+    numbers: Sequence[int]
+    """The desktops that were struck, by their numbers in the fleet."""
+
+
+def incidents(fleet: Sequence[Placed], start: int, end: int) -> list[Incident]:
+    """Return what is wrong with a fleet in a span of Unix seconds, oldest first. What is cut by the span ends there."""
+    found = [incident for trouble in TROUBLES for incident in _of(trouble, fleet, start, end)]
+    return sorted(found, key=lambda each: (each.start, each.kind))
+
+
+def _of(trouble: Trouble, fleet: Sequence[Placed], start: int, end: int) -> Iterator[Incident]:
+    by_zone: dict[str | None, list[int]] = {}
+    for placed in fleet:
+        if trouble.strikes(placed):
+            zone = placed.zone if trouble.clock == "its own" and trouble.day is not None else None
+            by_zone.setdefault(zone, []).append(placed.number)
+    for zone, numbers in by_zone.items():
+        for first, last in _spans(trouble, zone, start, end):
+            if max(first, start) < min(last, end):
+                yield Incident(trouble.kind, trouble.counters, max(first, start), min(last, end), numbers)
+
+
+def _spans(trouble: Trouble, zone: str | None, start: int, end: int) -> Iterator[tuple[int, int]]:
+    if trouble.day is None:
+        yield start, end
+        return
+    first = EPOCH + start // DAY - trouble.day - 1
+    for cycle in range(first // CYCLE - 1, (EPOCH + end // DAY) // CYCLE + 1):
+        midnight = cycle * CYCLE + 1 + trouble.day
+        begins = _moment(midnight, trouble.begins, zone)
+        yield begins, _moment(midnight, trouble.begins + trouble.lasts, zone)
+
+
+def _moment(day: int, hour: float, zone: str | None) -> int:
+    """Return the window that begins at a local hour of a day. No trouble begins or ends in the night of a change."""
+    wanted = (day - EPOCH) * DAY + round(hour * HOUR)
+    return window_of(wanted - ahead(wanted // WINDOW, zone))
