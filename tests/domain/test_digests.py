@@ -100,7 +100,8 @@ def a_summary(values: dict[str | None, list[float]]) -> FleetSummary:
     regions = sorted(values, key=lambda name: name or "")
     groups = [WHOLE, *(GroupKey("Region", region) for region in regions)]
     figures = [figures_of(every), *(figures_of(values[region]) for region in regions)]
-    return FleetSummary(groups, figures, histograms_of(every, [0] * len(every), 1), [[]] * len(groups), [], {})
+    histograms = histograms_of(every, [0] * len(every), 1)
+    return FleetSummary(groups, figures, {}, histograms, [[]] * len(groups), [])
 
 
 def test_the_fleet_and_its_groups_have_the_averages_of_their_windows() -> None:
