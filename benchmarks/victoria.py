@@ -1,7 +1,4 @@
-"""VictoriaMetrics as a contender (benchmarks.contenders).
-
-It is not installed where this was written: its questions about percentiles, VMs and regions are untested.
-"""
+"""VictoriaMetrics as a contender (benchmarks.contenders)."""
 
 import json
 import shutil

@@ -110,12 +110,7 @@ class Settings(BaseSettings):
     ] = 30
     standings_retention_days: Annotated[
         int,
-        Field(
-            ge=1,
-            le=3650,
-            description="How long each VM's figures of each quarter of an hour, and summaries of them, are kept; at "
-            "least a day longer than samples.",
-        ),
+        Field(ge=1, le=3650, description="How long VMs' figures of windows, and summaries of them, are kept."),
     ] = STANDINGS_DAYS
     report_retention_days: Annotated[int, Field(ge=1, le=3650, description="How long report rows are kept.")] = 400
     allowed_lateness_minutes: Annotated[

@@ -27,7 +27,7 @@ HITS = 5
 MOST_KILLS = 60
 """After which it is said that they don't hit."""
 
-TENANTS, VMS, WINDOWS, LETTERS = 3, 2, 120, 1000
+TENANTS, VMS, WINDOWS, LETTERS = 3, 2, 80, 600
 """So many that each operation takes some tenths of a second, or a second."""
 
 NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW

@@ -21,7 +21,7 @@ from storage.tables.catalogue import TENANTS, Entry
 from storage.tables.heartbeats import EVERY, Heard
 from tests.builders import HORIZON, NOW, a_record, a_view
 from tests.pipeline.memory import MemoryDocuments
-from tests.pipeline.test_operations import carry_out
+from tests.pipeline.test_operations import carry_out, nearby
 
 OURS, WAITING, STRANGERS = (Signer(bytes([each]) * 32) for each in (1, 2, 3))
 OLD = Signer(bytes([4]) * 32)
@@ -156,7 +156,7 @@ CLOCKS: dict[str, Any] = {"clocksOff": 1, "clocks": [{"vm": VM, "offset": 95.0}]
 )
 async def test_a_purge_forgets_what_it_names(tables: Tables, purge: Purge, stays: bool) -> None:
     await deliver(tables, OURS.signed(body_of(a_beat(**CLOCKS))))
-    await carry_out(tables, purge)
+    await carry_out(tables, purge, nearby(tables))
     assert bool(await kept(tables)) is stays
     await deliver(tables, OURS.signed(body_of(a_beat(NOW + WINDOW))), now=NOW + WINDOW)
     assert await kept(tables) == {"ours": (NOW + WINDOW, NOW + WINDOW)}

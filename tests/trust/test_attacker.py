@@ -194,30 +194,7 @@ def test_no_tenant_learns_the_value_of_another_s_vms(by: str, *, sees_percentile
         ranked = sees_percentiles
         means = frozenset({by}) & MEANS or MEANS
 
-    play(AgainstThisRule, 30, 12)
-    assert AgainstThisRule.games >= 30
-    assert AgainstThisRule.shown >= 10  # else it would prove nothing
-
-
-@pytest.mark.parametrize("by", sorted(MEANS))
-def test_the_attacker_wins_against_the_rule_of_before(by: str) -> None:
-    """So it can, by each of these means without the others."""
-
-    class AgainstTheOldRule(Attacker):
-        old_rule = True
-        asks = False
-        means = frozenset({by})
-
-    with pytest.raises(AssertionError, match="is given away by"):
-        play(AgainstTheOldRule, 1_500, 12)  # it ends with the first game that is won, which chance decides
-
-
-def test_the_attacker_wins_against_percentiles_of_the_finer_histograms() -> None:
-    """So percentiles and ranks are among what it plays with."""
-
-    class AgainstTheFinerForm(Attacker):
-        ranked = True
-        finer = True
-
-    with pytest.raises(AssertionError, match="is given away by"):
-        play(AgainstTheFinerForm, 1_500, 12)
+    games = 30 if by == "all of them" else 15
+    play(AgainstThisRule, games, 12)
+    assert AgainstThisRule.games >= games
+    assert AgainstThisRule.shown >= games / 3  # else it would prove nothing

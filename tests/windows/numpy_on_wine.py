@@ -47,4 +47,5 @@ def _asked(module: Path) -> list[str]:
     """The functions that a module takes from Windows' library of mathematics."""
     told = subprocess.run([f"{TOOLS}objdump", "-p", str(module)], capture_output=True, text=True, check=True).stdout
     (table,) = (part for part in told.split("DLL Name: ") if part.encode().startswith(WINDOWS_OWN))
-    return re.findall(r"^\s+[0-9a-f]+\s+\d+\s+(\w+)", table, re.MULTILINE)
+    lines, _, _ = table.partition("\n\n")
+    return re.findall(r"^\t[0-9a-f]+\t *\d+  (\w+)$", lines, re.MULTILINE)

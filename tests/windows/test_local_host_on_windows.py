@@ -91,10 +91,9 @@ def test_it_starts_with_its_fleet_answers_and_ends_with_ctrl_c(windows: Windows,
         assert b"Spot PC Insights runs at" in said, said.decode(errors="replace")
         assert answer(port, "/v1/health") == {"status": "ok"}
         end = time.monotonic() + PATIENCE
-        while not (tenants := answer(port, "/v1/tenants")["data"]):
+        while len(answer(port, "/v1/tenants")["data"]) < 6:
             assert time.monotonic() < end, written(console, b"Traceback", 1).decode(errors="replace")
             written(console, b"Traceback", 0.5)
-        assert len(tenants) >= 6
         os.write(console, b"\x03")
         said = written(console, b"ending ...", 30) + written(console, b"Traceback", 5)
         assert process.wait(30) == 0
