@@ -4,10 +4,10 @@ For each mark: read the tenant's rollup, then its VM windows, and write the roll
 tree above a marked tenant, from the tenants up: read the branch's rollup, then those below it, and write it if it
 changed. For each window with marks: read the report, then the greatest branches' rollups, and write the counters that
 changed. Then update the catalogue. Then clear the marks, each with the etag it was read with. The fleet's summaries
-follow when it is time (pipeline.summarizing). Everything is derived
-from stored data, so any run may repeat any step, and runs may overlap. A target is always read before its sources and
-written only with its etag, so an old result can't replace a new one. (This requires that a reader sees every earlier
-write by any writer: on Cosmos DB, the consistency level Strong.)
+follow when it is time (pipeline.summarizing). Everything is derived from stored data, so any run may repeat any step,
+and runs may overlap. A target is always read before its sources and written only with its etag, so an old result can't
+replace a new one. (This requires that a reader sees every earlier write by any writer: on Cosmos DB, the consistency
+level Strong.)
 
 A window is opened before anything is derived from it. It is closed after the marks it had then are worked off
 (domain.closing). A window whose samples may have expired is not derived again: its mark is dropped, and the operator is

@@ -29,7 +29,7 @@ AT_ONCE = 16
 async def disclose(tables: Tables, window: int, rules: Rules, made: Summarized | None) -> None:
     """Write what is disclosed of a window that is about to be closed (domain.disclosure). Its summaries must be made.
 
-    ``made``: what the fleet has, if it was just made; else it is read.
+    ``made``: what of the fleet was just made; all else is read.
 
     What is already written, by another run or by this one before it was cut off, stays, even if late data have come
     since: it never changes. What is not written when the window closes is suppressed. Raises Corrupt and Unavailable.
@@ -50,9 +50,12 @@ async def disclose(tables: Tables, window: int, rules: Rules, made: Summarized |
 async def _of_fleet(
     tables: Tables, key: str, window: int, made: Summarized | None
 ) -> tuple[Histograms, FleetSummary | None] | None:
-    """Return a counter's histograms of the minutes and its summary of the fleet; None: it has no histograms."""
-    if made:
-        return (made.histograms[key], made.summaries.get(key)) if key in made.histograms else None
+    """Return a counter's histograms of the minutes and its summary of the fleet; None: it has no histograms.
+
+    What was not made just now is read.
+    """
+    if made and key in made.histograms:
+        return made.histograms[key], made.summaries.get(key)
     minutes = await tables.histograms.of_fleet(key, window)
     summary = await tables.summaries.of_fleet(key, window) if minutes else None
     return (minutes.value, summary.value if summary else None) if minutes else None

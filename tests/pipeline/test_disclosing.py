@@ -18,9 +18,11 @@ from pipeline.queries.charts import Question, get_data, get_tenant_data
 from pipeline.queries.ranking import RankingQuestion, get_ranking
 from pipeline.queries.windows import Windows
 from pipeline.rebuild import Rebuild
+from pipeline.summarizing import summarize_window
 from storage.schema import REPORT
 from storage.tables import Tables
-from tests.builders import KEY, LATENESS, NOW, WINDOW_START, a_message, a_view, records_of
+from storage.tables.marks import Mark
+from tests.builders import KEY, LATENESS, NOW, TIMES, WINDOW_START, a_message, a_view, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import close_windows, deliver, enrol, work_off
 from tests.pipeline.test_operations import carry_out
@@ -205,3 +207,16 @@ async def test_a_document_stays_small(tables: Tables) -> None:
     found = await tables.disclosed.between(KEY, WINDOW_START, WINDOW_START)
     assert isinstance(found[WINDOW_START], DisclosedWindow)
     assert found[WINDOW_START].histograms is not None
+
+
+async def test_a_tenant_that_is_gone_takes_nothing_of_others_with_it() -> None:
+    """At closing, what is left to sum up may be of a tenant without counters: then nothing of the fleet is made."""
+    tables = Tables(MemoryDocuments())
+    fleet = a_fleet()
+    await enrol(tables, fleet)
+    await send(tables, fleet)
+    await summarize_window(tables, WINDOW_START, TIMES, at_once=True)
+    await tables.due.set(Mark("gone", WINDOW_START))
+    await close_windows(tables)
+    (point,) = await points(tables, "t0")
+    assert point.percentiles

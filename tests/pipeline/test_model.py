@@ -385,15 +385,15 @@ def run_with_every_fault(machine: type[Pipeline], examples: int, steps: int) -> 
 
 
 def test_the_pipeline_on_the_fake_store_is_as_the_model() -> None:
-    run_with_every_fault(OnMemory, 80, 25)
+    run_with_every_fault(OnMemory, 150, 25)
     assert OnMemory.happened == set(Fault)
-    assert OnMemory.settled >= 80
+    assert OnMemory.settled >= 150
 
 
 def test_the_pipeline_on_sqlite_is_as_the_model() -> None:
-    run_with_every_fault(OnSqlite, 25, 20)
+    run_with_every_fault(OnSqlite, 40, 20)
     assert OnSqlite.happened == set(Fault)
-    assert OnSqlite.settled >= 25
+    assert OnSqlite.settled >= 40
 
 
 @needs_node
