@@ -182,7 +182,7 @@ def _of_population(
     since = sorted(member.deviation.since for member in members)[(len(members) - 1) // 2]
     worse = is_worse(key, above=score > 0)
     told = (own.value, own.expected, own.low, own.high) if own else (None, None, None, None)
-    return Finding(population, None, key, *told, score, since, len(members), judged, worse)
+    return Finding(population, None, key, *told, score, since, vms=len(members), judged=judged, notable=worse)
 
 
 def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
@@ -191,8 +191,21 @@ def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
     is_service = each.key == REPORTING or each.key.startswith("win_service.")
     far = abs(each.score) >= NOTABLE and (is_service or (peers is not None and peers * each.score > 0))
     notable = far and (is_service or abs(peers or 0.0) >= FROM_PEERS) and is_worse(each.key, above=each.score > 0)
-    told = (each.value, each.expected, each.low, each.high, each.score, each.since)
-    return Finding(Population("tenant", member.tenant), each.whose.name, each.key, *told, 1, 1, notable, peers)
+    return Finding(
+        Population("tenant", member.tenant),
+        each.whose.name,
+        each.key,
+        each.value,
+        each.expected,
+        each.low,
+        each.high,
+        each.score,
+        each.since,
+        vms=1,
+        judged=1,
+        notable=notable,
+        peers=peers,
+    )
 
 
 def peers_score(of: Deviation, dimensions: Dimensions, judged: Judged, fleet: Judged | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The verdict on a VM in a window: is it this VM, or which population is it?
+"""The verdict on a VM in a window: whether it is this VM, a population that it is in, or nothing.
 
 The VM is compared with itself first: does any of its counters deviate (domain.judging)? If so, the smallest population
 that explains it is named (domain.causes): its pool, its tenant, the VMs of its size or region, or the fleet. If none
@@ -9,6 +9,7 @@ counts leaves them out.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from domain.causes import FEWEST, WHOLE_FLEET, Population, Share, explaining
@@ -31,7 +32,8 @@ _ANSWERS: dict[str, Answer] = {
 }
 
 
-class Compared(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Compared:
     """A population that a VM is in: how many of its VMs were judged by a counter, and stay above and below."""
 
     population: Population
