@@ -181,8 +181,20 @@ def _of_population(
     score = median(member.deviation.score for member in members)
     since = sorted(member.deviation.since for member in members)[(len(members) - 1) // 2]
     worse = is_worse(key, above=score > 0)
-    told = (own.value, own.expected, own.low, own.high) if own else (None, None, None, None)
-    return Finding(population, None, key, *told, score, since, vms=len(members), judged=judged, notable=worse)
+    return Finding(
+        population,
+        None,
+        key,
+        own.value if own else None,
+        own.expected if own else None,
+        own.low if own else None,
+        own.high if own else None,
+        score,
+        since,
+        len(members),
+        judged,
+        notable=worse,
+    )
 
 
 def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
