@@ -17,7 +17,6 @@ from pipeline.concurrency import gather
 from pipeline.queries.names import known_counters, tenant_named, vm_named
 from pipeline.queries.view import AT_ONCE, View, progress_of
 from storage.tables import Tables
-from storage.tables.baselines import HOURS_A_PART
 from storage.tables.catalogue import vms_of
 
 NOT_LEARNED = "nothing is learned of it yet: baselines are learned twice a day, for the day that begins next"
@@ -143,22 +142,21 @@ async def normal_of(tables: Tables, tenant: str | None, whose: Whose, key: str, 
     """Return what is normal for a series in some windows."""
     zone = await _zone(tables, tenant, whose)
     clocks = dict(zip(windows, local_windows(windows, zone), strict=True))
-    parts = sorted({(clock.day, clock.hour // HOURS_A_PART) for clock in clocks.values()})
-    read = await gather((tables.baselines.read(tenant, zone, day, part * HOURS_A_PART) for day, part in parts), AT_ONCE)
+    hours = sorted({(clock.day, clock.hour) for clock in clocks.values()})
+    read = await gather((tables.baselines.read(tenant, zone, day, hour) for day, hour in hours), AT_ONCE)
     series = Series(whose, key)
     found = {}
-    for at, of in zip(parts, read, strict=True):
+    days = 0
+    for at, of in zip(hours, read, strict=True):
         if of and series in of.series:
             row = of.series.index(series)
-            found[at] = of.bands.lines[:3, row].T.tolist(), int(of.bands.days[row])
-    bands: dict[int, tuple[float, float, float]] = {}
-    days = 0
-    for window, clock in clocks.items():
-        if of_part := found.get((clock.day, clock.hour // HOURS_A_PART)):
-            hours, days = of_part
-            expected, low, high = hours[clock.hour % HOURS_A_PART]
+            days = int(of.bands.days[row])
+            expected, low, high = of.bands.lines[:3, row, 0].tolist()
             if expected == expected:  # noqa: PLR0124  (NaN is unlike itself)
-                bands[window] = expected, low, high
+                found[at] = expected, low, high
+    bands = {
+        window: found[clock.day, clock.hour] for window, clock in clocks.items() if (clock.day, clock.hour) in found
+    }
     return Normal(zone, days, bands)
 
 
