@@ -47,6 +47,7 @@ class Tables:
         self.due = Marks(documents, "due")
         self.days = Marks(documents, "days")
         self.fleet_days = Marks(documents, "fleet's days")
+        self.to_judge = Marks(documents, "to judge")
         self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)
         self.catalogue = Catalogue(documents)
