@@ -160,7 +160,7 @@ async def test_the_fleet_and_its_groups_are_learned_from_summaries(tables: Table
         await tables.due.set(Mark("t", window))
         await summarize_window(tables, window, Times(NOW, 0, 40 * DAY), at_once=True)
     marked = [mark.value.window for mark in await tables.fleet_days.read()]
-    assert marked == [NOW - NOW % DAY - back * DAY for back in (4, 3, 2)]
+    assert marked == [NOW - NOW % DAY - back * DAY for back in (4, 3, 2, 1, 0)]
     await learn_fleet(tables, NOW)
     assert await tables.fleet_days.read() == []
     thursday = date(2026, 11, 19)
