@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from domain.baselines import HOURS, MOST_DAYS, Bands, learn
-from domain.digests import Digest, rounded
+from domain.digests import KEPT_BITS, Digest, rounded
 from domain.named_series import NamedSeries
 
 TAUGHT_BY = 14
@@ -45,4 +45,4 @@ def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -
             hours[to, first - (day - each).days] = digests[each].hours[at]
     weekdays = [(day.weekday() - back) % 7 for back in range(first, 0, -1)]
     bands = learn(hours, weekdays, day.weekday())
-    return DayBaselines(zone, NamedSeries.from_series(series), Bands(rounded(bands.lines), bands.days))
+    return DayBaselines(zone, NamedSeries.from_series(series), Bands(rounded(bands.lines, KEPT_BITS), bands.days))

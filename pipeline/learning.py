@@ -3,33 +3,32 @@
 It runs twice a day. Each run learns the zones in which a day begins within twelve hours: of these it makes the days
 anew that have changed since they were learned the last time. Whoever writes standings or summaries of older windows
 marks their UTC day (storage.tables.marks); a run that learns anything follows these marks, and clears them with the
-etag they were read with, as averaging does with its own. A digest of which standings may have expired stays
-as it is. What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
-twice. Knows the order of steps; what a digest and a baseline are is in domain.digests and domain.baselines.
+etag they were read with, as averaging does with its own. A digest of which standings may have expired stays as it
+is. What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
+twice. Knows the order of steps; how digests are made is in pipeline.digesting.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from itertools import chain, repeat
 from typing import ClassVar
 
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
-from domain.digests import Digest, TenantDay, fleet_digest, merged
+from domain.digests import Digest
 from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
 from domain.minutes import DAY
 from domain.samples import Dimensions
-from domain.zones import windows_of_day, zone_of, zone_of_most
+from domain.zones import zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
-from pipeline.derived import derived
+from pipeline.digesting import Digesting, Make, Target, few_days, of_fleet, of_tenant
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
 from pipeline.purged_learning import purge_tenant, purge_vm
-from storage.documents import Conflict, Corrupt
+from storage.documents import Conflict
 from storage.schema import STANDINGS_DAYS
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
@@ -39,7 +38,6 @@ from storage.tables.table import Stored
 TENANTS_A_STEP = 5
 
 AT_ONCE = 8
-
 
 log = logging.getLogger(__name__)
 
@@ -87,10 +85,10 @@ async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDI
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
+    run = _Learning(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
 
-    async def make(zone: str | None, day: date) -> Digest:
-        return await _of_tenant(run, zones.get(zone, ()), zone, day)
+    async def make(targets: Sequence[Target]) -> Mapping[Target, Digest]:
+        return await of_tenant(run, zones, targets)
 
     figures = await run.learn(zones, tables.days, marks, make)
     if gone := entries.keys() - (await tables.catalogue.entries(vms_of(tenant))).keys():  # purged meanwhile
@@ -110,32 +108,21 @@ async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY
     for region in vms:
         zones.setdefault(zone_of(region), set()).add(region)
     main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
-    run = _Run(tables, None, now, kept, main)
+    run = _Learning(tables, None, now, kept, main)
 
-    async def make(zone: str | None, day: date) -> Digest:
-        return await _of_fleet(run, keys, zones.get(zone, ()), zone, day)
+    async def make(targets: Sequence[Target]) -> Mapping[Target, Digest]:
+        return await of_fleet(run, zones, targets)
 
     return await run.learn(zones, tables.fleet_days, await tables.fleet_days.read(), make)
 
 
-Make = Callable[[str | None, date], Awaitable[Digest]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live."""
-
-    tables: Tables
-    tenant: str | None
-    now: int
-    kept: int
-    zone: str | None
-    problems: list[Corrupt] = field(default_factory=list)
+class _Learning(Digesting):
+    """A run for a tenant or the fleet."""
 
     async def learn(
         self, zones: Collection[str | None], marks_of: Marks, marks: Sequence[Stored[Mark]], make: Make
     ) -> Figures:
-        """Learn these zones, and that of the whole. ``make`` makes a day's digest in a zone."""
+        """Learn these zones, and that of the whole."""
         if not zones:
             await gather(clear(marks_of, mark) for mark in marks)  # of VMs that no longer come
             return {"baselines": 0}
@@ -143,15 +130,15 @@ class _Run:
         every = sorted({self.zone, *zones}, key=lambda zone: zone or "")
         to_learn = {zone: day for zone in every if (day := day_to_learn(self.now, zone))}
         marked = [mark.value.window for mark in marks] if to_learn else []
-        learned = 0
+        targets: list[Target] = []
         for zone in every:
             days = local_days(marked, zone)
             if zone in to_learn:
                 days += days_to_digest(last.times.get(zone), self.now, zone)
-            for day in sorted(set(still_whole(days, zone, self.now, self.kept))):
-                await self._digest(zone, day, make)
-            if zone in to_learn:
-                learned += await self._learn(zone, to_learn[zone], make)
+            targets += [(zone, day) for day in set(still_whole(days, zone, self.now, self.kept))]
+        for some in few_days(targets):
+            await self.digests(some, make)
+        learned = sum([await self._learn(zone, day, make) for zone, day in to_learn.items()])
         if not self.problems:
             if marked:
                 await gather(clear(marks_of, mark) for mark in marks)
@@ -162,37 +149,14 @@ class _Run:
             log.error("learning leaves out what it can't read: %s", each)
         return {"baselines": learned, **({"corruptDocuments": len(self.problems)} if self.problems else {})}
 
-    async def _digest(self, zone: str | None, day: date, make: Make) -> Digest | None:
-        """Bring a day's digest up to date. Return None if something that it is made of can't be read."""
-
-        async def derive() -> tuple[Digest, None]:
-            return await make(zone, day), None
-
-        digests = self.tables.digests
-        try:
-            done = await derived(
-                partial(digests.read, self.tenant, zone, day),
-                derive,
-                partial(digests.write, self.tenant, day),
-                partial(digests.delete, self.tenant),
-                merged(zone, ()),
-                lambda digest: digest,  # its documents are of limited size
-            )
-        except Corrupt as error:
-            self.problems.append(error)
-            return None
-        return done.now
-
     async def _learn(self, zone: str | None, day: date, make: Make) -> int:
         """Learn the baselines of a day. Return how many. A digest that can't be read is made anew, if it can be."""
         tables, tenant = self.tables, self.tenant
         read, corrupt = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
-        digests = dict(read)
         again = still_whole(corrupt, zone, self.now, self.kept)
-        self.problems.extend(error for at, error in corrupt.items() if at not in again)
-        for at in again:
-            if made := await self._digest(zone, at, make):
-                digests[at] = made
+        self.problems.update((str(error), None) for at, error in corrupt.items() if at not in again)
+        made = await self.digests([(zone, at) for at in again], make)
+        digests = {**read, **{at: digest for (_, at), digest in made.items()}}
         (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
         while True:
             try:
@@ -228,26 +192,3 @@ async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | N
     summary = max(found, key=lambda each: each.figures[0].count)
     groups = zip(summary.groups, summary.figures, strict=True)
     return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
-
-
-async def _of_tenant(run: _Run, vms: Collection[str], zone: str | None, day: date) -> Digest:
-    made = TenantDay(day, zone, vms, whole=zone == run.zone)
-    windows = [window for window in windows_of_day(day, zone) if window <= run.now]
-    for at in range(0, len(windows), AT_ONCE):
-        some = windows[at : at + AT_ONCE]
-        read = await gather(run.tables.standings.read(run.tenant or "", each) for each in some)
-        for window, stored in zip(some, read, strict=True):
-            if stored:
-                made.add(window, stored.value)
-    return made.digest
-
-
-async def _of_fleet(
-    run: _Run, keys: Sequence[str], regions: Collection[str | None], zone: str | None, day: date
-) -> Digest:
-    windows = windows_of_day(day, zone)
-    parts = []
-    for key in keys:
-        summaries = await run.tables.summaries.of_fleet_between(key, windows[0], windows[-1])
-        parts.append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
-    return merged(zone, parts)

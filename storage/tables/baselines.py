@@ -11,6 +11,7 @@ import msgspec
 from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
 from domain.learning_times import LastLearned
+from storage.documents import Conflict
 from storage.schema import STANDINGS
 from storage.tables.digests import UTC, partition_of, zone_id
 from storage.tables.rows import parts_of, rows_of
@@ -53,9 +54,12 @@ class Baselines(Table):
             numbers = np.concatenate([baselines.bands.lines[:, :, hour], baselines.bands.days[None]]).T
             bodies = {part.end: {"version": BASELINES_VERSION, **part.body(numbers)} for part in parts}
             prefix = _prefix(baselines.zone, day, hour)
-            before = await read_split(self.documents, STANDINGS, partition_of(tenant), prefix)
-            etag = before.etag if before else None
-            await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, etag)
+            try:
+                await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, None)
+            except Conflict:  # it was learned before
+                before = await read_split(self.documents, STANDINGS, partition_of(tenant), prefix)
+                etag = before.etag if before else None
+                await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, etag)
 
     async def zone(self, tenant: str | None) -> Stored[str | None] | None:
         """Return the zone of the whole tenant or fleet (None: UTC); None if nothing was learned yet."""
