@@ -1,15 +1,17 @@
 """Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
 
-Today and yesterday are made anew each time. Whoever writes standings or summaries of an older UTC day marks it
-(storage.tables.marks); learning follows these marks, and clears them with the etag they were read with, as averaging
-does with its own. It runs twice a day, each time for the zones in
-which a day begins within twelve hours. Steps may be done twice. Knows the order of steps; what a digest and a baseline
-are is in domain.digests and domain.baselines.
+It runs twice a day. Each run learns the zones in which a day begins within twelve hours: of these it makes the days
+anew that have changed since they were learned the last time. Whoever writes standings or summaries of older windows
+marks their UTC day (storage.tables.marks); a run that learns anything follows these marks, and clears them with the
+etag they were read with, as averaging does with its own. A digest of which standings may have expired stays
+as it is. What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
+twice. Knows the order of steps; what a digest and a baseline are is in domain.digests and domain.baselines.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import chain, repeat
@@ -18,21 +20,28 @@ from typing import ClassVar
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
 from domain.digests import Digest, TenantDay, fleet_digest, merged
-from domain.learning_times import day_to_learn, days_back, live_days, local_days
+from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
 from domain.minutes import DAY
 from domain.samples import Dimensions
 from domain.zones import windows_of_day, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import derived
 from pipeline.marking import clear
-from pipeline.operations import Done, Figures, OperationContext, Step
-from storage.documents import Conflict
+from pipeline.operations import Done, Figures, OperationContext, Step, added
+from pipeline.purged_learning import purge_tenant, purge_vm
+from storage.documents import Conflict, Corrupt
+from storage.schema import STANDINGS_DAYS
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
+from storage.tables.marks import Mark, Marks
+from storage.tables.table import Stored
 
 TENANTS_A_STEP = 5
 
 AT_ONCE = 8
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,73 +52,167 @@ class Learn:
 
     async def plan(self, context: OperationContext) -> Sequence[Step]:
         """See Operation."""
-        tenants = sorted(await context.tables.catalogue.entries(TENANTS))
+        marked = {mark.value.tenant for mark in await context.tables.days.read()}
+        tenants = sorted({*await context.tables.catalogue.entries(TENANTS), *marked})
         parts = [tenants[at : at + TENANTS_A_STEP] for at in range(0, len(tenants), TENANTS_A_STEP)]
         return [*({"tenants": part} for part in parts), {"fleet": True}]
 
     async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
-        tables, now = context.tables, context.started
+        tables, now, kept = context.tables, context.started, context.rules.standings_days * DAY
         if "fleet" in step:
-            return Done({"baselines": await learn_fleet(tables, now)})
-        learned = 0
+            return Done(await learn_fleet(tables, now, kept))
+        figures: Figures = {}
         for tenant in step["tenants"]:
-            learned += await learn_tenant(tables, tenant, now)
-        return Done({"baselines": learned})
+            figures = added(figures, await learn_tenant(tables, tenant, now, kept))
+        return Done(figures)
 
     async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
         """See Operation."""
         return {}
 
 
-async def learn_tenant(tables: Tables, tenant: str, now: int) -> int:
-    """Learn what is normal for a tenant, its pools and VMs. Return how many baselines were written.
+async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDINGS_DAYS * DAY) -> Figures:
+    """Learn what is normal for a tenant, its pools and VMs. ``kept``: how many seconds standings live.
 
-    Raises Corrupt and Unavailable.
+    Returns how many baselines were written, and how many documents can't be read, if any. Raises Unavailable.
     """
+    entries = await tables.catalogue.entries(vms_of(tenant))
     vms = {
         name: entry.value.dimensions or Dimensions()
-        for name, entry in (await tables.catalogue.entries(vms_of(tenant))).items()
+        for name, entry in entries.items()
         if entry.value.newest > now - TAUGHT_BY * DAY
     }
-    if not vms:
-        return 0
-    main = zone_of_most(of.Region for of in vms.values())
-    zones: dict[str | None, set[str]] = {main: set()}
+    zones: dict[str | None, set[str]] = {}
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    days = {*live_days(now), *(mark.value.window for mark in marks)}
-    for zone, own in zones.items():
-        for day in local_days(days, zone):
-            await _digest(tables, tenant, zone, day, partial(_of_tenant, tables, tenant, own, whole=zone == main))
-    await gather(clear(tables.days, mark) for mark in marks)
-    await _keep_zone(tables, tenant, main)
-    return sum([await _learn(tables, tenant, zone, now) for zone in zones])
+    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
+
+    async def make(zone: str | None, day: date) -> Digest:
+        return await _of_tenant(run, zones.get(zone, ()), zone, day)
+
+    figures = await run.learn(zones, tables.days, marks, make)
+    if gone := entries.keys() - (await tables.catalogue.entries(vms_of(tenant))).keys():  # purged meanwhile
+        for vm in gone:
+            await purge_vm(tables, tenant, vm)
+        if gone == entries.keys():
+            await purge_tenant(tables, tenant)
+    return figures
 
 
-async def learn_fleet(tables: Tables, now: int) -> int:
-    """Learn what is normal for the fleet and its groups. Return how many baselines were written.
-
-    Raises Corrupt and Unavailable.
-    """
+async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY) -> Figures:
+    """Learn what is normal for the fleet and its groups. For the rest see learn_tenant."""
     counters = await tables.catalogue.entries(COUNTERS)
     keys = sorted(name for name, entry in counters.items() if entry.value.newest > now - TAUGHT_BY * DAY)
     vms = await _vms_by_region(tables, keys)
-    if not vms:
-        return 0
-    main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
-    zones: dict[str | None, set[str | None]] = {main: set()}
+    zones: dict[str | None, set[str | None]] = {}
     for region in vms:
         zones.setdefault(zone_of(region), set()).add(region)
-    marks = await tables.fleet_days.read()
-    days = {*live_days(now), *(mark.value.window for mark in marks)}
-    for zone, regions in zones.items():
-        for day in local_days(days, zone):
-            await _digest(tables, None, zone, day, partial(_of_fleet, tables, keys, regions, whole=zone == main))
-    await gather(clear(tables.fleet_days, mark) for mark in marks)
-    await _keep_zone(tables, None, main)
-    return sum([await _learn(tables, None, zone, now) for zone in zones])
+    main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
+    run = _Run(tables, None, now, kept, main)
+
+    async def make(zone: str | None, day: date) -> Digest:
+        return await _of_fleet(run, keys, zones.get(zone, ()), zone, day)
+
+    return await run.learn(zones, tables.fleet_days, await tables.fleet_days.read(), make)
+
+
+Make = Callable[[str | None, date], Awaitable[Digest]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live."""
+
+    tables: Tables
+    tenant: str | None
+    now: int
+    kept: int
+    zone: str | None
+    problems: list[Corrupt] = field(default_factory=list)
+
+    async def learn(
+        self, zones: Collection[str | None], marks_of: Marks, marks: Sequence[Stored[Mark]], make: Make
+    ) -> Figures:
+        """Learn these zones, and that of the whole. ``make`` makes a day's digest in a zone."""
+        if not zones:
+            await gather(clear(marks_of, mark) for mark in marks)  # of VMs that no longer come
+            return {"baselines": 0}
+        last = await self._last()
+        every = sorted({self.zone, *zones}, key=lambda zone: zone or "")
+        to_learn = {zone: day for zone in every if (day := day_to_learn(self.now, zone))}
+        marked = [mark.value.window for mark in marks] if to_learn else []
+        learned = 0
+        for zone in every:
+            days = local_days(marked, zone)
+            if zone in to_learn:
+                days += days_to_digest(last.times.get(zone), self.now, zone)
+            for day in sorted(set(still_whole(days, zone, self.now, self.kept))):
+                await self._digest(zone, day, make)
+            if zone in to_learn:
+                learned += await self._learn(zone, to_learn[zone], make)
+        if not self.problems:
+            if marked:
+                await gather(clear(marks_of, mark) for mark in marks)
+            times = {**last.times, **dict.fromkeys(to_learn, self.now)}
+            last = replace(last, times={zone: second for zone, second in times.items() if zone in every})
+        await self._keep(replace(last, zone=self.zone))
+        for each in self.problems:
+            log.error("learning leaves out what it can't read: %s", each)
+        return {"baselines": learned, **({"corruptDocuments": len(self.problems)} if self.problems else {})}
+
+    async def _digest(self, zone: str | None, day: date, make: Make) -> Digest | None:
+        """Bring a day's digest up to date. Return None if something that it is made of can't be read."""
+
+        async def derive() -> tuple[Digest, None]:
+            return await make(zone, day), None
+
+        digests = self.tables.digests
+        try:
+            done = await derived(
+                partial(digests.read, self.tenant, zone, day),
+                derive,
+                partial(digests.write, self.tenant, day),
+                partial(digests.delete, self.tenant),
+                merged(zone, ()),
+                lambda digest: digest,  # its documents are of limited size
+            )
+        except Corrupt as error:
+            self.problems.append(error)
+            return None
+        return done.now
+
+    async def _learn(self, zone: str | None, day: date, make: Make) -> int:
+        """Learn the baselines of a day. Return how many. A digest that can't be read is made anew, if it can be."""
+        tables, tenant = self.tables, self.tenant
+        read, corrupt = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
+        digests = dict(read)
+        again = still_whole(corrupt, zone, self.now, self.kept)
+        self.problems.extend(error for at, error in corrupt.items() if at not in again)
+        for at in again:
+            if made := await self._digest(zone, at, make):
+                digests[at] = made
+        (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+        while True:
+            try:
+                await tables.baselines.write(tenant, day, baselines)
+            except Conflict:  # another run writes the same, of digests as new
+                continue
+            return len(baselines.series)
+
+    async def _last(self) -> LastLearned:
+        stored = await self.tables.baselines.learned(self.tenant)
+        return stored.value if stored else LastLearned()
+
+    async def _keep(self, last: LastLearned) -> None:
+        """Keep the zone of the whole, so that a query knows by whose clocks it was learned, and when."""
+        while True:
+            stored = await self.tables.baselines.learned(self.tenant)
+            if stored and stored.value == last:
+                return
+            with suppress(Conflict):
+                await self.tables.baselines.write_learned(self.tenant, last, stored.etag if stored else None)
 
 
 async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | None, int]:
@@ -127,14 +230,12 @@ async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | N
     return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
 
 
-async def _of_tenant(
-    tables: Tables, tenant: str, vms: Collection[str], zone: str | None, day: date, *, whole: bool
-) -> Digest:
-    made = TenantDay(day, zone, vms, whole=whole)
-    windows = windows_of_day(day, zone)
+async def _of_tenant(run: _Run, vms: Collection[str], zone: str | None, day: date) -> Digest:
+    made = TenantDay(day, zone, vms, whole=zone == run.zone)
+    windows = [window for window in windows_of_day(day, zone) if window <= run.now]
     for at in range(0, len(windows), AT_ONCE):
         some = windows[at : at + AT_ONCE]
-        read = await gather(tables.standings.read(tenant, each) for each in some)
+        read = await gather(run.tables.standings.read(run.tenant or "", each) for each in some)
         for window, stored in zip(some, read, strict=True):
             if stored:
                 made.add(window, stored.value)
@@ -142,58 +243,11 @@ async def _of_tenant(
 
 
 async def _of_fleet(
-    tables: Tables, keys: Sequence[str], regions: Collection[str | None], zone: str | None, day: date, *, whole: bool
+    run: _Run, keys: Sequence[str], regions: Collection[str | None], zone: str | None, day: date
 ) -> Digest:
     windows = windows_of_day(day, zone)
     parts = []
     for key in keys:
-        summaries = await tables.summaries.of_fleet_between(key, windows[0], windows[-1])
-        parts.append(fleet_digest(day, zone, key, summaries, regions, whole=whole))
+        summaries = await run.tables.summaries.of_fleet_between(key, windows[0], windows[-1])
+        parts.append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
     return merged(zone, parts)
-
-
-async def _digest(
-    tables: Tables,
-    tenant: str | None,
-    zone: str | None,
-    day: date,
-    make: Callable[[str | None, date], Awaitable[Digest]],
-) -> None:
-    """Bring a day's digest up to date."""
-
-    async def derive() -> tuple[Digest, None]:
-        return await make(zone, day), None
-
-    await derived(
-        partial(tables.digests.read, tenant, zone, day),
-        derive,
-        partial(tables.digests.write, tenant, day),
-        partial(tables.digests.delete, tenant),
-        merged(zone, ()),
-        lambda digest: digest,  # its documents are of limited size
-    )
-
-
-async def _learn(tables: Tables, tenant: str | None, zone: str | None, now: int) -> int:
-    """Learn the baselines of the day that is to begin in a zone. Return how many, 0 if none begins."""
-    day = day_to_learn(now, zone)
-    if day is None:
-        return 0
-    digests = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
-    (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
-    while True:
-        try:
-            await tables.baselines.write(tenant, day, baselines)
-        except Conflict:  # another run writes the same, of digests as new
-            continue
-        return len(baselines.series)
-
-
-async def _keep_zone(tables: Tables, tenant: str | None, zone: str | None) -> None:
-    """Keep the zone of the whole, so that a query knows by whose clocks it was learned."""
-    while True:
-        stored = await tables.baselines.zone(tenant)
-        if stored and stored.value == zone:
-            return
-        with suppress(Conflict):
-            await tables.baselines.write_zone(tenant, zone, stored.etag if stored else None)
