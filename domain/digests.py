@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from domain.baselines import HOURS
 from domain.counters import FIRST
-from domain.fleet_summary import FleetSummary
+from domain.fleet_summary import FleetFigures
 from domain.standings import Standings
 from domain.zones import local_windows, windows_of_day
 
@@ -118,12 +118,12 @@ def fleet_digest(
     day: date,
     zone: str | None,
     key: str,
-    summaries: Mapping[int, FleetSummary],
+    summaries: Mapping[int, FleetFigures],
     regions: Collection[str | None],
     *,
     whole: bool,
 ) -> Digest:
-    """Return a counter's digest of what the fleet has in a zone, given the counter's summaries by window.
+    """Return a counter's digest of what the fleet has in a zone, given the figures of the counter's summaries by window.
 
     It has the regions that are in this zone; and the fleet and its sizes, if theirs is the zone of most of its VMs
     (``whole``).

@@ -1,4 +1,4 @@
-"""When baselines are learned: for which local day in a zone, and of which past days the digests are to be made anew."""
+"""When baselines are learned: for which local days in a zone, and of which past days the digests are to be made anew."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -15,6 +15,11 @@ def day_to_learn(now: int, zone: str | None) -> date | None:
     day = local(now + EVERY, zone).day
     begins = windows_of_day(day, zone)[0]
     return day if now < begins else None
+
+
+def today_in(now: int, zone: str | None) -> date:
+    """Return the local day that it is now."""
+    return local(now, zone).day
 
 
 def local_days(days: Iterable[int], zone: str | None) -> list[date]:

@@ -1,5 +1,7 @@
 """Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
 
+Of today it learns too, if nothing was learned of it yet, as in a new deployment, or if an older day has changed.
+
 Today and yesterday are made anew each time. Whoever writes standings or summaries of an older UTC day marks it
 (storage.tables.marks); learning follows these marks, and clears them with the etag they were read with, as averaging
 does with its own. It runs twice a day, each time for the zones in
@@ -18,7 +20,7 @@ from typing import ClassVar
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
 from domain.digests import Digest, TenantDay, fleet_digest, merged
-from domain.learning_times import day_to_learn, days_back, live_days, local_days
+from domain.learning_times import day_to_learn, days_back, live_days, local_days, today_in
 from domain.minutes import DAY
 from domain.samples import Dimensions
 from domain.zones import windows_of_day, zone_of, zone_of_most
@@ -83,9 +85,10 @@ async def learn_tenant(tables: Tables, tenant: str, now: int) -> int:
     for zone, own in zones.items():
         for day in local_days(days, zone):
             await _digest(tables, tenant, zone, day, partial(_of_tenant, tables, tenant, own, whole=zone == main))
-    await gather(clear(tables.days, mark) for mark in marks)
     await _keep_zone(tables, tenant, main)
-    return sum([await _learn(tables, tenant, zone, now) for zone in zones])
+    learned = sum([await _learn(tables, tenant, zone, now, changed=bool(marks)) for zone in zones])
+    await gather(clear(tables.days, mark) for mark in marks)
+    return learned
 
 
 async def learn_fleet(tables: Tables, now: int) -> int:
@@ -107,9 +110,10 @@ async def learn_fleet(tables: Tables, now: int) -> int:
     for zone, regions in zones.items():
         for day in local_days(days, zone):
             await _digest(tables, None, zone, day, partial(_of_fleet, tables, keys, regions, whole=zone == main))
-    await gather(clear(tables.fleet_days, mark) for mark in marks)
     await _keep_zone(tables, None, main)
-    return sum([await _learn(tables, None, zone, now) for zone in zones])
+    learned = sum([await _learn(tables, None, zone, now, changed=bool(marks)) for zone in zones])
+    await gather(clear(tables.fleet_days, mark) for mark in marks)
+    return learned
 
 
 async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | None, int]:
@@ -147,7 +151,7 @@ async def _of_fleet(
     windows = windows_of_day(day, zone)
     parts = []
     for key in keys:
-        summaries = await tables.summaries.of_fleet_between(key, windows[0], windows[-1])
+        summaries = await tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
         parts.append(fleet_digest(day, zone, key, summaries, regions, whole=whole))
     return merged(zone, parts)
 
@@ -174,11 +178,17 @@ async def _digest(
     )
 
 
-async def _learn(tables: Tables, tenant: str | None, zone: str | None, now: int) -> int:
-    """Learn the baselines of the day that is to begin in a zone. Return how many, 0 if none begins."""
-    day = day_to_learn(now, zone)
-    if day is None:
-        return 0
+async def _learn(tables: Tables, tenant: str | None, zone: str | None, now: int, *, changed: bool) -> int:
+    """Learn the baselines of the local days whose turn it is. Return how many.
+
+    ``changed``: whether a day before yesterday has other digests now. Then today's baselines are no longer right.
+    """
+    today, comes = today_in(now, zone), day_to_learn(now, zone)
+    days = [today] if changed or not await tables.baselines.has(tenant, zone, today) else []
+    return sum([await _learn_day(tables, tenant, zone, day) for day in [*days, *([comes] if comes else [])]])
+
+
+async def _learn_day(tables: Tables, tenant: str | None, zone: str | None, day: date) -> int:
     digests = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
     (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
     while True:

@@ -36,6 +36,13 @@ class Baselines(Table):
             raise Corrupt(STANDINGS, partition, stored.value[0], error) from error
         return DayBaselines(zone, series, Bands(numbers.T[:LINES, :, None], numbers[:, LINES].astype("int64")))
 
+    async def has(self, tenant: str | None, zone: str | None, day: date) -> bool:
+        """Tell whether the baselines of a day were learned to the end: those of its last hour are written last."""
+        prefix = _prefix(zone, day, HOURS - 1)
+        async for _ in self.documents.scan(STANDINGS, partition_of(tenant), f"{prefix}_", f"{prefix}_~"):
+            return True
+        return False
+
     async def write(self, tenant: str | None, day: date, baselines: DayBaselines) -> None:
         """Write the baselines of a whole day, in place of those that were learned before. Raises Conflict."""
         import numpy as np  # noqa: PLC0415
