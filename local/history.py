@@ -102,7 +102,9 @@ class History:
             trust=await shared.trust(),
             taking=Taking(settings.counters or ()),
         )
-        await average_and_close(tables, window, replace(shared.times, lateness=0), settings.rules.at_once)
+        # The window closes at once, and then its summaries are made: once.
+        rules = replace(settings.rules, summaries_at_once=False)
+        await average_and_close(tables, window, replace(shared.times, lateness=0), rules)
 
     def _messages(self, tenant: str, vms: Sequence[Desktop], window: int) -> Iterator[bytes]:
         signer = self.signers[tenant]
