@@ -123,7 +123,7 @@ def fleet_digest(
     *,
     whole: bool,
 ) -> Digest:
-    """Return a counter's digest of what the fleet has in a zone, given the figures of the counter's summaries by window.
+    """Return a counter's digest of what the fleet has in a zone, given its summaries' figures by window.
 
     It has the regions that are in this zone; and the fleet and its sizes, if theirs is the zone of most of its VMs
     (``whole``).

@@ -1,4 +1,4 @@
-"""When baselines are learned: for which local days in a zone, and of which past days the digests are to be made anew."""
+"""When baselines are learned: for which local days in a zone, and of which days the digests are to be made anew."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
