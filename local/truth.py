@@ -63,8 +63,9 @@ class Trouble:
     """What strikes some desktops. ``day`` is that of the cycle, None: at any time; ``begins`` and ``lasts`` are hours.
 
     ``clock`` says by whose clocks it begins: those of each desktop, or everywhere at the same moment (UTC). ``tenant``,
-    ``pool``, ``number``, ``region`` and ``size`` say whom it strikes; None: all. ``counters`` are those that show it. The
-    others say how hard: processor and disk in percent, input delay in milliseconds, and by how many seconds log-ons take longer.
+    ``pool``, ``number``, ``region`` and ``size`` say whom it strikes; None: all. ``counters`` are those that show it.
+    The others say how hard: processor and disk in percent, input delay in milliseconds, and by how many seconds log-ons
+    take longer.
     """
 
     kind: Kind
@@ -126,7 +127,7 @@ TROUBLES = (
     Trouble("bad pool", (INPUT, CPU), day=17, begins=10, lasts=5, tenant=3, pool=0, cpu=30, delay=25),
     Trouble("bad tenant", (INPUT, LOGON), day=25, begins=6, lasts=5, clock="UTC", tenant=5, delay=35, logon=20),
 )
-"""Of each kind of population that a verdict may name there is one that is struck, and no two of them are the same VMs."""
+"""Of each kind of population that a verdict may name, one is struck. No two of these are the same VMs."""
 
 
 @dataclass(frozen=True, slots=True)
