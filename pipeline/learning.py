@@ -9,28 +9,29 @@ which a day begins within twelve hours. Steps may be done twice. Knows the order
 are is in domain.digests and domain.baselines.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import chain, repeat
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
 from domain.digests import Digest, TenantDay, fleet_digest, merged
 from domain.learning_times import day_to_learn, days_back, live_days, local_days, today_in
-from domain.minutes import DAY
+from domain.minutes import DAY, WINDOW
 from domain.samples import Dimensions
 from domain.zones import windows_of_day, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
-from pipeline.derived import derived
+from pipeline.derived import unless_corrupt
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
+from storage.tables.table import Stored
 
 TENANTS_A_STEP = 5
 
@@ -82,9 +83,8 @@ async def learn_tenant(tables: Tables, tenant: str, now: int) -> int:
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
     days = {*live_days(now), *(mark.value.window for mark in marks)}
-    for zone, own in zones.items():
-        for day in local_days(days, zone):
-            await _digest(tables, tenant, zone, day, partial(_of_tenant, tables, tenant, own, whole=zone == main))
+    for day, there in _by_day(days, zones):
+        await _keep(tables, tenant, day, there, partial(_of_tenant, tables, tenant, main))
     await _keep_zone(tables, tenant, main)
     learned = sum([await _learn(tables, tenant, zone, now, changed=bool(marks)) for zone in zones])
     await gather(clear(tables.days, mark) for mark in marks)
@@ -107,9 +107,8 @@ async def learn_fleet(tables: Tables, now: int) -> int:
         zones.setdefault(zone_of(region), set()).add(region)
     marks = await tables.fleet_days.read()
     days = {*live_days(now), *(mark.value.window for mark in marks)}
-    for zone, regions in zones.items():
-        for day in local_days(days, zone):
-            await _digest(tables, None, zone, day, partial(_of_fleet, tables, keys, regions, whole=zone == main))
+    for day, there in _by_day(days, zones):
+        await _keep(tables, None, day, there, partial(_of_fleet, tables, keys, main))
     await _keep_zone(tables, None, main)
     learned = sum([await _learn(tables, None, zone, now, changed=bool(marks)) for zone in zones])
     await gather(clear(tables.fleet_days, mark) for mark in marks)
@@ -131,51 +130,83 @@ async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | N
     return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
 
 
+Zones = Mapping[str | None, Collection[Any]]
+"""By zone, what of a tenant or of the fleet is in it: VMs, or regions."""
+
+
+def _by_day(days: Collection[int], zones: Zones) -> Iterator[tuple[date, Zones]]:
+    """Yield the local days that share a moment with UTC days, each with the zones in which it does.
+
+    So what is read for a local day serves all zones, whose days nearly coincide.
+    """
+    by_zone = {zone: local_days(days, zone) for zone in zones}
+    for day in sorted(set().union(*by_zone.values())):
+        yield day, {zone: of for zone, of in zones.items() if day in by_zone[zone]}
+
+
 async def _of_tenant(
-    tables: Tables, tenant: str, vms: Collection[str], zone: str | None, day: date, *, whole: bool
-) -> Digest:
-    made = TenantDay(day, zone, vms, whole=whole)
-    windows = windows_of_day(day, zone)
+    tables: Tables, tenant: str, main: str | None, day: date, zones: Zones
+) -> Mapping[str | None, Digest]:
+    made = {zone: TenantDay(day, zone, vms, whole=zone == main) for zone, vms in zones.items()}
+    windows = _windows_of(day, zones)
     for at in range(0, len(windows), AT_ONCE):
         some = windows[at : at + AT_ONCE]
         read = await gather(tables.standings.read(tenant, each) for each in some)
         for window, stored in zip(some, read, strict=True):
             if stored:
-                made.add(window, stored.value)
-    return made.digest
+                for of_zone in made.values():
+                    of_zone.add(window, stored.value)
+    return {zone: of_zone.digest for zone, of_zone in made.items()}
 
 
 async def _of_fleet(
-    tables: Tables, keys: Sequence[str], regions: Collection[str | None], zone: str | None, day: date, *, whole: bool
-) -> Digest:
-    windows = windows_of_day(day, zone)
-    parts = []
+    tables: Tables, keys: Sequence[str], main: str | None, day: date, zones: Zones
+) -> Mapping[str | None, Digest]:
+    windows = _windows_of(day, zones)
+    parts: dict[str | None, list[Digest]] = {zone: [] for zone in zones}
     for key in keys:
         summaries = await tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
-        parts.append(fleet_digest(day, zone, key, summaries, regions, whole=whole))
-    return merged(zone, parts)
+        for zone, regions in zones.items():
+            parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == main))
+    return {zone: merged(zone, each) for zone, each in parts.items()}
 
 
-async def _digest(
+def _windows_of(day: date, zones: Zones) -> range:
+    """Return all windows of a day in some zones, oldest first."""
+    every = [windows_of_day(day, zone) for zone in zones]
+    return range(min(each.start for each in every), max(each.stop for each in every), WINDOW)
+
+
+async def _keep(
     tables: Tables,
     tenant: str | None,
-    zone: str | None,
     day: date,
-    make: Callable[[str | None, date], Awaitable[Digest]],
+    zones: Zones,
+    make: Callable[[date, Zones], Awaitable[Mapping[str | None, Digest]]],
 ) -> None:
-    """Bring a day's digest up to date."""
+    """Bring a day's digests in some zones up to date.
 
-    async def derive() -> tuple[Digest, None]:
-        return await make(zone, day), None
+    All are read before their sources, and written with their etags (see pipeline.derived). If another run has written
+    one meanwhile, all are made anew.
+    """
+    while True:
+        reads = (unless_corrupt(tables.digests.read(tenant, zone, day), merged(zone, ())) for zone in zones)
+        before = dict(zip(zones, await gather(reads, AT_ONCE), strict=True))
+        try:
+            for zone, digest in (await make(day, zones)).items():
+                await _write(tables, tenant, day, digest, before[zone])
+        except Conflict:
+            continue
+        return
 
-    await derived(
-        partial(tables.digests.read, tenant, zone, day),
-        derive,
-        partial(tables.digests.write, tenant, day),
-        partial(tables.digests.delete, tenant),
-        merged(zone, ()),
-        lambda digest: digest,  # its documents are of limited size
-    )
+
+async def _write(tables: Tables, tenant: str | None, day: date, digest: Digest, before: Stored[Digest] | None) -> None:
+    if before and before.current and before.value == digest:
+        return
+    if digest:
+        await tables.digests.write(tenant, day, digest, before.etag if before else None)
+    elif before:
+        await tables.digests.delete(tenant, before.etag)
 
 
 async def _learn(tables: Tables, tenant: str | None, zone: str | None, now: int, *, changed: bool) -> int:
