@@ -9,45 +9,19 @@ Knows what was found of tenants and of the fleet (domain.judged). Refuses to kno
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 from typing import NamedTuple
 
 from domain.causes import WHOLE_FLEET, Population, Share, explaining
 from domain.counters import worse_of
 from domain.digests import Whose
-from domain.judged import NOBODY, REPORTING, TENANT, Count, Deviation, Judged, Middle
+from domain.judged import NOBODY, REPORTING, TENANT, Count, Deviation, Finding, Judged, Middle
 from domain.samples import Dimensions
 from domain.unusual import FROM_PEERS, LEAST, LISTED, NOTABLE
 
 MAD_TO_DEVIATION = 1.4826
 """The standard deviation of a normal distribution, by its MAD."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something unusual: a VM (``vm`` names it), or a population that stands for its VMs.
-
-    ``value``, ``expected``, ``low`` and ``high`` are those of a VM; of a population, its average and what is normal for
-    it, None where that is unknown. ``score``: how far, in widths of a band; of a population, the median of its VMs.
-    ``vms``: how many VMs it stands for, of ``judged``. ``also``: the other counters by which it deviates.
-    ``notable``: whether it is unusual by more than its own history (NOTABLE).
-    """
-
-    population: Population
-    vm: str | None
-    key: str
-    value: float | None
-    expected: float | None
-    low: float | None
-    high: float | None
-    score: float
-    since: int
-    vms: int
-    judged: int
-    notable: bool
-    peers: float | None = None
-    also: tuple[str, ...] = ()
 
 
 class _Member(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from domain.causes import Population
 from domain.digests import Kind, Series, Whose
 from domain.samples import Dimensions
 from domain.standings import Dimension
@@ -88,17 +89,45 @@ Middle = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Something unusual: a VM (``vm`` names it), or a population that stands for its VMs.
+
+    ``value``, ``expected``, ``low`` and ``high`` are those of a VM; of a population, its average and what is normal for
+    it, None where that is unknown. ``score``: how far, in widths of a band; of a population, the median of its VMs.
+    ``vms``: how many VMs it stands for, of ``judged``. ``notable``: whether it is unusual by more than its own history
+    (domain.findings). ``peers``: how far a VM is from the median of its peers, in robust standard deviations.
+    ``also``: the other counters by which it deviates.
+    """
+
+    population: Population
+    vm: str | None
+    key: str
+    value: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+    score: float
+    since: int
+    vms: int
+    judged: int
+    notable: bool
+    peers: float | None = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """What was found in a window.
 
     ``vms``: the dimensions of the VMs that deviate. ``middles``: by counter, the median and MAD of the tenant's VMs;
-    of the fleet, those of the VMs of each size.
+    of the fleet, those of the VMs of each size. ``findings``: of the fleet, the first of its list.
     """
 
     deviations: Sequence[Deviation] = ()
     counts: Counts = field(default_factory=dict)
     vms: Mapping[str, Dimensions] = field(default_factory=dict)
     middles: Mapping[Whose, Mapping[str, Middle]] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
 
     def __bool__(self) -> bool:
         """Tell whether anything was judged."""

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from domain.digests import Series, Whose, kept_of_vms
+from domain.digests import Series, Whose, kept_of_vms, rounded
 from domain.fleet_summary import FleetSummary
 from domain.judged import (
     FARTHEST,
@@ -171,7 +171,7 @@ def _far(series: Sequence[Series], values: "Floats", lines: "Floats") -> "Floats
     for at in range(len(keys)):
         known = sizes[(of == at) & ~np.isnan(sizes)]
         usual[at] = np.median(known) if len(known) else 0.0
-    return np.clip(distances(values, lines[:5], LEAST * usual[of]), -FARTHEST, FARTHEST)
+    return rounded(np.clip(distances(values, lines[:5], LEAST * usual[of]), -FARTHEST, FARTHEST))
 
 
 def _deviations(
@@ -189,20 +189,19 @@ def _deviations(
     rows = [
         at
         for at, each in enumerate(series)
-        if not math.isnan(values[at]) and (far[at] or any(each in known for known in earlier))
+        if not math.isnan(far[at]) and (far[at] or any(each in known for known in earlier))
     ]
     last = np.zeros((len(rows), WINDOWS))
     last[:, 0] = far[rows]
     for place, known in enumerate(earlier, 1):
         last[:, place] = [known[series[at]].far if series[at] in known else 0.0 for at in rows]
     scores = persistent(last)
-    for row, at in enumerate(rows):
-        if scores[row] == 0 and not last[row, 0] > 0 and not last[row, 0] < 0:
-            continue
-        since = _since(window, last[row].tolist(), scores[row], earlier[0].get(series[at]) if earlier else None)
-        expected, low, high = lines[:3, at].tolist()
-        told = (float(values[at]), expected, low, high, float(far[at]), float(scores[row]))
-        yield Deviation(*series[at], *told, since)
+    told = rounded(np.concatenate([[values[rows]], lines[:3, rows], [far[rows]], [scores]]).T).tolist()
+    for at, distances_, numbers in zip(rows, last.tolist(), told, strict=True):
+        value, expected, low, high, now, score = numbers
+        if now or score:
+            since = _since(window, distances_, score, earlier[0].get(series[at]) if earlier else None)
+            yield Deviation(*series[at], value, expected, low, high, now, score, since)
 
 
 def _since(window: int, last: Sequence[float], score: float, before: Deviation | None) -> int:
