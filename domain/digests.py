@@ -130,16 +130,19 @@ def fleet_digest(
     """
     import numpy as np  # noqa: PLC0415
 
-    sums = _Sums()
+    hours: list[int] = []
+    whose: list[Whose] = []
+    averages: list[float] = []
     for window, hour in _hours_of(day, zone).items():
         if (summary := summaries.get(window)) is None:
             continue
-        found = [
-            (Whose(group.dimension or "fleet", group.value), figures.average)  # type: ignore[arg-type]
-            for group, figures in zip(summary.groups, summary.figures, strict=True)
-            if (group.value in regions if group.dimension == "Region" else whole)
-        ]
-        sums.add(key, [whose for whose, _ in found], hour, np.array([average for _, average in found]))
+        for group, figures in zip(summary.groups, summary.figures, strict=True):
+            if group.value in regions if group.dimension == "Region" else whole:
+                hours.append(hour)
+                whose.append(Whose(group.dimension or "fleet", group.value))  # type: ignore[arg-type]
+                averages.append(figures.average)
+    sums = _Sums()
+    sums.add(key, whose, np.array(hours, np.int64), np.array(averages, np.float64))
     return sums.digest(zone)
 
 
@@ -159,8 +162,8 @@ class _Sums:
         self._rows: dict[Whose, int] = {}
         self._of: dict[str, tuple[Floats, Ints]] = {}
 
-    def add(self, key: str, whose: Sequence[Whose], hour: int, values: "Floats") -> None:
-        """Add an hour's values of a counter. NaN are left out."""
+    def add(self, key: str, whose: Sequence[Whose], hours: "Ints | int", values: "Floats") -> None:
+        """Add values of a counter, each of an hour, or all of the same. NaN are left out."""
         import numpy as np  # noqa: PLC0415
 
         rows = np.array([self._rows.setdefault(each, len(self._rows)) for each in whose], np.int64)
@@ -170,9 +173,10 @@ class _Sums:
             sums, numbers = np.pad(sums, missing), np.pad(numbers, missing)
             self._of[key] = sums, numbers
         used = ~np.isnan(values)
+        cells = (rows * HOURS + hours)[used]
         # Parts, so that no sum of a few windows is beyond the largest double.
-        sums[rows[used], hour] += values[used] / _PARTS
-        numbers[rows[used], hour] += 1
+        np.add.at(sums.reshape(-1), cells, values[used] / _PARTS)
+        np.add.at(numbers.reshape(-1), cells, 1)
 
     def digest(self, zone: str | None) -> Digest:
         """Return the means."""
