@@ -19,7 +19,7 @@ from pipeline.queries.view import AT_ONCE, View, progress_of
 from storage.tables import Tables
 from storage.tables.catalogue import vms_of
 
-NOT_LEARNED = "nothing is learned of it yet: baselines are learned twice a day, for the day that begins next"
+NOT_LEARNED = "nothing is learned of it yet: baselines are learned twice a day, for today and the day that begins next"
 TOO_SHORT = f"it has values of fewer than {FEWEST_DAYS} days"
 NOT_OF_VMS = "of VMs, only counters that people look at first have baselines, and services"
 
