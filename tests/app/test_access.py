@@ -88,6 +88,7 @@ def paths(endpoint: Endpoint, tenant: str, vm: str, key: str) -> Iterator[str]:
         {"minutes": "15", "percentiles": "1,50,99.9"},
         {"start": str(WINDOW_START), "end": str(WINDOW_START + 899), "aggregationInterval": "4", "aggregationBy": "p5"},
         {"start": str(WINDOW_START), "aggregationInterval": "4", "aggregationBy": "max"},
+        {"minutes": "15", "baseline": "true"},
     ]
     if "window" in fields:
         ranges = [{}]
