@@ -8,6 +8,7 @@ from domain.banded_charts import Band, BandedFleetItem, scale_of, with_bands
 from domain.charts import Aggregation, FleetItem, aggregate
 from domain.counters import REDUCTIONS, Reduction, reduce_readings
 from domain.minutes import MINUTE, MINUTES_PER_WINDOW, WINDOW, minutes_of
+from domain.names import split_key
 from domain.spans import Span
 from tests.builders import KEY, WINDOW_START
 
@@ -41,7 +42,7 @@ def test_percentiles_are_never_compared(reduction: Reduction, interval: int) -> 
 
 
 def a_point(timestamp: int) -> FleetItem:
-    return FleetItem(timestamp, *KEY.split(".", 1), 1.0, 1.0, count=7)
+    return FleetItem(timestamp, *split_key(KEY), 1.0, 1.0, count=7)
 
 
 BANDS = {KEY: {WINDOW_START: Band(10.0, 4.0, 20.0), WINDOW_START + WINDOW: Band(20.0, 8.0, 40.0)}}
