@@ -79,9 +79,10 @@ _SATURDAY = 5
 class Bands(NamedTuple):
     """The baselines of series for hours of one local day.
 
-    ``lines`` has five arrays with a row for each series and a column for each hour: the expected value, the band's low
-    and high end, and the low and high ends beyond which a value is rare. NaN where there is no baseline. ``days``: how
-    many days each series has values of.
+    ``lines`` has six arrays with a row for each series and a column for each hour: the expected value, the band's low
+    and high end, the low and high ends beyond which a value is rare, and on which share of the days of this type
+    (workday or weekend) there was a value. NaN where that is unknown. ``days``: how many days each series has values
+    of.
     """
 
     lines: "Floats"
@@ -112,12 +113,17 @@ class Bands(NamedTuple):
         """The ends above which values are rare."""
         return self._line(4)
 
+    @property
+    def presence(self) -> "Floats":
+        """On which share of the days of this type there was a value."""
+        return self._line(5)
+
     def _line(self, at: int) -> "Floats":
         line: Floats = self.lines[at]
         return line
 
 
-LINES = 5
+LINES = 6
 
 
 def learn(hours: "Floats", weekdays: Sequence[int], weekday: int) -> Bands:
@@ -132,13 +138,15 @@ def learn(hours: "Floats", weekdays: Sequence[int], weekday: int) -> Bands:
     lines = np.full((LINES, len(hours), HOURS), np.nan)
     if len(weekdays) >= FEWEST_DAYS:
         for at in range(0, len(hours), _AT_ONCE):
-            lines[:, at : at + _AT_ONCE] = _learn(hours[at : at + _AT_ONCE], np.asarray(weekdays, np.int64), weekday)
+            some = slice(at, at + _AT_ONCE)
+            lines[:-1, some] = _learn(hours[some], np.asarray(weekdays, np.int64), weekday)
+        lines[-1] = _presence(hours, np.asarray(weekdays, np.int64), weekday)
     lines[:, days < FEWEST_DAYS] = np.nan
     return Bands(lines, days)
 
 
 def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
-    """Return the lines of Bands."""
+    """Return the lines of Bands, without the presence."""
     import numpy as np  # noqa: PLC0415
 
     number = len(weekdays)
@@ -222,6 +230,21 @@ class _Medians:
         at = np.argmax(reached >= reached[-1] / 2, axis=0)
         numbers = used.sum(axis=0)
         return np.where(numbers > 0, np.take_along_axis(self._sorted, at[None], 0)[0], np.nan), numbers
+
+
+def _presence(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
+    """Return on which share of the last days of a weekday's type each series has a value, by hour.
+
+    Days before its first value do not count. NaN if fewer than FEWEST_DAYS are left.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    there = ~np.isnan(hours)
+    begun = np.logical_or.accumulate(there.any(axis=2), axis=1)
+    same = np.flatnonzero((weekdays >= _SATURDAY) == (weekday >= _SATURDAY))
+    same = same[same >= len(weekdays) - _BACK]
+    counted = begun[:, same].sum(axis=1)[:, None]
+    return np.where(counted < FEWEST_DAYS, np.nan, there[:, same].sum(axis=1) / np.maximum(counted, 1))
 
 
 def _levels(days: "Floats") -> "Floats":

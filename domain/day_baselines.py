@@ -1,11 +1,12 @@
-"""Baselines of a local day, as they are kept: of many series in one zone, and of a part of the day's hours."""
+"""Baselines of a local day: of many series in one zone, as they are learned for all hours and kept by the hour."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from domain.baselines import HOURS, MOST_DAYS, Bands, learn
-from domain.digests import Digest, Series, rounded
+from domain.digests import Digest, rounded
+from domain.named_series import NamedSeries
 
 TAUGHT_BY = 14
 """A series without a value in so many days has no baseline any more."""
@@ -13,24 +14,18 @@ TAUGHT_BY = 14
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DayBaselines:
-    """What is normal for series in some hours of a local day: see domain.baselines.Bands.
+    """What is normal for series in each hour of a local day, or in one hour: see domain.baselines.Bands.
 
-    ``first``: the hour of the first column. ``zone`` is that of the day (None: UTC).
+    ``zone`` is that of the day (None: UTC).
     """
 
     zone: str | None
-    first: int
-    series: Sequence[Series]
+    series: NamedSeries
     bands: Bands
 
     def __bool__(self) -> bool:
         """Tell whether there is any series."""
         return bool(self.series)
-
-    def part(self, first: int, hours: int) -> "DayBaselines":
-        """Return some of the hours."""
-        columns = slice(first - self.first, first - self.first + hours)
-        return DayBaselines(self.zone, first, self.series, Bands(self.bands.lines[:, :, columns], self.bands.days))
 
 
 def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -> DayBaselines:
@@ -50,4 +45,4 @@ def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -
             hours[to, first - (day - each).days] = digests[each].hours[at]
     weekdays = [(day.weekday() - back) % 7 for back in range(first, 0, -1)]
     bands = learn(hours, weekdays, day.weekday())
-    return DayBaselines(zone, 0, series, Bands(rounded(bands.lines), bands.days))
+    return DayBaselines(zone, NamedSeries.from_series(series), Bands(rounded(bands.lines), bands.days))

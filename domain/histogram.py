@@ -118,6 +118,25 @@ class Histograms:
         values = np.where(positions == 1, self.mins[:, None], values)
         return np.where(numbers == 0, np.nan, values)
 
+    def spreads(self) -> list[tuple[float, float]]:
+        """Return by slot the median, and the median distance from it (MAD); NaN for slots without values.
+
+        Distances are those of the buckets' middles.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        medians = self.percentiles((50,))[:, 0]
+        slots = self.codes >> BUCKET_BITS
+        values = np.clip(_middles(self.codes & _IN_SLOT, self.whole[slots]), self.mins[slots], self.maxs[slots])
+        sizes = np.abs(values - medians[slots])
+        order = np.lexsort((sizes, slots))
+        ends = np.cumsum(self.counts[order])
+        totals = self.totals
+        middle = np.cumsum(totals) - totals + (totals + 1) // 2
+        found = np.minimum(np.searchsorted(ends, middle), max(len(ends) - 1, 0))
+        mads = sizes[order][found] if len(ends) else np.full(self.slots, np.nan)
+        return list(zip(medians.tolist(), np.where(totals == 0, np.nan, mads).tolist(), strict=True))
+
     def rank(self, slot: int, value: float) -> float | None:
         """Return which share of a slot's values lies below a value, in percent; None for a slot without values.
 

@@ -28,17 +28,17 @@ NOTABLE, FROM_PEERS = 6.0, 5.0
 """In widths beyond the rare end, and in robust standard deviations from the median of the peers."""
 
 
-def distances(values: "Floats", lines: "Floats") -> "Floats":
+def distances(values: "Floats", lines: "Floats", least: "Floats | float" = 0.0) -> "Floats":
     """Return how far values lie beyond their rare ends, in widths of their bands; negative if below; 0 if within.
 
-    ``lines``: those of domain.baselines.Bands, each of the form of ``values``. NaN where a value or its baseline is
-    unknown.
+    ``lines``: the first five of domain.baselines.Bands, each of the form of ``values``. ``least``: the narrowest
+    widths. NaN where a value or its baseline is unknown.
     """
     import numpy as np  # noqa: PLC0415
 
     expected, low, high, rare_low, rare_high = lines
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        width = np.maximum(high - low, LEAST * np.abs(expected))
+        width = np.maximum(np.maximum(high - low, LEAST * np.abs(expected)), least)
         above, below = values - rare_high, rare_low - values
         beyond = np.where(above > 0, above, np.where(below > 0, -below, 0.0))
         # A constant that is zero has a band of no width: any other value is as far as can be.

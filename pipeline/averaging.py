@@ -24,6 +24,7 @@ from domain.rollups import FLEET, Node
 from pipeline.closing import begin_run, close, times_kept
 from pipeline.concurrency import gather
 from pipeline.disclosing import disclose
+from pipeline.judging import judge_marked
 from pipeline.marking import clear, mark_late
 from pipeline.report import write_report
 from pipeline.rolling_up import merge_branch, roll_up_tenant
@@ -96,6 +97,8 @@ async def average(
         marked = Counter(mark.value.window for mark in await tables.marks.read())
         closing = progress.due(times)
         # What a run that died left undone is looked for when a window closes, and when there is nothing else to do.
+        if closing or not marked:
+            await judge_marked(tables, await tables.to_judge.read())
         left_due = {mark.value.window for mark in await tables.due.read()} if closing or not marked else set()
         for window in sorted({*marked, *left_due, *closing}, reverse=True):
             if not time_left():

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from domain.closing import Times
 from domain.standings import NO_STANDINGS
+from pipeline.judging import judge_again
 from pipeline.marking import mark_late
 from pipeline.summarizing import summarize_window
 from storage.documents import Conflict
@@ -34,6 +35,7 @@ async def purge_standings(
                     await tables.standings.write(each, window, left, stored.etag)
                 else:
                     await tables.standings.delete(window, stored.etag)
+                await judge_again(tables, each, window)
                 break
     if not dry_run:
         await summarize_window(tables, window, times, at_once=True)

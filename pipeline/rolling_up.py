@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from domain.counters import Reduction
+from domain.judged import NOT_JUDGED, Judged
 from domain.minute_histograms import ByCounter, minute_histograms
 from domain.rollups import Node, Rollup, merge_rollups, roll_up, smaller
 from domain.standings import NO_STANDINGS, Standings, standings_of
@@ -16,6 +17,7 @@ from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import open_if_new
 from pipeline.concurrency import cooperatively
 from pipeline.derived import Derived, Found, Value, derived, unless_corrupt
+from pipeline.judging import judged_of, write_judged
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.catalogue import TENANTS, Entry, vms_of
@@ -45,6 +47,7 @@ class _Found:
     """The counters of the rollup before it was cut for lack of room."""
     standings: Standings
     histograms: ByCounter
+    judged: Judged
 
 
 async def roll_up_tenant(
@@ -57,23 +60,25 @@ async def roll_up_tenant(
 
     async def derive() -> tuple[Rollup, _Found]:
         # Without series, a VM window is emptied, and about to be removed (pipeline.purge).
-        found = [each async for each in tables.samples.of_window(tenant, window) if each.series]
+        windows = [each async for each in tables.samples.of_window(tenant, window) if each.series]
         register = await tables.enrolments.register()
-        found.sort(key=lambda each: each.vm)
-        series = [each.series for each in found]
+        windows.sort(key=lambda each: each.vm)
+        series = [each.series for each in windows]
         blocks = await cooperatively(blocks_of(series))
         rollup = dict(await cooperatively(roll_up(blocks, enrolled=tenant in register.enrolled)))
         if rollup:
             await open_if_new(tables, window, now)
-        standings = standings_of(found, blocks, reductions)
+        standings = standings_of(windows, blocks, reductions)
         vms = [Entry(vm.vm, vm.newest, vm.dimensions) for vm in standings.vms]
         histograms = dict(await cooperatively(minute_histograms(blocks)))
-        return rollup, _Found(vms, set().union(*series), set(rollup), standings, histograms)
+        judged = await judged_of(tables, tenant, window, standings)
+        return rollup, _Found(vms, set().union(*series), set(rollup), standings, histograms, judged)
 
     node = Node.of(tenant)
     nothing: ByCounter = {}
     before: Stored[Standings] | None = None
     earlier: Stored[ByCounter] | None = None
+    found: Stored[Judged] | None = None
     looked = False
 
     async def read() -> Stored[Rollup] | None:
@@ -81,12 +86,13 @@ async def roll_up_tenant(
 
         If that was wrong, the store refuses to create what exists, and all are read.
         """
-        nonlocal before, earlier, looked
+        nonlocal before, earlier, found, looked
         stored = await unless_corrupt(tables.rollups.read(node, window), {})
         looked = looked or stored is not None
         if looked:
             before = await unless_corrupt(tables.standings.read(tenant, window), NO_STANDINGS)
             earlier = await unless_corrupt(tables.histograms.read(node, window), nothing)
+            found = await unless_corrupt(tables.judged.read(tenant, window), NOT_JUDGED)
         return stored
 
     while True:
@@ -107,6 +113,7 @@ async def roll_up_tenant(
                 partial(tables.histograms.write, node, window),
                 partial(tables.histograms.delete, window),
             )
+            await write_judged(tables, tenant, window, done.found.judged, found)
         except Conflict:
             looked = True
             continue

@@ -21,6 +21,7 @@ from domain.summary import MOST_GROUPS, NOTHING, Summary, summarize
 from pipeline.closing import change
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import derived, unless_corrupt
+from pipeline.judging import judge_the_fleet
 from pipeline.marking import clear, mark_late
 from storage.documents import Conflict
 from storage.tables import Tables
@@ -161,6 +162,7 @@ async def summarize_window(tables: Tables, window: int, times: Times, *, at_once
     histograms: Mapping[str, Histograms] = {}
     if progress.recomputable(window, times):
         histograms = await _histograms(tables).make_all(branches, window, keys, first=first)
+    await judge_the_fleet(tables, window, summaries, tenants)
     await mark_late(tables.fleet_days, FLEET_NAME, window, times.now)
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)

@@ -20,7 +20,6 @@ from pipeline.concurrency import gather
 from pipeline.queries.names import known_counters, tenant_named, vm_named
 from pipeline.queries.view import AT_ONCE, View, progress_of
 from storage.tables import Tables
-from storage.tables.baselines import HOURS_A_PART
 from storage.tables.catalogue import vms_of
 
 NOT_LEARNED = "nothing is learned of it yet: baselines are learned twice a day, for the day that begins next"
@@ -161,24 +160,27 @@ async def normal_of(tables: Tables, tenant: str | None, whose: Whose, key: str, 
 async def normals_of(
     tables: Tables, tenant: str | None, whose: Whose, keys: Sequence[str], windows: Sequence[int]
 ) -> dict[str, Normal]:
-    """Return the same by counter, reading each part of a day once."""
+    """Return the same by counter, reading each hour once."""
     zone = await _zone(tables, tenant, whose)
-    hours: dict[tuple[date, int], list[tuple[int, int]]] = {}
+    hours: dict[tuple[date, int], list[int]] = {}
     for window, clock in zip(windows, local_windows(windows, zone), strict=True):
-        hours.setdefault((clock.day, clock.hour // HOURS_A_PART), []).append((window, clock.hour % HOURS_A_PART))
+        hours.setdefault((clock.day, clock.hour), []).append(window)
     days = dict.fromkeys(keys, 0)
     bands: dict[str, dict[int, Band]] = {key: {} for key in keys}
 
-    async def read(day: date, part: int) -> None:
-        of = await tables.baselines.read(tenant, zone, day, part * HOURS_A_PART)
-        for row, series in enumerate(of.series if of else ()):
-            if of and series.whose == whose and series.key in bands:
-                days[series.key] = max(days[series.key], int(of.bands.days[row]))
-                lines = of.bands.lines[:3, row].T.tolist()
-                known = ((window, lines[hour]) for window, hour in hours[day, part])
-                bands[series.key].update((window, Band(*line)) for window, line in known if not math.isnan(line[0]))
+    async def read(day: date, hour: int) -> None:
+        of = await tables.baselines.read(tenant, zone, day, hour)
+        if of is None:
+            return
+        for key in keys:
+            row = int(of.series.rows([whose], key)[0])
+            if row >= 0:
+                days[key] = max(days[key], int(of.bands.days[row]))
+                band = Band(*of.bands.lines[:3, row, 0].tolist())
+                if not math.isnan(band.expected):
+                    bands[key].update(dict.fromkeys(hours[day, hour], band))
 
-    await gather((read(day, part) for day, part in hours), AT_ONCE)
+    await gather((read(day, hour) for day, hour in hours), AT_ONCE)
     return {key: Normal(zone, days[key], bands[key]) for key in keys}
 
 

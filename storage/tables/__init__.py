@@ -12,6 +12,7 @@ from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
 from storage.tables.heartbeats import Heartbeats
 from storage.tables.histograms import HistogramsTable
+from storage.tables.judged import JudgedTable
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -39,10 +40,12 @@ class Tables:
         self.summaries = Summaries(documents)
         self.digests = Digests(documents)
         self.baselines = Baselines(documents)
+        self.judged = JudgedTable(documents)
         self.marks = Marks(documents)
         self.due = Marks(documents, "due")
         self.days = Marks(documents, "days")
         self.fleet_days = Marks(documents, "fleet's days")
+        self.to_judge = Marks(documents, "to judge")
         self.cursors = Cursors(documents)
         self.progress = ProgressTable(documents)
         self.catalogue = Catalogue(documents)

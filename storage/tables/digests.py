@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from domain.baselines import HOURS
 from domain.digests import Digest
 from domain.names import encode_name
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
-from storage.tables.rows import bodies_of, rows_of
+from storage.tables.rows import parts_of, rows_of
 from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
 
@@ -49,7 +50,9 @@ class Digests(Table):
 
     async def write(self, tenant: str | None, day: date, digest: Digest, etag: str | None) -> None:
         """Create (etag None) or replace a day's digest. Raises Conflict."""
-        bodies = {end: {"version": DIGEST_VERSION, **body} for end, body in bodies_of(digest.series, digest.hours)}
+        bodies = {
+            part.end: {"version": DIGEST_VERSION, **part.body(digest.hours)} for part in parts_of(digest.series, HOURS)
+        }
         prefix = _prefix(digest.zone, day)
         await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, etag)
 
@@ -81,4 +84,4 @@ def _digest(partition: str, zone: str | None, documents: list[Document]) -> Dige
         series, hours = rows_of([document.body for document in documents])
     except ValueError as error:  # includes msgspec's ValidationError
         raise Corrupt(STANDINGS, partition, documents[0], error) from error
-    return Digest(zone, series, hours)
+    return Digest(zone, list(series), hours)

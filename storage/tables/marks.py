@@ -1,8 +1,9 @@
 """The marks table. A mark says that a tenant's window has changed since what derives from it was last made.
 
-There are four kinds. A *dirty* mark concerns what averaging makes: rollups and the report. A *due* mark concerns what
+There are five kinds. A *dirty* mark concerns what averaging makes: rollups and the report. A *due* mark concerns what
 is made less often: summaries and histograms of the fleet (pipeline.summarizing). Marks of *days* and *fleet's days*
-concern digests (pipeline.learning): their window is the first second of a UTC day.
+concern digests (pipeline.learning): their window is the first second of a UTC day. A mark *to judge* concerns what was
+found unusual, since something else was found in a window before (pipeline.judging).
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ DIRTY: Literal["dirty"] = "dirty"
 DUE: Literal["due"] = "due"
 DAYS: Literal["days"] = "days"
 FLEET_DAYS: Literal["fleet's days"] = "fleet's days"
+TO_JUDGE: Literal["to judge"] = "to judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Mark:
 class Marks(Table):
     """The marks of one kind."""
 
-    kind: Literal["dirty", "due", "days", "fleet's days"] = DIRTY
+    kind: Literal["dirty", "due", "days", "fleet's days", "to judge"] = DIRTY
 
     async def read(self, window: int | None = None) -> list[Stored[Mark]]:
         """Return all marks, or those of one window. The oldest window comes first."""

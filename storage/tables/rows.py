@@ -1,74 +1,107 @@
 """Rows of numbers of many series, in documents of limited size: of each row whose it is, and its numbers.
 
-A document holds the names of its series once, and the numbers as one text (storage.tables.arrays).
+A document holds the names of its series once, and the numbers as one text (storage.tables.arrays): as floats of 4 bytes
+if these hold each of them exactly (domain.digests.rounded), or else, since one is too large or too small, of 8 bytes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from domain.digests import Kind, Series, Whose
+from domain.digests import Series, Whose
+from domain.named_series import NamedSeries
 from storage.tables.arrays import array_of, bytes_of, planes_of, text_of
 
 if TYPE_CHECKING:
     from domain.histogram import Floats
 
-ROWS_A_PART = 1_500
-"""The rows of a document: of 24 hours and one number each, at most 300 KB."""
+PART_BYTES = 900_000
+"""The bytes of a document, at most: less than half of what it may have."""
 
-_POSITIONS, _DOUBLES = "<u4", "<f8"
+_NUMBER, _ROW, _NAME = 7, 11, 30
+"""The bytes of text, at most, of a rounded number (5 of its 8 bytes are not zero), a row's positions, and a name's
+surroundings."""
+
+_POSITIONS = "<u4"
+_SHORT: Literal["<f4"] = "<f4"
+_LONG: Literal["<f8"] = "<f8"
 
 
 class RowsBody(msgspec.Struct):
-    """A document's rows. ``whose`` and ``keys`` name them, and ``of`` has the positions of both for each row.
+    """A document's rows, of names that stand once.
 
-    ``width`` is the number of columns of ``numbers``.
+    ``of`` has the positions among ``whose`` and ``keys``: of each row the one, then of each row the other. ``width`` is
+    the number of columns of ``numbers``, and ``float`` the kind of each.
     """
 
-    whose: list[tuple[Kind, str | None]]
+    whose: list[Whose]
     keys: list[str]
     of: str
     width: int
+    float: Literal["<f4", "<f8"]
     numbers: str
 
 
-def bodies_of(series: Sequence[Series], numbers: "Floats") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the bodies of the parts of a matrix with a row for each series, each with the end of its document's id."""
-    import numpy as np  # noqa: PLC0415
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of a document: the end of its id, which rows of all they are, and how it names them."""
 
-    for part, at in enumerate(range(0, len(series), ROWS_A_PART)):
-        rows = slice(at, at + ROWS_A_PART)
-        whose = {each: place for place, each in enumerate(sorted({one.whose for one in series[rows]}, key=_in_order))}
-        keys = {each: place for place, each in enumerate(sorted({one.key for one in series[rows]}))}
-        places = np.array([[whose[one.whose], keys[one.key]] for one in series[rows]], np.int64).reshape(-1)
-        body = RowsBody(
-            [(each.kind, each.name) for each in whose],
-            list(keys),
-            text_of(planes_of(places, _POSITIONS)),
-            numbers.shape[1],
-            text_of(planes_of(numbers[rows].reshape(-1), _DOUBLES)),
-        )
-        yield f"{part:04d}", msgspec.to_builtins(body)
+    end: str
+    rows: slice
+    series: NamedSeries
+    of: str
+
+    def body(self, numbers: "Floats") -> Mapping[str, Any]:
+        """Return the document's body, given the matrix of all rows."""
+        rows = numbers[self.rows]
+        kind = _SHORT if _fits(rows) else _LONG
+        text = text_of(planes_of(rows.reshape(-1), kind))
+        body = RowsBody(list(self.series.whose), list(self.series.keys), self.of, numbers.shape[1], kind, text)
+        built: Mapping[str, Any] = msgspec.to_builtins(body)
+        return built
 
 
-def rows_of(bodies: Sequence[Mapping[str, Any]]) -> "tuple[list[Series], Floats]":
+def parts_of(series: Sequence[Series], width: int) -> Iterator[Part]:
+    """Split rows of so many numbers into documents of at most PART_BYTES. Numbers are rounded (domain.digests)."""
+    first, taken = 0, 0
+    named: set[Whose] = set()
+    for at, each in enumerate(series):
+        size = width * _NUMBER + _ROW + (0 if each.whose in named else len((each.whose.name or "").encode()) + _NAME)
+        if taken + size > PART_BYTES and at > first:
+            yield _part(first, series[first:at])
+            first, taken = at, 0
+            named.clear()
+        named.add(each.whose)
+        taken += size
+    if first < len(series):
+        yield _part(first, series[first:])
+
+
+def _part(first: int, series: Sequence[Series]) -> Part:
+    named = NamedSeries.from_series(series)
+    of = text_of(planes_of(named.of.reshape(-1), _POSITIONS))
+    return Part(f"{first:06d}", slice(first, first + len(series)), named, of)
+
+
+def rows_of(bodies: Sequence[Mapping[str, Any]]) -> "tuple[NamedSeries, Floats]":
     """Return the series and the matrix of parts, in their order. Raises ValueError."""
     import numpy as np  # noqa: PLC0415
 
-    series: list[Series] = []
+    series: list[NamedSeries] = []
     parts: list[Floats] = []
     for each in bodies:
         body = msgspec.convert(each, RowsBody)
-        whose = [Whose(kind, name) for kind, name in body.whose]
-        places = array_of(bytes_of(body.of), _POSITIONS).reshape(-1, 2).tolist()
-        try:
-            series += [Series(whose[one], body.keys[key]) for one, key in places]
-        except IndexError as error:
-            raise ValueError("a row is of a series that is not named") from error
-        parts.append(array_of(bytes_of(body.numbers), _DOUBLES).reshape(len(places), body.width))
-    return series, np.concatenate(parts)
+        of = array_of(bytes_of(body.of), _POSITIONS).reshape(2, -1).astype(np.int64)
+        series.append(NamedSeries(body.whose, body.keys, of))
+        parts.append(array_of(bytes_of(body.numbers), body.float).reshape(of.shape[1], body.width).astype(np.float64))
+    return NamedSeries.joined(series), np.concatenate(parts)
 
 
-def _in_order(whose: Whose) -> tuple[str, bool, str]:
-    return whose.kind, whose.name is not None, whose.name or ""
+def _fits(numbers: "Floats") -> bool:
+    """Tell whether floats of 4 bytes hold these numbers exactly."""
+    import numpy as np  # noqa: PLC0415
+
+    with np.errstate(over="ignore", under="ignore"):
+        return np.array_equal(numbers.astype(np.float32), numbers, equal_nan=True)

@@ -14,6 +14,7 @@ from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
 from domain.digests import Series, Whose, kept_of_vms
 from domain.minutes import WINDOW, minutes_of
+from domain.named_series import NamedSeries
 from domain.zones import local
 from pipeline.queries.baselines import NOT_AT_THESE_HOURS, NOT_LEARNED, NOT_OF_VMS, TOO_SHORT
 from storage.tables import Tables
@@ -65,7 +66,7 @@ def baselines(zone: str | None, whose: list[Whose]) -> DayBaselines:
     unknown = [at for at, each in enumerate(series) if each.key in (YOUNG, AT_NIGHT)]
     lines[:, unknown] = np.nan
     days = np.array([1 if each.key == YOUNG else DAYS for each in series])
-    return DayBaselines(zone, 0, series, Bands(lines, days))
+    return DayBaselines(zone, NamedSeries.from_series(series), Bands(lines, days))
 
 
 async def answered(tables: Tables, name: str, asked: Mapping[str, object], status: int = 200) -> str:

@@ -74,11 +74,11 @@ async def expected(
 ) -> list[float]:
     """The expected values of a day, hour by hour."""
     found: list[float] = []
-    while len(found) < HOURS:
-        part = await tables.baselines.read(tenant, zone, day, len(found))
-        assert part
-        assert (part.zone, part.first) == (zone, len(found))
-        found += part.bands.expected[part.series.index(series)].tolist()
+    for hour in range(HOURS):
+        of = await tables.baselines.read(tenant, zone, day, hour)
+        assert of
+        assert of.zone == zone
+        found += of.bands.expected[of.series.index(series)].tolist()
     return found
 
 

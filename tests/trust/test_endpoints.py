@@ -22,6 +22,7 @@ from domain.digests import Series, Whose
 from domain.disclosed_charts import DisclosedItem
 from domain.disclosure import ForTenants
 from domain.minutes import WINDOW
+from domain.named_series import NamedSeries
 from domain.zones import local
 from pipeline.ingest import Message, ingest
 from pipeline.queries.answers import DisclosedAnswer, FleetAnswer, TenantAnswer
@@ -143,7 +144,7 @@ async def learn(tables: Tables, tenant: str | None, vm: str, value: float) -> No
     for zone in ("Europe/Amsterdam", "Europe/Dublin"):
         day = local(CLOSED, zone).day
         bands = Bands(np.full((LINES, len(series), HOURS), value), np.full(len(series), int(value)))
-        await tables.baselines.write(tenant, day, DayBaselines(zone, 0, series, bands))
+        await tables.baselines.write(tenant, day, DayBaselines(zone, NamedSeries.from_series(series), bands))
     await tables.baselines.write_zone(tenant, "Europe/Amsterdam", None)
 
 

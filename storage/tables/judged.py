@@ -1,0 +1,169 @@
+"""What was found unusual in windows, of tenants and of the fleet. It is kept as long as standings, in their partition.
+
+The first document of a tenant's window holds the counts and the first deviations; further deviations have documents of
+their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from domain.digests import Series, Whose
+from domain.judged import Count, Counts, Deviation, Finding, Judged, Middle
+from domain.minutes import WINDOW
+from domain.names import decode_name, encode_name
+from domain.rollups import Node
+from domain.summary import SummaryVm
+from storage.documents import Corrupt, Document
+from storage.schema import STANDINGS
+from storage.tables.arrays import array_of, bytes_of, doubles_of, planes_of, text_of, text_of_doubles
+from storage.tables.ids import number
+from storage.tables.listed import EncodedVms, decode_vms, encode_vms
+from storage.tables.rows import parts_of, rows_of
+from storage.tables.split import delete_split, read_split, write_split
+from storage.tables.table import Stored, Table
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats
+
+JUDGED_VERSION = 1
+
+_NUMBERS = 7
+"""The numbers of a deviation: those of Deviation, and how many windows ago it began."""
+
+_COUNTS = "<u4"
+_FLEET = "judged"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTable(Table):
+    """What was found in windows. ``tenant`` is None for the fleet."""
+
+    async def read(self, tenant: str | None, window: int) -> Stored[Judged] | None:
+        """Read what was found. Raises Corrupt."""
+        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(tenant))
+        if stored is None:
+            return None
+        current = all(document.body.get("version") == JUDGED_VERSION for document in stored.value)
+        try:
+            return Stored(_judged(window, stored.value), stored.etag, current)
+        except Corrupt as corrupt:
+            corrupt.etag = stored.etag  # of all documents, since all of them are written again
+            raise
+
+    async def tenants(self, window: int) -> dict[str, Judged]:
+        """Return what was found of all tenants, by tenant. Raises Corrupt."""
+        scan = self.documents.scan(STANDINGS, number(window), "j_", "j_~")
+        documents = [document async for document in scan]
+        return {
+            tenant: _judged(window, list(parts))
+            for tenant, parts in groupby(documents, lambda document: decode_name(document.id.split("_")[2]))
+        }
+
+    async def write(self, tenant: str | None, window: int, judged: Judged, etag: str | None) -> None:
+        """Create (etag None) or replace what was found. Raises Conflict."""
+        await write_split(self.documents, STANDINGS, number(window), _prefix(tenant), _bodies(window, judged), etag)
+
+    async def delete(self, window: int, etag: str) -> None:
+        """Remove what was found. Raises Conflict."""
+        await delete_split(self.documents, STANDINGS, number(window), etag)
+
+
+def _prefix(tenant: str | None) -> str:
+    return _FLEET if tenant is None else f"j_{Node.of(tenant).branch}_{encode_name(tenant)}"
+
+
+class _ByPopulation(msgspec.Struct, array_like=True):
+    """Numbers by population and counter, as a text."""
+
+    populations: list[Whose]
+    keys: list[str]
+    numbers: str
+
+
+class _Head(msgspec.Struct):
+    counts: _ByPopulation
+    middles: _ByPopulation
+    vms: EncodedVms
+    findings: list[Finding]
+
+
+def _bodies(window: int, judged: Judged) -> dict[str, Mapping[str, Any]]:
+    import numpy as np  # noqa: PLC0415
+
+    head = _Head(
+        _encoded_counts(judged.counts),
+        _encoded_middles(judged.middles),
+        encode_vms([SummaryVm("", vm, of) for vm, of in judged.vms.items()]),
+        list(judged.findings),
+    )
+    rows = np.array([[*each[2:-1], (window - each.since) // WINDOW] for each in judged.deviations], np.float64).reshape(
+        -1, _NUMBERS
+    )
+    parts = list(parts_of([Series(each.whose, each.key) for each in judged.deviations], _NUMBERS))
+    bodies: dict[str, dict[str, Any]] = {f"{place:04d}": {"rows": part.body(rows)} for place, part in enumerate(parts)}
+    first = bodies.setdefault("0000", {})
+    first.update(msgspec.to_builtins(head))
+    return {end: {"version": JUDGED_VERSION, **body} for end, body in bodies.items()}
+
+
+def _judged(window: int, documents: Sequence[Document]) -> Judged:
+    try:
+        head = msgspec.convert(documents[0].body, _Head)
+        deviations = _deviations(window, [each.body["rows"] for each in documents if "rows" in each.body])
+        return Judged(
+            deviations,
+            _decoded_counts(head.counts),
+            {vm.vm: vm.dimensions for vm in decode_vms(head.vms)},
+            _decoded_middles(head.middles),
+            head.findings,
+        )
+    except (ValueError, IndexError, TypeError) as error:  # includes msgspec's ValidationError
+        raise Corrupt(STANDINGS, number(window), documents[0], error) from error
+
+
+def _deviations(window: int, bodies: Sequence[Mapping[str, Any]]) -> list[Deviation]:
+    if not bodies:
+        return []
+    series, rows = rows_of(bodies)
+    if rows.shape[1] != _NUMBERS:
+        raise ValueError("the deviations have another number of columns")
+    columns = rows.T.tolist()
+    since = [window - WINDOW * int(ago) for ago in columns.pop()]
+    return list(map(Deviation, (each.whose for each in series), (each.key for each in series), *columns, since))
+
+
+def _encoded_counts(counts: Counts) -> _ByPopulation:
+    import numpy as np  # noqa: PLC0415
+
+    keys = sorted({key for of in counts.values() for key in of})
+    found = [[of.get(key, (0, 0, 0)) for key in keys] for of in counts.values()]
+    text = text_of(planes_of(np.array(found, np.int64).reshape(-1), _COUNTS))
+    return _ByPopulation(list(counts), keys, text)
+
+
+def _decoded_counts(of: _ByPopulation) -> Counts:
+    numbers = array_of(bytes_of(of.numbers), _COUNTS).reshape(len(of.populations), len(of.keys), 3).tolist()
+    return {
+        whose: {key: Count(*each) for key, each in zip(of.keys, row, strict=True) if each[0]}
+        for whose, row in zip(of.populations, numbers, strict=True)
+    }
+
+
+def _encoded_middles(middles: Mapping[Whose, Mapping[str, Middle]]) -> _ByPopulation:
+    import numpy as np  # noqa: PLC0415
+
+    keys = sorted({key for of in middles.values() for key in of})
+    found: Floats = np.array([[of.get(key, (np.nan, np.nan)) for key in keys] for of in middles.values()], np.float64)
+    return _ByPopulation(list(middles), keys, text_of_doubles(found))
+
+
+def _decoded_middles(of: _ByPopulation) -> dict[Whose, dict[str, Middle]]:
+    numbers = doubles_of(of.numbers).reshape(len(of.populations), len(of.keys), 2).tolist()
+    return {
+        whose: {key: (at, mad) for key, (at, mad) in zip(of.keys, row, strict=True) if at == at}  # noqa: PLR0124
+        for whose, row in zip(of.populations, numbers, strict=True)
+    }
