@@ -22,6 +22,8 @@ from blueprints.http import (
     standings,
     status,
     tenants,
+    unusual,
+    verdicts,
 )
 
 FEATURES = (
@@ -29,6 +31,8 @@ FEATURES = (
     baselines,
     standings,
     changes,
+    unusual,
+    verdicts,
     histogram,
     samples,
     lists,

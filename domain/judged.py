@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.baselines import LINES
 from domain.causes import Population
 from domain.digests import Kind, Series, Whose
 from domain.samples import Dimensions
@@ -44,13 +43,6 @@ class Normals(NamedTuple):
 
     series: Sequence[Series]
     lines: "Floats"
-
-
-def no_normals() -> Normals:
-    """Return that nothing is known to be normal."""
-    import numpy as np  # noqa: PLC0415
-
-    return Normals([], np.empty((LINES, 0)))
 
 
 class Deviation(NamedTuple):

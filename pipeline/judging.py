@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from domain.baselines import LINES
 from domain.causes import WHOLE_FLEET
+from domain.day_baselines import DayBaselines
 from domain.findings import findings
 from domain.fleet_summary import FleetSummary
-from domain.judged import NOT_JUDGED, Judged, Normals, no_normals
+from domain.judged import NOT_JUDGED, Judged, Normals
 from domain.judging import judge_fleet, judge_tenant, silent_vms
 from domain.minutes import WINDOW
 from domain.samples import Dimensions
@@ -38,7 +40,7 @@ async def judged_of(tables: Tables, tenant: str, window: int, standings: Standin
     if not standings:
         return NOT_JUDGED
     normals = await _normals(tables, tenant, window, (vm.dimensions.Region for vm in standings.vms))
-    if normals is None:
+    if not normals.series:
         return NOT_JUDGED
     before = await _before(tables, tenant, window)
     silent = await _dimensions(tables, tenant, silent_vms(standings, normals))
@@ -104,7 +106,7 @@ async def judge_the_fleet(
         if not found:
             return NOT_JUDGED, None
         regions = {group.value for each in summaries.values() for group in each.groups if group.dimension == "Region"}
-        normals = await _normals(tables, None, window, regions) or no_normals()
+        normals = await _normals(tables, None, window, regions)
         before = await _before(tables, None, window)
         (judged,) = await cooperatively(judge_fleet(each, summaries, normals, before, found) for each in [window])
         (listed,) = await cooperatively(findings(found, each, WHOLE_FLEET) for each in [judged])
@@ -135,23 +137,31 @@ async def _before(tables: Tables, tenant: str | None, window: int) -> list[Judge
     return [stored.value if stored else NOT_JUDGED for stored in read]
 
 
-async def _normals(tables: Tables, tenant: str | None, window: int, regions: Iterable[str | None]) -> Normals | None:
-    """Return what is normal in a window's hour for the series of a tenant or the fleet; None: nothing was learned."""
-    import numpy as np  # noqa: PLC0415
+async def hours_of(
+    tables: Tables, tenant: str | None, window: int, regions: Iterable[str | None]
+) -> list[DayBaselines]:
+    """Return what was learned for a window's hour, of a tenant or the fleet: by the clocks of the whole and of regions.
 
+    Empty if nothing was learned. Raises Corrupt and Unavailable.
+    """
     main = await tables.baselines.zone(tenant)
     if main is None:
-        return None
+        return []
     zones = {main.value, *map(zone_of, regions)}
     clocks = {zone: local(window, zone) for zone in sorted(zones, key=lambda zone: zone or "")}
     read = await gather(
         (tables.baselines.read(tenant, zone, clock.day, clock.hour) for zone, clock in clocks.items()), AT_ONCE
     )
-    known = [each for each in read if each]
-    if not known:
-        return None
+    return [each for each in read if each]
+
+
+async def _normals(tables: Tables, tenant: str | None, window: int, regions: Iterable[str | None]) -> Normals:
+    """Return what is normal in a window's hour for the series of a tenant or the fleet."""
+    import numpy as np  # noqa: PLC0415
+
+    known = await hours_of(tables, tenant, window, regions)
     series = [series for each in known for series in each.series]
-    return Normals(series, np.concatenate([each.bands.lines[:, :, 0] for each in known], axis=1))
+    return Normals(series, np.concatenate([np.empty((LINES, 0)), *(each.bands.lines[:, :, 0] for each in known)], 1))
 
 
 async def _dimensions(tables: Tables, tenant: str, vms: Sequence[str]) -> Mapping[str, Dimensions]:

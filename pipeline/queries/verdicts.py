@@ -1,0 +1,254 @@
+"""The verdict on a VM in a window: whether it is this VM, a population that it is in, or nothing; and the evidence.
+
+A tenant's caller gets what follows from its own VMs, and of the fleet what was disclosed when the window closed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
+
+from domain.baselines import FEWEST_DAYS
+from domain.digests import Whose
+from domain.disclosure import HIGHEST_RANK, LOWEST_RANK, NOTHING_DISCLOSED, ForTenants
+from domain.fleet_summary import FleetSummary
+from domain.judged import REPORTING
+from domain.samples import Dimensions
+from domain.sentences import Figures, Ranked, Seen, verdict_sentence
+from domain.verdicts import Answer, Verdict, verdict_on
+from pipeline.queries.evidence import UNKNOWN, Beside, Evidence, read_evidence
+from pipeline.queries.names import entry_named, tenant_named
+from pipeline.queries.unusual import KINDS, NOTHING_THERE
+from pipeline.queries.view import View, progress_of
+from pipeline.queries.windows import newest_of_tenant
+from storage.tables import Tables
+from storage.tables.catalogue import vms_of
+
+Who = Literal["vm", "pool", "tenant", "size", "region", "fleet"]
+
+NOT_LEARNED = (
+    f"what is normal for it is not known: that needs {FEWEST_DAYS} days of data, and is learned twice a day for the "
+    "day that begins next"
+)
+TOO_FEW = "too few VMs were judged"
+NO_DATA = "it has no data in this window"
+NOT_SUMMARIZED = "the fleet is judged when most of its VMs have reported"
+
+
+@dataclass(slots=True)
+class CounterEvidence(ForTenants):
+    """A counter of the VM in the window, and what is normal for it at this hour."""
+
+    key: str
+    value: float | None
+    """Its window value; null: it has none."""
+    expected: float | None
+    """The usual value; null: unknown."""
+    low: float | None
+    """The low end of a band that holds four values of five."""
+    high: float | None
+    score: float
+    """How far beyond what is rare, in widths of the band, for most of the last hour; 0: it is not; negative: below."""
+    since: int | None
+    """The first window in which it was unusual; null: it is not."""
+
+
+@dataclass(slots=True)
+class ComparedWith:
+    """The VM itself, or a population that it is in, by the counter that tells most."""
+
+    who: Who
+    """size: its peers, the fleet's VMs of its size."""
+    name: str | None
+    """null: the fleet, or VMs of which it is unknown."""
+    value: float | None
+    """The VM's window value, or the population's average."""
+    expected: float | None
+    """What is usual for it at this hour; null: unknown."""
+    low: float | None
+    high: float | None
+    judged: int | None
+    """How many of its VMs were judged; null: unknown."""
+    deviating: int | None
+    """How many of them deviate as the VM does."""
+    rank: float | None
+    """The share of its VMs whose value is below the VM's, 0 to 100, equal ones counted half."""
+
+
+@dataclass(slots=True)
+class OwnComparedWith(ComparedWith, ForTenants):
+    """The VM, its pool or its tenant, as that tenant's caller sees them; of the fleet only the disclosed rank."""
+
+
+@dataclass(frozen=True)
+class VmVerdict:
+    """The verdict on a VM."""
+
+    window: int | None
+    """The window's first second; null: there is none yet."""
+    tenant: str
+    vm: str
+    verdict: Answer
+    """The smallest population that explains what is seen: vm (only this VM), pool, tenant, size, region, fleet; none:
+    nothing is unusual; unknown: history or VMs are too few. For a tenant's caller: never size or region."""
+    sentence: str
+    """The verdict in words."""
+    key: str | None
+    """The counter that tells most; null: the VM does not report, or nothing is known of it."""
+    history: int
+    """From how many days what is normal for the VM was learned."""
+    timeZone: str
+    """The clocks by which it was learned."""
+    final: bool | None
+    """Whether the window is closed."""
+    reason: str | None
+    """Why it is unknown, or what of the evidence is; null: all is known."""
+    compared: list[ComparedWith]
+    """The VM and the populations that it is in, by this counter."""
+    data: list[CounterEvidence]
+    """The VM's counters."""
+
+
+@dataclass(frozen=True)
+class OwnVmVerdict(VmVerdict, ForTenants):
+    """The verdict on a VM, as its tenant's caller sees it."""
+
+    compared: list[OwnComparedWith]  # type: ignore[assignment]
+    """The VM, its pool and its tenant, by this counter; of the fleet only the disclosed rank."""
+
+
+_fields: Callable[[ComparedWith], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(ComparedWith)))
+
+
+async def get_verdict(tables: Tables, tenant: str, vm: str, window: int | None, view: View) -> VmVerdict | OwnVmVerdict:
+    """Return the verdict on a VM. Raises NotFound."""
+    tenant = await tenant_named(tables, tenant, view)
+    entry = await entry_named(tables, vms_of(tenant), vm, "VM of this tenant")
+    own = bool(view.caller.tenant)
+    progress = await progress_of(tables)
+    if window is None:
+        window = await newest_of_tenant(tables, tenant, view.now)
+        if window is not None and not own and progress.newest_summarized is not None:
+            window = min(window, progress.newest_summarized)
+    if window is None:
+        sentence = verdict_sentence(Seen("unknown", reason=NOTHING_THERE))
+        nothing = VmVerdict(
+            None, tenant, entry.name, "unknown", sentence, None, 0, "UTC", None, NOTHING_THERE, compared=[], data=[]
+        )
+        return _for_tenant(nothing, None) if own else nothing
+    evidence = await read_evidence(tables, tenant, entry.name, entry.dimensions or Dimensions(), window, fleet=not own)
+    verdict = verdict_on(
+        tenant, evidence.vm, evidence.dimensions, evidence.judged, evidence.fleet, known=evidence.known
+    )
+    key = _main_key(verdict, evidence)
+    of_fleet = await _of_fleet(tables, key, window, evidence, own=own)
+    answer = _answer(window, evidence, verdict, key, of_fleet, final=progress.is_final(window))
+    return _for_tenant(answer, of_fleet.rank) if own else answer
+
+
+def _for_tenant(answer: VmVerdict, rank: float | None) -> OwnVmVerdict:
+    """Return an answer as the tenant's caller sees it, with the disclosed rank of the VM in the fleet."""
+    compared = [OwnComparedWith(*_fields(each)) for each in answer.compared]
+    if answer.key is not None:
+        compared.append(OwnComparedWith("fleet", None, None, None, None, None, None, None, rank))
+    told = {each.name: getattr(answer, each.name) for each in fields(VmVerdict)}
+    return OwnVmVerdict(**{**told, "compared": compared})
+
+
+class _OfFleet(NamedTuple):
+    """What is known of the fleet by one counter: its summary, or the VM's disclosed rank."""
+
+    summary: FleetSummary | None = None
+    rank: float | None = None
+
+
+async def _of_fleet(tables: Tables, key: str | None, window: int, evidence: Evidence, *, own: bool) -> _OfFleet:
+    value = None if key is None else evidence.value(key)
+    if key is None or value is None:
+        return _OfFleet()
+    if own:
+        disclosed = await tables.disclosed.between(key, window, window)
+        (rank,) = disclosed.get(window, NOTHING_DISCLOSED).ranks([value])
+        return _OfFleet(rank=rank)
+    stored = await tables.summaries.of_fleet(key, window)
+    return _OfFleet(stored.value if stored else None)
+
+
+def _main_key(verdict: Verdict, evidence: Evidence) -> str | None:
+    """Return the counter that tells most: the one that deviates, or the first that the VM has. None: it is silent."""
+    if verdict.deviation is not None:
+        return None if verdict.deviation.key == REPORTING else verdict.deviation.key
+    return next((key for key in evidence.keys if evidence.value(key) is not None), None)
+
+
+def _answer(
+    window: int, evidence: Evidence, verdict: Verdict, key: str | None, of_fleet: _OfFleet, *, final: bool
+) -> VmVerdict:
+    beside = [] if key is None else list(evidence.beside(key, of_fleet.summary))
+    above = verdict.deviation is None or verdict.deviation.score > 0
+    reason = _reason(verdict, evidence)
+    seen = Seen(
+        verdict.answer,
+        _figures(key, evidence),
+        above,
+        silent=verdict.deviation is not None and verdict.deviation.key == REPORTING,
+        ranked=_ranked(beside, of_fleet.rank),
+        counts=[(each.population, each.count) for each in verdict.compared],
+        reason=reason,
+    )
+    usual = next((each for each in map(evidence.usual, evidence.keys) if each.days), UNKNOWN)
+    return VmVerdict(
+        window,
+        evidence.tenant,
+        evidence.vm,
+        verdict.answer,
+        verdict_sentence(seen),
+        key,
+        usual.days,
+        usual.zone or "UTC",
+        final,
+        reason,
+        compared=[] if key is None else list(_compared(key, evidence, beside, above=above)),
+        data=list(_counters(evidence)),
+    )
+
+
+def _reason(verdict: Verdict, evidence: Evidence) -> str | None:
+    if verdict.answer == "unknown":
+        if verdict.deviation is not None:
+            return TOO_FEW
+        return NOT_LEARNED if evidence.there else NO_DATA
+    return NOT_SUMMARIZED if evidence.of_fleet and evidence.fleet is None else None
+
+
+def _figures(key: str | None, evidence: Evidence) -> Figures | None:
+    value = None if key is None else evidence.value(key)
+    return None if key is None or value is None else Figures(key, value, *evidence.usual(key)[:3])
+
+
+def _ranked(beside: Sequence[Beside], disclosed: float | None) -> Ranked | None:
+    if disclosed is not None:
+        return Ranked(disclosed, "the fleet's VMs", coarse=disclosed in (LOWEST_RANK, HIGHEST_RANK))
+    of = {each.population.kind: each for each in beside}
+    for kind, among in (("MachineSize", "VMs of its size"), ("tenant", "its tenant's VMs")):
+        if kind in of and (rank := of[kind].rank) is not None and of[kind].count.judged > 1:
+            return Ranked(rank, among)
+    return None
+
+
+def _compared(key: str, evidence: Evidence, beside: Sequence[Beside], *, above: bool) -> Iterator[ComparedWith]:
+    yield ComparedWith("vm", evidence.vm, evidence.value(key), *evidence.usual(key)[:3], None, None, None)
+    for each in beside:
+        who: Any = KINDS[each.population.kind]
+        name = each.population.tenant if who == "tenant" else each.population.name
+        judged, deviating = each.count.judged, each.count.deviating(above=above)
+        yield ComparedWith(who, name, each.average, *each.usual[:3], judged, deviating, each.rank)
+
+
+def _counters(evidence: Evidence) -> Iterator[CounterEvidence]:
+    whose = Whose("vm", evidence.vm)
+    own = {each.key: each for each in evidence.judged.deviations if each.whose == whose and each.score}
+    for key in evidence.keys:
+        usual, deviation = evidence.usual(key)[:3], own.get(key)
+        score, since = (deviation.score, deviation.since) if deviation else (0.0, None)
+        yield CounterEvidence(key, evidence.value(key), *usual, score, since)
