@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 import pytest
 
-from domain.minutes import DAY, HOUR, WINDOW
+from domain.access import Caller
+from domain.disclosure import DisclosedWindow
+from domain.minutes import DAY, HOUR, MINUTES_PER_WINDOW, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from pipeline.learning import learn_fleet, learn_tenant
 from pipeline.queries.unusual import Unusual, get_unusual
-from pipeline.queries.verdicts import VmVerdict, get_verdict
+from pipeline.queries.verdicts import OwnVmVerdict, VmVerdict, get_verdict
 from pipeline.summarizing import summarize_window
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
@@ -25,6 +27,8 @@ FLEET = {f"t{tenant}": [f"v{tenant}{number}" for number in range(6)] for tenant 
 DAYS = 5
 TODAY = NOW - NOW % DAY
 
+OWN = a_view(caller=Caller("tenant", "t1"))
+
 Values = Callable[[str, str, str], float | None]
 """By tenant, VM and counter; None: no sample."""
 
@@ -37,7 +41,7 @@ def dimensions(tenant: str, vm: str) -> Dimensions:
 
 
 def as_usual(chance: random.Random) -> Values:
-    def value(tenant: str, vm: str, key: str) -> float | None:
+    def value(_tenant: str, vm: str, key: str) -> float | None:
         if key == DEFENDER:
             return 1.0
         return (30.0 if key == CPU else 20.0) + int(vm[-1]) + chance.uniform(-2, 2)
@@ -161,3 +165,25 @@ async def test_the_verdict_names_the_smallest_population_that_explains_it(tables
     assert first.vms == len(INCIDENTS[cause])
     other = await verdict(tables, "t3", "v30") if cause in ("vm", "pool", "tenant") else None
     assert other is None or other.verdict == "none"
+
+
+async def test_a_tenants_caller_is_told_of_the_fleet_what_was_disclosed(tables: Tables) -> None:
+    """The fleet's disclosed averages of the days before say whether that of now is as usual."""
+    for back, average in ((0, 62.0), (3, 22.3), (4, 22.4), (5, 22.5)):
+        known = DisclosedWindow([average] * MINUTES_PER_WINDOW)
+        await tables.disclosed.write(DELAY, WINDOW_START - back * DAY, known)
+    await hour(tables, moved(INCIDENTS["fleet"], random.Random(3)))  # noqa: S311
+    found = await get_verdict(tables, "t1", "v13", WINDOW_START, OWN)
+    assert isinstance(found, OwnVmVerdict)
+    assert found.verdict == "fleet"
+    fleet = found.compared[-1]
+    assert (fleet.who, fleet.value, fleet.expected, fleet.judged) == ("fleet", 62.0, 22.4, None)
+    assert {each.who for each in found.compared} == {"vm", "pool", "tenant", "fleet"}
+    assert "The fleet's average is unusual, too. It is the whole fleet." in found.sentence
+
+
+async def test_where_nothing_is_disclosed_a_tenants_caller_hears_of_its_own_vms(tables: Tables) -> None:
+    await hour(tables, moved(INCIDENTS["fleet"], random.Random(3)))  # noqa: S311
+    found = await get_verdict(tables, "t1", "v13", WINDOW_START, OWN)
+    assert found.verdict == "tenant"
+    assert found.compared[-1].value is None
