@@ -79,6 +79,16 @@ def verdict_on(
     return Verdict("none" if known else "unknown", None)
 
 
+def shared(verdict: Verdict) -> Verdict:
+    """Return a verdict of a tenant's own VMs, given that the fleet's average is unusual to the same side.
+
+    A tenant that is unusual as a whole is so with the fleet; so is a VM that has too few others beside it.
+    """
+    *_, whole = verdict.compared
+    few = whole.count.judged < FEWEST
+    return verdict._replace(answer="fleet") if verdict.answer == "tenant" or few else verdict
+
+
 def _share(count: Count, *, above: bool) -> Share:
     return Share(count.judged, count.deviating(above=above))
 

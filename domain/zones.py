@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 
 from domain.minutes import WINDOW, window_of
 
+_SATURDAY = 5
+
 _REGIONS_OF: Mapping[str, str] = {
     "Africa/Johannesburg": "southafricanorth southafricawest",
     "America/Chicago": "centralus northcentralus southcentralus southcentralus2 centraluseuap southcentralusstg "
@@ -113,6 +115,21 @@ def local_windows(windows: Iterable[int], zone: str | None) -> list[Local]:
     clock = _clock(zone)
     moments = (datetime.fromtimestamp(window, clock) for window in windows)
     return [Local(moment.date(), moment.weekday(), moment.hour) for moment in moments]
+
+
+def same_time_before(window: int, zone: str | None, days: int) -> list[int]:
+    """Return the windows at the same time of the days before, of the same type (workday or weekend), newest first.
+
+    The time is that of clocks in the zone. ``days``: how far back.
+    """
+    clock = _clock(zone)
+    moment = datetime.fromtimestamp(window, clock)
+    before = (moment - timedelta(days=back) for back in range(1, days + 1))
+    return [
+        window_of(int(each.timestamp()))
+        for each in before
+        if (each.weekday() >= _SATURDAY) == (moment.weekday() >= _SATURDAY)
+    ]
 
 
 def windows_of_day(day: date, zone: str | None) -> range:

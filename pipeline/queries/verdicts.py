@@ -4,22 +4,25 @@ A tenant's caller gets what follows from its own VMs, and of the fleet what was 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from domain.baselines import FEWEST_DAYS
 from domain.digests import Whose
+from domain.disclosed_past import DAYS, DisclosedPast, average_of, disclosed_past
 from domain.disclosure import HIGHEST_RANK, LOWEST_RANK, NOTHING_DISCLOSED, ForTenants
 from domain.fleet_summary import FleetSummary
 from domain.judged import REPORTING
 from domain.samples import Dimensions
 from domain.sentences import Figures, Ranked, Seen, verdict_sentence
-from domain.verdicts import Answer, Verdict, verdict_on
+from domain.verdicts import Answer, Verdict, shared, verdict_on
+from domain.zones import same_time_before, zone_of
+from pipeline.concurrency import gather
 from pipeline.queries.evidence import UNKNOWN, Beside, Evidence, read_evidence
 from pipeline.queries.names import entry_named, tenant_named
 from pipeline.queries.unusual import KINDS, NOTHING_THERE
-from pipeline.queries.view import View, progress_of
+from pipeline.queries.view import AT_ONCE, View, progress_of
 from pipeline.queries.windows import newest_of_tenant
 from storage.tables import Tables
 from storage.tables.catalogue import vms_of
@@ -77,7 +80,7 @@ class ComparedWith:
 
 @dataclass(slots=True)
 class OwnComparedWith(ComparedWith, ForTenants):
-    """The VM, its pool or its tenant, as that tenant's caller sees them; of the fleet only the disclosed rank."""
+    """The VM, its pool or its tenant, as that tenant's caller sees them; or the fleet, as disclosed."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,25 @@ class OwnVmVerdict(VmVerdict, ForTenants):
     """The verdict on a VM, as its tenant's caller sees it."""
 
     compared: list[OwnComparedWith]  # type: ignore[assignment]
-    """The VM, its pool and its tenant, by this counter; of the fleet only the disclosed rank."""
+    """The VM, its pool and its tenant, by this counter; and the fleet, as disclosed: its average beside those of the
+    same time of the days before, and the VM's rank."""
 
 
 _fields: Callable[[ComparedWith], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(ComparedWith)))
+
+
+class _OfFleet(NamedTuple):
+    """What is known of the fleet by one counter: its summary, or what is disclosed: the VM's rank, and its average."""
+
+    summary: FleetSummary | None = None
+    rank: float | None = None
+    past: DisclosedPast | None = None
+
+    def unusual(self, verdict: Verdict) -> bool | None:
+        """Tell whether the disclosed average is unusual to the side to which the VM deviates; None: unknown."""
+        if self.past is None or verdict.deviation is None:
+            return None
+        return self.past.unusual(above=verdict.deviation.score > 0)
 
 
 async def get_verdict(tables: Tables, tenant: str, vm: str, window: int | None, view: View) -> VmVerdict | OwnVmVerdict:
@@ -135,31 +153,29 @@ async def get_verdict(tables: Tables, tenant: str, vm: str, window: int | None, 
         nothing = VmVerdict(
             None, tenant, entry.name, "unknown", sentence, None, 0, "UTC", None, NOTHING_THERE, compared=[], data=[]
         )
-        return _for_tenant(nothing, None) if own else nothing
+        return _for_tenant(nothing, _OfFleet()) if own else nothing
     evidence = await read_evidence(tables, tenant, entry.name, entry.dimensions or Dimensions(), window, fleet=not own)
     verdict = verdict_on(
         tenant, evidence.vm, evidence.dimensions, evidence.judged, evidence.fleet, known=evidence.known
     )
     key = _main_key(verdict, evidence)
     of_fleet = await _of_fleet(tables, key, window, evidence, own=own)
+    if of_fleet.unusual(verdict):
+        verdict = shared(verdict)
     answer = _answer(window, evidence, verdict, key, of_fleet, final=progress.is_final(window))
-    return _for_tenant(answer, of_fleet.rank) if own else answer
+    return _for_tenant(answer, of_fleet) if own else answer
 
 
-def _for_tenant(answer: VmVerdict, rank: float | None) -> OwnVmVerdict:
-    """Return an answer as the tenant's caller sees it, with the disclosed rank of the VM in the fleet."""
+def _for_tenant(answer: VmVerdict, of_fleet: _OfFleet) -> OwnVmVerdict:
+    """Return an answer as the tenant's caller sees it, with what is disclosed of the fleet."""
     compared = [OwnComparedWith(*_fields(each)) for each in answer.compared]
     if answer.key is not None:
-        compared.append(OwnComparedWith("fleet", None, None, None, None, None, None, None, rank))
-    told = {each.name: getattr(answer, each.name) for each in fields(VmVerdict)}
+        row = OwnComparedWith("fleet", None, None, None, None, None, None, None, of_fleet.rank)
+        if past := of_fleet.past:
+            row = replace(row, value=past.value, expected=past.expected, low=past.low, high=past.high)
+        compared.append(row)
+    told: dict[str, Any] = {each.name: getattr(answer, each.name) for each in fields(VmVerdict)}
     return OwnVmVerdict(**{**told, "compared": compared})
-
-
-class _OfFleet(NamedTuple):
-    """What is known of the fleet by one counter: its summary, or the VM's disclosed rank."""
-
-    summary: FleetSummary | None = None
-    rank: float | None = None
 
 
 async def _of_fleet(tables: Tables, key: str | None, window: int, evidence: Evidence, *, own: bool) -> _OfFleet:
@@ -168,10 +184,18 @@ async def _of_fleet(tables: Tables, key: str | None, window: int, evidence: Evid
         return _OfFleet()
     if own:
         disclosed = await tables.disclosed.between(key, window, window)
-        (rank,) = disclosed.get(window, NOTHING_DISCLOSED).ranks([value])
-        return _OfFleet(rank=rank)
+        now = disclosed.get(window, NOTHING_DISCLOSED)
+        (rank,) = now.ranks([value])
+        return _OfFleet(rank=rank, past=disclosed_past(average_of(now), await _past(tables, key, window, evidence)))
     stored = await tables.summaries.of_fleet(key, window)
     return _OfFleet(stored.value if stored else None)
+
+
+async def _past(tables: Tables, key: str, window: int, evidence: Evidence) -> list[float | None]:
+    """Return the fleet's disclosed averages at the same time of the days before, by the clocks of the VM's region."""
+    before = same_time_before(window, zone_of(evidence.dimensions.Region), DAYS)
+    read = await gather((tables.disclosed.between(key, each, each, histograms=False) for each in before), AT_ONCE)
+    return [average_of(found.get(each, NOTHING_DISCLOSED)) for each, found in zip(before, read, strict=True)]
 
 
 def _main_key(verdict: Verdict, evidence: Evidence) -> str | None:
@@ -194,6 +218,7 @@ def _answer(
         silent=verdict.deviation is not None and verdict.deviation.key == REPORTING,
         ranked=_ranked(beside, of_fleet.rank),
         counts=[(each.population, each.count) for each in verdict.compared],
+        others=of_fleet.unusual(verdict),
         reason=reason,
     )
     usual = next((each for each in map(evidence.usual, evidence.keys) if each.days), UNKNOWN)
