@@ -1,7 +1,8 @@
 """Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
 
 It runs twice a day. Each run learns the zones in which a day begins within twelve hours: of these it makes the days
-anew that have changed since they were learned the last time. Whoever writes standings or summaries of older windows
+anew that have changed since they were learned the last time. A zone that was never learned, as in a new deployment, or
+of which an older day has changed, is learned for today, too. Whoever writes standings or summaries of older windows
 marks their UTC day (storage.tables.marks); a run that learns anything follows these marks, and clears them with the
 etag they were read with, as averaging does with its own. A digest of which standings may have expired stays as it
 is. What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
@@ -22,7 +23,7 @@ from domain.digests import Digest
 from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
 from domain.minutes import DAY
 from domain.samples import Dimensions
-from domain.zones import zone_of, zone_of_most
+from domain.zones import local, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
 from pipeline.digesting import Digesting, Make, Target, few_days, of_fleet, of_tenant
 from pipeline.marking import clear
@@ -128,17 +129,15 @@ class _Learning(Digesting):
             return {"baselines": 0}
         last = await self._last()
         every = sorted({self.zone, *zones}, key=lambda zone: zone or "")
-        to_learn = {zone: day for zone in every if (day := day_to_learn(self.now, zone))}
+        to_learn = {zone: days for zone in every if (days := self._days_to_learn(zone, last, changed=bool(marks)))}
         marked = [mark.value.window for mark in marks] if to_learn else []
         targets: list[Target] = []
-        for zone in every:
-            days = local_days(marked, zone)
-            if zone in to_learn:
-                days += days_to_digest(last.times.get(zone), self.now, zone)
-            targets += [(zone, day) for day in set(still_whole(days, zone, self.now, self.kept))]
+        for zone in to_learn:
+            changed = {*local_days(marked, zone), *days_to_digest(last.times.get(zone), self.now, zone)}
+            targets += [(zone, day) for day in still_whole(changed, zone, self.now, self.kept)]
         for some in few_days(targets):
             await self.digests(some, make)
-        learned = sum([await self._learn(zone, day, make) for zone, day in to_learn.items()])
+        learned = sum([await self._learn(zone, day, make) for zone, days in to_learn.items() for day in days])
         if not self.problems:
             if marked:
                 await gather(clear(marks_of, mark) for mark in marks)
@@ -148,6 +147,12 @@ class _Learning(Digesting):
         for each in self.problems:
             log.error("learning leaves out what it can't read: %s", each)
         return {"baselines": learned, **({"corruptDocuments": len(self.problems)} if self.problems else {})}
+
+    def _days_to_learn(self, zone: str | None, last: LastLearned, *, changed: bool) -> list[date]:
+        """Return the local days whose turn it is. ``changed``: whether digests of older days will change."""
+        today = [local(self.now, zone).day] if changed or zone not in last.times else []
+        comes = day_to_learn(self.now, zone)
+        return today + ([comes] if comes else [])
 
     async def _learn(self, zone: str | None, day: date, make: Make) -> int:
         """Learn the baselines of a day. Return how many. A digest that can't be read is made anew, if it can be."""
