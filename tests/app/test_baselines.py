@@ -13,6 +13,7 @@ from blueprints.http.endpoints import ENDPOINTS
 from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
 from domain.digests import Series, Whose, kept_of_vms
+from domain.learning_times import LastLearned
 from domain.minutes import WINDOW, minutes_of
 from domain.named_series import NamedSeries
 from domain.zones import local
@@ -53,7 +54,7 @@ async def tables() -> Tables:
     ):
         await tables.baselines.write(tenant, local(WINDOW_START, zone).day, baselines(zone, whose))
     for each in (TENANT, None):
-        await tables.baselines.write_zone(each, TOKYO, None)
+        await tables.baselines.write_learned(each, LastLearned(TOKYO), None)
     return tables
 
 

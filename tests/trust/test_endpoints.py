@@ -21,6 +21,7 @@ from domain.day_baselines import DayBaselines
 from domain.digests import Series, Whose
 from domain.disclosed_charts import DisclosedItem
 from domain.disclosure import ForTenants
+from domain.learning_times import LastLearned
 from domain.minutes import WINDOW
 from domain.named_series import NamedSeries
 from domain.zones import local
@@ -145,7 +146,7 @@ async def learn(tables: Tables, tenant: str | None, vm: str, value: float) -> No
         day = local(CLOSED, zone).day
         bands = Bands(np.full((LINES, len(series), HOURS), value), np.full(len(series), int(value)))
         await tables.baselines.write(tenant, day, DayBaselines(zone, NamedSeries.from_series(series), bands))
-    await tables.baselines.write_zone(tenant, "Europe/Amsterdam", None)
+    await tables.baselines.write_learned(tenant, LastLearned("Europe/Amsterdam"), None)
 
 
 @pytest.fixture(scope="module")
