@@ -14,7 +14,7 @@ from domain.learning_times import LastLearned
 from storage.documents import Conflict
 from storage.schema import STANDINGS
 from storage.tables.digests import UTC, partition_of, zone_id
-from storage.tables.rows import parts_of, rows_of
+from storage.tables.rows import FIRST_PART, parts_of, rows_of
 from storage.tables.split import read_split, write_split
 from storage.tables.table import Stored, Table
 
@@ -33,7 +33,8 @@ class Baselines(Table):
         """
         import numpy as np  # noqa: PLC0415
 
-        stored = await read_split(self.documents, STANDINGS, partition_of(tenant), _prefix(zone, day, hour))
+        prefix = _prefix(zone, day, hour)
+        stored = await read_split(self.documents, STANDINGS, partition_of(tenant), prefix, FIRST_PART)
         if stored is None or any(document.body.get("version") != BASELINES_VERSION for document in stored.value):
             return None
         try:
