@@ -51,7 +51,7 @@ class CounterEvidence(ForTenants):
     """The low end of a band that holds four values of five."""
     high: float | None
     score: float
-    """How far beyond the band it stays, in widths of it, for most of the last hour; negative: below; 0: less than one."""
+    """How far beyond the band it stays for most of the last hour, in widths of it; negative: below; 0: it does not."""
     since: int | None
     """The first window in which it was unusual; null: it is not."""
 
