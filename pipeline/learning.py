@@ -18,9 +18,10 @@ from datetime import date
 from itertools import chain, repeat
 from typing import ClassVar
 
+from domain.always import DAYS, always, ends_of, has_peers_end, needs_histograms
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
-from domain.digests import Digest, TenantDay, fleet_digest, merged
+from domain.digests import Digest, TenantDay, ends_digest, fleet_digest, merged
 from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
 from domain.minutes import DAY, WINDOW
 from domain.samples import Dimensions
@@ -56,7 +57,7 @@ class Learn:
         marked = {mark.value.tenant for mark in await context.tables.days.read()}
         tenants = sorted({*await context.tables.catalogue.entries(TENANTS), *marked})
         parts = [tenants[at : at + TENANTS_A_STEP] for at in range(0, len(tenants), TENANTS_A_STEP)]
-        return [*({"tenants": part} for part in parts), {"fleet": True}]
+        return [{"fleet": True}, *({"tenants": part} for part in parts)]  # tenants' VMs are held against the fleet's
 
     async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
@@ -88,7 +89,8 @@ async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDI
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
+    sizes = {vm: of.MachineSize for vm, of in vms.items()}
+    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()), sizes)
 
     async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
         return await _of_tenant(run, {zone: zones.get(zone, ()) for zone in some}, day)
@@ -126,13 +128,17 @@ Make = Callable[[date, Collection[str | None]], Awaitable[Mapping[str | None, Di
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live."""
+    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live.
+
+    ``sizes``: the sizes of a tenant's VMs.
+    """
 
     tables: Tables
     tenant: str | None
     now: int
     kept: int
     zone: str | None
+    sizes: Mapping[str, str | None] = field(default_factory=dict)
     problems: list[Corrupt] = field(default_factory=list)
 
     async def learn(
@@ -211,12 +217,25 @@ class _Run:
             if zone in made:
                 digests[at] = made[zone]
         (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+        if tenant is not None:
+            peers = await self._peers(day)
+            (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
+            baselines = replace(baselines, always=worse)
         while True:
             try:
                 await tables.baselines.write(tenant, day, baselines)
             except Conflict:  # another run writes the same, of digests as new
                 continue
             return len(baselines.series)
+
+    async def _peers(self, day: date) -> Mapping[date, Digest]:
+        """Return the fleet's digests of the days before a day, and of that which is this day elsewhere."""
+        tables = self.tables
+        main = await tables.baselines.zone(None)
+        if main is None:
+            return {}
+        digests, _ = await tables.digests.between(None, main.value, days_back(day, DAYS + 1), day)
+        return digests
 
     async def _last(self) -> LastLearned:
         stored = await self.tables.baselines.learned(self.tenant)
@@ -269,6 +288,11 @@ async def _of_fleet(
         summaries = await run.tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
         for zone, regions in zones.items():
             parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
+        if run.zone in zones and has_peers_end(key):
+            if needs_histograms(key):
+                summaries = await run.tables.summaries.of_fleet_between(key, windows[0], windows[-1])
+            ends = {window: ends_of(key, summary) for window, summary in summaries.items()}
+            parts[run.zone].append(ends_digest(day, run.zone, key, ends))
     return {zone: merged(zone, each) for zone, each in parts.items()}
 
 
