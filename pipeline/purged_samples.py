@@ -1,4 +1,4 @@
-"""Removes the samples of VM windows, in two steps: emptied first, then removed. Knows nothing of what derives from them."""
+"""Removes the samples of VM windows: they are emptied, and removed later. Knows nothing of what derives from them."""
 
 from contextlib import suppress
 from dataclasses import replace
