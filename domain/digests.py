@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from domain.baselines import HOURS
 from domain.counters import FIRST
-from domain.fleet_summary import FleetSummary
+from domain.fleet_summary import FleetFigures
 from domain.standings import Standings
 from domain.zones import local_windows, windows_of_day
 
 if TYPE_CHECKING:
     from domain.histogram import Floats, Ints
 
-Kind = Literal["fleet", "Region", "MachineSize", "tenant", "pool", "vm"]
+Kind = Literal["fleet", "Region", "MachineSize", "tenant", "pool", "vm", "peers"]
+"""``peers``: the end beyond which the worst VMs of a size lie (domain.always). No baselines are learned of it."""
 
 
 class Whose(NamedTuple):
@@ -118,28 +119,42 @@ def fleet_digest(
     day: date,
     zone: str | None,
     key: str,
-    summaries: Mapping[int, FleetSummary],
+    summaries: Mapping[int, FleetFigures],
     regions: Collection[str | None],
     *,
     whole: bool,
 ) -> Digest:
-    """Return a counter's digest of what the fleet has in a zone, given the counter's summaries by window.
+    """Return a counter's digest of what the fleet has in a zone, given its summaries' figures by window.
 
     It has the regions that are in this zone; and the fleet and its sizes, if theirs is the zone of most of its VMs
     (``whole``).
     """
     import numpy as np  # noqa: PLC0415
 
-    sums = _Sums()
+    hours: list[int] = []
+    whose: list[Whose] = []
+    averages: list[float] = []
     for window, hour in _hours_of(day, zone).items():
         if (summary := summaries.get(window)) is None:
             continue
-        found = [
-            (Whose(group.dimension or "fleet", group.value), figures.average)  # type: ignore[arg-type]
-            for group, figures in zip(summary.groups, summary.figures, strict=True)
-            if (group.value in regions if group.dimension == "Region" else whole)
-        ]
-        sums.add(key, [whose for whose, _ in found], hour, np.array([average for _, average in found]))
+        for group, figures in zip(summary.groups, summary.figures, strict=True):
+            if group.value in regions if group.dimension == "Region" else whole:
+                hours.append(hour)
+                whose.append(Whose(group.dimension or "fleet", group.value))  # type: ignore[arg-type]
+                averages.append(figures.average)
+    sums = _Sums()
+    sums.add(key, whose, np.array(hours, np.int64), np.array(averages, np.float64))
+    return sums.digest(zone)
+
+
+def ends_digest(day: date, zone: str | None, key: str, ends: Mapping[int, Mapping[Whose, float]]) -> Digest:
+    """Return a counter's digest of peers' ends (domain.always), given these by window."""
+    import numpy as np  # noqa: PLC0415
+
+    sums = _Sums()
+    for window, hour in _hours_of(day, zone).items():
+        if of := ends.get(window):
+            sums.add(key, list(of), hour, np.array(list(of.values()), np.float64))
     return sums.digest(zone)
 
 
@@ -159,8 +174,8 @@ class _Sums:
         self._rows: dict[Whose, int] = {}
         self._of: dict[str, tuple[Floats, Ints]] = {}
 
-    def add(self, key: str, whose: Sequence[Whose], hour: int, values: "Floats") -> None:
-        """Add an hour's values of a counter. NaN are left out."""
+    def add(self, key: str, whose: Sequence[Whose], hours: "Ints | int", values: "Floats") -> None:
+        """Add values of a counter, each of an hour, or all of the same. NaN are left out."""
         import numpy as np  # noqa: PLC0415
 
         rows = np.array([self._rows.setdefault(each, len(self._rows)) for each in whose], np.int64)
@@ -170,9 +185,10 @@ class _Sums:
             sums, numbers = np.pad(sums, missing), np.pad(numbers, missing)
             self._of[key] = sums, numbers
         used = ~np.isnan(values)
+        cells = (rows * HOURS + hours)[used]
         # Parts, so that no sum of a few windows is beyond the largest double.
-        sums[rows[used], hour] += values[used] / _PARTS
-        numbers[rows[used], hour] += 1
+        np.add.at(sums.reshape(-1), cells, values[used] / _PARTS)
+        np.add.at(numbers.reshape(-1), cells, 1)
 
     def digest(self, zone: str | None) -> Digest:
         """Return the means."""
@@ -197,14 +213,19 @@ _PARTS = 64.0
 
 
 def rounded(values: "Floats") -> "Floats":
-    """Return values with 24 bits of the mantissa, as a float of 4 bytes has: what is kept takes half the bytes."""
+    """Return values with 24 bits of the mantissa, as a float of 4 bytes has: what is kept takes half the bytes.
+
+    They are rounded to the nearest, away from zero if both are as near; the largest stay finite.
+    """
     import numpy as np  # noqa: PLC0415
 
-    kept = np.ascontiguousarray(values).view(np.int64) & ~((1 << _DROPPED) - 1)
+    bits = np.ascontiguousarray(values).view(np.int64)
+    kept = np.where(np.abs(values) < _LARGEST_ROUNDED, bits + (1 << (_DROPPED - 1)), bits) & ~((1 << _DROPPED) - 1)
     return kept.view(np.float64)
 
 
 _DROPPED = 52 - 23
+_LARGEST_ROUNDED = 1e308
 
 
 def _hours_of(day: date, zone: str | None) -> dict[int, int]:

@@ -33,6 +33,9 @@ MOST_DAYS = 400
 MOST_WORKERS = 4
 """The most processes that fill the fleet's past: more would only wait for the store's one writer."""
 
+LEARN = "learn"
+"""The timer's function that starts learning (blueprints.learning)."""
+
 GROUP_OF_ITS_OWN: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 """Windows' way to keep Ctrl-C from a program; 0 elsewhere."""
 LOCAL_DEFAULTS = {
@@ -51,22 +54,41 @@ def _number(name: str, default: int, most: int) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _fleet(data: Path, vms: int, days: int) -> AsyncIterator[None]:
+async def _fleet(host: Host, data: Path, vms: int, days: int) -> AsyncIterator[None]:
     """Run the sample fleet, and what fills its past, in processes of their own."""
     of = ("--data", str(data), "--vms", str(vms))
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
     (data / FILLED).unlink(missing_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         if vms:
             await stack.enter_async_context(_beside("the sample fleet", "local.edge", *of))
-        for part in range(1, workers + 1) if vms and days else ():
-            share = ("--days", str(days), "--share", f"{part}/{workers}")
-            await stack.enter_async_context(_beside("the sample fleet's past", "local.history", *of, *share))
-        yield
+        past = asyncio.create_task(_fill(host, *of, "--days", str(days))) if vms and days else None
+        try:
+            yield
+        finally:
+            if past:
+                past.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await past
+
+
+async def _fill(host: Host, *of: str) -> None:
+    """Fill the sample fleet's past, first hour by hour, then all of it. Each time, let the app learn what is normal."""
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    for which in (("--hourly",), ()):
+        async with contextlib.AsyncExitStack() as stack:
+            shares = [(*of, *which, "--share", f"{part}/{workers}") for part in range(1, workers + 1)]
+            running = [
+                await stack.enter_async_context(_beside("the sample fleet's past", "local.history", *share))
+                for share in shares
+            ]
+            ended = await asyncio.gather(*(process.wait() for process in running))
+        if any(ended):
+            return
+        await host.fire(LEARN)
 
 
 @contextlib.asynccontextmanager
-async def _beside(what: str, module: str, *arguments: str) -> AsyncIterator[None]:
+async def _beside(what: str, module: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a module in a process of its own, as long as the block."""
     command = [sys.executable, "-m", module, *arguments]
     # In a session or group of its own, so that Ctrl-C reaches only the host. The host then ends the fleet.
@@ -82,7 +104,7 @@ async def _beside(what: str, module: str, *arguments: str) -> AsyncIterator[None
 
     watching = asyncio.create_task(watch())
     try:
-        yield
+        yield process
     finally:
         watching.cancel()
         with contextlib.suppress(ProcessLookupError):
@@ -100,7 +122,7 @@ async def _run(port: int, data: Path, vms: int, days: int, platform: Platform) -
         await _enrol(data)
     async with host.running(port):
         _announce(host, port, vms, days)
-        async with _fleet(data, vms, days):
+        async with _fleet(host, data, vms, days):
             await stop.wait()
             print("\nending ...", flush=True)
     await close()

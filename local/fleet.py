@@ -43,12 +43,13 @@ FLEET = 60
 
 REGIONS = ("centralindia", "westeurope", "eastus", "australiaeast", "westus", "uksouth")
 TENANTS = ("Contoso", "Fabrikam", "Northwind", "Tailspin", "Adventure Works", "Wide World")
-"""The tenants, with a region each."""
+"""The tenants. Each has its first pool in the region of its number, its second in the next, and so on. So a region has
+several tenants, and a tenant several regions."""
 
 SIZES: tuple[tuple[str, int], ...] = (("Standard_D2s_v5", 8), ("Standard_D4s_v5", 16), ("Standard_D8s_v5", 32))
 """Machine sizes with their memory in GiB."""
 
-VMS_PER_POOL = 8
+VMS_PER_POOL = 5
 GIB = 1024**3
 
 READINGS = WINDOW // READ_EVERY
@@ -96,6 +97,16 @@ class Desktop:
         }
         for name, value in drawn.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def region(self) -> str | None:
+        """Its region."""
+        return self.identity.dimensions.Region
+
+    @property
+    def size(self) -> str | None:
+        """Its machine size."""
+        return self.identity.dimensions.MachineSize
 
     @property
     def noisy(self) -> bool:
@@ -218,8 +229,8 @@ def desktops(count: int, seed: int = SEED) -> list[Desktop]:
 def _desktop(number: int, seed: int) -> Desktop:
     within, at = divmod(number, len(TENANTS))
     pool = within // VMS_PER_POOL
-    tenant, region = TENANTS[at], REGIONS[at]
-    size, memory = SIZES[(at + pool) % len(SIZES)]
+    tenant, region = TENANTS[at], REGIONS[(at + pool) % len(REGIONS)]
+    size, memory = SIZES[(at + 2 * pool) % len(SIZES)]
     name = f"{tenant.split()[0].upper()}-{within + 1:03d}"
     masked = mask_tenant(tenant, KEY)
     dimensions = Dimensions(f"Site {at + 1}", f"{tenant.split()[0]}-pool-{pool + 1}", region, size)

@@ -1,9 +1,10 @@
-"""``python -m local.history``: fills the sample fleet's past weeks: first a window of each hour, then all others.
+"""``python -m local.history``: fills the sample fleet's past weeks: a window of each hour (--hourly), or all windows.
 
-The local host starts one for each core (HISTORY_DAYS). Each takes a share of the windows, and works as one more
-instance of the app: the samples are packed, signed, ingested and averaged as all others are, only without the queue, so
-that what comes now need not wait. A VM has one sample of each counter in a window, which is the window's value. A
-window that has data is left alone. So it may be stopped at any time, and goes on at the next start.
+The local host starts one for each core, first for the hours and then for all (HISTORY_DAYS). Each takes a share of the
+windows, and works as one more instance of the app: the samples are packed, signed, ingested and averaged as all others
+are, only without the queue, so that what comes now need not wait. A VM has one sample of each counter in a window,
+which is the window's value. A window that has data is left alone. So it may be stopped at any time, and goes on at the
+next start.
 """
 
 import argparse
@@ -33,24 +34,25 @@ from pipeline.averaging import average_and_close
 from pipeline.concurrency import gather
 from pipeline.ingest import Message, ingest
 from storage.tables import Tables
+from storage.tables.cursors import Filling
 
 MESSAGE_BYTES = 250_000
 AT_ONCE = 4
 """How many windows are worked on side by side, so that some compute while others wait for the disk."""
 
 POLL_SECONDS = 0.2
+HOURLY = WINDOW / HOUR
+"""The share of windows that begin an hour."""
 
 
-def windows(days: int, now: int, share: tuple[int, int] = (1, 1)) -> Sequence[int]:
-    """Return a worker's share of the windows of so many days before the last two hours, in the order of filling.
+def windows(days: int, now: int, share: tuple[int, int] = (1, 1), *, hourly: bool = False) -> Sequence[int]:
+    """Return a worker's share of the windows of so many days before the last two hours, the newest first.
 
-    First comes one window of each hour, the newest first. So all weeks are there hour by hour after a quarter of the
-    time. Then come the others, the newest first.
+    ``hourly``: only one window of each hour, so that all weeks are there hour by hour after a quarter of the time.
     """
     every = range(window_of(now - FILL_SECONDS) - WINDOW, window_of(now - days * DAY), -WINDOW)
-    in_order = sorted(every, key=lambda window: (window % HOUR > 0, -window))
     part, parts = share
-    return in_order[part - 1 :: parts]
+    return [window for window in every if not (hourly and window % HOUR)][part - 1 :: parts]
 
 
 def samples_of(desktop: Desktop, window: int) -> list[Sample]:
@@ -102,7 +104,9 @@ class History:
             trust=await shared.trust(),
             taking=Taking(settings.counters or ()),
         )
-        await average_and_close(tables, window, replace(shared.times, lateness=0), settings.rules.at_once)
+        # The window closes at once, and then its summaries are made: once.
+        rules = replace(settings.rules, summaries_at_once=False)
+        await average_and_close(tables, window, replace(shared.times, lateness=0), rules)
 
     def _messages(self, tenant: str, vms: Sequence[Desktop], window: int) -> Iterator[bytes]:
         signer = self.signers[tenant]
@@ -130,21 +134,28 @@ async def _averages(tables: Tables, since: int) -> bool:
     return any(mark.value.window >= since for mark in await tables.marks.read())
 
 
-async def _run(data: Path, vms: int, days: int, share: tuple[int, int]) -> None:
+async def _run(options: argparse.Namespace) -> None:
     host, began = os.getppid(), int(time.time())
-    history = history_of(services(), data, vms)
+    history = history_of(services(), options.data, options.vms)
+    tables = history.shared.tables
     newest = window_of(began - FILL_SECONDS)
-    while await _averages(history.shared.tables, newest) and os.getppid() == host:  # noqa: ASYNC110  (another process)
+    while await _averages(tables, newest) and os.getppid() == host:  # noqa: ASYNC110  (another process)
         await asyncio.sleep(POLL_SECONDS)
-    days = min(days, history.shared.settings.samples_retention_days - 1)
-    asked = windows(days, began, share)
-    others = share[0] > 1  # the bar of the first worker stands for all: their shares are equal
-    with tqdm(total=len(asked), desc=f"filling {days} days", unit=" windows", disable=others, mininterval=1) as bar:
+    days = min(options.days, history.shared.settings.samples_retention_days - 1)
+    asked = windows(days, began, options.share, hourly=options.hourly)
+    first = options.share[0] == 1  # it tells of all: their shares are equal
+    what = f"filling {days} days" + (", hour by hour" if options.hourly else "")
+    with tqdm(total=len(asked), desc=what, unit=" windows", disable=not first, mininterval=1) as bar:
         for at in range(0, len(asked), AT_ONCE):
             if os.getppid() != host:
                 break
-            await gather(map(history.fill, asked[at : at + AT_ONCE]))
-            bar.update(min(AT_ONCE, len(asked) - at))
+            some = asked[at : at + AT_ONCE]
+            await gather(map(history.fill, some))
+            bar.update(len(some))
+            if first:
+                done = (at + len(some)) / len(asked)
+                share = done * HOURLY if options.hourly else HOURLY + done * (1 - HOURLY)
+                await tables.cursors.write_filling(Filling(share, history.shared.now))
     await close()
 
 
@@ -160,12 +171,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--vms", type=int, required=True)
     parser.add_argument("--days", type=int, required=True)
     parser.add_argument("--share", type=_share, default=(1, 1), metavar="1/2", help="which part of the windows")
+    parser.add_argument("--hourly", action="store_true", help="only one window of each hour")
     options = parser.parse_args(arguments)
     with suppress(AttributeError, OSError):  # Windows has no such thing
         os.nice(10)  # answers come first
     try:
         _wait_for_the_last_two_hours(options.data)
-        asyncio.run(_run(options.data, options.vms, options.days, options.share))
+        asyncio.run(_run(options))
     except KeyboardInterrupt:
         return 0
     except SpotError as error:

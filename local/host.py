@@ -143,6 +143,11 @@ class Host:
         text, headers = answer
         return web.Response(text=text, content_type="text/html", headers=headers, status=302 if headers else 200)
 
+    async def fire(self, name: str) -> None:
+        """Fire a timer once, besides its schedule."""
+        timer = self.worker.functions[name]
+        await self._invoke(timer, self.worker.timer(timer, past_due=False))
+
     async def _fire(self, timer: Function) -> None:
         """Fire a timer at the start and then by its schedule. The first run counts as past due, as after a downtime."""
         schedule = resolve(str(timer.trigger["schedule"]))

@@ -19,6 +19,8 @@ Kind = Literal[
     "log-on storm",
     "bad region",
     "bad pool",
+    "bad tenant",
+    "bad size",
     "slow morning",
     "silent VM",
     "holiday",
@@ -44,6 +46,14 @@ class Placed(Protocol):
         """Its pool's number in the tenant."""
 
     @property
+    def region(self) -> str | None:
+        """Its region."""
+
+    @property
+    def size(self) -> str | None:
+        """Its machine size."""
+
+    @property
     def zone(self) -> str:
         """Its region's zone."""
 
@@ -53,8 +63,9 @@ class Trouble:
     """What strikes some desktops. ``day`` is that of the cycle, None: at any time; ``begins`` and ``lasts`` are hours.
 
     ``clock`` says by whose clocks it begins: those of each desktop, or everywhere at the same moment (UTC). ``tenant``,
-    ``pool`` and ``number`` say whom it strikes; None: all. ``counters`` are those that show it. The others say how
-    hard: processor and disk in percent, input delay in milliseconds, and by how many seconds log-ons take longer.
+    ``pool``, ``number``, ``region`` and ``size`` say whom it strikes; None: all. ``counters`` are those that show it.
+    The others say how hard: processor and disk in percent, input delay in milliseconds, and by how many seconds log-ons
+    take longer.
     """
 
     kind: Kind
@@ -66,6 +77,8 @@ class Trouble:
     tenant: int | None = None
     pool: int | None = None
     number: int | None = None
+    region: str | None = None
+    size: str | None = None
     cpu: float = 0
     disk: float = 0
     delay: float = 0
@@ -73,7 +86,13 @@ class Trouble:
 
     def strikes(self, placed: Placed) -> bool:
         """Tell whether it strikes a desktop at all."""
-        pairs = ((self.tenant, placed.tenant), (self.pool, placed.pool), (self.number, placed.number))
+        pairs = (
+            (self.tenant, placed.tenant),
+            (self.pool, placed.pool),
+            (self.number, placed.number),
+            (self.region, placed.region),
+            (self.size, placed.size),
+        )
         return all(wanted is None or wanted == has for wanted, has in pairs)
 
     def lasts_at(self, own: Clock, utc: Clock) -> bool:
@@ -102,11 +121,13 @@ TROUBLES = (
     THROWN_OUT,
     HOLIDAY,
     SILENT,
-    Trouble("bad region", (INPUT, *LATENCY), day=1, begins=12, lasts=4, tenant=1, disk=25, delay=40),
+    Trouble("bad region", (INPUT, *LATENCY), day=1, begins=12, lasts=4, region="uksouth", disk=25, delay=40),
+    Trouble("bad size", (INPUT, CPU), 3, 8, 4, "UTC", size="Standard_D2s_v5", cpu=30, delay=25),
     Trouble("slow morning", (INPUT, LOGON), day=14, begins=7, lasts=4, clock="UTC", delay=30, logon=25),
     Trouble("bad pool", (INPUT, CPU), day=17, begins=10, lasts=5, tenant=3, pool=0, cpu=30, delay=25),
+    Trouble("bad tenant", (INPUT, LOGON), day=25, begins=6, lasts=5, clock="UTC", tenant=5, delay=35, logon=20),
 )
-"""Tenants have a region each, so a bad region is a tenant's too."""
+"""Of each kind of population that a verdict may name, one is struck. No two of these are the same VMs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,8 @@ async def _normals(tables: Tables, tenant: str | None, window: int, regions: Ite
 
     known = await hours_of(tables, tenant, window, regions)
     series = [series for each in known for series in each.series]
-    return Normals(series, np.concatenate([np.empty((LINES, 0)), *(each.bands.lines[:, :, 0] for each in known)], 1))
+    lines = np.concatenate([np.empty((LINES, 0)), *(each.bands.lines[:, :, 0] for each in known)], axis=1)
+    return Normals(series, lines, {series: found for each in known for series, found in each.always.items()})
 
 
 async def _dimensions(tables: Tables, tenant: str, vms: Sequence[str]) -> Mapping[str, Dimensions]:

@@ -1,31 +1,33 @@
 """Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
 
 It runs twice a day. Each run learns the zones in which a day begins within twelve hours: of these it makes the days
-anew that have changed since they were learned the last time. Whoever writes standings or summaries of older windows
+anew that have changed since they were learned the last time. A zone that was never learned, as in a new deployment, or
+of which an older day has changed, is learned for today, too. Whoever writes standings or summaries of older windows
 marks their UTC day (storage.tables.marks); a run that learns anything follows these marks, and clears them with the
-etag they were read with, as averaging does with its own. A digest of which standings may have expired stays
-as it is. What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
+etag they were read with, as averaging does with its own. A digest of which standings may have expired stays as it is.
+What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
 twice. Knows the order of steps; what a digest and a baseline are is in domain.digests and domain.baselines.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
 from itertools import chain, repeat
 from typing import ClassVar
 
+from domain.always import DAYS, always, ends_of, has_peers_end, needs_histograms
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
-from domain.digests import Digest, TenantDay, fleet_digest, merged
+from domain.digests import Digest, TenantDay, ends_digest, fleet_digest, merged
 from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
-from domain.minutes import DAY
+from domain.minutes import DAY, WINDOW
 from domain.samples import Dimensions
-from domain.zones import windows_of_day, zone_of, zone_of_most
+from domain.zones import local, windows_of_day, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
-from pipeline.derived import derived
+from pipeline.derived import unless_corrupt
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
 from pipeline.purged_learning import purge_tenant, purge_vm
@@ -55,7 +57,7 @@ class Learn:
         marked = {mark.value.tenant for mark in await context.tables.days.read()}
         tenants = sorted({*await context.tables.catalogue.entries(TENANTS), *marked})
         parts = [tenants[at : at + TENANTS_A_STEP] for at in range(0, len(tenants), TENANTS_A_STEP)]
-        return [*({"tenants": part} for part in parts), {"fleet": True}]
+        return [{"fleet": True}, *({"tenants": part} for part in parts)]  # tenants' VMs are held against the fleet's
 
     async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
@@ -87,10 +89,11 @@ async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDI
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
+    sizes = {vm: of.MachineSize for vm, of in vms.items()}
+    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()), sizes)
 
-    async def make(zone: str | None, day: date) -> Digest:
-        return await _of_tenant(run, zones.get(zone, ()), zone, day)
+    async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
+        return await _of_tenant(run, {zone: zones.get(zone, ()) for zone in some}, day)
 
     figures = await run.learn(zones, tables.days, marks, make)
     if gone := entries.keys() - (await tables.catalogue.entries(vms_of(tenant))).keys():  # purged meanwhile
@@ -112,24 +115,30 @@ async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY
     main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
     run = _Run(tables, None, now, kept, main)
 
-    async def make(zone: str | None, day: date) -> Digest:
-        return await _of_fleet(run, keys, zones.get(zone, ()), zone, day)
+    async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
+        return await _of_fleet(run, keys, {zone: zones.get(zone, ()) for zone in some}, day)
 
     return await run.learn(zones, tables.fleet_days, await tables.fleet_days.read(), make)
 
 
-Make = Callable[[str | None, date], Awaitable[Digest]]
+Make = Callable[[date, Collection[str | None]], Awaitable[Mapping[str | None, Digest]]]
+"""Makes the digests of a day in some zones. What is read for a local day serves all zones, whose days nearly coincide.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live."""
+    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live.
+
+    ``sizes``: the sizes of a tenant's VMs.
+    """
 
     tables: Tables
     tenant: str | None
     now: int
     kept: int
     zone: str | None
+    sizes: Mapping[str, str | None] = field(default_factory=dict)
     problems: list[Corrupt] = field(default_factory=list)
 
     async def learn(
@@ -141,17 +150,16 @@ class _Run:
             return {"baselines": 0}
         last = await self._last()
         every = sorted({self.zone, *zones}, key=lambda zone: zone or "")
-        to_learn = {zone: day for zone in every if (day := day_to_learn(self.now, zone))}
+        to_learn = {zone: days for zone in every if (days := self._days_to_learn(zone, last, changed=bool(marks)))}
         marked = [mark.value.window for mark in marks] if to_learn else []
-        learned = 0
-        for zone in every:
-            days = local_days(marked, zone)
-            if zone in to_learn:
-                days += days_to_digest(last.times.get(zone), self.now, zone)
-            for day in sorted(set(still_whole(days, zone, self.now, self.kept))):
-                await self._digest(zone, day, make)
-            if zone in to_learn:
-                learned += await self._learn(zone, to_learn[zone], make)
+        to_digest: dict[date, list[str | None]] = defaultdict(list)
+        for zone in to_learn:
+            changed = {*local_days(marked, zone), *days_to_digest(last.times.get(zone), self.now, zone)}
+            for day in still_whole(changed, zone, self.now, self.kept):
+                to_digest[day].append(zone)
+        for day in sorted(to_digest):
+            await self._digest(day, to_digest[day], make)
+        learned = sum([await self._learn(zone, day, make) for zone, days in to_learn.items() for day in days])
         if not self.problems:
             if marked:
                 await gather(clear(marks_of, mark) for mark in marks)
@@ -162,26 +170,40 @@ class _Run:
             log.error("learning leaves out what it can't read: %s", each)
         return {"baselines": learned, **({"corruptDocuments": len(self.problems)} if self.problems else {})}
 
-    async def _digest(self, zone: str | None, day: date, make: Make) -> Digest | None:
-        """Bring a day's digest up to date. Return None if something that it is made of can't be read."""
+    def _days_to_learn(self, zone: str | None, last: LastLearned, *, changed: bool) -> list[date]:
+        """Return the local days whose turn it is. ``changed``: whether digests of older days will change."""
+        today = [local(self.now, zone).day] if changed or zone not in last.times else []
+        comes = day_to_learn(self.now, zone)
+        return today + ([comes] if comes else [])
 
-        async def derive() -> tuple[Digest, None]:
-            return await make(zone, day), None
+    async def _digest(self, day: date, zones: Collection[str | None], make: Make) -> Mapping[str | None, Digest]:
+        """Bring a day's digests in some zones up to date. Return none if something they are made of can't be read.
 
+        All are read before their sources, and written with their etags (see pipeline.derived). If another run has
+        written one meanwhile, all are made anew.
+        """
         digests = self.tables.digests
-        try:
-            done = await derived(
-                partial(digests.read, self.tenant, zone, day),
-                derive,
-                partial(digests.write, self.tenant, day),
-                partial(digests.delete, self.tenant),
-                merged(zone, ()),
-                lambda digest: digest,  # its documents are of limited size
-            )
-        except Corrupt as error:
-            self.problems.append(error)
-            return None
-        return done.now
+        while True:
+            reads = (unless_corrupt(digests.read(self.tenant, zone, day), merged(zone, ())) for zone in zones)
+            before = dict(zip(zones, await gather(reads, AT_ONCE), strict=True))
+            try:
+                made = await make(day, zones)
+                for zone, digest in made.items():
+                    await self._write(day, digest, before[zone])
+            except Conflict:
+                continue
+            except Corrupt as error:
+                self.problems.append(error)
+                return {}
+            return made
+
+    async def _write(self, day: date, digest: Digest, before: Stored[Digest] | None) -> None:
+        if before and before.current and before.value == digest:
+            return
+        if digest:
+            await self.tables.digests.write(self.tenant, day, digest, before.etag if before else None)
+        elif before:
+            await self.tables.digests.delete(self.tenant, before.etag)
 
     async def _learn(self, zone: str | None, day: date, make: Make) -> int:
         """Learn the baselines of a day. Return how many. A digest that can't be read is made anew, if it can be."""
@@ -191,15 +213,29 @@ class _Run:
         again = still_whole(corrupt, zone, self.now, self.kept)
         self.problems.extend(error for at, error in corrupt.items() if at not in again)
         for at in again:
-            if made := await self._digest(zone, at, make):
-                digests[at] = made
+            made = await self._digest(at, [zone], make)
+            if zone in made:
+                digests[at] = made[zone]
         (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+        if tenant is not None:
+            peers = await self._peers(day)
+            (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
+            baselines = replace(baselines, always=worse)
         while True:
             try:
                 await tables.baselines.write(tenant, day, baselines)
             except Conflict:  # another run writes the same, of digests as new
                 continue
             return len(baselines.series)
+
+    async def _peers(self, day: date) -> Mapping[date, Digest]:
+        """Return the fleet's digests of the days before a day, and of that which is this day elsewhere."""
+        tables = self.tables
+        main = await tables.baselines.zone(None)
+        if main is None:
+            return {}
+        digests, _ = await tables.digests.between(None, main.value, days_back(day, DAYS + 1), day)
+        return digests
 
     async def _last(self) -> LastLearned:
         stored = await self.tables.baselines.learned(self.tenant)
@@ -230,24 +266,37 @@ async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | N
     return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
 
 
-async def _of_tenant(run: _Run, vms: Collection[str], zone: str | None, day: date) -> Digest:
-    made = TenantDay(day, zone, vms, whole=zone == run.zone)
-    windows = [window for window in windows_of_day(day, zone) if window <= run.now]
+async def _of_tenant(run: _Run, zones: Mapping[str | None, Collection[str]], day: date) -> Mapping[str | None, Digest]:
+    made = {zone: TenantDay(day, zone, vms, whole=zone == run.zone) for zone, vms in zones.items()}
+    windows = [window for window in _windows_of(day, zones) if window <= run.now]
     for at in range(0, len(windows), AT_ONCE):
         some = windows[at : at + AT_ONCE]
         read = await gather(run.tables.standings.read(run.tenant or "", each) for each in some)
         for window, stored in zip(some, read, strict=True):
             if stored:
-                made.add(window, stored.value)
-    return made.digest
+                for of_zone in made.values():
+                    of_zone.add(window, stored.value)
+    return {zone: of_zone.digest for zone, of_zone in made.items()}
 
 
 async def _of_fleet(
-    run: _Run, keys: Sequence[str], regions: Collection[str | None], zone: str | None, day: date
-) -> Digest:
-    windows = windows_of_day(day, zone)
-    parts = []
+    run: _Run, keys: Sequence[str], zones: Mapping[str | None, Collection[str | None]], day: date
+) -> Mapping[str | None, Digest]:
+    windows = _windows_of(day, zones)
+    parts: dict[str | None, list[Digest]] = {zone: [] for zone in zones}
     for key in keys:
-        summaries = await run.tables.summaries.of_fleet_between(key, windows[0], windows[-1])
-        parts.append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
-    return merged(zone, parts)
+        summaries = await run.tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
+        for zone, regions in zones.items():
+            parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
+        if run.zone in zones and has_peers_end(key):
+            if needs_histograms(key):
+                summaries = await run.tables.summaries.of_fleet_between(key, windows[0], windows[-1])
+            ends = {window: ends_of(key, summary) for window, summary in summaries.items()}
+            parts[run.zone].append(ends_digest(day, run.zone, key, ends))
+    return {zone: merged(zone, each) for zone, each in parts.items()}
+
+
+def _windows_of(day: date, zones: Collection[str | None]) -> range:
+    """Return all windows of a day in some zones, oldest first."""
+    every = [windows_of_day(day, zone) for zone in zones]
+    return range(min(each.start for each in every), max(each.stop for each in every), WINDOW)

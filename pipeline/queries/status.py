@@ -27,6 +27,10 @@ LATE_SECONDS = 20 * MINUTE
 """Data whose newest minute ended longer ago is late."""
 
 
+FILLING_SECONDS = MINUTE
+"""What fills a sample fleet's past and has not said so for longer has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteWriteStatus:
     """How far the fleet's minutes have been sent to Prometheus, and what was not sent."""
@@ -98,6 +102,8 @@ class Status:
     their SPOC tells of a fault."""
     remoteWrite: RemoteWriteStatus | None
     """The state of sending to Prometheus; null: nothing was ever sent (REMOTE_WRITE_URL)."""
+    sampleFleetFilled: float | None
+    """The share of a sample fleet's past that is filled, 0 to 1, while a local host fills it; null: none does."""
 
 
 class Pulse:
@@ -148,6 +154,7 @@ async def status(tables: Tables, view: View) -> Status:
         (await unsigned_lately(tables, view))[:MOST_SENDERS],
         (await not_calm(tables, view))[:MOST_STATES],
         await _remote_write(tables),
+        await _filled(tables, view.now),
     )
 
 
@@ -162,6 +169,11 @@ async def _only_refused(tables: Tables, progress: Progress, now: int) -> OnlyRef
                 reasons.update(message.reasons)
     listed = [RefusedReason(reason, count, advice(reason)) for reason, count in reasons.most_common(MOST_REFUSALS)]
     return OnlyRefused(since, reasons.total(), listed) if listed else None
+
+
+async def _filled(tables: Tables, now: int) -> float | None:
+    filling = await tables.cursors.filling()
+    return filling.share if filling and filling.share < 1 and now - filling.at < FILLING_SECONDS else None
 
 
 async def _remote_write(tables: Tables) -> RemoteWriteStatus | None:

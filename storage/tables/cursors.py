@@ -1,6 +1,6 @@
-"""Cursors: how far data have been sent to outside receivers, one document per receiver."""
+"""Cursors: how far something has come that goes on for long, one document for each such thing."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import msgspec
 
@@ -11,11 +11,32 @@ from storage.tables.table import Stored, Table
 
 _CURSORS = "cursors"
 _REMOTE_WRITE = "remote-write"
+_FILLING = "filling"
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Which share of a sample fleet's past was filled at a time (Unix seconds)."""
+
+    share: float
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cursors(Table):
-    """The only cursor so far: the one of remote write (domain.remote_write)."""
+    """The cursors of remote write (domain.remote_write) and of what fills a sample fleet's past (local.history)."""
+
+    async def filling(self) -> Filling | None:
+        """Read how far a sample fleet's past is filled; None: nothing ever filled one, or the document is corrupt."""
+        document = await self.documents.read(MARKS, _CURSORS, _FILLING)
+        try:
+            return msgspec.convert(document.body, Filling) if document else None
+        except msgspec.ValidationError:
+            return None
+
+    async def write_filling(self, filling: Filling) -> None:
+        """Write how far a sample fleet's past is filled."""
+        await self.documents.upsert(MARKS, _CURSORS, _FILLING, asdict(filling))
 
     async def remote_write(self) -> Stored[Cursor] | None:
         """Read how far remote write has come; None: it has not begun. Raises Corrupt."""

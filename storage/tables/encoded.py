@@ -43,7 +43,8 @@ def encode_histograms(histograms: Histograms) -> EncodedHistograms:
     starts = (np.cumsum(numbers) - numbers)[numbers > 0]
     firsts = np.zeros(histograms.slots, np.int64)
     firsts[numbers > 0] = buckets[starts]
-    differences = np.diff(buckets, prepend=0)
+    differences = np.zeros_like(buckets)
+    np.subtract(buckets[1:], buckets[:-1], out=differences[1:])
     differences[starts] = 0
     sizes = [_size(differences), _size(histograms.counts)]
     arrays = (

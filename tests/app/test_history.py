@@ -70,11 +70,10 @@ def test_the_shares_together_are_all_windows_before_the_last_two_hours() -> None
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_first_comes_a_window_of_each_hour_and_the_newest_of_them_first() -> None:
-    every = windows(2, NOW)
-    hours = [window for window in every if window % HOUR == 0]
-    assert every[: len(hours)] == hours == sorted(hours, reverse=True)
-    assert every[len(hours) :] == sorted(every[len(hours) :], reverse=True)
+def test_the_newest_window_comes_first_of_all_and_of_each_hour() -> None:
+    every, hours = windows(2, NOW), windows(2, NOW, hourly=True)
+    assert every == sorted(every, reverse=True)
+    assert hours == [window for window in every if window % HOUR == 0]
 
 
 def test_a_local_host_fills_the_past_in_the_background_and_a_later_start_goes_on(local: Local) -> None:

@@ -118,13 +118,22 @@ def test_any_four_weeks_have_each_incident_once_for_all_whom_it_strikes(first: s
         assert incident.start % WINDOW == incident.end % WINDOW == 0
         for number in incident.numbers:
             by_kind[incident.kind][number] += incident.end - incident.start
-    hours = {"bad region": 4, "bad pool": 5, "slow morning": 4, "silent VM": 48, "holiday": 24}
+    hours = {
+        "bad region": 4,
+        "bad pool": 5,
+        "bad tenant": 5,
+        "bad size": 4,
+        "slow morning": 4,
+        "silent VM": 48,
+        "holiday": 24,
+    }
     hours |= dict.fromkeys(("slow VM", "noisy neighbour", "stopped service", "log-on storm"), CYCLE * 24)
     assert by_kind.keys() == hours.keys()
     for kind, lasts in hours.items():
         assert set(by_kind[kind].values()) == {lasts * HOUR}, kind
     struck = {kind: len(each) for kind, each in by_kind.items()}
-    assert (struck["holiday"], struck["slow morning"], struck["bad region"], struck["bad pool"]) == (60, 60, 10, 8)
+    assert (struck["holiday"], struck["slow morning"], struck["bad size"]) == (60, 60, 20)
+    assert (struck["bad region"], struck["bad tenant"], struck["bad pool"]) == (10, 10, 5)
     assert (struck["silent VM"], struck["slow VM"], struck["noisy neighbour"]) == (1, 1, 1)
 
 
@@ -132,7 +141,26 @@ def values_of(numbers: Iterable[int], windows: Sequence[int], key: str) -> float
     return statistics.fmean(FLEET[number].of_window(window).get(key, 0) for number in numbers for window in windows)
 
 
-@pytest.mark.parametrize("kind", ["bad region", "bad pool", "slow morning"])
+POPULATIONS = ("bad pool", "bad tenant", "bad size", "bad region", "slow morning")
+
+
+def test_populations_that_are_struck_are_told_apart_by_whom_they_hold() -> None:
+    """A region has VMs of several tenants and sizes, a tenant has regions, pools and sizes, and so on."""
+    whole = {"bad pool": {"pool", "tenant", "size", "region"}, "bad tenant": {"tenant"}, "bad size": {"size"}}
+    whole |= {"bad region": {"region"}, "slow morning": set()}
+    for kind in POPULATIONS:
+        (incident,) = of_kind(kind)
+        struck = [FLEET[number] for number in incident.numbers]
+        values = {
+            "pool": len({(each.tenant, each.pool) for each in struck}),
+            "tenant": len({each.tenant for each in struck}),
+            "size": len({each.size for each in struck}),
+            "region": len({each.region for each in struck}),
+        }
+        assert {what for what, number in values.items() if number == 1} == whole[kind], kind
+
+
+@pytest.mark.parametrize("kind", POPULATIONS)
 def test_an_incident_shows_in_its_counters_while_it_lasts_and_for_nobody_else(kind: str) -> None:
     (incident,) = of_kind(kind)
     during = range(incident.start, incident.end, WINDOW)
@@ -167,7 +195,7 @@ def test_at_any_time_the_slow_vm_is_the_slowest_also_while_others_are_slow() -> 
 
 def test_incidents_are_told_in_words_and_the_guide_names_whom_they_strike() -> None:
     guide = (Path(__file__).parents[2] / "docs/guide.md").read_text()
-    for kind in ("bad pool", "silent VM", "bad region", "slow morning", "holiday"):
+    for kind in (*POPULATIONS, "silent VM", "holiday"):
         incident = of_kind(kind)[0]
         line = told(incident, FLEET)
         assert line.startswith(iso(incident.start))
