@@ -162,7 +162,7 @@ async def summarize_window(tables: Tables, window: int, times: Times, *, at_once
     histograms: Mapping[str, Histograms] = {}
     if progress.recomputable(window, times):
         histograms = await _histograms(tables).make_all(branches, window, keys, first=first)
-    await judge_the_fleet(tables, window, summaries, tenants)
+    await judge_the_fleet(tables, window, summaries, tenants, times.now)
     await mark_late(tables.fleet_days, FLEET_NAME, window, times.now)
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
