@@ -84,8 +84,8 @@ export function said(item, unit, tenant, labels) {
   const { before, after, score, worse } = item;
   const judged = worse === null ? "" : worse ? ", worse" : ", better";
   const size = Math.abs(score) >= 10 ? Math.round(Math.abs(score)) : Math.round(Math.abs(score) * 10) / 10;
-  const times = `${size.toLocaleString()} × its usual move`;
-  return `${whose(item, tenant, labels)}: ${written(before, unit)} → ${written(after, unit)} (${change(before, after, unit)}${judged}), ${times}`;
+  const [from, to, by] = [written(before, unit), written(after, unit), change(before, after, unit)].map((each) => each.replaceAll(" ", "\u00a0"));
+  return `${whose(item, tenant, labels)}: ${from} → ${to} (${by}${judged}), ${size.toLocaleString()}\u00a0× its usual move`;
 }
 
 /** @param {Change} item @param {string | null} tenant @param {Map<string, string>} labels */
