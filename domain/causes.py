@@ -17,7 +17,7 @@ SHARE = 0.4
 FEWEST = 3
 """With fewer VMs a population explains nothing."""
 
-GAIN = 4.0
+GAIN = 8.0
 """How much likelier (natural logarithm) a part must be than the whole."""
 
 

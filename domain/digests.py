@@ -201,14 +201,19 @@ _PARTS = 64.0
 
 
 def rounded(values: "Floats") -> "Floats":
-    """Return values with 24 bits of the mantissa, as a float of 4 bytes has: what is kept takes half the bytes."""
+    """Return values with 24 bits of the mantissa, as a float of 4 bytes has: what is kept takes half the bytes.
+
+    They are rounded to the nearest, away from zero if both are as near; the largest stay finite.
+    """
     import numpy as np  # noqa: PLC0415
 
-    kept = np.ascontiguousarray(values).view(np.int64) & ~((1 << _DROPPED) - 1)
+    bits = np.ascontiguousarray(values).view(np.int64)
+    kept = np.where(np.abs(values) < _LARGEST_ROUNDED, bits + (1 << (_DROPPED - 1)), bits) & ~((1 << _DROPPED) - 1)
     return kept.view(np.float64)
 
 
 _DROPPED = 52 - 23
+_LARGEST_ROUNDED = 1e308
 
 
 def _hours_of(day: date, zone: str | None) -> dict[int, int]:

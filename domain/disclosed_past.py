@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from domain.disclosure import DisclosedWindow
+from domain.exact import mean
 from domain.unusual import LEAST
 
 DAYS = 28
@@ -44,7 +45,7 @@ class DisclosedPast:
 def average_of(window: DisclosedWindow) -> float | None:
     """Return the mean of a window's disclosed minutes; None: none is disclosed."""
     known = [each for each in window.figures if isinstance(each, float | int)]
-    return sum(each / len(known) for each in known) if known else None
+    return mean(known, len(known)) if known else None
 
 
 def disclosed_past(now: float | None, past: Sequence[float | None]) -> DisclosedPast | None:

@@ -7,16 +7,17 @@ Knows what was found of tenants and of the fleet (domain.judged). Refuses to kno
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from statistics import median
 from typing import NamedTuple
 
 from domain.causes import WHOLE_FLEET, Population, Share, explaining
 from domain.counters import worse_of
 from domain.digests import Whose
-from domain.judged import NOBODY, REPORTING, TENANT, Count, Deviation, Finding, Judged, Middle
+from domain.judged import FARTHEST, NOBODY, REPORTING, TENANT, Count, Deviation, Finding, Judged, Middle
 from domain.samples import Dimensions
 from domain.unusual import FROM_PEERS, LEAST, LISTED, NOTABLE
 
@@ -25,20 +26,10 @@ MAD_TO_DEVIATION = 1.4826
 
 
 class _Member(NamedTuple):
-    tenant: str
-    dimensions: Dimensions
-    deviation: Deviation
+    """A VM that deviates by one counter."""
 
-    @property
-    def populations(self) -> Sequence[Population]:
-        """The populations that the VM is in, the smaller first."""
-        of = self.dimensions
-        return (
-            Population("tenant", self.tenant),
-            Population("pool", self.tenant, of.ResourcePoolName),
-            Population("MachineSize", None, of.MachineSize),
-            Population("Region", None, of.Region),
-        )
+    tenant: str
+    deviation: Deviation
 
 
 def findings(tenants: Mapping[str, Judged], fleet: Judged | None, whole: Population) -> list[Finding]:
@@ -47,22 +38,22 @@ def findings(tenants: Mapping[str, Judged], fleet: Judged | None, whole: Populat
     ``fleet``: what was found of the fleet; of a tenant only its peers are taken from it. ``whole``: whose findings are
     asked, WHOLE_FLEET or a tenant's.
     """
-    every = [
-        _Member(tenant, judged.vms[each.whose.name or ""], each)
-        for tenant, judged in sorted(tenants.items())
-        for each in judged.deviations
-        if each.whose.kind == "vm" and each.score
-    ]
-    of_kind: dict[tuple[str, bool], list[_Member]] = defaultdict(list)
-    for member in every:
-        of_kind[member.deviation.key, member.deviation.score > 0].append(member)
+    members: dict[tuple[str, bool], list[_Member]] = defaultdict(list)
+    for tenant, judged in sorted(tenants.items()):
+        for each in judged.deviations:
+            if each.score and each.whose.kind == "vm":
+                members[each.key, each.score > 0].append(_Member(tenant, each))
     own = _own_deviations(tenants, fleet, whole)
-    sides = sorted({*of_kind, *((each.key, each.score > 0) for each in own.values())})
-    found = [
-        finding
-        for key, above in sides
-        for finding in _of_key(key, of_kind.get((key, above), []), tenants, fleet, whole, own, above=above)
-    ]
+    counts = _counts(tenants, whole)
+    populations = _populations(tenants)
+    found: list[Finding] = []
+    for key, above in sorted({*members, *((each.key, each.score > 0) for each in own.values())}):
+        of_key = counts.get(key, {})
+        shares = {each: Share(count.judged, count.deviating(above=above)) for each, count in of_key.items()}
+        groups, alone = _explained(members[key, above], shares, whole, populations)
+        lines = [_of_population(each, key, some, of_key[each].judged, own.get((each, key))) for each, some in groups]
+        lines += [_of_vm(each, tenants[each.tenant], fleet) for each in alone if each.deviation.beyond >= LISTED]
+        found += lines or _of_averages(key, own, of_key, above=above)
     return sorted(_together(found), key=_telling)
 
 
@@ -78,75 +69,80 @@ def _own_deviations(
                 found[Population(kind, None, each.whose.name), each.key] = each  # type: ignore[arg-type]
     for tenant, judged in sorted(tenants.items()):
         for each in judged.deviations:
-            if each.whose.kind in ("tenant", "pool") and each.score:
+            if each.score and each.whose.kind in ("tenant", "pool"):
                 found[Population(each.whose.kind, tenant, each.whose.name), each.key] = each
     return found
 
 
-def _of_key(
-    key: str,
-    members: Sequence[_Member],
-    tenants: Mapping[str, Judged],
-    fleet: Judged | None,
-    whole: Population,
-    own: Mapping[tuple[Population, str], Deviation],
-    *,
-    above: bool,
-) -> list[Finding]:
-    """Return what is unusual by one counter, to one side."""
-    counts = _counts(key, tenants, whole)
-    total = counts.get(whole, NOBODY)
-    left = list(members)
-    covered: dict[Population, int] = defaultdict(int)
-    found: list[Finding] = []
-    gone = 0
-    while left:
-        deviating: dict[Population, int] = defaultdict(int)
-        for member in left:
-            for population in member.populations:
-                deviating[population] += 1
-        candidates = {
-            population: Share(counts[population].judged - covered[population], number)
-            for population, number in sorted(deviating.items(), key=_smaller_first)
-            if population in counts and population != whole
-        }
-        chosen = explaining(candidates, whole, Share(total.judged - gone, len(left)))
-        if chosen is None:
-            break
-        inside = [member for member in left if chosen == whole or chosen in member.populations]
-        found.append(_of_population(chosen, key, inside, counts[chosen].judged, own.get((chosen, key))))
-        left = [member for member in left if not (chosen == whole or chosen in member.populations)]
-        gone += len(inside)
-        for member in inside:
-            for population in member.populations:
-                covered[population] += 1
-    found += [_of_vm(member, tenants[member.tenant], fleet) for member in left if abs(member.deviation.score) >= LISTED]
-    return found or _of_averages(key, own, counts, above=above)
-
-
-def _counts(key: str, tenants: Mapping[str, Judged], whole: Population) -> dict[Population, Count]:
-    found: dict[Population, Count] = {}
+def _counts(tenants: Mapping[str, Judged], whole: Population) -> dict[str, dict[Population, Count]]:
+    """Return the counts of all populations that may explain something, by counter, the smaller kinds first."""
+    found: dict[Population, dict[str, Count]] = defaultdict(dict)
     for tenant, judged in tenants.items():
         for whose, by_key in judged.counts.items():
-            count = by_key.get(key)
-            if count is None:
-                continue
-            if whose.kind in ("tenant", "pool"):
-                found[Population(whose.kind, tenant, whose.name)] = count
-                if whose == TENANT and whole == WHOLE_FLEET:
-                    found[whole] = found.get(whole, NOBODY).plus(count)
+            kind, name = whose
+            of = []
+            if kind in ("tenant", "pool"):
+                of.append(Population(kind, tenant, name))
             elif whole == WHOLE_FLEET:
-                population = Population(whose.kind, None, whose.name)  # type: ignore[arg-type]
-                found[population] = found.get(population, NOBODY).plus(count)
-    return found
+                of.append(Population(kind, None, name))  # type: ignore[arg-type]
+            if whose == TENANT and whole == WHOLE_FLEET:
+                of.append(whole)
+            for population in of:
+                sums = found[population]
+                for key, count in by_key.items():
+                    sums[key] = sums[key].plus(count) if key in sums else count
+    by_counter: dict[str, dict[Population, Count]] = defaultdict(dict)
+    for population in sorted(found, key=_smaller_first):
+        for key, count in found[population].items():
+            by_counter[key][population] = count
+    return by_counter
 
 
 _KINDS = ("tenant", "pool", "MachineSize", "Region", "fleet")
 
 
-def _smaller_first(item: tuple[Population, int]) -> tuple[int, str, str]:
-    population, _ = item
-    return _KINDS.index(population.kind), population.tenant or "", population.name or ""
+def _smaller_first(population: Population) -> tuple[int, str, bool, str]:
+    return _KINDS.index(population.kind), population.tenant or "", population.name is not None, population.name or ""
+
+
+def _populations(tenants: Mapping[str, Judged]) -> Callable[[_Member], Sequence[Population]]:
+    """Return what tells the populations, but the fleet, that a VM is in."""
+
+    @cache
+    def of(tenant: str, vm: str) -> Sequence[Population]:
+        its = tenants[tenant].vms[vm]
+        return (
+            Population("tenant", tenant),
+            Population("pool", tenant, its.ResourcePoolName),
+            Population("MachineSize", None, its.MachineSize),
+            Population("Region", None, its.Region),
+        )
+
+    return lambda member: of(member.tenant, member.deviation.whose.name or "")
+
+
+def _explained(
+    members: Sequence[_Member],
+    shares: Mapping[Population, Share],
+    whole: Population,
+    populations: Callable[[_Member], Sequence[Population]],
+) -> tuple[list[tuple[Population, Sequence[_Member]]], Sequence[_Member]]:
+    """Return the populations that stand for members, each with those that no other stands for; and who is left."""
+    found: list[tuple[Population, Sequence[_Member]]] = []
+    while members:
+        candidates = {each: share for each, share in shares.items() if each != whole and share.deviating}
+        chosen = explaining(candidates, whole, shares.get(whole, Share(0, 0)))
+        if chosen is None:
+            break
+        if chosen == whole:
+            found.append((whole, members))
+            return found, []
+        inside = [each for each in members if chosen in populations(each)]
+        members = [each for each in members if chosen not in populations(each)]
+        found.append((chosen, inside))
+        gone = Counter(population for each in inside for population in {*populations(each), whole})
+        shares = {each: Share(n - gone[each], deviating - gone[each]) for each, (n, deviating) in shares.items()}
+    return found, members
 
 
 def _of_population(
@@ -173,10 +169,10 @@ def _of_population(
 
 def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
     each = member.deviation
-    peers = peers_score(each, member.dimensions, judged, fleet)
+    peers = peers_score(each, judged.vms[each.whose.name or ""], judged, fleet)
     is_service = each.key == REPORTING or each.key.startswith("win_service.")
-    far = abs(each.score) >= NOTABLE and (is_service or (peers is not None and peers * each.score > 0))
-    notable = far and (is_service or abs(peers or 0.0) >= FROM_PEERS) and is_worse(each.key, above=each.score > 0)
+    far = each.beyond >= NOTABLE and is_worse(each.key, above=each.score > 0)
+    from_peers = is_service or (peers is not None and peers * math.copysign(1.0, each.score) >= FROM_PEERS)
     return Finding(
         Population("tenant", member.tenant),
         each.whose.name,
@@ -189,7 +185,7 @@ def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
         each.since,
         vms=1,
         judged=1,
-        notable=notable,
+        notable=far and from_peers,
         peers=peers,
     )
 
@@ -207,7 +203,9 @@ def peers_score(of: Deviation, dimensions: Dimensions, judged: Judged, fleet: Ju
         return None
     at, mad = middle
     spread = max(MAD_TO_DEVIATION * mad, LEAST * abs(at))
-    return (of.value - at) / spread if spread else math.copysign(FROM_PEERS, of.value - at) if of.value != at else 0.0
+    if not spread:
+        return math.copysign(FROM_PEERS, of.value - at) if of.value != at else 0.0
+    return min(max((of.value - at) / spread, -FARTHEST), FARTHEST)
 
 
 def is_worse(key: str, *, above: bool) -> bool:
@@ -222,13 +220,13 @@ def _of_averages(
 ) -> list[Finding]:
     """Return the population whose average deviates most, where no VM's own deviation says anything."""
     there = [
-        (abs(each.score), population, each)
+        (-each.beyond, _smaller_first(population), population, each)
         for (population, of), each in own.items()
-        if of == key and (each.score > 0) == above and abs(each.score) >= LISTED
+        if of == key and (each.score > 0) == above and each.beyond >= LISTED
     ]
     if not there:
         return []
-    _, population, each = max(there, key=lambda item: item[0])
+    *_, population, each = min(there, key=lambda item: item[:2])
     told = (each.value, each.expected, each.low, each.high)
     judged = counts.get(population, NOBODY).judged
     return [Finding(population, None, key, *told, each.score, each.since, 0, judged, notable=False)]

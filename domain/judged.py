@@ -25,7 +25,7 @@ SILENT = 6.0
 """How far a silent VM deviates."""
 
 FARTHEST = 1000.0
-"""No deviation is larger: a counter that was always the same has a band of no width."""
+"""No distance is larger: a counter that was always the same has a band of no width."""
 
 GROUPS: Sequence[tuple[Kind, Dimension]] = (
     ("pool", "ResourcePoolName"),
@@ -48,8 +48,9 @@ class Normals(NamedTuple):
 class Deviation(NamedTuple):
     """A series that deviates: its value in this window, and what is normal.
 
-    ``far``: how far the value lies beyond the rare end, in widths of the band; negative: below. ``score``: the same
-    for most of the last windows; 0 if it did not last. ``since``: the first window of those in which it deviated.
+    ``far``: how far the value lies beyond the band, in widths of it; negative: below; 0: less than deviates.
+    ``score``: the same for most of the last windows; 0 if it did not last. ``rare``: how far beyond the band values
+    become rare. ``since``: the first window of those in which it deviated. See domain.unusual.
     """
 
     whose: Whose
@@ -60,7 +61,13 @@ class Deviation(NamedTuple):
     high: float
     far: float
     score: float
+    rare: float
     since: int
+
+    @property
+    def beyond(self) -> float:
+        """How far it stays beyond the rare end, on either side; 0: it does not."""
+        return max(abs(self.score) - self.rare, 0.0)
 
 
 class Count(NamedTuple):

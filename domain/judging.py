@@ -1,7 +1,7 @@
 """Judging: what of a tenant, or of the fleet, is unusual in a window, given what is normal for each of its series.
 
 Judged are VMs, pools and the tenant; of the fleet, its regions and sizes and the fleet itself. A *deviation* is a
-series that lies beyond its rare end in this window or in those just before (domain.unusual). How many VMs of each
+series that lies far beyond its band in this window or in those just before (domain.unusual). How many VMs of each
 population deviate is counted, and counts of tenants add up to those of the fleet: from these follows which population
 explains what is seen (domain.causes).
 
@@ -12,7 +12,7 @@ Knows one window and the three before it. Refuses to know where baselines and st
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from domain.digests import Series, Whose, kept_of_vms, rounded
@@ -39,13 +39,15 @@ from domain.standings import Standings
 from domain.unusual import LEAST, WINDOWS, distances, persistent
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.histogram import Floats, Ints
 
 
 def silent_vms(standings: Standings, normals: Normals) -> list[str]:
-    """Return the VMs that usually report at this hour and have nothing in standings."""
+    """Return the VMs that usually report at this hour and have nothing in standings, by name."""
     there = {vm.vm for vm in standings.vms}
-    return [vm for vm in _reporting(normals) if vm not in there]
+    usual = (normals.lines[5] >= USUALLY).nonzero()[0].tolist()
+    names = {whose.name for whose, _ in (normals.series[at] for at in usual) if whose.kind == "vm"}
+    return sorted(name for name in names if name is not None and name not in there)
 
 
 def judge_tenant(
@@ -57,29 +59,36 @@ def judge_tenant(
 ) -> Judged:
     """Judge a tenant's window.
 
-    ``before``: what was found in the windows before it, the newest first. ``silent``: the dimensions of silent_vms.
+    ``before``: what was found in the windows before it, the newest first. ``silent``: the dimensions of silent_vms; of
+    those that it lacks nothing is said.
     """
     import numpy as np  # noqa: PLC0415
 
-    reporting = _reporting(normals)
-    dimensions = {**silent, **{vm.vm: vm.dimensions for vm in standings.vms}}
-    series = [*normals.series, *(Series(Whose("vm", vm), REPORTING) for vm in reporting)]
+    dimensions = {**{vm.vm: vm.dimensions for vm in standings.vms}, **silent}
+    vms = {vm: at for at, vm in enumerate(dimensions)}
+    # The place of each series' VM; -1, which is the last of each column: it is of a population, or not of these VMs.
+    vm_of = np.array(
+        [vms.get(whose.name or "", -1) if whose.kind == "vm" else -1 for whose, _ in normals.series], np.int64
+    )
+    usual = np.zeros(len(vms) + 1, np.bool_)
+    usual[vm_of[normals.lines[5] >= USUALLY]] = True
+    reporting = np.flatnonzero(usual[:-1])
+    names = list(dimensions)
+    series = [*normals.series, *(Series(Whose("vm", names[at]), REPORTING) for at in reporting.tolist())]
     if not series:
         return NOT_JUDGED
-    values = np.array([*_values(standings, normals.series), *(float(vm not in silent) for vm in reporting)])
-    own = np.array([[share, 1.0, 1.0, 1.0, 1.0] for share in reporting.values()]).reshape(-1, 5).T
-    lines = np.concatenate([normals.lines[:5], own], axis=1)
-    far = _far(series, values, lines)
-    far[len(normals.series) :] = np.where(values[len(normals.series) :] > 0, 0.0, -SILENT)
-    deviations = list(_deviations(window, series, values, lines, far, before))
-    counts = _counts(series, far, deviations, dimensions)
+    is_there = (reporting < len(standings.vms)).astype(np.float64)
+    values = np.concatenate([_values(standings, normals.series, vm_of, len(vms)), is_there])
+    lines = np.concatenate([normals.lines[:5], np.ones((5, len(reporting)))], axis=1)
+    far, rare = _far(series, values, lines)
+    far[len(normals.series) :] = np.where(is_there, 0.0, -SILENT)
+    told = np.stack([values, *lines[:3], far, rare])
+    deviations, scores = _deviations(window, series, told, before)
+    counts = _counts(series, np.concatenate([vm_of, reporting]), far, scores, list(dimensions.values()))
     deviating = {each.whose.name or "" for each in deviations if each.whose.kind == "vm"}
     middles = {key: _middle(column) for key, column in standings.columns.items() if kept_of_vms(key)}
     return Judged(
-        deviations,
-        counts,
-        {vm: dimensions[vm] for vm in sorted(deviating) if vm in dimensions},
-        {TENANT: middles} if counts else {},
+        deviations, counts, {vm: dimensions[vm] for vm in sorted(deviating)}, {TENANT: middles} if counts else {}
     )
 
 
@@ -107,8 +116,8 @@ def judge_fleet(
         for group, figures in zip(summary.groups, summary.figures, strict=True)
     }
     values = np.array([averages.get(each, math.nan) for each in normals.series])
-    far = _far(normals.series, values, normals.lines[:5])
-    deviations = list(_deviations(window, normals.series, values, normals.lines, far, before))
+    told = np.stack([values, *normals.lines[:3], *_far(normals.series, values, normals.lines[:5])])
+    deviations, _ = _deviations(window, normals.series, told, before)
     middles: dict[Whose, dict[str, Middle]] = {}
     for key, summary in summaries.items():
         if kept_of_vms(key):
@@ -119,34 +128,24 @@ def judge_fleet(
     return Judged(deviations, counts, {}, middles)
 
 
-def _reporting(normals: Normals) -> dict[str, float]:
-    """Return the VMs that usually report at this hour, and on which share of days they did."""
-    found: dict[str, float] = {}
-    for (whose, _), share in zip(normals.series, normals.lines[5].tolist(), strict=True):
-        if whose.kind == "vm" and whose.name is not None and share >= USUALLY:
-            found[whose.name] = max(share, found.get(whose.name, 0.0))
-    return dict(sorted(found.items()))
-
-
-def _values(standings: Standings, series: Sequence[Series]) -> Iterator[float]:
-    """Yield each series' value: a VM's own, a population's average; NaN where there is none."""
+def _values(standings: Standings, series: Sequence[Series], vm_of: "Ints", vms: int) -> "Floats":
+    """Return each series' value: a VM's own, a population's average; NaN where there is none."""
     import numpy as np  # noqa: PLC0415
 
-    vms = {vm.vm: at for at, vm in enumerate(standings.vms)}
-    columns = {key: column.tolist() for key, column in standings.columns.items() if kept_of_vms(key)}
+    keys = {key: at for at, key in enumerate(standings.columns)}
+    table = np.full((len(keys) + 1, vms + 1), np.nan)
+    for at, column in enumerate(standings.columns.values()):
+        table[at, : len(column)] = column
+    values = table[np.array([keys.get(key, -1) for _, key in series], np.int64), vm_of]
     pools: dict[str | None, list[int]] = defaultdict(list)
     for at, vm in enumerate(standings.vms):
         pools[vm.dimensions.ResourcePoolName].append(at)
-    for whose, key in series:
-        if whose.kind == "vm":
-            place = vms.get(whose.name or "")
-            yield math.nan if place is None or key not in columns else columns[key][place]
-        elif key not in standings.columns:
-            yield math.nan
-        else:
+    for at in np.flatnonzero(vm_of < 0).tolist():
+        whose, key = series[at]
+        if whose.kind in ("tenant", "pool") and key in keys:
             column = standings.columns[key]
-            some = column if whose.kind == "tenant" else column[np.array(pools.get(whose.name, []), np.int64)]
-            yield _average(some)
+            values[at] = _average(column if whose.kind == "tenant" else column[pools.get(whose.name, [])])
+    return values
 
 
 def _average(values: "Floats") -> float:
@@ -157,8 +156,8 @@ def _average(values: "Floats") -> float:
     return float((known / len(known)).sum()) if len(known) else math.nan
 
 
-def _far(series: Sequence[Series], values: "Floats", lines: "Floats") -> "Floats":
-    """Return how far each value lies beyond its rare end.
+def _far(series: Sequence[Series], values: "Floats", lines: "Floats") -> tuple["Floats", "Floats"]:
+    """Return how far each value lies beyond its band, and how far its rare end does.
 
     No band counts as narrower than LEAST of what is usual for the counter: the median over its series.
     """
@@ -171,37 +170,40 @@ def _far(series: Sequence[Series], values: "Floats", lines: "Floats") -> "Floats
     for at in range(len(keys)):
         known = sizes[(of == at) & ~np.isnan(sizes)]
         usual[at] = np.median(known) if len(known) else 0.0
-    return rounded(np.clip(distances(values, lines[:5], LEAST * usual[of]), -FARTHEST, FARTHEST))
+    far, rare = distances(values, lines, LEAST * usual[of])
+    return rounded(np.clip(far, -FARTHEST, FARTHEST)), np.clip(rare, 0.0, FARTHEST)
 
 
 def _deviations(
-    window: int,
-    series: Sequence[Series],
-    values: "Floats",
-    lines: "Floats",
-    far: "Floats",
-    before: Sequence[Judged],
-) -> Iterator[Deviation]:
-    """Yield what deviates in this window, or lasts from those before it, in the order of the series."""
+    window: int, series: Sequence[Series], told: "Floats", before: Sequence[Judged]
+) -> tuple[list[Deviation], "Floats"]:
+    """Return what deviates in this window or lasts from those before it, in the order of the series; and all scores.
+
+    ``told``: by series, the numbers of a Deviation from its value to ``rare``, without the score.
+    """
     import numpy as np  # noqa: PLC0415
 
-    earlier = [{(each.whose, each.key): each for each in judged.deviations} for judged in before[: WINDOWS - 1]]
-    rows = [
-        at
-        for at, each in enumerate(series)
-        if not math.isnan(far[at]) and (far[at] or any(each in known for known in earlier))
-    ]
+    earlier = [{Series(each.whose, each.key): each for each in judged.deviations} for judged in before[: WINDOWS - 1]]
+    far = told[4]
+    some_time = far != 0
+    if of_before := set[Series]().union(*earlier):
+        some_time |= np.array([each in of_before for each in series])
+    rows = np.flatnonzero(some_time & ~np.isnan(far))
+    some = [series[at] for at in rows.tolist()]
     last = np.zeros((len(rows), WINDOWS))
     last[:, 0] = far[rows]
     for place, known in enumerate(earlier, 1):
-        last[:, place] = [known[series[at]].far if series[at] in known else 0.0 for at in rows]
-    scores = persistent(last)
-    told = rounded(np.concatenate([[values[rows]], lines[:3, rows], [far[rows]], [scores]]).T).tolist()
-    for at, distances_, numbers in zip(rows, last.tolist(), told, strict=True):
-        value, expected, low, high, now, score = numbers
-        if now or score:
-            since = _since(window, distances_, score, earlier[0].get(series[at]) if earlier else None)
-            yield Deviation(*series[at], value, expected, low, high, now, score, since)
+        last[:, place] = [known[each].far if each in known else 0.0 for each in some]
+    scores = np.zeros(len(series))
+    scores[rows] = persistent(last)
+    columns = rounded(np.insert(told, 5, scores, axis=0)[:, rows]).tolist()
+    since = [
+        _since(window, course, score, earlier[0].get(each) if earlier else None)
+        for each, course, score in zip(some, last.tolist(), columns[5], strict=True)
+    ]
+    every = map(Deviation, *zip(*some, strict=True), *columns, since) if some else ()
+    found = [each for each in every if each.far or each.score]
+    return found, scores
 
 
 def _since(window: int, last: Sequence[float], score: float, before: Deviation | None) -> int:
@@ -214,25 +216,33 @@ def _since(window: int, last: Sequence[float], score: float, before: Deviation |
 
 
 def _counts(
-    series: Sequence[Series], far: "Floats", deviations: Sequence[Deviation], dimensions: Mapping[str, Dimensions]
+    series: Sequence[Series], vm_of: "Ints", far: "Floats", scores: "Floats", dimensions: Sequence[Dimensions]
 ) -> dict[Whose, dict[str, Count]]:
     """Count the judged VMs, and those that stay above and below, by population and counter."""
-    scores = {(each.whose, each.key): each.score for each in deviations}
+    import numpy as np  # noqa: PLC0415
+
+    judged = np.flatnonzero((vm_of >= 0) & ~np.isnan(far))
+    keys = {key: at for at, key in enumerate(sorted({each.key for each in series}))}
+    key_of = np.array([keys[each.key] for each in series], np.int64)[judged]
+    populations: dict[Whose, int] = {}
+    of_vms = [
+        [
+            populations.setdefault(each, len(populations))
+            for each in (TENANT, *(Whose(kind, getattr(of, dimension)) for kind, dimension in GROUPS))
+        ]
+        for of in dimensions
+    ]
+    codes = (np.array(of_vms, np.int64).reshape(-1, 1 + len(GROUPS))[vm_of[judged]] * len(keys) + key_of[:, None]).T
+    sides = (slice(None), scores[judged] > 0, scores[judged] < 0)
+    size = len(populations) * len(keys)
+    numbers = np.stack([np.bincount(codes[:, some].ravel(), minlength=size) for some in sides], axis=1)
+    table = numbers.reshape(len(populations), len(keys), 3).tolist()
     found: dict[Whose, dict[str, Count]] = {}
-    known: dict[Dimensions, list[dict[str, Count]]] = {}
-    for each, distance in zip(series, far.tolist(), strict=True):
-        of = dimensions.get(each.whose.name or "") if each.whose.kind == "vm" else None
-        if of is None or math.isnan(distance):
-            continue
-        populations = known.get(of)
-        if populations is None:
-            names = [TENANT, *(Whose(kind, getattr(of, dimension)) for kind, dimension in GROUPS)]
-            populations = known[of] = [found.setdefault(name, {}) for name in names]
-        score = scores.get(each, 0.0)
-        for population in populations:
-            n, above, below = population.get(each.key, NOBODY)
-            population[each.key] = Count(n + 1, above + (score > 0), below + (score < 0))
-    return {whose: dict(sorted(found[whose].items())) for whose in sorted(found, key=_in_order)}
+    for whose in sorted(populations, key=_in_order):
+        of = {key: Count(*each) for key, each in zip(keys, table[populations[whose]], strict=True) if each[0]}
+        if of:
+            found[whose] = of
+    return found
 
 
 def _in_order(whose: Whose) -> tuple[str, bool, str]:

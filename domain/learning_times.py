@@ -1,13 +1,23 @@
-"""When baselines are learned: for which local days in a zone, and of which days the digests are to be made anew."""
+"""When baselines are learned: for which local day in a zone, and of which past days the digests are to be made anew."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from domain.baselines import MOST_DAYS
 from domain.minutes import DAY, HOUR
 from domain.zones import local, windows_of_day
 
 EVERY = 12 * HOUR
-"""Baselines are learned twice a day: so that most of the last day is known when the next one begins, in any zone."""
+"""Learning runs twice a day: so that most of the last day is known when the next one begins, in any zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastLearned:
+    """The zone of a whole tenant, or of the fleet (None: UTC), and when each zone of its VMs was learned (seconds)."""
+
+    zone: str | None = None
+    times: Mapping[str | None, int] = field(default_factory=dict)
 
 
 def day_to_learn(now: int, zone: str | None) -> date | None:
@@ -17,9 +27,13 @@ def day_to_learn(now: int, zone: str | None) -> date | None:
     return day if now < begins else None
 
 
-def today_in(now: int, zone: str | None) -> date:
-    """Return the local day that it is now."""
-    return local(now, zone).day
+def days_to_digest(before: int | None, now: int, zone: str | None) -> list[date]:
+    """Return the local days that may have changed since a zone was learned the last time, oldest first.
+
+    ``before``: when that was; None: never. Windows that come later than EVERY are marked (late_day).
+    """
+    first = local(max(now - MOST_DAYS * DAY, min(now - DAY, (now if before is None else before) - EVERY)), zone).day
+    return [first + timedelta(days=more) for more in range((local(now, zone).day - first).days + 1)]
 
 
 def local_days(days: Iterable[int], zone: str | None) -> list[date]:
@@ -27,16 +41,14 @@ def local_days(days: Iterable[int], zone: str | None) -> list[date]:
     return sorted({local(at, zone).day for day in days for at in (day, day + DAY - 1)})
 
 
-def live_days(now: int) -> list[int]:
-    """Return the first seconds of today and yesterday (UTC): days whose digests are made anew at each learning."""
-    today = now - now % DAY
-    return [today - DAY, today]
-
-
 def late_day(window: int, now: int) -> int | None:
     """Return the first second of a window's UTC day, if learning may have left that day behind; None: it has not."""
-    day = window - window % DAY
-    return day if day < live_days(now)[0] else None
+    return window - window % DAY if window < now - EVERY else None
+
+
+def still_whole(days: Iterable[date], zone: str | None, now: int, kept: int) -> Collection[date]:
+    """Return the days of which nothing has expired, and nothing will within a day. ``kept``: seconds."""
+    return [day for day in days if windows_of_day(day, zone)[0] > now - kept + DAY]
 
 
 def days_back(day: date, number: int) -> date:

@@ -1,11 +1,13 @@
 """What is unusual: values that lie far beyond what is normal, and stay there.
 
-A value is unusual if it lies beyond the end where values become rare (domain.baselines) in three of the last four
-windows, on the same side. How far is counted in widths of the series' own band, so that counters of different units
-stand in one list; a band counts as no narrower than LEAST of the expected value. Most excursions of real VMs are short,
-or end near: persistence, and the part of a width that LISTED asks for, leave a listing in 0.3 of a VM's weeks.
-NOTABLE asks that the VM is far from its peers too, by median and MAD (Iglewicz and Hoaglin, "How to Detect and Handle
-Outliers", 1993). Both were measured on real VMs where nothing is known to be wrong (benchmarks.normal).
+A value *deviates* if it lies beyond the band by a width of it (DEVIATES); a series does if it did in three of the last
+four windows, on the same side. How far is counted in widths of the series' own band, so that counters of different
+units stand in one list; a band counts as no narrower than LEAST of the expected value.
+
+That is enough where many VMs do it at once (domain.causes). A VM that does it alone is told from chance only beyond the
+end where its values become rare (domain.baselines), which of some counters is many widths away: it is listed if it
+stays beyond that end by LISTED. NOTABLE asks for more, and that the VM is far from its peers too, by median and MAD
+(Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993). All were measured on real VMs (benchmarks.normal).
 
 Knows arrays of values and bands. Refuses to know whose they are.
 """
@@ -16,34 +18,40 @@ if TYPE_CHECKING:
     from domain.histogram import Floats
 
 WINDOWS, OF_THEM = 4, 3
-"""Unusual in so many of the last so many windows."""
+"""So many of the last so many windows."""
 
 LEAST = 0.05
 """The narrowest band, as a share of the expected value."""
 
+DEVIATES = 1.0
+"""In widths beyond the band: from here on, a value deviates."""
+
 LISTED = 0.5
-"""In widths beyond the rare end: from here on, a series is listed."""
+"""In widths beyond the rare end: from here on, a series that deviates alone is unusual."""
 
 NOTABLE, FROM_PEERS = 6.0, 5.0
 """In widths beyond the rare end, and in robust standard deviations from the median of the peers."""
 
 
-def distances(values: "Floats", lines: "Floats", least: "Floats | float" = 0.0) -> "Floats":
-    """Return how far values lie beyond their rare ends, in widths of their bands; negative if below; 0 if within.
+def distances(values: "Floats", lines: "Floats", least: "Floats | float" = 0.0) -> tuple["Floats", "Floats"]:
+    """Return how far values lie beyond their bands, in widths of these; and how far their rare ends do.
 
-    ``lines``: the first five of domain.baselines.Bands, each of the form of ``values``. ``least``: the narrowest
-    widths. NaN where a value or its baseline is unknown.
+    A distance is negative if the value is below its band, 0 if it is less than DEVIATES, and NaN where a value or its
+    baseline is unknown. ``lines``: the first five of domain.baselines.Bands, each of the form of ``values``. ``least``:
+    the narrowest widths.
     """
     import numpy as np  # noqa: PLC0415
 
     expected, low, high, rare_low, rare_high = lines
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         width = np.maximum(np.maximum(high - low, LEAST * np.abs(expected)), least)
-        above, below = values - rare_high, rare_low - values
-        beyond = np.where(above > 0, above, np.where(below > 0, -below, 0.0))
+        above = values > high
+        beyond = np.where(above, values - high, np.minimum(values - low, 0.0))
         # A constant that is zero has a band of no width: any other value is as far as can be.
         far = np.where(beyond == 0, 0.0, beyond / width)
-    return np.where(np.isnan(values) | np.isnan(expected), np.nan, far)
+        rare = np.nan_to_num(np.where(above, rare_high - high, low - rare_low) / width, posinf=np.inf)
+    far = np.where(np.abs(far) < DEVIATES, 0.0, far)
+    return np.where(np.isnan(values) | np.isnan(expected), np.nan, far), rare
 
 
 def persistent(far: "Floats") -> "Floats":

@@ -1,8 +1,8 @@
 """The verdict on a VM in a window: whether it is this VM, a population that it is in, or nothing.
 
-The VM is compared with itself first: does any of its counters deviate (domain.judging)? If so, the smallest population
-that explains it is named (domain.causes): its pool, its tenant, the VMs of its size or region, or the fleet. If none
-explains it, it is the VM.
+The VM is compared with itself first: does any of its counters deviate to its worse side (domain.judging)? If so, the
+smallest population that explains it is named (domain.causes): its pool, its tenant, the VMs of its size or region, or
+the fleet. If none explains it, it is the VM; but only if what is seen is rare for it (LISTED).
 
 Knows what was found of a tenant and of the fleet. Refuses to know who may see what: whoever may not see the fleet's
 counts leaves them out.
@@ -17,11 +17,9 @@ from domain.digests import Whose
 from domain.findings import is_worse
 from domain.judged import FLEET, NOBODY, TENANT, Count, Deviation, Judged
 from domain.samples import Dimensions
+from domain.unusual import LISTED
 
 Answer = Literal["vm", "pool", "tenant", "size", "region", "fleet", "none", "unknown"]
-
-FROM = 0.1
-"""In widths beyond the rare end, for most of an hour: from here on, a VM deviates, whatever others do."""
 
 _ANSWERS: dict[str, Answer] = {
     "pool": "pool",
@@ -58,8 +56,13 @@ def verdict_on(
 
     ``known``: whether it is known what is normal for the VM.
     """
-    own = [each for each in judged.deviations if each.whose == Whose("vm", vm) and each.score]
-    own.sort(key=lambda each: (not is_worse(each.key, above=each.score > 0), -abs(each.score), each.key))
+    whose = Whose("vm", vm)
+    own = [
+        each
+        for each in judged.deviations
+        if each.score and each.whose == whose and is_worse(each.key, above=each.score > 0)
+    ]
+    own.sort(key=lambda each: (-each.beyond, -abs(each.score), each.key))
     for deviation in own:
         compared = tuple(_compared(tenant, dimensions, deviation.key, judged, fleet))
         *candidates, whole = compared
@@ -71,7 +74,7 @@ def verdict_on(
         )
         if found:
             return Verdict(_ANSWERS[found.kind], deviation, compared)
-        if abs(deviation.score) >= FROM:
+        if deviation.beyond >= LISTED:
             return Verdict("vm" if whole.count.judged >= FEWEST else "unknown", deviation, compared)
     return Verdict("none" if known else "unknown", None)
 

@@ -1,41 +1,48 @@
 """Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
 
-Of today it learns too, if nothing was learned of it yet, as in a new deployment, or if an older day has changed.
-
-Today and yesterday are made anew each time. Whoever writes standings or summaries of an older UTC day marks it
-(storage.tables.marks); learning follows these marks, and clears them with the etag they were read with, as averaging
-does with its own. It runs twice a day, each time for the zones in
-which a day begins within twelve hours. Steps may be done twice. Knows the order of steps; what a digest and a baseline
-are is in domain.digests and domain.baselines.
+It runs twice a day. Each run learns the zones in which a day begins within twelve hours: of these it makes the days
+anew that have changed since they were learned the last time. A zone that was never learned, as in a new deployment, or
+of which an older day has changed, is learned for today, too. Whoever writes standings or summaries of older windows
+marks their UTC day (storage.tables.marks); a run that learns anything follows these marks, and clears them with the
+etag they were read with, as averaging does with its own. A digest of which standings may have expired stays as it is.
+What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
+twice. Knows the order of steps; what a digest and a baseline are is in domain.digests and domain.baselines.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
 from itertools import chain, repeat
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
 from domain.digests import Digest, TenantDay, fleet_digest, merged
-from domain.learning_times import day_to_learn, days_back, live_days, local_days, today_in
+from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
 from domain.minutes import DAY, WINDOW
 from domain.samples import Dimensions
-from domain.zones import windows_of_day, zone_of, zone_of_most
+from domain.zones import local, windows_of_day, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import unless_corrupt
 from pipeline.marking import clear
-from pipeline.operations import Done, Figures, OperationContext, Step
-from storage.documents import Conflict
+from pipeline.operations import Done, Figures, OperationContext, Step, added
+from pipeline.purged_learning import purge_tenant, purge_vm
+from storage.documents import Conflict, Corrupt
+from storage.schema import STANDINGS_DAYS
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
+from storage.tables.marks import Mark, Marks
 from storage.tables.table import Stored
 
 TENANTS_A_STEP = 5
 
 AT_ONCE = 8
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,73 +53,183 @@ class Learn:
 
     async def plan(self, context: OperationContext) -> Sequence[Step]:
         """See Operation."""
-        tenants = sorted(await context.tables.catalogue.entries(TENANTS))
+        marked = {mark.value.tenant for mark in await context.tables.days.read()}
+        tenants = sorted({*await context.tables.catalogue.entries(TENANTS), *marked})
         parts = [tenants[at : at + TENANTS_A_STEP] for at in range(0, len(tenants), TENANTS_A_STEP)]
         return [*({"tenants": part} for part in parts), {"fleet": True}]
 
     async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
-        tables, now = context.tables, context.started
+        tables, now, kept = context.tables, context.started, context.rules.standings_days * DAY
         if "fleet" in step:
-            return Done({"baselines": await learn_fleet(tables, now)})
-        learned = 0
+            return Done(await learn_fleet(tables, now, kept))
+        figures: Figures = {}
         for tenant in step["tenants"]:
-            learned += await learn_tenant(tables, tenant, now)
-        return Done({"baselines": learned})
+            figures = added(figures, await learn_tenant(tables, tenant, now, kept))
+        return Done(figures)
 
     async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
         """See Operation."""
         return {}
 
 
-async def learn_tenant(tables: Tables, tenant: str, now: int) -> int:
-    """Learn what is normal for a tenant, its pools and VMs. Return how many baselines were written.
+async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDINGS_DAYS * DAY) -> Figures:
+    """Learn what is normal for a tenant, its pools and VMs. ``kept``: how many seconds standings live.
 
-    Raises Corrupt and Unavailable.
+    Returns how many baselines were written, and how many documents can't be read, if any. Raises Unavailable.
     """
+    entries = await tables.catalogue.entries(vms_of(tenant))
     vms = {
         name: entry.value.dimensions or Dimensions()
-        for name, entry in (await tables.catalogue.entries(vms_of(tenant))).items()
+        for name, entry in entries.items()
         if entry.value.newest > now - TAUGHT_BY * DAY
     }
-    if not vms:
-        return 0
-    main = zone_of_most(of.Region for of in vms.values())
-    zones: dict[str | None, set[str]] = {main: set()}
+    zones: dict[str | None, set[str]] = {}
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    days = {*live_days(now), *(mark.value.window for mark in marks)}
-    for day, there in _by_day(days, zones):
-        await _keep(tables, tenant, day, there, partial(_of_tenant, tables, tenant, main))
-    await _keep_zone(tables, tenant, main)
-    learned = sum([await _learn(tables, tenant, zone, now, changed=bool(marks)) for zone in zones])
-    await gather(clear(tables.days, mark) for mark in marks)
-    return learned
+    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
+
+    async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
+        return await _of_tenant(run, {zone: zones.get(zone, ()) for zone in some}, day)
+
+    figures = await run.learn(zones, tables.days, marks, make)
+    if gone := entries.keys() - (await tables.catalogue.entries(vms_of(tenant))).keys():  # purged meanwhile
+        for vm in gone:
+            await purge_vm(tables, tenant, vm)
+        if gone == entries.keys():
+            await purge_tenant(tables, tenant)
+    return figures
 
 
-async def learn_fleet(tables: Tables, now: int) -> int:
-    """Learn what is normal for the fleet and its groups. Return how many baselines were written.
-
-    Raises Corrupt and Unavailable.
-    """
+async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY) -> Figures:
+    """Learn what is normal for the fleet and its groups. For the rest see learn_tenant."""
     counters = await tables.catalogue.entries(COUNTERS)
     keys = sorted(name for name, entry in counters.items() if entry.value.newest > now - TAUGHT_BY * DAY)
     vms = await _vms_by_region(tables, keys)
-    if not vms:
-        return 0
-    main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
-    zones: dict[str | None, set[str | None]] = {main: set()}
+    zones: dict[str | None, set[str | None]] = {}
     for region in vms:
         zones.setdefault(zone_of(region), set()).add(region)
-    marks = await tables.fleet_days.read()
-    days = {*live_days(now), *(mark.value.window for mark in marks)}
-    for day, there in _by_day(days, zones):
-        await _keep(tables, None, day, there, partial(_of_fleet, tables, keys, main))
-    await _keep_zone(tables, None, main)
-    learned = sum([await _learn(tables, None, zone, now, changed=bool(marks)) for zone in zones])
-    await gather(clear(tables.fleet_days, mark) for mark in marks)
-    return learned
+    main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
+    run = _Run(tables, None, now, kept, main)
+
+    async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
+        return await _of_fleet(run, keys, {zone: zones.get(zone, ()) for zone in some}, day)
+
+    return await run.learn(zones, tables.fleet_days, await tables.fleet_days.read(), make)
+
+
+Make = Callable[[date, Collection[str | None]], Awaitable[Mapping[str | None, Digest]]]
+"""Makes the digests of a day in some zones. What is read for a local day serves all zones, whose days nearly coincide.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live."""
+
+    tables: Tables
+    tenant: str | None
+    now: int
+    kept: int
+    zone: str | None
+    problems: list[Corrupt] = field(default_factory=list)
+
+    async def learn(
+        self, zones: Collection[str | None], marks_of: Marks, marks: Sequence[Stored[Mark]], make: Make
+    ) -> Figures:
+        """Learn these zones, and that of the whole. ``make`` makes a day's digest in a zone."""
+        if not zones:
+            await gather(clear(marks_of, mark) for mark in marks)  # of VMs that no longer come
+            return {"baselines": 0}
+        last = await self._last()
+        every = sorted({self.zone, *zones}, key=lambda zone: zone or "")
+        to_learn = {zone: days for zone in every if (days := self._days_to_learn(zone, last, changed=bool(marks)))}
+        marked = [mark.value.window for mark in marks] if to_learn else []
+        to_digest: dict[date, list[str | None]] = defaultdict(list)
+        for zone in to_learn:
+            changed = {*local_days(marked, zone), *days_to_digest(last.times.get(zone), self.now, zone)}
+            for day in still_whole(changed, zone, self.now, self.kept):
+                to_digest[day].append(zone)
+        for day in sorted(to_digest):
+            await self._digest(day, to_digest[day], make)
+        learned = sum([await self._learn(zone, day, make) for zone, days in to_learn.items() for day in days])
+        if not self.problems:
+            if marked:
+                await gather(clear(marks_of, mark) for mark in marks)
+            times = {**last.times, **dict.fromkeys(to_learn, self.now)}
+            last = replace(last, times={zone: second for zone, second in times.items() if zone in every})
+        await self._keep(replace(last, zone=self.zone))
+        for each in self.problems:
+            log.error("learning leaves out what it can't read: %s", each)
+        return {"baselines": learned, **({"corruptDocuments": len(self.problems)} if self.problems else {})}
+
+    def _days_to_learn(self, zone: str | None, last: LastLearned, *, changed: bool) -> list[date]:
+        """Return the local days whose turn it is. ``changed``: whether digests of older days will change."""
+        today = [local(self.now, zone).day] if changed or zone not in last.times else []
+        comes = day_to_learn(self.now, zone)
+        return today + ([comes] if comes else [])
+
+    async def _digest(self, day: date, zones: Collection[str | None], make: Make) -> Mapping[str | None, Digest]:
+        """Bring a day's digests in some zones up to date. Return none if something they are made of can't be read.
+
+        All are read before their sources, and written with their etags (see pipeline.derived). If another run has
+        written one meanwhile, all are made anew.
+        """
+        digests = self.tables.digests
+        while True:
+            reads = (unless_corrupt(digests.read(self.tenant, zone, day), merged(zone, ())) for zone in zones)
+            before = dict(zip(zones, await gather(reads, AT_ONCE), strict=True))
+            try:
+                made = await make(day, zones)
+                for zone, digest in made.items():
+                    await self._write(day, digest, before[zone])
+            except Conflict:
+                continue
+            except Corrupt as error:
+                self.problems.append(error)
+                return {}
+            return made
+
+    async def _write(self, day: date, digest: Digest, before: Stored[Digest] | None) -> None:
+        if before and before.current and before.value == digest:
+            return
+        if digest:
+            await self.tables.digests.write(self.tenant, day, digest, before.etag if before else None)
+        elif before:
+            await self.tables.digests.delete(self.tenant, before.etag)
+
+    async def _learn(self, zone: str | None, day: date, make: Make) -> int:
+        """Learn the baselines of a day. Return how many. A digest that can't be read is made anew, if it can be."""
+        tables, tenant = self.tables, self.tenant
+        read, corrupt = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
+        digests = dict(read)
+        again = still_whole(corrupt, zone, self.now, self.kept)
+        self.problems.extend(error for at, error in corrupt.items() if at not in again)
+        for at in again:
+            made = await self._digest(at, [zone], make)
+            if zone in made:
+                digests[at] = made[zone]
+        (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+        while True:
+            try:
+                await tables.baselines.write(tenant, day, baselines)
+            except Conflict:  # another run writes the same, of digests as new
+                continue
+            return len(baselines.series)
+
+    async def _last(self) -> LastLearned:
+        stored = await self.tables.baselines.learned(self.tenant)
+        return stored.value if stored else LastLearned()
+
+    async def _keep(self, last: LastLearned) -> None:
+        """Keep the zone of the whole, so that a query knows by whose clocks it was learned, and when."""
+        while True:
+            stored = await self.tables.baselines.learned(self.tenant)
+            if stored and stored.value == last:
+                return
+            with suppress(Conflict):
+                await self.tables.baselines.write_learned(self.tenant, last, stored.etag if stored else None)
 
 
 async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | None, int]:
@@ -130,28 +247,12 @@ async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | N
     return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
 
 
-Zones = Mapping[str | None, Collection[Any]]
-"""By zone, what of a tenant or of the fleet is in it: VMs, or regions."""
-
-
-def _by_day(days: Collection[int], zones: Zones) -> Iterator[tuple[date, Zones]]:
-    """Yield the local days that share a moment with UTC days, each with the zones in which it does.
-
-    So what is read for a local day serves all zones, whose days nearly coincide.
-    """
-    by_zone = {zone: local_days(days, zone) for zone in zones}
-    for day in sorted(set().union(*by_zone.values())):
-        yield day, {zone: of for zone, of in zones.items() if day in by_zone[zone]}
-
-
-async def _of_tenant(
-    tables: Tables, tenant: str, main: str | None, day: date, zones: Zones
-) -> Mapping[str | None, Digest]:
-    made = {zone: TenantDay(day, zone, vms, whole=zone == main) for zone, vms in zones.items()}
-    windows = _windows_of(day, zones)
+async def _of_tenant(run: _Run, zones: Mapping[str | None, Collection[str]], day: date) -> Mapping[str | None, Digest]:
+    made = {zone: TenantDay(day, zone, vms, whole=zone == run.zone) for zone, vms in zones.items()}
+    windows = [window for window in _windows_of(day, zones) if window <= run.now]
     for at in range(0, len(windows), AT_ONCE):
         some = windows[at : at + AT_ONCE]
-        read = await gather(tables.standings.read(tenant, each) for each in some)
+        read = await gather(run.tables.standings.read(run.tenant or "", each) for each in some)
         for window, stored in zip(some, read, strict=True):
             if stored:
                 for of_zone in made.values():
@@ -160,81 +261,18 @@ async def _of_tenant(
 
 
 async def _of_fleet(
-    tables: Tables, keys: Sequence[str], main: str | None, day: date, zones: Zones
+    run: _Run, keys: Sequence[str], zones: Mapping[str | None, Collection[str | None]], day: date
 ) -> Mapping[str | None, Digest]:
     windows = _windows_of(day, zones)
     parts: dict[str | None, list[Digest]] = {zone: [] for zone in zones}
     for key in keys:
-        summaries = await tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
+        summaries = await run.tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
         for zone, regions in zones.items():
-            parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == main))
+            parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
     return {zone: merged(zone, each) for zone, each in parts.items()}
 
 
-def _windows_of(day: date, zones: Zones) -> range:
+def _windows_of(day: date, zones: Collection[str | None]) -> range:
     """Return all windows of a day in some zones, oldest first."""
     every = [windows_of_day(day, zone) for zone in zones]
     return range(min(each.start for each in every), max(each.stop for each in every), WINDOW)
-
-
-async def _keep(
-    tables: Tables,
-    tenant: str | None,
-    day: date,
-    zones: Zones,
-    make: Callable[[date, Zones], Awaitable[Mapping[str | None, Digest]]],
-) -> None:
-    """Bring a day's digests in some zones up to date.
-
-    All are read before their sources, and written with their etags (see pipeline.derived). If another run has written
-    one meanwhile, all are made anew.
-    """
-    while True:
-        reads = (unless_corrupt(tables.digests.read(tenant, zone, day), merged(zone, ())) for zone in zones)
-        before = dict(zip(zones, await gather(reads, AT_ONCE), strict=True))
-        try:
-            for zone, digest in (await make(day, zones)).items():
-                await _write(tables, tenant, day, digest, before[zone])
-        except Conflict:
-            continue
-        return
-
-
-async def _write(tables: Tables, tenant: str | None, day: date, digest: Digest, before: Stored[Digest] | None) -> None:
-    if before and before.current and before.value == digest:
-        return
-    if digest:
-        await tables.digests.write(tenant, day, digest, before.etag if before else None)
-    elif before:
-        await tables.digests.delete(tenant, before.etag)
-
-
-async def _learn(tables: Tables, tenant: str | None, zone: str | None, now: int, *, changed: bool) -> int:
-    """Learn the baselines of the local days whose turn it is. Return how many.
-
-    ``changed``: whether a day before yesterday has other digests now. Then today's baselines are no longer right.
-    """
-    today, comes = today_in(now, zone), day_to_learn(now, zone)
-    days = [today] if changed or not await tables.baselines.has(tenant, zone, today) else []
-    return sum([await _learn_day(tables, tenant, zone, day) for day in [*days, *([comes] if comes else [])]])
-
-
-async def _learn_day(tables: Tables, tenant: str | None, zone: str | None, day: date) -> int:
-    digests = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
-    (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
-    while True:
-        try:
-            await tables.baselines.write(tenant, day, baselines)
-        except Conflict:  # another run writes the same, of digests as new
-            continue
-        return len(baselines.series)
-
-
-async def _keep_zone(tables: Tables, tenant: str | None, zone: str | None) -> None:
-    """Keep the zone of the whole, so that a query knows by whose clocks it was learned."""
-    while True:
-        stored = await tables.baselines.zone(tenant)
-        if stored and stored.value == zone:
-            return
-        with suppress(Conflict):
-            await tables.baselines.write_zone(tenant, zone, stored.etag if stored else None)

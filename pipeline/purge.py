@@ -22,6 +22,7 @@ from pipeline.averaging import average_window
 from pipeline.catalogue import SEEN_EVERY
 from pipeline.concurrency import gather
 from pipeline.operations import Done, Figures, OperationContext, Step, added, earliest_window, steps_of, windows_until
+from pipeline.purged_learning import purge_days, purge_tenant, purge_vm
 from pipeline.purged_standings import purge_fleet, purge_standings
 from pipeline.refusals import reasons_left, whole_of
 from storage.documents import Conflict
@@ -67,6 +68,7 @@ class Purge:
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
         if self.before is not None:
             steps += [{"counter": key} for key in await context.tables.catalogue.entries(COUNTERS)]
+            steps += [{"learned": tenant} for tenant in (None, *await context.tables.catalogue.entries(TENANTS))]
         return steps
 
     async def do(self, step: Step, context: OperationContext) -> Done:
@@ -80,6 +82,10 @@ class Purge:
                 return Done(await self._quarantined(context.tables, day))
             case {"counter": key}:
                 return await self._report(context, key)
+            case {"learned": tenant}:
+                if not self.dry_run:
+                    await purge_days(context.tables, tenant, self.before or 0)
+                return Done()
         raise ValueError(f"this is not a step of a purge: {step}")
 
     async def _windows(self, context: OperationContext, windows: Sequence[int]) -> Done:
@@ -230,8 +236,11 @@ class Purge:
         if self.tenant and counters:
             removed += await self._settle(tables, await tables.catalogue.entries(COUNTERS, counters.value))
         if len(leaving) < len(vms):
+            if self.vm and not self.dry_run:
+                await purge_vm(tables, tenant, self.vm)
             return removed
         if not self.dry_run:
+            await purge_tenant(tables, tenant)
             await tables.senders.forget(tenant)
             if counters:
                 with suppress(Conflict):

@@ -34,6 +34,14 @@ from domain.gaps import Gaps
 from domain.spans import Span
 from pipeline.queries import charts
 from pipeline.queries.answers import DisclosedAnswer, DisclosedTenantAnswer, FleetAnswer, TenantAnswer
+from pipeline.queries.banded import (
+    BandedDisclosedTenantAnswer,
+    BandedFleetAnswer,
+    BandedTenantAnswer,
+    fleet_with_bands,
+    tenant_with_bands,
+)
+from pipeline.queries.baselines import refuse_tenants
 from pipeline.queries.charts import Question
 from pipeline.queries.every import Place, get_every
 from pipeline.queries.view import View
@@ -92,6 +100,13 @@ class ChartParameters(ListParameters):
             "final, so that a chart shows a gap. Default: no point."
         ),
     ] = None
+    baseline: Annotated[
+        Flag,
+        Field(
+            description="Each point also says what is normal at its hour: expected, low, high. What is normal for the "
+            "fleet is not for a tenant's caller."
+        ),
+    ] = False
 
     @classmethod
     def together(cls, given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
@@ -193,7 +208,7 @@ class FleetChartParameters(ChartParameters):
     @property
     def _asked(self) -> object:
         shape = [self.aggregationInterval, self.aggregationBy, self.final, self.gaps, self.percentiles]
-        return [self.minutes, self.start, self.end, *shape]
+        return [self.minutes, self.start, self.end, *shape, *(["baseline"] if self.baseline else [])]
 
 
 class TenantChartParameters(ChartParameters):
@@ -208,10 +223,21 @@ class TenantChartParameters(ChartParameters):
 
 
 @endpoint(blueprint, "v1/get-data", EVERY_CALLER)
-async def get_data(shared: Services, view: View, asked: FleetChartParameters) -> FleetAnswer | DisclosedAnswer:
+async def get_data(
+    shared: Services, view: View, asked: FleetChartParameters
+) -> FleetAnswer | BandedFleetAnswer | DisclosedAnswer:
     """Counters over the whole fleet."""
+    if asked.baseline:
+        refuse_tenants(view, "leave baseline out, or ask get-tenant-data")
     if view.caller.tenant:
         asked.within(MOST_TENANT_MINUTES, view.now)
+    answer = await _fleet_data(shared, view, asked)
+    if asked.baseline and isinstance(answer, FleetAnswer):
+        return await fleet_with_bands(shared.tables, answer, view)
+    return answer
+
+
+async def _fleet_data(shared: Services, view: View, asked: FleetChartParameters) -> FleetAnswer | DisclosedAnswer:
     if asked.key != (EVERY,) * len(asked.key):
         return await charts.get_data(shared.tables, asked.question, view)
     place = asked.place(MOST_TENANT_MINUTES if view.caller.tenant else MOST_MINUTES)
@@ -223,6 +249,7 @@ async def get_data(shared: Services, view: View, asked: FleetChartParameters) ->
 @endpoint(blueprint, "v1/get-tenant-data", PEOPLE)
 async def get_tenant_data(
     shared: Services, view: View, asked: TenantChartParameters
-) -> TenantAnswer | DisclosedTenantAnswer:
+) -> TenantAnswer | BandedTenantAnswer | DisclosedTenantAnswer | BandedDisclosedTenantAnswer:
     """Counters of a tenant beside the fleet, and of one of its VMs if ``vm`` names it."""
-    return await charts.get_tenant_data(shared.tables, asked.question, asked.tenant, asked.vm, view)
+    answer = await charts.get_tenant_data(shared.tables, asked.question, asked.tenant, asked.vm, view)
+    return await tenant_with_bands(shared.tables, answer, view) if asked.baseline else answer

@@ -123,7 +123,7 @@ class Endpoint:
 
     @property
     def answers(self) -> Sequence[Any]:
-        """The types of its answers. If there are several, the type depends on the caller."""
+        """The types of its answers. If there are several, it depends on the caller and the question."""
         return get_args(self.answer) if isinstance(self.answer, UnionType) else (self.answer,)
 
     @property

@@ -4,11 +4,14 @@ Reads the baselines that were learned (pipeline.learning). Never reads a VM wind
 the fleet. A tenant's caller gets those of its own tenant: what is normal for the fleet tells of others.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
+from domain.banded_charts import Band
 from domain.baselines import FEWEST_DAYS
-from domain.digests import Series, Whose, kept_of_vms
+from domain.digests import Whose, kept_of_vms
 from domain.disclosure import ForTenants
 from domain.errors import Forbidden
 from domain.minutes import HOUR, WINDOW, window_of
@@ -21,6 +24,7 @@ from storage.tables.catalogue import vms_of
 
 NOT_LEARNED = "nothing is learned of it yet: baselines are learned twice a day, for today and the day that begins next"
 TOO_SHORT = f"it has values of fewer than {FEWEST_DAYS} days"
+NOT_AT_THESE_HOURS = "it never had values at these hours of the day"
 NOT_OF_VMS = "of VMs, only counters that people look at first have baselines, and services"
 
 
@@ -93,18 +97,18 @@ class OwnBaseline(ForTenants):
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """What is normal for a series in windows: by window the expected value, and the band's low and high end."""
+    """What is normal for a series in windows, by the clocks of a zone; learned from so many days."""
 
     zone: str | None
     days: int
-    bands: dict[int, tuple[float, float, float]]
+    bands: dict[int, Band]
 
 
 async def get_baseline(tables: Tables, question: BaselineQuestion, view: View) -> Baseline | OwnBaseline:
     """Return what is normal. Raises NotFound, and Forbidden where a tenant's caller asks for the fleet."""
     ((key, seen),) = (await known_counters(tables, [question.key], view)).items()
-    if question.tenant is None and view.caller.tenant:
-        raise Forbidden("what is normal for the fleet is not for tenants: give the parameter tenant")
+    if question.tenant is None:
+        refuse_tenants(view, "give the parameter tenant")
     tenant = None if question.tenant is None else await tenant_named(tables, question.tenant, view)
     vm = None if tenant is None or question.vm is None else await vm_named(tables, tenant, question.vm)
     progress = await progress_of(tables)
@@ -112,12 +116,17 @@ async def get_baseline(tables: Tables, question: BaselineQuestion, view: View) -
     windows = range(newest - (question.hours * HOUR - WINDOW), newest + WINDOW, WINDOW)
     whose = _whose(question, vm)
     normal = await normal_of(tables, tenant, whose, key, windows)
-    reason = None if normal.bands else _reason(whose, key, normal.days)
-    told = (key, tenant, vm, normal.days, normal.zone or "UTC", reason)
+    told = (key, tenant, vm, normal.days, normal.zone or "UTC", reason_of(whose, key, normal))
     if tenant is not None and view.caller.tenant:
         items = [OwnBaselineItem(at, *normal.bands.get(at, (None, None, None))) for at in windows]
         return OwnBaseline(key, tenant, *told[2:], items)
     return Baseline(*told, [BaselineItem(at, *normal.bands.get(at, (None, None, None))) for at in windows])
+
+
+def refuse_tenants(view: View, instead: str) -> None:
+    """Raise Forbidden for a tenant's caller who asks what is normal for the fleet. ``instead``: what to do."""
+    if view.caller.tenant:
+        raise Forbidden(f"what is normal for the fleet is not for tenants: {instead}")
 
 
 def _whose(question: BaselineQuestion, vm: str | None) -> Whose:
@@ -132,32 +141,47 @@ def _whose(question: BaselineQuestion, vm: str | None) -> Whose:
     return Whose("fleet" if question.tenant is None else "tenant")
 
 
-def _reason(whose: Whose, key: str, days: int) -> str:
+def reason_of(whose: Whose, key: str, normal: Normal) -> str | None:
+    """Return why nothing is known; None: something is."""
+    if normal.bands:
+        return None
     if whose.kind in ("vm", "pool") and not kept_of_vms(key):
         return NOT_OF_VMS
-    return TOO_SHORT if days else NOT_LEARNED
+    if not normal.days:
+        return NOT_LEARNED
+    return TOO_SHORT if normal.days < FEWEST_DAYS else NOT_AT_THESE_HOURS
 
 
 async def normal_of(tables: Tables, tenant: str | None, whose: Whose, key: str, windows: Sequence[int]) -> Normal:
     """Return what is normal for a series in some windows."""
+    return (await normals_of(tables, tenant, whose, [key], windows))[key]
+
+
+async def normals_of(
+    tables: Tables, tenant: str | None, whose: Whose, keys: Sequence[str], windows: Sequence[int]
+) -> dict[str, Normal]:
+    """Return the same by counter, reading each hour once."""
     zone = await _zone(tables, tenant, whose)
-    clocks = dict(zip(windows, local_windows(windows, zone), strict=True))
-    hours = sorted({(clock.day, clock.hour) for clock in clocks.values()})
-    read = await gather((tables.baselines.read(tenant, zone, day, hour) for day, hour in hours), AT_ONCE)
-    series = Series(whose, key)
-    found = {}
-    days = 0
-    for at, of in zip(hours, read, strict=True):
-        if of and series in of.series:
-            row = of.series.index(series)
-            days = int(of.bands.days[row])
-            expected, low, high = of.bands.lines[:3, row, 0].tolist()
-            if expected == expected:  # noqa: PLR0124  (NaN is unlike itself)
-                found[at] = expected, low, high
-    bands = {
-        window: found[clock.day, clock.hour] for window, clock in clocks.items() if (clock.day, clock.hour) in found
-    }
-    return Normal(zone, days, bands)
+    hours: dict[tuple[date, int], list[int]] = {}
+    for window, clock in zip(windows, local_windows(windows, zone), strict=True):
+        hours.setdefault((clock.day, clock.hour), []).append(window)
+    days = dict.fromkeys(keys, 0)
+    bands: dict[str, dict[int, Band]] = {key: {} for key in keys}
+
+    async def read(day: date, hour: int) -> None:
+        of = await tables.baselines.read(tenant, zone, day, hour)
+        if of is None:
+            return
+        for key in keys:
+            row = int(of.series.rows([whose], key)[0])
+            if row >= 0:
+                days[key] = max(days[key], int(of.bands.days[row]))
+                band = Band(*of.bands.lines[:3, row, 0].tolist())
+                if not math.isnan(band.expected):
+                    bands[key].update(dict.fromkeys(hours[day, hour], band))
+
+    await gather((read(day, hour) for day, hour in hours), AT_ONCE)
+    return {key: Normal(zone, days[key], bands[key]) for key in keys}
 
 
 async def _zone(tables: Tables, tenant: str | None, whose: Whose) -> str | None:

@@ -13,6 +13,7 @@ from storage.tables.enrolment import Enrolments
 from storage.tables.heartbeats import Heartbeats
 from storage.tables.histograms import HistogramsTable
 from storage.tables.judged import JudgedTable
+from storage.tables.learned import Learned
 from storage.tables.marks import Marks
 from storage.tables.omissions import Omissions
 from storage.tables.operations import Operations
@@ -40,6 +41,7 @@ class Tables:
         self.summaries = Summaries(documents)
         self.digests = Digests(documents)
         self.baselines = Baselines(documents)
+        self.learned = Learned(documents)
         self.judged = JudgedTable(documents)
         self.marks = Marks(documents)
         self.due = Marks(documents, "due")

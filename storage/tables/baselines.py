@@ -6,11 +6,13 @@ Judging a window reads only those of its hour. They are kept as long as standing
 from dataclasses import dataclass
 from datetime import date
 
+import msgspec
+
 from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
-from storage.documents import Corrupt
+from domain.learning_times import LastLearned
 from storage.schema import STANDINGS
-from storage.tables.digests import partition_of, zone_id
+from storage.tables.digests import UTC, partition_of, zone_id
 from storage.tables.rows import parts_of, rows_of
 from storage.tables.split import read_split, write_split
 from storage.tables.table import Stored, Table
@@ -23,25 +25,24 @@ class Baselines(Table):
     """The baselines. ``tenant`` is None for the fleet, ``zone`` None for UTC."""
 
     async def read(self, tenant: str | None, zone: str | None, day: date, hour: int) -> DayBaselines | None:
-        """Return the baselines of an hour of a day, or None if none were learned. Raises Corrupt."""
-        partition = partition_of(tenant)
-        stored = await read_split(self.documents, STANDINGS, partition, _prefix(zone, day, hour))
+        """Return the baselines of an hour of a day, or None if none were learned.
+
+        Those that can't be read count as not learned: nothing but a judgement needs them, and the next days have their
+        own.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        stored = await read_split(self.documents, STANDINGS, partition_of(tenant), _prefix(zone, day, hour))
         if stored is None or any(document.body.get("version") != BASELINES_VERSION for document in stored.value):
             return None
         try:
             series, numbers = rows_of([document.body for document in stored.value])
-            if numbers.shape[1] != LINES + 1:
-                raise ValueError("the baselines have another number of columns")
-        except ValueError as error:  # includes msgspec's ValidationError
-            raise Corrupt(STANDINGS, partition, stored.value[0], error) from error
-        return DayBaselines(zone, series, Bands(numbers.T[:LINES, :, None], numbers[:, LINES].astype("int64")))
-
-    async def has(self, tenant: str | None, zone: str | None, day: date) -> bool:
-        """Tell whether the baselines of a day were learned to the end: those of its last hour are written last."""
-        prefix = _prefix(zone, day, HOURS - 1)
-        async for _ in self.documents.scan(STANDINGS, partition_of(tenant), f"{prefix}_", f"{prefix}_~"):
-            return True
-        return False
+        except ValueError:  # includes msgspec's ValidationError
+            return None
+        if numbers.shape[1] != LINES + 1:
+            return None
+        days = np.nan_to_num(numbers[:, LINES]).astype(np.int64)
+        return DayBaselines(zone, series, Bands(numbers.T[:LINES, :, None], days))
 
     async def write(self, tenant: str | None, day: date, baselines: DayBaselines) -> None:
         """Write the baselines of a whole day, in place of those that were learned before. Raises Conflict."""
@@ -58,15 +59,31 @@ class Baselines(Table):
 
     async def zone(self, tenant: str | None) -> Stored[str | None] | None:
         """Return the zone of the whole tenant or fleet (None: UTC); None if nothing was learned yet."""
+        stored = await self.learned(tenant)
+        return Stored(stored.value.zone, stored.etag) if stored else None
+
+    async def learned(self, tenant: str | None) -> Stored[LastLearned] | None:
+        """Return when each zone of a tenant or of the fleet was learned; None if nothing was learned yet."""
         document = await self.documents.read(STANDINGS, partition_of(tenant), _ZONE)
         if document is None:
             return None
-        zone = document.body.get("zone")
-        return Stored(zone if isinstance(zone, str) else None, document.etag)
+        try:
+            body = msgspec.convert(document.body, _ZoneBody)
+        except ValueError:  # it is not what it should be: nothing is known, and it is written again
+            return Stored(LastLearned(None, {}), document.etag)
+        times = {None if zone == UTC else zone: second for zone, second in body.learned.items()}
+        return Stored(LastLearned(body.zone, times), document.etag)
 
-    async def write_zone(self, tenant: str | None, zone: str | None, etag: str | None) -> None:
-        """Create (etag None) or replace the zone of the whole. Raises Conflict."""
-        await self._write(STANDINGS, partition_of(tenant), _ZONE, {"zone": zone}, etag)
+    async def write_learned(self, tenant: str | None, last: LastLearned, etag: str | None) -> None:
+        """Create (etag None) or replace it. Raises Conflict."""
+        times = {zone or UTC: second for zone, second in last.times.items()}
+        body = msgspec.to_builtins(_ZoneBody(last.zone, times))
+        await self._write(STANDINGS, partition_of(tenant), _ZONE, body, etag)
+
+
+class _ZoneBody(msgspec.Struct):
+    zone: str | None
+    learned: dict[str, int]
 
 
 _ZONE = "zone"

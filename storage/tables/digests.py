@@ -3,10 +3,9 @@
 A partition holds all of a tenant (or of the fleet), so that one scan reads the days that a baseline is learned from.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
 
 from domain.baselines import HOURS
 from domain.digests import Digest
@@ -38,15 +37,20 @@ class Digests(Table):
             corrupt.etag = stored.etag  # of all documents, since all of them are written again
             raise
 
-    async def between(self, tenant: str | None, zone: str | None, first: date, last: date) -> Mapping[date, Digest]:
-        """Return the digests from one day to another, both included, by day."""
+    async def between(
+        self, tenant: str | None, zone: str | None, first: date, last: date
+    ) -> tuple[Mapping[date, Digest], Mapping[date, Corrupt]]:
+        """Return the digests from one day to another, both included, by day; and those days' that can't be read."""
         partition = partition_of(tenant)
         scan = self.documents.scan(STANDINGS, partition, _prefix(zone, first), _prefix(zone, last) + "~")
-        documents = [document async for document in scan]
-        return {
-            day: _digest(partition, zone, list(of))
-            for day, of in groupby(documents, lambda document: _day(document.id))
-        }
+        digests: dict[date, Digest] = {}
+        corrupt: dict[date, Corrupt] = {}
+        async for day, documents in _by_day(scan):
+            try:
+                digests[day] = _digest(partition, zone, documents)
+            except Corrupt as error:
+                corrupt[day] = error
+        return digests, corrupt
 
     async def write(self, tenant: str | None, day: date, digest: Digest, etag: str | None) -> None:
         """Create (etag None) or replace a day's digest. Raises Conflict."""
@@ -75,8 +79,19 @@ def _prefix(zone: str | None, day: date) -> str:
     return f"digest_{zone_id(zone)}_{day.isoformat()}"
 
 
-def _day(document_id: str) -> date:
-    return date.fromisoformat(document_id.split("_")[-2])
+async def _by_day(scan: AsyncIterator[Document]) -> AsyncIterator[tuple[date, list[Document]]]:
+    """Yield the days and their documents, so that only those of one day are held at once."""
+    day: date | None = None
+    documents: list[Document] = []
+    async for document in scan:
+        of = date.fromisoformat(document.id.split("_")[-2])
+        if day is not None and of != day:
+            yield day, documents
+            documents = []
+        day = of
+        documents.append(document)
+    if day is not None:
+        yield day, documents
 
 
 def _digest(partition: str, zone: str | None, documents: list[Document]) -> Digest:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 JUDGED_VERSION = 1
 
-_NUMBERS = 7
+_NUMBERS = 8
 """The numbers of a deviation: those of Deviation, and how many windows ago it began."""
 
 _COUNTS = "<u4"

@@ -99,6 +99,17 @@ def rows_of(bodies: Sequence[Mapping[str, Any]]) -> "tuple[NamedSeries, Floats]"
     return NamedSeries.joined(series), np.concatenate(parts)
 
 
+def without(stored: Mapping[str, Any], whose: Whose) -> Mapping[str, Any] | None:
+    """Return a stored body without the rows of one; None if it has no others. Raises ValueError."""
+    body = msgspec.convert(stored, RowsBody)
+    if whose not in body.whose:
+        return stored
+    named, numbers = rows_of([stored])
+    stays = named.of[0] != body.whose.index(whose)
+    series = [each for each, kept in zip(named, stays.tolist(), strict=True) if kept]
+    return _part(0, series).body(numbers[stays]) if series else None
+
+
 def _fits(numbers: "Floats") -> bool:
     """Tell whether floats of 4 bytes hold these numbers exactly."""
     import numpy as np  # noqa: PLC0415

@@ -80,14 +80,15 @@ def paths(endpoint: Endpoint, tenant: str, vm: str, key: str) -> Iterator[str]:
     fields = endpoint.parameters.model_fields
     known = {"tenant": tenant, "vm": vm, "key": key, "limit": "5000", "dryRun": "true", **QUARANTINED}
     known |= {"window": str(WINDOW_START), "groupBy": "vm"}
-    if "against" in fields:
-        known |= {"limit": "200"}
+    if endpoint.name in ("get_changes", "get_unusual"):  # which have no pages
+        known |= {"limit": "100"}
     route = endpoint.route.format(instance="rebuild-0000000000000000")
     asked = {name: value for name, value in known.items() if name in fields}
     ranges: list[dict[str, str]] = [
         {"minutes": "15", "percentiles": "1,50,99.9"},
         {"start": str(WINDOW_START), "end": str(WINDOW_START + 899), "aggregationInterval": "4", "aggregationBy": "p5"},
         {"start": str(WINDOW_START), "aggregationInterval": "4", "aggregationBy": "max"},
+        {"minutes": "15", "baseline": "true"},
     ]
     if "window" in fields:
         ranges = [{}]

@@ -47,6 +47,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "get_data": http("v1/get-data"),
     "get_tenant_data": http("v1/get-tenant-data"),
     "get_baseline": http("v1/get-baseline"),
+    "get_unusual": http("v1/get-unusual"),
+    "get_verdict": http("v1/get-verdict"),
     "get_ranking": http("v1/get-ranking"),
     "get_groups": http("v1/get-groups"),
     "get_changes": http("v1/get-changes"),

@@ -37,7 +37,7 @@ VALUES = st.one_of(
 PAIRS = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), st.text(max_size=20)), VALUES), max_size=8)
 ANY_ENDPOINT = st.sampled_from(ENDPOINTS)
 
-CHART, TENANT_CHART, RANKING = "v1/get-data", "v1/get-tenant-data", "v1/get-ranking"
+CHART, TENANT_CHART, RANKING, BASELINE = "v1/get-data", "v1/get-tenant-data", "v1/get-ranking", "v1/get-baseline"
 BAD: list[tuple[str, list[str]]] = [
     (CHART, ["key", "minutes"]),
     (f"{CHART}?key=&minutes=", ["key", "minutes"]),
@@ -97,6 +97,15 @@ BAD: list[tuple[str, list[str]]] = [
     ("v1/get-changes?start=9999999999", ["start"]),
     (f"v1/get-changes?start=0&end={DAY + 1}", ["start"]),
     ("v1/get-histogram?minutes=0&aggregationInterval=0", ["key", "minutes", "aggregationInterval"]),
+    (f"{CHART}?key={KEY}&minutes=5&baseline=1", ["baseline"]),
+    (f"{TENANT_CHART}?key={KEY}&minutes=5&baseline=yes", ["baseline", "tenant"]),
+    (BASELINE, ["key"]),
+    (f"{BASELINE}?key=nodot&hours=0&tenant=&region=x", ["tenant", "key", "hours", "region"]),
+    (f"{BASELINE}?key={KEY}&hours=337&format=xml", ["format", "hours"]),
+    (f"{BASELINE}?key={KEY}&vm=v&ResourcePoolName=p", ["vm", "ResourcePoolName"]),
+    (f"{BASELINE}?key={KEY}&tenant=t&vm=v&ResourcePoolName=p", ["ResourcePoolName"]),
+    (f"{BASELINE}?key={KEY}&tenant=t&Region=r&MachineSize=s", ["Region", "MachineSize"]),
+    (f"{BASELINE}?key={KEY}&Region=r&MachineSize=s", ["MachineSize"]),
     (TENANT_CHART, ["key", "tenant", "minutes"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=1&tenant=a&tenant=b&vm=", ["tenant", "vm"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=10081&tenant=a&vm=b", ["minutes"]),

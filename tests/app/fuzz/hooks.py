@@ -83,6 +83,12 @@ def _fit_population(query: dict[str, Any], defined: set[str]) -> None:
     offered = OF_TENANT if "tenant" in query else OF_FLEET
     if "groupBy" in query and query["groupBy"] not in offered:
         query["groupBy"] = offered[-1]
+    if "hours" in defined:  # of a baseline: one population
+        own, others = ("vm", "ResourcePoolName"), ("Region", "MachineSize")
+        wrong = others if "tenant" in query else own
+        both = own if "tenant" in query else others
+        for name in (*wrong, *([both[1]] if both[0] in query else [])):
+            query.pop(name, None)
     if "order" in defined and "tenant" not in query:
         for name in ("ResourcePoolName", "SiteName"):
             query.pop(name, None)

@@ -1,0 +1,59 @@
+"""Removes what was learned of a tenant or a VM: digests, baselines, the zone, and marks of days.
+
+What was learned of a VM's tenant, its pools and the fleet stays until it is learned again. Knows tables, but not what
+else a purge removes.
+"""
+
+from contextlib import suppress
+
+from domain.minutes import WINDOW
+from domain.zones import windows_of_day
+from storage.documents import Conflict
+from storage.tables import Tables
+from storage.tables.learned import LearnedDocument
+
+
+async def purge_tenant(tables: Tables, tenant: str) -> None:
+    """Remove all that was learned of a tenant, and its marks of days."""
+    again = True
+    while again:
+        again = False
+        async for learned in tables.learned.of(tenant):
+            try:
+                await tables.learned.delete(tenant, learned)
+            except Conflict:  # learning wrote it, or another run of this purge removed it
+                again = True
+    for mark in await tables.days.read():
+        if mark.value.tenant == tenant:
+            with suppress(Conflict):  # something new came, so it stays
+                await tables.days.clear(mark)
+
+
+async def purge_vm(tables: Tables, tenant: str, vm: str) -> None:
+    """Remove a VM's rows from what was learned of its tenant."""
+    again = True
+    while again:
+        again = False
+        async for learned in tables.learned.of(tenant):
+            left = learned.without(vm)
+            if left == learned.document.body:
+                continue
+            try:
+                if left is None:
+                    await tables.learned.delete(tenant, learned)
+                else:
+                    await tables.learned.write(tenant, learned, left)
+            except Conflict:
+                again = True
+
+
+async def purge_days(tables: Tables, tenant: str | None, before: int) -> None:
+    """Remove what is kept of the days that ended before a second: of a tenant, or of the fleet (None)."""
+    async for learned in tables.learned.of(tenant):
+        if _is_over(learned, before):
+            with suppress(Conflict):  # made anew meanwhile, or removed
+                await tables.learned.delete(tenant, learned)
+
+
+def _is_over(learned: LearnedDocument, second: int) -> bool:
+    return learned.day is not None and windows_of_day(learned.day, learned.zone)[-1] + WINDOW <= second
