@@ -1,11 +1,12 @@
 """Baselines of a local day: of many series in one zone, as they are learned for all hours and kept by the hour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
+from domain.always import Always
 from domain.baselines import HOURS, MOST_DAYS, Bands, learn
-from domain.digests import Digest, rounded
+from domain.digests import Digest, Series, rounded
 from domain.named_series import NamedSeries
 
 TAUGHT_BY = 14
@@ -16,12 +17,13 @@ TAUGHT_BY = 14
 class DayBaselines:
     """What is normal for series in each hour of a local day, or in one hour: see domain.baselines.Bands.
 
-    ``zone`` is that of the day (None: UTC).
+    ``zone`` is that of the day (None: UTC). ``always``: the series of VMs that are unusual as always.
     """
 
     zone: str | None
     series: NamedSeries
     bands: Bands
+    always: Mapping[Series, Always] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Tell whether there is any series."""
@@ -33,7 +35,13 @@ def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -
     import numpy as np  # noqa: PLC0415
 
     before = sorted(each for each in digests if 0 < (day - each).days <= MOST_DAYS)
-    taught = {series for each in before if (day - each).days <= TAUGHT_BY for series in digests[each].series}
+    taught = {
+        series
+        for each in before
+        if (day - each).days <= TAUGHT_BY
+        for series in digests[each].series
+        if series.whose.kind != "peers"
+    }
     series = sorted(taught, key=lambda each: (each.key, each.whose.kind, each.whose.name or ""))
     rows = {each: row for row, each in enumerate(series)}
     first = min(((day - each).days for each in before[:1]), default=0)

@@ -22,7 +22,8 @@ from domain.zones import local_windows, windows_of_day
 if TYPE_CHECKING:
     from domain.histogram import Floats, Ints
 
-Kind = Literal["fleet", "Region", "MachineSize", "tenant", "pool", "vm"]
+Kind = Literal["fleet", "Region", "MachineSize", "tenant", "pool", "vm", "peers"]
+"""``peers``: the end beyond which the worst VMs of a size lie (domain.always). No baselines are learned of it."""
 
 
 class Whose(NamedTuple):
@@ -143,6 +144,17 @@ def fleet_digest(
                 averages.append(figures.average)
     sums = _Sums()
     sums.add(key, whose, np.array(hours, np.int64), np.array(averages, np.float64))
+    return sums.digest(zone)
+
+
+def ends_digest(day: date, zone: str | None, key: str, ends: Mapping[int, Mapping[Whose, float]]) -> Digest:
+    """Return a counter's digest of peers' ends (domain.always), given these by window."""
+    import numpy as np  # noqa: PLC0415
+
+    sums = _Sums()
+    for window, hour in _hours_of(day, zone).items():
+        if of := ends.get(window):
+            sums.add(key, list(of), hour, np.array(list(of.values()), np.float64))
     return sums.digest(zone)
 
 

@@ -87,8 +87,13 @@ def judge_tenant(
     counts = _counts(series, np.concatenate([vm_of, reporting]), far, scores, list(dimensions.values()))
     deviating = {each.whose.name or "" for each in deviations if each.whose.kind == "vm"}
     middles = {key: _middle(column) for key, column in standings.columns.items() if kept_of_vms(key)}
+    there = {vm.vm for vm in standings.vms}
     return Judged(
-        deviations, counts, {vm: dimensions[vm] for vm in sorted(deviating)}, {TENANT: middles} if counts else {}
+        deviations,
+        counts,
+        {vm: dimensions[vm] for vm in sorted(deviating)},
+        {TENANT: middles} if counts else {},
+        {each: found for each, found in normals.always.items() if each.whose.name in there},
     )
 
 

@@ -6,8 +6,9 @@ A sentence says no more than the figures that it is given: who may see them is d
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from domain.always import Always
 from domain.causes import Population
-from domain.counters import COUNTERS
+from domain.counters import COUNTERS, worse_of
 from domain.judged import REPORTING, Count, Finding
 from domain.verdicts import Answer
 
@@ -89,6 +90,8 @@ def population_name(of: Population) -> str:
 def finding_sentence(finding: Finding) -> str:
     """Return what a finding says."""
     above = finding.score > 0
+    if finding.always is not None:
+        return always_sentence(finding.key, finding.always)
     if finding.vm is not None:
         if finding.key == REPORTING:
             return "It does not report, though it usually does at this hour."
@@ -107,6 +110,14 @@ def finding_sentence(finding: Finding) -> str:
     return f"{side} on {several}.{average}" if finding.vms else f"{side} on average.{average}"
 
 
+def always_sentence(key: str, always: Always) -> str:
+    """Return what is said of a VM that is unusual as always."""
+    side = "lower" if worse_of(key) == "low" else "higher"
+    hours = f"in {100 * always.share:.0f} % of the hours of the last week"
+    value, end = amount(key, always.value), amount(key, always.end)
+    return f"As always: {title_of(key)} {value} on average, {hours} {side} than on 95 % of VMs of its size ({end})."
+
+
 class Ranked(NamedTuple):
     """A VM's rank, 0 to 100, and ``among`` whom. ``coarse``: whether it stands for all ranks beyond it, too."""
 
@@ -121,6 +132,7 @@ class Seen(NamedTuple):
     ``figures``: the VM's counter that tells most; None: nothing is known, or it does not report (``silent``).
     ``above``: to which side it deviates. ``counts``: the populations that the caller may see. ``others``: whether the
     fleet's average is unusual to the same side; None: it is not told. ``reason``: why something is unknown.
+    ``always``: the counters by which the VM is unusual as always.
     """
 
     answer: Answer
@@ -131,6 +143,7 @@ class Seen(NamedTuple):
     counts: Sequence[tuple[Population, Count]] = ()
     others: bool | None = None
     reason: str | None = None
+    always: Sequence[tuple[str, Always]] = ()
 
 
 _IT_IS: Mapping[Answer, str] = {
@@ -146,7 +159,8 @@ _IT_IS: Mapping[Answer, str] = {
 def verdict_sentence(seen: Seen) -> str:
     """Return a verdict in words."""
     if seen.answer == "none":
-        return "All its counters are as usual at this hour."
+        told = (always_sentence(key, always) for key, always in seen.always)
+        return " ".join(("All its counters are as usual at this hour.", *told))
     if seen.figures is None and not seen.silent:
         return f"Unknown: {seen.reason or 'there is nothing to compare with'}."
     parts = [_first(seen)]

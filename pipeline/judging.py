@@ -16,7 +16,7 @@ from domain.findings import findings
 from domain.fleet_summary import FleetSummary
 from domain.judged import NOT_JUDGED, Judged, Normals
 from domain.judging import judge_fleet, judge_tenant, silent_vms
-from domain.minutes import WINDOW
+from domain.minutes import WINDOW, window_of
 from domain.samples import Dimensions
 from domain.standings import NO_STANDINGS, Standings
 from domain.unusual import WINDOWS
@@ -30,6 +30,9 @@ from storage.tables.marks import Mark
 from storage.tables.table import Stored
 
 AT_ONCE = 8
+
+RECENT = 8
+"""How many windows are judged when a day is learned that has begun: enough to tell what lasts."""
 
 MOST_FINDINGS = 100
 """The most findings that are kept of the fleet."""
@@ -91,6 +94,16 @@ async def judge_again(tables: Tables, tenant: str, window: int) -> None:
         NOT_JUDGED,
         lambda judged: judged,  # its documents are of limited size
     )
+
+
+async def judge_recent(tables: Tables, tenant: str, now: int) -> None:
+    """Judge the windows of the last hours that were not judged, since nothing was learned of their day before."""
+    newest = window_of(now)
+    for window in range(newest - RECENT * WINDOW, newest + WINDOW, WINDOW):
+        if await tables.judged.read(tenant, window) is None:
+            await judge_again(tables, tenant, window)
+            if await tables.judged.read(tenant, window):
+                await tables.due.set(Mark(tenant, window))
 
 
 async def judge_the_fleet(
@@ -161,7 +174,8 @@ async def _normals(tables: Tables, tenant: str | None, window: int, regions: Ite
 
     known = await hours_of(tables, tenant, window, regions)
     series = [series for each in known for series in each.series]
-    return Normals(series, np.concatenate([np.empty((LINES, 0)), *(each.bands.lines[:, :, 0] for each in known)], 1))
+    lines = np.concatenate([np.empty((LINES, 0)), *(each.bands.lines[:, :, 0] for each in known)], axis=1)
+    return Normals(series, lines, {series: found for each in known for series, found in each.always.items()})
 
 
 async def _dimensions(tables: Tables, tenant: str, vms: Sequence[str]) -> Mapping[str, Dimensions]:

@@ -18,15 +18,18 @@ from datetime import date
 from itertools import chain, repeat
 from typing import ClassVar
 
+from domain.always import DAYS, always
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
-from domain.digests import Digest, TenantDay, fleet_digest, merged
+from domain.digests import Digest, merged
 from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
-from domain.minutes import DAY, WINDOW
+from domain.minutes import DAY
 from domain.samples import Dimensions
-from domain.zones import local, windows_of_day, zone_of, zone_of_most
+from domain.zones import local, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
 from pipeline.derived import unless_corrupt
+from pipeline.digesting import digests_of_fleet, digests_of_tenant, vms_by_region
+from pipeline.judging import judge_recent
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
 from pipeline.purged_learning import purge_tenant, purge_vm
@@ -56,7 +59,7 @@ class Learn:
         marked = {mark.value.tenant for mark in await context.tables.days.read()}
         tenants = sorted({*await context.tables.catalogue.entries(TENANTS), *marked})
         parts = [tenants[at : at + TENANTS_A_STEP] for at in range(0, len(tenants), TENANTS_A_STEP)]
-        return [*({"tenants": part} for part in parts), {"fleet": True}]
+        return [{"fleet": True}, *({"tenants": part} for part in parts)]  # tenants' VMs are held against the fleet's
 
     async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
@@ -66,6 +69,7 @@ class Learn:
         figures: Figures = {}
         for tenant in step["tenants"]:
             figures = added(figures, await learn_tenant(tables, tenant, now, kept))
+            await judge_recent(tables, tenant, now)
         return Done(figures)
 
     async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
@@ -88,10 +92,11 @@ async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDI
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
+    sizes = {vm: of.MachineSize for vm, of in vms.items()}
+    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()), sizes)
 
     async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
-        return await _of_tenant(run, {zone: zones.get(zone, ()) for zone in some}, day)
+        return await digests_of_tenant(tables, tenant, day, {zone: zones.get(zone, ()) for zone in some}, run.zone, now)
 
     figures = await run.learn(zones, tables.days, marks, make)
     if gone := entries.keys() - (await tables.catalogue.entries(vms_of(tenant))).keys():  # purged meanwhile
@@ -106,7 +111,7 @@ async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY
     """Learn what is normal for the fleet and its groups. For the rest see learn_tenant."""
     counters = await tables.catalogue.entries(COUNTERS)
     keys = sorted(name for name, entry in counters.items() if entry.value.newest > now - TAUGHT_BY * DAY)
-    vms = await _vms_by_region(tables, keys)
+    vms = await vms_by_region(tables, keys)
     zones: dict[str | None, set[str | None]] = {}
     for region in vms:
         zones.setdefault(zone_of(region), set()).add(region)
@@ -114,7 +119,7 @@ async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY
     run = _Run(tables, None, now, kept, main)
 
     async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
-        return await _of_fleet(run, keys, {zone: zones.get(zone, ()) for zone in some}, day)
+        return await digests_of_fleet(tables, keys, day, {zone: zones.get(zone, ()) for zone in some}, main)
 
     return await run.learn(zones, tables.fleet_days, await tables.fleet_days.read(), make)
 
@@ -126,13 +131,17 @@ Make = Callable[[date, Collection[str | None]], Awaitable[Mapping[str | None, Di
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live."""
+    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live.
+
+    ``sizes``: the sizes of a tenant's VMs.
+    """
 
     tables: Tables
     tenant: str | None
     now: int
     kept: int
     zone: str | None
+    sizes: Mapping[str, str | None] = field(default_factory=dict)
     problems: list[Corrupt] = field(default_factory=list)
 
     async def learn(
@@ -211,12 +220,25 @@ class _Run:
             if zone in made:
                 digests[at] = made[zone]
         (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+        if tenant is not None:
+            peers = await self._peers(day)
+            (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
+            baselines = replace(baselines, always=worse)
         while True:
             try:
                 await tables.baselines.write(tenant, day, baselines)
             except Conflict:  # another run writes the same, of digests as new
                 continue
             return len(baselines.series)
+
+    async def _peers(self, day: date) -> Mapping[date, Digest]:
+        """Return the fleet's digests of the days before a day, and of that which is this day elsewhere."""
+        tables = self.tables
+        main = await tables.baselines.zone(None)
+        if main is None:
+            return {}
+        digests, _ = await tables.digests.between(None, main.value, days_back(day, DAYS + 1), day)
+        return digests
 
     async def _last(self) -> LastLearned:
         stored = await self.tables.baselines.learned(self.tenant)
@@ -230,49 +252,3 @@ class _Run:
                 return
             with suppress(Conflict):
                 await self.tables.baselines.write_learned(self.tenant, last, stored.etag if stored else None)
-
-
-async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | None, int]:
-    """Return how many VMs each region has in the newest window, by the counter that most of them have."""
-    stored = await tables.progress.read()
-    window = stored.value.newest_summarized if stored else None
-    if window is None:
-        return {}
-    read = await gather((tables.summaries.of_fleet(key, window) for key in keys), AT_ONCE)
-    found = [each.value for each in read if each]
-    if not found:
-        return {}
-    summary = max(found, key=lambda each: each.figures[0].count)
-    groups = zip(summary.groups, summary.figures, strict=True)
-    return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
-
-
-async def _of_tenant(run: _Run, zones: Mapping[str | None, Collection[str]], day: date) -> Mapping[str | None, Digest]:
-    made = {zone: TenantDay(day, zone, vms, whole=zone == run.zone) for zone, vms in zones.items()}
-    windows = [window for window in _windows_of(day, zones) if window <= run.now]
-    for at in range(0, len(windows), AT_ONCE):
-        some = windows[at : at + AT_ONCE]
-        read = await gather(run.tables.standings.read(run.tenant or "", each) for each in some)
-        for window, stored in zip(some, read, strict=True):
-            if stored:
-                for of_zone in made.values():
-                    of_zone.add(window, stored.value)
-    return {zone: of_zone.digest for zone, of_zone in made.items()}
-
-
-async def _of_fleet(
-    run: _Run, keys: Sequence[str], zones: Mapping[str | None, Collection[str | None]], day: date
-) -> Mapping[str | None, Digest]:
-    windows = _windows_of(day, zones)
-    parts: dict[str | None, list[Digest]] = {zone: [] for zone in zones}
-    for key in keys:
-        summaries = await run.tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
-        for zone, regions in zones.items():
-            parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
-    return {zone: merged(zone, each) for zone, each in parts.items()}
-
-
-def _windows_of(day: date, zones: Collection[str | None]) -> range:
-    """Return all windows of a day in some zones, oldest first."""
-    every = [windows_of_day(day, zone) for zone in zones]
-    return range(min(each.start for each in every), max(each.stop for each in every), WINDOW)

@@ -3,13 +3,14 @@
 A tenant's caller gets what follows from its own VMs, and of the fleet what was disclosed when the window closed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
+from domain.always import Always
 from domain.baselines import FEWEST_DAYS
-from domain.digests import Whose
+from domain.digests import Series, Whose
 from domain.disclosed_past import DAYS, DisclosedPast, average_of, disclosed_past
 from domain.disclosure import HIGHEST_RANK, LOWEST_RANK, NOTHING_DISCLOSED, ForTenants
 from domain.fleet_summary import FleetSummary
@@ -220,6 +221,7 @@ def _answer(
         counts=[(each.population, each.count) for each in verdict.compared],
         others=of_fleet.unusual(verdict),
         reason=reason,
+        always=[(key, of) for (whose, key), of in _always(evidence) if whose == Whose("vm", evidence.vm)],
     )
     usual = next((each for each in map(evidence.usual, evidence.keys) if each.days), UNKNOWN)
     return VmVerdict(
@@ -236,6 +238,11 @@ def _answer(
         compared=[] if key is None else list(_compared(key, evidence, beside, above=above)),
         data=list(_counters(evidence)),
     )
+
+
+def _always(evidence: Evidence) -> Iterable[tuple[Series, Always]]:
+    """Return what is unusual as always. It tells of VMs of others."""
+    return evidence.judged.always.items() if evidence.of_fleet else ()
 
 
 def _reason(verdict: Verdict, evidence: Evidence) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from domain.always import Always
 from domain.digests import Series, Whose
 from domain.judged import Count, Counts, Deviation, Finding, Judged, Middle
 from domain.minutes import WINDOW
@@ -88,6 +89,7 @@ class _Head(msgspec.Struct):
     counts: _ByPopulation
     middles: _ByPopulation
     vms: EncodedVms
+    always: list[tuple[Series, Always]]
     findings: list[Finding]
 
 
@@ -98,6 +100,7 @@ def _bodies(window: int, judged: Judged) -> dict[str, Mapping[str, Any]]:
         _encoded_counts(judged.counts),
         _encoded_middles(judged.middles),
         encode_vms([SummaryVm("", vm, of) for vm, of in judged.vms.items()]),
+        list(judged.always.items()),
         list(judged.findings),
     )
     rows = np.array([[*each[2:-1], (window - each.since) // WINDOW] for each in judged.deviations], np.float64).reshape(
@@ -119,6 +122,7 @@ def _judged(window: int, documents: Sequence[Document]) -> Judged:
             _decoded_counts(head.counts),
             {vm.vm: vm.dimensions for vm in decode_vms(head.vms)},
             _decoded_middles(head.middles),
+            dict(head.always),
             head.findings,
         )
     except (ValueError, IndexError, TypeError) as error:  # includes msgspec's ValidationError
