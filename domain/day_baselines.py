@@ -6,7 +6,7 @@ from datetime import date
 
 from domain.always import Always
 from domain.baselines import HOURS, MOST_DAYS, Bands, learn
-from domain.digests import Digest, Series, rounded
+from domain.digests import KEPT_BITS, Digest, Series, rounded
 from domain.named_series import NamedSeries
 
 TAUGHT_BY = 14
@@ -53,4 +53,4 @@ def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -
             hours[to, first - (day - each).days] = digests[each].hours[at]
     weekdays = [(day.weekday() - back) % 7 for back in range(first, 0, -1)]
     bands = learn(hours, weekdays, day.weekday())
-    return DayBaselines(zone, NamedSeries.from_series(series), Bands(rounded(bands.lines), bands.days))
+    return DayBaselines(zone, NamedSeries.from_series(series), Bands(rounded(bands.lines, KEPT_BITS), bands.days))
