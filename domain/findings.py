@@ -8,7 +8,7 @@ Knows what was found of tenants and of the fleet (domain.judged). Refuses to kno
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from statistics import median
@@ -54,7 +54,18 @@ def findings(tenants: Mapping[str, Judged], fleet: Judged | None, whole: Populat
         lines = [_of_population(each, key, some, of_key[each].judged, own.get((each, key))) for each, some in groups]
         lines += [_of_vm(each, tenants[each.tenant], fleet) for each in alone if each.deviation.beyond >= LISTED]
         found += lines or _of_averages(key, own, of_key, above=above)
+    deviating = {(each.population, each.vm) for each in found}
+    found += [each for each in _as_always(tenants) if (each.population, each.vm) not in deviating]
     return sorted(_together(found), key=_telling)
+
+
+def _as_always(tenants: Mapping[str, Judged]) -> Iterator[Finding]:
+    """Yield the VMs that are unusual as always, by each of their counters."""
+    for tenant, judged in tenants.items():
+        for (whose, key), of in judged.always.items():
+            low, high = (of.end, None) if worse_of(key) == "low" else (None, of.end)
+            told = (key, of.value, None, low, high, 0.0, 0)
+            yield Finding(Population("tenant", tenant), whose.name, *told, 1, 1, notable=False, always=of)
 
 
 def _own_deviations(
@@ -170,9 +181,11 @@ def _of_population(
 def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
     each = member.deviation
     peers = peers_score(each, judged.vms[each.whose.name or ""], judged, fleet)
-    is_service = each.key == REPORTING or each.key.startswith("win_service.")
-    far = each.beyond >= NOTABLE and is_worse(each.key, above=each.score > 0)
-    from_peers = is_service or (peers is not None and peers * math.copysign(1.0, each.score) >= FROM_PEERS)
+    if each.key == REPORTING or each.key.startswith("win_service."):
+        far = True
+    else:  # a band of no width tells nothing about what is rare
+        from_peers = peers is not None and peers * math.copysign(1.0, each.score) >= FROM_PEERS
+        far = each.low < each.high and each.beyond >= NOTABLE and from_peers
     return Finding(
         Population("tenant", member.tenant),
         each.whose.name,
@@ -185,7 +198,7 @@ def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
         each.since,
         vms=1,
         judged=1,
-        notable=far and from_peers,
+        notable=far and is_worse(each.key, above=each.score > 0),
         peers=peers,
     )
 
@@ -244,14 +257,15 @@ def _together(found: Iterable[Finding]) -> list[Finding]:
     return strongest
 
 
-def _telling(finding: Finding) -> tuple[bool, bool, int, float, str, str, str, str]:
-    """Return a sort key: the most telling first."""
+def _telling(finding: Finding) -> tuple[bool, bool, bool, int, float, str, str, str, str]:
+    """Return a sort key: the most telling first, and last what is as always."""
     population = finding.population
     return (
+        finding.always is not None,
         not finding.notable,
         not is_worse(finding.key, above=finding.score > 0),
         -finding.vms,
-        -abs(finding.score),
+        -(finding.always.share if finding.always else abs(finding.score)),
         finding.key,
         population.tenant or "",
         population.name or "",

@@ -5,8 +5,10 @@ Knows these values. Refuses to know how they are found (domain.judging) and what
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from domain.always import Always
 from domain.causes import Population
 from domain.digests import Kind, Series, Whose
 from domain.samples import Dimensions
@@ -39,10 +41,14 @@ FLEET = Whose("fleet")
 
 
 class Normals(NamedTuple):
-    """What is normal for series in one hour: see domain.baselines.Bands. ``lines`` has a column for each series."""
+    """What is normal for series in one hour: see domain.baselines.Bands. ``lines`` has a column for each series.
+
+    ``always``: the series of VMs that are unusual as always (domain.always).
+    """
 
     series: Sequence[Series]
     lines: "Floats"
+    always: Mapping[Series, Always] = MappingProxyType({})
 
 
 class Deviation(NamedTuple):
@@ -103,7 +109,8 @@ class Finding:
     it, None where that is unknown. ``score``: how far, in widths of a band; of a population, the median of its VMs.
     ``vms``: how many VMs it stands for, of ``judged``. ``notable``: whether it is unusual by more than its own history
     (domain.findings). ``peers``: how far a VM is from the median of its peers, in robust standard deviations.
-    ``also``: the other counters by which it deviates.
+    ``also``: the other counters by which it deviates. ``always``: if it does not deviate, but is worse than its peers
+    (domain.always); then ``value`` is its mean of the last week, and ``high`` (or ``low``) that of the peers' ends.
     """
 
     population: Population
@@ -120,6 +127,7 @@ class Finding:
     notable: bool
     peers: float | None = None
     also: tuple[str, ...] = ()
+    always: Always | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +135,15 @@ class Judged:
     """What was found in a window.
 
     ``vms``: the dimensions of the VMs that deviate. ``middles``: by counter, the median and MAD of the tenant's VMs;
-    of the fleet, those of the VMs of each size. ``findings``: of the fleet, the first of its list.
+    of the fleet, those of the VMs of each size. ``always``: the VMs that report and are unusual as always; it follows
+    from other tenants' VMs, too. ``findings``: of the fleet, the first of its list.
     """
 
     deviations: Sequence[Deviation] = ()
     counts: Counts = field(default_factory=dict)
     vms: Mapping[str, Dimensions] = field(default_factory=dict)
     middles: Mapping[Whose, Mapping[str, Middle]] = field(default_factory=dict)
+    always: Mapping[Series, Always] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
 
     def __bool__(self) -> bool:

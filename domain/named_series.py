@@ -59,6 +59,11 @@ class NamedSeries(Collection[Series]):
         for whose, key in self.of.T.tolist():
             yield Series(self.whose[whose], self.keys[key])
 
+    def at(self, row: int) -> Series:
+        """Return the series of a row."""
+        whose, key = self.of[:, row].tolist()
+        return Series(self.whose[whose], self.keys[key])
+
     def __contains__(self, series: object) -> bool:
         """Tell whether a series has a row."""
         return isinstance(series, Series) and self.rows([series.whose], series.key)[0] >= 0

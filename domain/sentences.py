@@ -6,8 +6,9 @@ A sentence says no more than the figures that it is given: who may see them is d
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from domain.always import Always
 from domain.causes import Population
-from domain.counters import COUNTERS
+from domain.counters import COUNTERS, worse_of
 from domain.judged import REPORTING, Count, Finding
 from domain.verdicts import Answer
 
@@ -17,6 +18,9 @@ _LARGE: Mapping[str, Sequence[tuple[float, str]]] = {
 }
 _PLAIN = 1e-3, 1e6
 """Numbers from here to there are written without an exponent."""
+
+_MOSTLY = 0.5
+"""A service usually runs if it did for at least this part of the time."""
 
 
 class Figures(NamedTuple):
@@ -58,10 +62,23 @@ def _digits(value: float) -> str:
 
 def value_of(figures: Figures) -> str:
     """Return "Input delay 64 ms, usually 10 ms to 20 ms at this hour"."""
-    service = service_of(figures.key)
-    if service is not None:
-        return f"{service} {'is stopped' if figures.value < 1 else 'is running'}"
-    text = f"{title_of(figures.key)} {amount(figures.key, figures.value)}"
+    if (service := service_of(figures.key)) is not None:
+        return _service(service, figures)
+    return f"{title_of(figures.key)} {_beside_usual(figures)}"
+
+
+def _service(service: str, figures: Figures) -> str:
+    """Return "Windows Update is stopped, though it usually runs at this hour"."""
+    stopped = figures.value < 1
+    text = f"{service} {'is stopped' if stopped else 'runs'}"
+    if figures.expected is None or (figures.expected < _MOSTLY) == stopped:
+        return text
+    return f"{text}, though it {'usually runs' if stopped else 'is usually stopped'} at this hour"
+
+
+def _beside_usual(figures: Figures) -> str:
+    """Return "64 ms, usually 10 ms to 20 ms at this hour"."""
+    text = amount(figures.key, figures.value)
     if figures.expected is None or figures.low is None or figures.high is None:
         return text
     low, high = amount(figures.key, figures.low), amount(figures.key, figures.high)
@@ -89,22 +106,39 @@ def population_name(of: Population) -> str:
 def finding_sentence(finding: Finding) -> str:
     """Return what a finding says."""
     above = finding.score > 0
+    if finding.always is not None:
+        return always_sentence(finding.key, finding.always)
     if finding.vm is not None:
         if finding.key == REPORTING:
             return "It does not report, though it usually does at this hour."
         figures = Figures(finding.key, finding.value or 0.0, finding.expected, finding.low, finding.high)
         return f"{value_of(figures)}."
+    return _of_population(finding, above=above)
+
+
+def _of_population(finding: Finding, *, above: bool) -> str:
     several = f"{finding.vms} of {finding.judged} VMs"
     if finding.key == REPORTING:
         return f"{several} do not report, though they usually do at this hour."
-    if (service := service_of(finding.key)) is not None and not above:
-        return f"{service} is stopped on {several}."
+    if (service := service_of(finding.key)) is not None:
+        if not finding.vms:
+            return f"{service} runs on {'more' if above else 'fewer'} VMs than usual at this hour."
+        state, usually = ("runs", "is usually stopped") if above else ("is stopped", "usually runs")
+        return f"{service} {state} on {several}, where it {usually} at this hour."
     side = f"{title_of(finding.key)} is {'higher' if above else 'lower'} than usual"
     average = ""
     if finding.value is not None:
         figures = Figures(finding.key, finding.value, finding.expected, finding.low, finding.high)
-        average = f" Average: {value_of(figures)}."
-    return f"{side} on {several}.{average}" if finding.vms else f"{side} on average.{average}"
+        average = f" On average {_beside_usual(figures)}."
+    return f"{side} on {several}.{average}" if finding.vms else f"{side}.{average}"
+
+
+def always_sentence(key: str, always: Always) -> str:
+    """Return what is said of a VM that is unusual as always."""
+    side = "lower" if worse_of(key) == "low" else "higher"
+    hours = f"in {100 * always.share:.0f} % of the hours of the last week"
+    value, end = amount(key, always.value), amount(key, always.end)
+    return f"As always: {title_of(key)} {value} on average, {hours} {side} than on 95 % of VMs of its size ({end})."
 
 
 class Ranked(NamedTuple):
@@ -121,16 +155,19 @@ class Seen(NamedTuple):
     ``figures``: the VM's counter that tells most; None: nothing is known, or it does not report (``silent``).
     ``above``: to which side it deviates. ``counts``: the populations that the caller may see. ``others``: whether the
     fleet's average is unusual to the same side; None: it is not told. ``reason``: why something is unknown.
+    ``deviates``: whether any of its counters does. ``always``: the counters by which the VM is unusual as always.
     """
 
     answer: Answer
     figures: Figures | None = None
     above: bool = True
     silent: bool = False
+    deviates: bool = True
     ranked: Ranked | None = None
     counts: Sequence[tuple[Population, Count]] = ()
     others: bool | None = None
     reason: str | None = None
+    always: Sequence[tuple[str, Always]] = ()
 
 
 _IT_IS: Mapping[Answer, str] = {
@@ -146,9 +183,12 @@ _IT_IS: Mapping[Answer, str] = {
 def verdict_sentence(seen: Seen) -> str:
     """Return a verdict in words."""
     if seen.answer == "none":
-        return "All its counters are as usual at this hour."
+        told = (always_sentence(key, always) for key, always in seen.always)
+        return " ".join(("All its counters are as usual at this hour.", *told))
     if seen.figures is None and not seen.silent:
         return f"Unknown: {seen.reason or 'there is nothing to compare with'}."
+    if not seen.deviates:
+        return f"{_first(seen)} {_as_sentence(seen.reason or 'whether that is usual is not known')}"
     parts = [_first(seen)]
     parts += [_told(population, count, above=seen.above) for population, count in seen.counts if count.judged > 1]
     if seen.others is not None:
@@ -174,5 +214,9 @@ def _first(seen: Seen) -> str:
 def _told(population: Population, count: Count, *, above: bool) -> str:
     deviating = count.deviating(above=above)
     name = population_name(population)
-    name = name[:1].upper() + name[1:]
-    return f"{name}: {deviating} of {count.judged} VMs are like it." if deviating > 1 else f"{name} is as usual."
+    text = f"{name}: {deviating} of {count.judged} VMs are like it" if deviating > 1 else f"{name} is as usual"
+    return _as_sentence(text)
+
+
+def _as_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -37,6 +37,7 @@ class Digesting:
     """What digests are made of: of a tenant, or of the fleet (None).
 
     ``now``: later windows are not looked at. ``kept``: how many seconds standings live. ``zone``: that of the whole.
+    ``sizes``: the sizes of a tenant's VMs.
     """
 
     tables: Tables
@@ -44,6 +45,7 @@ class Digesting:
     now: int
     kept: int
     zone: str | None
+    sizes: Mapping[str, str | None] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
     """What can't be read, in words, each once."""
 

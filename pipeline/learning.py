@@ -17,6 +17,7 @@ from datetime import date
 from itertools import chain, repeat
 from typing import ClassVar
 
+from domain.always import DAYS, always
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
 from domain.digests import Digest
@@ -26,6 +27,7 @@ from domain.samples import Dimensions
 from domain.zones import local, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
 from pipeline.digesting import Digesting, Make, Target, few_days, of_fleet, of_tenant
+from pipeline.judging import judge_recent
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
 from pipeline.purged_learning import purge_tenant, purge_vm
@@ -54,7 +56,7 @@ class Learn:
         marked = {mark.value.tenant for mark in await context.tables.days.read()}
         tenants = sorted({*await context.tables.catalogue.entries(TENANTS), *marked})
         parts = [tenants[at : at + TENANTS_A_STEP] for at in range(0, len(tenants), TENANTS_A_STEP)]
-        return [*({"tenants": part} for part in parts), {"fleet": True}]
+        return [{"fleet": True}, *({"tenants": part} for part in parts)]  # tenants' VMs are held against the fleet's
 
     async def do(self, step: Step, context: OperationContext) -> Done:
         """See Operation."""
@@ -64,6 +66,7 @@ class Learn:
         figures: Figures = {}
         for tenant in step["tenants"]:
             figures = added(figures, await learn_tenant(tables, tenant, now, kept))
+            await judge_recent(tables, tenant, now)
         return Done(figures)
 
     async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
@@ -86,7 +89,8 @@ async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDI
     for name, of in vms.items():
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
-    run = _Learning(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()))
+    sizes = {vm: of.MachineSize for vm, of in vms.items()}
+    run = _Learning(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()), sizes)
 
     async def make(targets: Sequence[Target]) -> Mapping[Target, Digest]:
         return await of_tenant(run, zones, targets)
@@ -163,12 +167,25 @@ class _Learning(Digesting):
         made = await self.digests([(zone, at) for at in again], make)
         digests = {**read, **{at: digest for (_, at), digest in made.items()}}
         (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+        if tenant is not None:
+            peers = await self._peers(day)
+            (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
+            baselines = replace(baselines, always=worse)
         while True:
             try:
                 await tables.baselines.write(tenant, day, baselines)
             except Conflict:  # another run writes the same, of digests as new
                 continue
             return len(baselines.series)
+
+    async def _peers(self, day: date) -> Mapping[date, Digest]:
+        """Return the fleet's digests of the days before a day, and of that which is this day elsewhere."""
+        tables = self.tables
+        main = await tables.baselines.zone(None)
+        if main is None:
+            return {}
+        digests, _ = await tables.digests.between(None, main.value, days_back(day, DAYS + 1), day)
+        return digests
 
     async def _last(self) -> LastLearned:
         stored = await self.tables.baselines.learned(self.tenant)

@@ -48,6 +48,14 @@ async def purge_vm(tables: Tables, tenant: str, vm: str) -> None:
                 again = True
 
 
+async def purge_learned(tables: Tables, tenant: str | None, vm: str | None, before: int) -> None:
+    """Remove what was learned: of a VM, or else of the days that ended before a second."""
+    if tenant and vm:
+        await purge_vm(tables, tenant, vm)
+    else:
+        await purge_days(tables, tenant, before)
+
+
 async def purge_days(tables: Tables, tenant: str | None, before: int) -> None:
     """Remove what is kept of the days that ended before a second: of a tenant, or of the fleet (None)."""
     async for learned in tables.learned.of(tenant):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from domain.always import peers_ends
 from domain.closing import Progress, Times
 from domain.digests import Series, fleet_averages
 from domain.fleet_summary import FleetSummary, fleet_summaries
@@ -165,7 +166,7 @@ async def summarize_window(tables: Tables, window: int, times: Times, *, at_once
     histograms: Mapping[str, Histograms] = {}
     if progress.recomputable(window, times):
         histograms = await _histograms(tables).make_all(branches, window, keys, first=first)
-    await judge_the_fleet(tables, window, summaries, tenants)
+    await judge_the_fleet(tables, window, summaries, tenants, times.now)
     await mark_late(tables.fleet_days, FLEET_NAME, window, times.now)
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
@@ -177,7 +178,7 @@ async def _keep_averages(
 ) -> None:
     """Keep the fleet's averages, given its summaries. ``before``: what was read before those were made."""
     while True:
-        averages = fleet_averages(summaries)
+        averages = {**fleet_averages(summaries), **peers_ends(summaries)}
         try:
             if before and not averages:
                 await tables.fleet_averages.delete(before.etag)

@@ -5,7 +5,7 @@ caller gets what follows from its own VMs alone.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from pipeline.queries.windows import coverage_of, newest_of_tenant
 from storage.tables import Tables
 
 Kind = Literal["fleet", "region", "size", "tenant", "pool", "vm"]
-Why = Literal["unusual", "silent", "stopped"]
+Why = Literal["unusual", "silent", "stopped", "always"]
 
 KINDS: Mapping[str, Kind] = {
     "fleet": "fleet",
@@ -53,7 +53,8 @@ class UnusualItem:
     """The VM, pool, region or size; null: the tenant or the fleet itself, or VMs of which it is unknown."""
     why: Why
     """unusual: far from what is normal at this hour; silent: it usually reports at this hour, and does not; stopped: a
-    service that usually runs."""
+    service that usually runs; always: as usual for the VM itself, but worse than 95 % of VMs of its size in nearly all
+    hours of the last week. Then the value is the mean of that week, and high (or low) is what these others reach."""
     key: str | None
     """The counter that deviates most; null: it is silent."""
     value: float | None
@@ -62,7 +63,7 @@ class UnusualItem:
     low: float | None
     high: float | None
     score: float
-    """How far beyond what is rare, in widths of the band, for most of the last hour; negative: below. Of a population:
+    """How far beyond the band it stays for most of the last hour, in widths of it; negative: below. Of a population:
     the median of its VMs."""
     peers: float | None
     """Of a VM: how far it is from the median of VMs of its size (or else of its tenant), in robust standard
@@ -70,8 +71,8 @@ class UnusualItem:
     notable: bool
     """Whether it is unusual by more than its own history: a VM that is far from its peers too, or silent, or has a
     stopped service; a population that is on its worse side."""
-    since: int
-    """The first window in which it was unusual."""
+    since: int | None
+    """The first window in which it was unusual; null: always."""
     vms: int
     """For how many VMs it stands; 0: only the average is unusual."""
     of: int
@@ -141,7 +142,7 @@ async def get_unusual(
         if tenant is not None and not view.caller.tenant:
             of_fleet = await tables.judged.read(None, window)
             fleet = of_fleet.value if of_fleet else None
-    found = _found(tenant, judged, fleet)
+    found = _found(tenant, judged, fleet, own=bool(view.caller.tenant))
     items = [_item(window or 0, place, each) for place, each in enumerate(found[:limit], 1)]
     final = None if window is None else progress.is_final(window)
     reason = (NOT_JUDGED_YET if window is not None else NOTHING_THERE) if judged is None else None
@@ -152,11 +153,13 @@ async def get_unusual(
     return Unusual(window, tenant, _number(judged), coverage, final, reason, items)
 
 
-def _found(tenant: str | None, judged: Judged | None, fleet: Judged | None) -> list[Finding]:
+def _found(tenant: str | None, judged: Judged | None, fleet: Judged | None, *, own: bool) -> list[Finding]:
     if judged is None:
         return []
     if tenant is None:
         return list(judged.findings)
+    if own:
+        judged = replace(judged, always={})  # it tells of VMs of others
     return findings({tenant: judged}, fleet, Population("tenant", tenant))
 
 
@@ -176,7 +179,7 @@ def _item(window: int, position: int, of: Finding) -> UnusualItem:
         kind="vm" if of.vm is not None else KINDS[of.population.kind],
         tenant=of.population.tenant,
         name=of.vm if of.vm is not None else of.population.name,
-        why="silent" if silent else "stopped" if stopped else "unusual",
+        why="always" if of.always else "silent" if silent else "stopped" if stopped else "unusual",
         key=None if silent else of.key,
         value=None if silent else of.value,
         expected=None if silent else of.expected,
@@ -185,7 +188,7 @@ def _item(window: int, position: int, of: Finding) -> UnusualItem:
         score=of.score,
         peers=None if silent else of.peers,
         notable=of.notable,
-        since=of.since,
+        since=None if of.always else of.since,
         vms=of.vms,
         of=of.judged,
         also=" ".join(each for each in of.also if each != REPORTING),

@@ -3,13 +3,14 @@
 A tenant's caller gets what follows from its own VMs, and of the fleet what was disclosed when the window closed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
+from domain.always import Always
 from domain.baselines import FEWEST_DAYS
-from domain.digests import Whose
+from domain.digests import Series, Whose
 from domain.disclosed_past import DAYS, DisclosedPast, average_of, disclosed_past
 from domain.disclosure import HIGHEST_RANK, LOWEST_RANK, NOTHING_DISCLOSED, ForTenants
 from domain.fleet_summary import FleetSummary
@@ -51,7 +52,7 @@ class CounterEvidence(ForTenants):
     """The low end of a band that holds four values of five."""
     high: float | None
     score: float
-    """How far beyond the band it stays, for most of the last hour, in widths of it; negative: below; 0: it is near."""
+    """How far beyond the band it stays for most of the last hour, in widths of it; negative: below; 0: it does not."""
     since: int | None
     """The first window in which it was unusual; null: it is not."""
 
@@ -156,7 +157,7 @@ async def get_verdict(tables: Tables, tenant: str, vm: str, window: int | None, 
         return _for_tenant(nothing, _OfFleet()) if own else nothing
     evidence = await read_evidence(tables, tenant, entry.name, entry.dimensions or Dimensions(), window, fleet=not own)
     verdict = verdict_on(
-        tenant, evidence.vm, evidence.dimensions, evidence.judged, evidence.fleet, known=evidence.known
+        tenant, evidence.vm, evidence.dimensions, evidence.judged, evidence.fleet, known=not _unknown(evidence)
     )
     key = _main_key(verdict, evidence)
     of_fleet = await _of_fleet(tables, key, window, evidence, own=own)
@@ -215,11 +216,13 @@ def _answer(
         verdict.answer,
         _figures(key, evidence),
         above,
+        deviates=verdict.deviation is not None,
         silent=verdict.deviation is not None and verdict.deviation.key == REPORTING,
         ranked=_ranked(beside, of_fleet.rank),
         counts=[(each.population, each.count) for each in verdict.compared],
         others=of_fleet.unusual(verdict),
         reason=reason,
+        always=[(key, of) for (whose, key), of in _always(evidence) if whose == Whose("vm", evidence.vm)],
     )
     usual = next((each for each in map(evidence.usual, evidence.keys) if each.days), UNKNOWN)
     return VmVerdict(
@@ -238,12 +241,24 @@ def _answer(
     )
 
 
+def _always(evidence: Evidence) -> Iterable[tuple[Series, Always]]:
+    """Return what is unusual as always. It tells of VMs of others."""
+    return evidence.judged.always.items() if evidence.of_fleet else ()
+
+
 def _reason(verdict: Verdict, evidence: Evidence) -> str | None:
     if verdict.answer == "unknown":
         if verdict.deviation is not None:
             return TOO_FEW
-        return NOT_LEARNED if evidence.there else NO_DATA
+        return _unknown(evidence)
     return NOT_SUMMARIZED if evidence.of_fleet and evidence.fleet is None else None
+
+
+def _unknown(evidence: Evidence) -> str | None:
+    """Return why nothing can be said of the VM; None: something can."""
+    if not evidence.there:
+        return NO_DATA
+    return None if evidence.known and evidence.judged else NOT_LEARNED
 
 
 def _figures(key: str | None, evidence: Evidence) -> Figures | None:

@@ -8,8 +8,10 @@ from datetime import date
 
 import msgspec
 
+from domain.always import Always
 from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
+from domain.digests import rounded
 from domain.learning_times import LastLearned
 from storage.documents import Conflict
 from storage.schema import STANDINGS
@@ -19,6 +21,9 @@ from storage.tables.split import read_split, write_split
 from storage.tables.table import Stored, Table
 
 BASELINES_VERSION = 1
+
+_NUMBERS = LINES + 1 + len(Always._fields)
+"""The numbers of a row: the lines, the days, and those of Always, NaN where a VM is not unusual as always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +46,22 @@ class Baselines(Table):
             series, numbers = rows_of([document.body for document in stored.value])
         except ValueError:  # includes msgspec's ValidationError
             return None
-        if numbers.shape[1] != LINES + 1:
+        if numbers.shape[1] != _NUMBERS:
             return None
         days = np.nan_to_num(numbers[:, LINES]).astype(np.int64)
-        return DayBaselines(zone, series, Bands(numbers.T[:LINES, :, None], days))
+        worse = np.flatnonzero(~np.isnan(numbers[:, -1]))
+        always = {series.at(at): Always(*numbers[at, LINES + 1 :].tolist()) for at in worse.tolist()}
+        return DayBaselines(zone, series, Bands(numbers.T[:LINES, :, None], days), always)
 
     async def write(self, tenant: str | None, day: date, baselines: DayBaselines) -> None:
         """Write the baselines of a whole day, in place of those that were learned before. Raises Conflict."""
         import numpy as np  # noqa: PLC0415
 
-        parts = list(parts_of(list(baselines.series), LINES + 1))
+        parts = list(parts_of(list(baselines.series), _NUMBERS))
+        unknown = (np.nan,) * len(Always._fields)
+        always = rounded(np.array([baselines.always.get(each, unknown) for each in baselines.series]).reshape(-1, 3).T)
         for hour in range(HOURS):
-            numbers = np.concatenate([baselines.bands.lines[:, :, hour], baselines.bands.days[None]]).T
+            numbers = np.concatenate([baselines.bands.lines[:, :, hour], baselines.bands.days[None], always]).T
             bodies = {part.end: {"version": BASELINES_VERSION, **part.body(numbers)} for part in parts}
             prefix = _prefix(baselines.zone, day, hour)
             try:

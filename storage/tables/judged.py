@@ -5,12 +5,13 @@ their own.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from domain.always import Always
 from domain.digests import Series, Whose
 from domain.judged import Count, Counts, Deviation, Finding, Judged, Middle
 from domain.minutes import WINDOW
@@ -36,6 +37,7 @@ _NUMBERS = 8
 
 _COUNTS = "<u4"
 _FLEET = "judged"
+_FIRST = "0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,17 @@ class JudgedTable(Table):
             corrupt.etag = stored.etag  # of all documents, since all of them are written again
             raise
 
-    async def tenants(self, window: int) -> dict[str, Judged]:
-        """Return what was found of all tenants, by tenant. Raises Corrupt."""
+    async def exists(self, tenant: str | None, window: int) -> bool:
+        """Tell whether anything is stored, readable or not."""
+        return await self.documents.read(STANDINGS, number(window), f"{_prefix(tenant)}_{_FIRST}") is not None
+
+    async def tenants(self, window: int) -> dict[str, Judged | None]:
+        """Return what was found of all tenants, by tenant; None where it can't be read."""
         scan = self.documents.scan(STANDINGS, number(window), "j_", "j_~")
-        documents = [document async for document in scan]
-        return {
-            tenant: _judged(window, list(parts))
-            for tenant, parts in groupby(documents, lambda document: decode_name(document.id.split("_")[2]))
-        }
+        found: dict[str, list[Document]] = {}
+        async for document in scan:
+            found.setdefault(decode_name(document.id.split("_")[2]), []).append(document)
+        return {tenant: _readable(window, parts) for tenant, parts in found.items()}
 
     async def write(self, tenant: str | None, window: int, judged: Judged, etag: str | None) -> None:
         """Create (etag None) or replace what was found. Raises Conflict."""
@@ -88,6 +93,7 @@ class _Head(msgspec.Struct):
     counts: _ByPopulation
     middles: _ByPopulation
     vms: EncodedVms
+    always: list[tuple[Series, Always]]
     findings: list[Finding]
 
 
@@ -98,6 +104,7 @@ def _bodies(window: int, judged: Judged) -> dict[str, Mapping[str, Any]]:
         _encoded_counts(judged.counts),
         _encoded_middles(judged.middles),
         encode_vms([SummaryVm("", vm, of) for vm, of in judged.vms.items()]),
+        list(judged.always.items()),
         list(judged.findings),
     )
     rows = np.array([[*each[2:-1], (window - each.since) // WINDOW] for each in judged.deviations], np.float64).reshape(
@@ -105,7 +112,7 @@ def _bodies(window: int, judged: Judged) -> dict[str, Mapping[str, Any]]:
     )
     parts = list(parts_of([Series(each.whose, each.key) for each in judged.deviations], _NUMBERS))
     bodies: dict[str, dict[str, Any]] = {f"{place:04d}": {"rows": part.body(rows)} for place, part in enumerate(parts)}
-    first = bodies.setdefault("0000", {})
+    first = bodies.setdefault(_FIRST, {})
     first.update(msgspec.to_builtins(head))
     return {end: {"version": JUDGED_VERSION, **body} for end, body in bodies.items()}
 
@@ -119,10 +126,17 @@ def _judged(window: int, documents: Sequence[Document]) -> Judged:
             _decoded_counts(head.counts),
             {vm.vm: vm.dimensions for vm in decode_vms(head.vms)},
             _decoded_middles(head.middles),
+            dict(head.always),
             head.findings,
         )
     except (ValueError, IndexError, TypeError) as error:  # includes msgspec's ValidationError
         raise Corrupt(STANDINGS, number(window), documents[0], error) from error
+
+
+def _readable(window: int, documents: Sequence[Document]) -> Judged | None:
+    with suppress(Corrupt):
+        return _judged(window, documents)
+    return None
 
 
 def _deviations(window: int, bodies: Sequence[Mapping[str, Any]]) -> list[Deviation]:

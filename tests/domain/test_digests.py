@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.baselines import HOURS
+from domain.day_baselines import day_baselines
 from domain.digests import Digest, FleetDay, Series, TenantDay, Whose, fleet_averages, kept_of_vms, rounded
 from domain.fleet_summary import FleetSummary
-from domain.histogram import histograms_of
+from domain.histogram import TINY, histograms_of
 from domain.minutes import WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
@@ -151,3 +152,16 @@ def test_a_rounded_value_is_near_and_has_few_bits(value: float, bits: int) -> No
 
 def test_a_day_without_anything_is_empty() -> None:
     assert not TenantDay(date(2026, 11, 26), None, (), whole=True).digest
+
+
+@given(st.lists(st.floats(-1e300, 1e300).filter(lambda value: not 0 < abs(value) < TINY), min_size=1, max_size=5))
+def test_what_is_kept_of_a_constant_holds_it(values: list[float]) -> None:
+    """Ends are rounded outwards."""
+    days = [date(2026, 11, 2 + day) for day in range(5)]
+    series = [Series(Whose("vm", str(number)), CPU) for number in range(len(values))]
+    hours = np.repeat(np.array(values)[:, None], HOURS, axis=1)
+    bands = day_baselines(date(2026, 11, 7), None, {day: Digest(None, series, hours) for day in days}).bands
+    constant = np.array(values)[:, None]
+    assert (bands.low <= constant).all()
+    assert (bands.high >= constant).all()
+    assert bands.expected == pytest.approx(hours, rel=3e-4)
