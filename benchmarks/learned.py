@@ -140,14 +140,14 @@ async def measure_learned(store: PricedDocuments, tenants: int, vms: int, counte
         standings = fleet.standings(0, window)
         with day.counting("tenants' judging", tenants * times):
             judged = await judged_of(tables, tenant, window, standings)
-            await write_judged(tables, tenant, window, judged, None)
+            await write_judged(tables, tenant, window, judged, None, window + WINDOW)
         for number in range(1, tenants):
             await tables.judged.write(tenant_name(number), window, judged, None)
         summaries = fleet.summaries(window)
         # Twice, as summaries are made: when most VMs have come, and when the window closes.
         with day.counting("the fleet's judging", times):
             for _ in range(2):
-                await judge_the_fleet(tables, window, summaries, [tenant])
+                await judge_the_fleet(tables, window, summaries, [tenant], window + WINDOW)
         with day.counting("the fleet's averages", times):
             averages = fleet_averages(summaries)
             await tables.fleet_averages.write(window, averages, None)
