@@ -19,6 +19,9 @@ _LARGE: Mapping[str, Sequence[tuple[float, str]]] = {
 _PLAIN = 1e-3, 1e6
 """Numbers from here to there are written without an exponent."""
 
+_MOSTLY = 0.5
+"""A service usually runs if it did for at least this part of the time."""
+
 
 class Figures(NamedTuple):
     """A counter's value, and what is normal for it."""
@@ -59,10 +62,23 @@ def _digits(value: float) -> str:
 
 def value_of(figures: Figures) -> str:
     """Return "Input delay 64 ms, usually 10 ms to 20 ms at this hour"."""
-    service = service_of(figures.key)
-    if service is not None:
-        return f"{service} {'is stopped' if figures.value < 1 else 'is running'}"
-    text = f"{title_of(figures.key)} {amount(figures.key, figures.value)}"
+    if (service := service_of(figures.key)) is not None:
+        return _service(service, figures)
+    return f"{title_of(figures.key)} {_beside_usual(figures)}"
+
+
+def _service(service: str, figures: Figures) -> str:
+    """Return "Windows Update is stopped, though it usually runs at this hour"."""
+    stopped = figures.value < 1
+    text = f"{service} {'is stopped' if stopped else 'runs'}"
+    if figures.expected is None or (figures.expected < _MOSTLY) == stopped:
+        return text
+    return f"{text}, though it {'usually runs' if stopped else 'is usually stopped'} at this hour"
+
+
+def _beside_usual(figures: Figures) -> str:
+    """Return "64 ms, usually 10 ms to 20 ms at this hour"."""
+    text = amount(figures.key, figures.value)
     if figures.expected is None or figures.low is None or figures.high is None:
         return text
     low, high = amount(figures.key, figures.low), amount(figures.key, figures.high)
@@ -97,17 +113,24 @@ def finding_sentence(finding: Finding) -> str:
             return "It does not report, though it usually does at this hour."
         figures = Figures(finding.key, finding.value or 0.0, finding.expected, finding.low, finding.high)
         return f"{value_of(figures)}."
+    return _of_population(finding, above=above)
+
+
+def _of_population(finding: Finding, *, above: bool) -> str:
     several = f"{finding.vms} of {finding.judged} VMs"
     if finding.key == REPORTING:
         return f"{several} do not report, though they usually do at this hour."
-    if (service := service_of(finding.key)) is not None and not above:
-        return f"{service} is stopped on {several}."
+    if (service := service_of(finding.key)) is not None:
+        if not finding.vms:
+            return f"{service} runs on {'more' if above else 'fewer'} VMs than usual at this hour."
+        state, usually = ("runs", "is usually stopped") if above else ("is stopped", "usually runs")
+        return f"{service} {state} on {several}, where it {usually} at this hour."
     side = f"{title_of(finding.key)} is {'higher' if above else 'lower'} than usual"
     average = ""
     if finding.value is not None:
         figures = Figures(finding.key, finding.value, finding.expected, finding.low, finding.high)
-        average = f" Average: {value_of(figures)}."
-    return f"{side} on {several}.{average}" if finding.vms else f"{side} on average.{average}"
+        average = f" On average {_beside_usual(figures)}."
+    return f"{side} on {several}.{average}" if finding.vms else f"{side}.{average}"
 
 
 def always_sentence(key: str, always: Always) -> str:
@@ -132,13 +155,14 @@ class Seen(NamedTuple):
     ``figures``: the VM's counter that tells most; None: nothing is known, or it does not report (``silent``).
     ``above``: to which side it deviates. ``counts``: the populations that the caller may see. ``others``: whether the
     fleet's average is unusual to the same side; None: it is not told. ``reason``: why something is unknown.
-    ``always``: the counters by which the VM is unusual as always.
+    ``deviates``: whether any of its counters does. ``always``: the counters by which the VM is unusual as always.
     """
 
     answer: Answer
     figures: Figures | None = None
     above: bool = True
     silent: bool = False
+    deviates: bool = True
     ranked: Ranked | None = None
     counts: Sequence[tuple[Population, Count]] = ()
     others: bool | None = None
@@ -163,6 +187,8 @@ def verdict_sentence(seen: Seen) -> str:
         return " ".join(("All its counters are as usual at this hour.", *told))
     if seen.figures is None and not seen.silent:
         return f"Unknown: {seen.reason or 'there is nothing to compare with'}."
+    if not seen.deviates:
+        return f"{_first(seen)} {_as_sentence(seen.reason or 'whether that is usual is not known')}"
     parts = [_first(seen)]
     parts += [_told(population, count, above=seen.above) for population, count in seen.counts if count.judged > 1]
     if seen.others is not None:
@@ -188,5 +214,9 @@ def _first(seen: Seen) -> str:
 def _told(population: Population, count: Count, *, above: bool) -> str:
     deviating = count.deviating(above=above)
     name = population_name(population)
-    name = name[:1].upper() + name[1:]
-    return f"{name}: {deviating} of {count.judged} VMs are like it." if deviating > 1 else f"{name} is as usual."
+    text = f"{name}: {deviating} of {count.judged} VMs are like it" if deviating > 1 else f"{name} is as usual"
+    return _as_sentence(text)
+
+
+def _as_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -97,8 +97,8 @@ async def average(
         marked = Counter(mark.value.window for mark in await tables.marks.read())
         closing = progress.due(times)
         # What a run that died left undone is looked for when a window closes, and when there is nothing else to do.
-        if closing or not marked:
-            await judge_marked(tables, await tables.to_judge.read())
+        left_to_judge = await tables.to_judge.read() if closing or not marked else []
+        corrupt = await judge_marked(tables, [mark.value for mark in left_to_judge], times.now)
         left_due = {mark.value.window for mark in await tables.due.read()} if closing or not marked else set()
         for window in sorted({*marked, *left_due, *closing}, reverse=True):
             if not time_left():
@@ -118,7 +118,7 @@ async def average(
         worked,
         closed,
         sum(each.rows for each in done.values()),
-        [corrupt for each in done.values() for corrupt in each.corrupt],
+        [*corrupt, *(each for window in done.values() for each in window.corrupt)],
         [omission for each in done.values() for omission in each.omitted],
         meter.units,
     )

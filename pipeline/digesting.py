@@ -1,75 +1,135 @@
-"""What digests are made of: of a tenant from its standings, of the fleet from its summaries. Each is read once a day.
+"""Makes the digests of days anew: a tenant's from its standings, the fleet's from its averages.
 
-Knows where that is read. ``main`` is the zone of most VMs: it has the whole, too (domain.digests).
+Each window is read once for all digests that are made of it. A digest is read before its sources and written with its
+etag, as all that is derived (pipeline.derived). What can't be read is told in ``problems``; digests that need it stay
+as they are. Knows how digests are made, but not which of them are due (pipeline.learning).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeVar
 
-from domain.always import ends_of, has_peers_end, needs_histograms
-from domain.digests import Digest, TenantDay, ends_digest, fleet_digest, merged
-from domain.minutes import WINDOW
+from domain.digests import Digest, FleetDay, TenantDay, no_digest
+from domain.standings import NO_STANDINGS, Standings
 from domain.zones import windows_of_day
 from pipeline.concurrency import gather
+from pipeline.derived import unless_corrupt
+from storage.documents import Conflict, Corrupt
 from storage.tables import Tables
+from storage.tables.table import Stored
 
 AT_ONCE = 8
 
+DAYS_AT_ONCE = 3
 
-async def vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | None, int]:
-    """Return how many VMs each region has in the newest window, by the counter that most of them have."""
-    stored = await tables.progress.read()
-    window = stored.value.newest_summarized if stored else None
-    if window is None:
-        return {}
-    read = await gather((tables.summaries.of_fleet(key, window) for key in keys), AT_ONCE)
-    found = [each.value for each in read if each]
-    if not found:
-        return {}
-    summary = max(found, key=lambda each: each.figures[0].count)
-    groups = zip(summary.groups, summary.figures, strict=True)
-    return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
+Day = TypeVar("Day", TenantDay, FleetDay)
+
+Target = tuple[str | None, date]
+"""A zone and one of its days: what a digest is of."""
+
+Make = Callable[[Sequence[Target]], Awaitable[Mapping[Target, Digest]]]
+"""Makes digests, but for those of which something can't be read."""
 
 
-async def digests_of_tenant(
-    tables: Tables, tenant: str, day: date, zones: Mapping[str | None, Collection[str]], main: str | None, now: int
-) -> Mapping[str | None, Digest]:
-    """Return a tenant's digests of a day in some zones, given the VMs of each. Windows after ``now`` do not count."""
-    made = {zone: TenantDay(day, zone, vms, whole=zone == main) for zone, vms in zones.items()}
-    windows = [window for window in _windows_of(day, zones) if window <= now]
-    for at in range(0, len(windows), AT_ONCE):
+@dataclass(frozen=True, slots=True)
+class Digesting:
+    """What digests are made of: of a tenant, or of the fleet (None).
+
+    ``now``: later windows are not looked at. ``kept``: how many seconds standings live. ``zone``: that of the whole.
+    ``sizes``: the sizes of a tenant's VMs.
+    """
+
+    tables: Tables
+    tenant: str | None
+    now: int
+    kept: int
+    zone: str | None
+    sizes: Mapping[str, str | None] = field(default_factory=dict)
+    problems: dict[str, None] = field(default_factory=dict)
+    """What can't be read, in words, each once."""
+
+    async def digests(self, targets: Sequence[Target], make: Make) -> Mapping[Target, Digest]:
+        """Bring digests up to date. Return those that could be made."""
+        found: dict[Target, Digest] = {}
+        left = list(targets)
+        while left:
+            reads = (unless_corrupt(self.tables.digests.read(self.tenant, *each), no_digest(each[0])) for each in left)
+            stored = dict(zip(left, await gather(reads, AT_ONCE), strict=True))
+            made = await make(left)
+            found |= made
+            left = [each for each, now in made.items() if not await self._write(each, now, stored[each])]
+        return found
+
+    async def _write(self, target: Target, now: Digest, before: Stored[Digest] | None) -> bool:
+        """Write a digest if it changed. Return False if another run wrote meanwhile."""
+        if before.current and before.value == now if before else not now:
+            return True
+        digests = self.tables.digests
+        try:
+            if now:
+                await digests.write(self.tenant, target[1], now, before.etag if before else None)
+            elif before:
+                await digests.delete(self.tenant, before.etag)
+        except Conflict:
+            return False
+        return True
+
+
+def few_days(targets: Collection[Target]) -> Iterator[Sequence[Target]]:
+    """Yield targets, those of a few days at once: they are made of the same windows, and all are held in memory."""
+    days = sorted({day for _, day in targets})
+    for at in range(0, len(days), DAYS_AT_ONCE):
+        yield [each for each in targets if each[1] in days[at : at + DAYS_AT_ONCE]]
+
+
+def _windows(run: Digesting, targets: Sequence[Target]) -> list[int]:
+    windows = {window for zone, day in targets for window in windows_of_day(day, zone)}
+    return sorted(window for window in windows if window <= run.now)
+
+
+async def of_tenant(
+    run: Digesting, vms: Mapping[str | None, Collection[str]], targets: Sequence[Target]
+) -> Mapping[Target, Digest]:
+    """Make digests of a tenant from its standings. ``vms``: those of each zone."""
+    made = {(zone, day): TenantDay(day, zone, vms.get(zone, ()), whole=zone == run.zone) for zone, day in targets}
+
+    async def read(window: int) -> Standings:
+        try:
+            stored = await run.tables.standings.read(run.tenant or "", window)
+        except Corrupt as error:
+            _leave_out(run, made, window, error)
+            return NO_STANDINGS
+        return stored.value if stored else NO_STANDINGS
+
+    windows = _windows(run, targets)
+    for at in range(0, len(windows), AT_ONCE):  # in their order: sums of floats depend on it
         some = windows[at : at + AT_ONCE]
-        read = await gather(tables.standings.read(tenant, each) for each in some)
-        for window, stored in zip(some, read, strict=True):
-            if stored:
-                for of_zone in made.values():
-                    of_zone.add(window, stored.value)
-    return {zone: of_zone.digest for zone, of_zone in made.items()}
+        for window, standings in zip(some, await gather(map(read, some)), strict=True):
+            for each in made.values():
+                each.add(window, standings)
+    return {target: each.digest for target, each in made.items()}
 
 
-async def digests_of_fleet(
-    tables: Tables,
-    keys: Sequence[str],
-    day: date,
-    zones: Mapping[str | None, Collection[str | None]],
-    main: str | None,
-) -> Mapping[str | None, Digest]:
-    """Return the fleet's digests of a day in some zones, by these counters, given the regions of each."""
-    windows = _windows_of(day, zones)
-    parts: dict[str | None, list[Digest]] = {zone: [] for zone in zones}
-    for key in keys:
-        summaries = await tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
-        for zone, regions in zones.items():
-            parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == main))
-        if main in zones and has_peers_end(key):
-            if needs_histograms(key):
-                summaries = await tables.summaries.of_fleet_between(key, windows[0], windows[-1])
-            ends = {window: ends_of(key, summary) for window, summary in summaries.items()}
-            parts[main].append(ends_digest(day, main, key, ends))
-    return {zone: merged(zone, each) for zone, each in parts.items()}
+async def of_fleet(
+    run: Digesting, regions: Mapping[str | None, Collection[str | None]], targets: Sequence[Target]
+) -> Mapping[Target, Digest]:
+    """Make digests of the fleet from its averages. ``regions``: those of each zone."""
+    made = {(zone, day): FleetDay(day, zone, regions.get(zone, ()), whole=zone == run.zone) for zone, day in targets}
+    windows = _windows(run, targets)
+    if windows:
+        async for window, averages in run.tables.fleet_averages.between(windows[0], windows[-1]):
+            if isinstance(averages, Corrupt):
+                _leave_out(run, made, window, averages)
+            else:
+                for each in made.values():
+                    each.add(window, averages)
+    return {target: each.digest for target, each in made.items()}
 
 
-def _windows_of(day: date, zones: Collection[str | None]) -> range:
-    """Return all windows of a day in some zones, oldest first."""
-    every = [windows_of_day(day, zone) for zone in zones]
-    return range(min(each.start for each in every), max(each.stop for each in every), WINDOW)
+def _leave_out(run: Digesting, made: dict[Target, Day], window: int, why: Corrupt) -> None:
+    """Leave out the days of a window that can't be read."""
+    run.problems[str(why)] = None
+    for zone, day in list(made):
+        if window in windows_of_day(day, zone):
+            del made[zone, day]

@@ -5,9 +5,8 @@ depends on the windows before, too: so if it changes, the windows after it are j
 what is read for it; what is unusual, domain.judging decides.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from domain.baselines import LINES
 from domain.causes import WHOLE_FLEET
@@ -17,16 +16,17 @@ from domain.fleet_summary import FleetSummary
 from domain.judged import NOT_JUDGED, Judged, Normals
 from domain.judging import judge_fleet, judge_tenant, silent_vms
 from domain.minutes import WINDOW, window_of
-from domain.samples import Dimensions
+from domain.samples import FUTURE_TOLERANCE, Dimensions
 from domain.standings import NO_STANDINGS, Standings
 from domain.unusual import WINDOWS
 from domain.zones import local, zone_of
 from pipeline.concurrency import cooperatively, gather
-from pipeline.derived import derived
+from pipeline.derived import unless_corrupt
 from pipeline.marking import clear
+from storage.documents import Conflict, Corrupt
 from storage.tables import Tables
 from storage.tables.catalogue import vms_of
-from storage.tables.marks import Mark
+from storage.tables.marks import Mark, Marks
 from storage.tables.table import Stored
 
 AT_ONCE = 8
@@ -45,109 +45,162 @@ async def judged_of(tables: Tables, tenant: str, window: int, standings: Standin
     normals = await _normals(tables, tenant, window, (vm.dimensions.Region for vm in standings.vms))
     if not normals.series:
         return NOT_JUDGED
-    before = await _before(tables, tenant, window)
+    before = await _before(tables, tenant, window, tables.to_judge, tenant)
     silent = await _dimensions(tables, tenant, silent_vms(standings, normals))
     (judged,) = await cooperatively(judge_tenant(each, standings, normals, before, silent) for each in [window])
     return judged
 
 
-async def write_judged(tables: Tables, tenant: str, window: int, judged: Judged, before: Stored[Judged] | None) -> None:
+async def write_judged(
+    tables: Tables, tenant: str, window: int, judged: Judged, before: Stored[Judged] | None, now: int
+) -> Collection[Mark]:
     """Write what is found of a tenant's window, if it changed. ``before``: what was read before its sources.
 
-    Then judge the windows after it again, if there are any: marks tell what is left to do if a run dies. Raises
-    Conflict.
+    Returns marks, which it has set, of the windows that follow from it, and are to be judged again (judge_marked). They
+    are looked for before and after it is written: before, so that a run that dies leaves the marks; and after, since
+    another run may have read what was there before and begun to judge. Raises Conflict.
     """
-    earlier = before.value.deviations if before else ()
-    marks = []
-    if judged.deviations != earlier:
-        marks = [Mark(tenant, later) for later in _following(window) if await tables.judged.read(tenant, later)]
-    await gather(map(tables.to_judge.set, marks))
+    changes = judged.deviations != (before.value.deviations if before else ())
+    marks = await _mark_following(tables, tenant, window, now, set()) if changes else set()
     if before is None or not before.current or before.value != judged:
         if judged:
             await tables.judged.write(tenant, window, judged, before.etag if before else None)
         elif before:
             await tables.judged.delete(window, before.etag)
-    if marks:
-        await judge_marked(tables, [mark for mark in await tables.to_judge.read() if mark.value in marks])
+    return await _mark_following(tables, tenant, window, now, marks) if changes else marks
 
 
-async def judge_marked(tables: Tables, marks: Sequence[Stored[Mark]]) -> None:
-    """Judge marked windows again, the oldest first, and have the fleet's judged again where it follows from it."""
-    for mark in marks:
-        await judge_again(tables, mark.value.tenant, mark.value.window)
-        await tables.due.set(mark.value)
-        await clear(tables.to_judge, mark)
+async def _mark_following(tables: Tables, tenant: str, window: int, now: int, marked: set[Mark]) -> set[Mark]:
+    """Mark the windows after a tenant's that were judged, or are about to be. Those in ``marked`` have a mark."""
+    found = {*marked}
+    for later in _following(window, now):
+        mark = Mark(tenant, later)
+        if mark not in found and (await tables.judged.exists(tenant, later) or await tables.marks.find(mark)):
+            await tables.to_judge.set(mark)
+            found.add(mark)
+    return found
 
 
-async def judge_again(tables: Tables, tenant: str, window: int) -> None:
-    """Judge a tenant's window anew, from its standings."""
+async def judge_marked(tables: Tables, marks: Iterable[Mark], now: int) -> Sequence[str]:
+    """Judge marked windows again, the oldest first; and those that follow, if something else is found.
 
-    async def derive() -> tuple[Judged, None]:
+    A window that is dirty keeps its mark: whoever averages it may have read what was there before. So does one whose
+    standings can't be read: these documents are returned, in words.
+    """
+    waiting, corrupt = {*marks}, []
+    while waiting:
+        mark = min(waiting, key=lambda each: (each.window, each.tenant))
+        waiting.remove(mark)
+        stored = await tables.to_judge.find(mark)
+        if stored is None or await tables.marks.find(mark):
+            continue
+        try:
+            waiting |= {*await _judge_again(tables, mark, now)}
+        except Corrupt as error:
+            corrupt.append(str(error))
+            continue
+        await clear(tables.to_judge, stored)
+    return corrupt
+
+
+async def _judge_again(tables: Tables, mark: Mark, now: int) -> Collection[Mark]:
+    """Judge a tenant's window anew, from its standings, and have the fleet's judged again if something else is found.
+
+    Returns the marks of windows that follow from it.
+    """
+    tenant, window = mark.tenant, mark.window
+    while True:
+        before = await unless_corrupt(tables.judged.read(tenant, window), NOT_JUDGED)
         stored = await tables.standings.read(tenant, window)
-        return await judged_of(tables, tenant, window, stored.value if stored else NO_STANDINGS), None
-
-    await derived(
-        partial(tables.judged.read, tenant, window),
-        derive,
-        partial(tables.judged.write, tenant, window),
-        partial(tables.judged.delete, window),
-        NOT_JUDGED,
-        lambda judged: judged,  # its documents are of limited size
-    )
+        judged = await judged_of(tables, tenant, window, stored.value if stored else NO_STANDINGS)
+        if not judged if before is None else before.current and judged == before.value:
+            return ()
+        await tables.due.set(mark)  # if this run dies
+        try:
+            marks = await write_judged(tables, tenant, window, judged, before, now)
+        except Conflict:
+            continue
+        await tables.due.set(mark)  # if another run worked off the first meanwhile
+        return marks
 
 
 async def judge_recent(tables: Tables, tenant: str, now: int) -> None:
     """Judge the windows of the last hours that were not judged, since nothing was learned of their day before."""
     newest = window_of(now)
-    for window in range(newest - RECENT * WINDOW, newest + WINDOW, WINDOW):
-        if await tables.judged.read(tenant, window) is None:
-            await judge_again(tables, tenant, window)
-            if await tables.judged.read(tenant, window):
-                await tables.due.set(Mark(tenant, window))
+    windows = range(newest - RECENT * WINDOW, newest + WINDOW, WINDOW)
+    marks = [Mark(tenant, window) for window in windows if not await tables.judged.exists(tenant, window)]
+    await gather(map(tables.to_judge.set, marks))
+    await judge_marked(tables, marks, now)
 
 
 async def judge_the_fleet(
-    tables: Tables, window: int, summaries: Mapping[str, FleetSummary], tenants: Sequence[str]
+    tables: Tables, window: int, summaries: Mapping[str, FleetSummary], tenants: Sequence[str], now: int
 ) -> None:
     """Judge the fleet's window, given its summaries by counter. ``tenants``: those whose data changed.
 
-    Raises Corrupt and Unavailable.
+    If something else is found, due marks are set of the windows that follow. Raises Unavailable.
+    """
+    while True:
+        before = await unless_corrupt(tables.judged.read(None, window), NOT_JUDGED)
+        judged = await _judged_of_fleet(tables, window, summaries, tenants[0])
+        changes = judged.deviations != (before.value.deviations if before else ())
+        following = [Mark(tenants[0], later) for later in _following(window, now)] if changes else []
+        try:
+            await _mark_due(tables, following)
+            if before is None or not before.current or before.value != judged:
+                if judged:
+                    await tables.judged.write(None, window, judged, before.etag if before else None)
+                elif before:
+                    await tables.judged.delete(window, before.etag)
+            await _mark_due(tables, following)  # see write_judged
+        except Conflict:
+            continue
+        return
+
+
+async def _judged_of_fleet(tables: Tables, window: int, summaries: Mapping[str, FleetSummary], tenant: str) -> Judged:
+    """Return what is found of the fleet's window. ``tenant``: one whose data changed."""
+    read = await tables.judged.tenants(window)
+    found = {each: judged for each, judged in read.items() if judged is not None}
+    for each in read.keys() - found.keys():  # it can't be read, and is made anew
+        await tables.to_judge.set(Mark(each, window))
+    if not found:
+        return NOT_JUDGED
+    regions = {group.value for each in summaries.values() for group in each.groups if group.dimension == "Region"}
+    normals = await _normals(tables, None, window, regions)
+    before = await _before(tables, None, window, tables.due, tenant)
+    (judged,) = await cooperatively(judge_fleet(each, summaries, normals, before, found) for each in [window])
+    (listed,) = await cooperatively(findings(found, each, WHOLE_FLEET) for each in [judged])
+    return replace(judged, findings=listed[:MOST_FINDINGS])
+
+
+async def _mark_due(tables: Tables, marks: Iterable[Mark]) -> None:
+    """Set due marks of the windows in which the fleet was judged, or is about to be."""
+    for mark in marks:
+        if await tables.judged.exists(None, mark.window) or await tables.due.read(mark.window):
+            await tables.due.set(mark)
+
+
+def _following(window: int, now: int) -> Iterable[int]:
+    """Yield the windows that follow from one, of those that may have begun."""
+    return (later for at in range(1, WINDOWS) if (later := window + WINDOW * at) <= now + FUTURE_TOLERANCE)
+
+
+async def _before(tables: Tables, of: str | None, window: int, marks: Marks, tenant: str) -> list[Judged]:
+    """Return what was found in the windows before, of a tenant or of the fleet (None), the newest first.
+
+    What can't be read counts as nothing, and a mark of this ``tenant`` is set, so that it is made anew.
     """
 
-    async def derive() -> tuple[Judged, None]:
-        found = await tables.judged.tenants(window)
-        if not found:
-            return NOT_JUDGED, None
-        regions = {group.value for each in summaries.values() for group in each.groups if group.dimension == "Region"}
-        normals = await _normals(tables, None, window, regions)
-        before = await _before(tables, None, window)
-        (judged,) = await cooperatively(judge_fleet(each, summaries, normals, before, found) for each in [window])
-        (listed,) = await cooperatively(findings(found, each, WHOLE_FLEET) for each in [judged])
-        return replace(judged, findings=listed[:MOST_FINDINGS]), None
+    async def read(each: int) -> Judged:
+        try:
+            stored = await tables.judged.read(of, each)
+        except Corrupt:
+            await marks.set(Mark(tenant, each))
+            return NOT_JUDGED
+        return stored.value if stored else NOT_JUDGED
 
-    done = await derived(
-        partial(tables.judged.read, None, window),
-        derive,
-        partial(tables.judged.write, None, window),
-        partial(tables.judged.delete, window),
-        NOT_JUDGED,
-        lambda judged: judged,
-    )
-    if done.before.deviations != done.now.deviations:
-        for later in _following(window):
-            if await tables.judged.read(None, later):
-                await tables.due.set(Mark(tenants[0], later))
-
-
-def _following(window: int) -> Iterable[int]:
-    return (window + WINDOW * at for at in range(1, WINDOWS))
-
-
-async def _before(tables: Tables, tenant: str | None, window: int) -> list[Judged]:
-    """Return what was found in the windows before, the newest first."""
-    windows = [window - WINDOW * at for at in range(1, WINDOWS)]
-    read = await gather((tables.judged.read(tenant, each) for each in windows), AT_ONCE)
-    return [stored.value if stored else NOT_JUDGED for stored in read]
+    return await gather((read(window - WINDOW * at) for at in range(1, WINDOWS)), AT_ONCE)
 
 
 async def hours_of(

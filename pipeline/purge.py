@@ -7,7 +7,7 @@ are averages without names. A purge before a date deletes them.
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -22,8 +22,9 @@ from pipeline.averaging import average_window
 from pipeline.catalogue import SEEN_EVERY
 from pipeline.concurrency import gather
 from pipeline.operations import Done, Figures, OperationContext, Step, added, earliest_window, steps_of, windows_until
-from pipeline.purged_learning import purge_days, purge_tenant, purge_vm
-from pipeline.purged_standings import purge_fleet, purge_standings
+from pipeline.purged_learning import purge_learned, purge_tenant, purge_vm
+from pipeline.purged_samples import empty, remove
+from pipeline.purged_standings import purge_fleet, purge_silent, purge_standings
 from pipeline.refusals import reasons_left, whole_of
 from storage.documents import Conflict
 from storage.schema import DAY
@@ -59,12 +60,12 @@ class Purge:
         # expires by itself.
         windows = windows_until(context, earliest_window(context) - DAY + HOUR, last)
         # A tenant's day is one partition, which a single scan reads.
-        by_day: list[Step] = [{"windows": list(day)} for _, day in groupby(windows, utc_day)]
-        steps = by_day if self.tenant else steps_of(windows)
+        steps = _by_day("windows", windows) if self.tenant else steps_of(windows)
         # Standings outlive their samples. Of newer windows they follow from what is left of the samples.
         first = window_of(context.now - context.rules.standings_days * DAY + HOUR)
-        older = range(first, min(earliest_window(context), last) + 1, WINDOW)
-        steps += [{"standings": list(day)} for _, day in groupby(older, utc_day)]
+        steps += _by_day("standings", range(first, min(earliest_window(context), last) + 1, WINDOW))
+        if self.vm:  # where it sent nothing, it is named as silent until nobody knows that it used to report
+            steps = [{"learned": self.tenant}, *steps, *_by_day("judged", range(first, last + 1, WINDOW))]
         steps += [{"quarantined": day} for day in days if self.before is None or day < utc_day(self.before)]
         if self.before is not None:
             steps += [{"counter": key} for key in await context.tables.catalogue.entries(COUNTERS)]
@@ -78,13 +79,17 @@ class Purge:
                 return await self._windows(context, windows)
             case {"standings": windows}:
                 return await self._standings(context, windows)
+            case {"judged": windows}:
+                if self.tenant and self.vm and not self.dry_run:
+                    await purge_silent(context.tables, windows, self.tenant, self.vm, context.times)
+                return Done()
             case {"quarantined": day}:
                 return Done(await self._quarantined(context.tables, day))
             case {"counter": key}:
                 return await self._report(context, key)
             case {"learned": tenant}:
                 if not self.dry_run:
-                    await purge_days(context.tables, tenant, self.before or 0)
+                    await purge_learned(context.tables, tenant, self.vm, self.before or 0)
                 return Done()
         raise ValueError(f"this is not a step of a purge: {step}")
 
@@ -107,14 +112,14 @@ class Purge:
         figures = {"vmWindows": len(found), "samples": samples}
         if self.dry_run or not found:
             return figures
-        await gather((_empty(tables, each) for each in found), AT_ONCE)
+        await gather((empty(tables, each) for each in found), AT_ONCE)
         of = {each.value.tenant for each in found}
         await gather(tables.marks.set(Mark(tenant, window)) for tenant in of)
         marks = await tables.marks.read(window)
         rows = (await average_window(tables, window, marks, context.times, context.rules.at_once)).rows
         for tenant in sorted(of):
             emptied = [each async for each in self._vm_windows(tables, tenant, window) if not each.value.series]
-            await gather((_remove(tables, each) for each in emptied), AT_ONCE)
+            await gather((remove(tables, each) for each in emptied), AT_ONCE)
             await self._remove_derived(tables, Node.of(tenant), window)
         return {**figures, "rows": rows}
 
@@ -144,9 +149,8 @@ class Purge:
         for window in windows:
             if not self.dry_run and not context.time_left():
                 return Done({"standings": removed}, again=True)
-            removed += await purge_standings(
-                context.tables, window, self.tenant, self.vm, context.times, dry_run=self.dry_run
-            )
+            whose = self.tenant, self.vm
+            removed += await purge_standings(context.tables, window, *whose, context.times, dry_run=self.dry_run)
         return Done({"standings": removed})
 
     async def _quarantined(self, tables: Tables, day: str) -> Figures:
@@ -271,27 +275,12 @@ class Purge:
         return 1
 
 
+def _by_day(kind: str, windows: Iterable[int]) -> list[Step]:
+    """Return steps of the windows of a UTC day each."""
+    return [{kind: list(day)} for _, day in groupby(windows, utc_day)]
+
+
 def _days(context: OperationContext) -> list[str]:
     """Return the UTC days that may be in quarantine. A rewritten document lives for another full retention."""
     first = context.now - 2 * (context.now - context.horizon.oldest)
     return sorted({utc_day(second) for second in (*range(first, context.now, DAY), context.now)})
-
-
-async def _empty(tables: Tables, found: Stored[VmWindow]) -> None:
-    """Remove all samples from a VM window, also new ones."""
-    window, etag = found.value, found.etag
-    while True:
-        try:
-            await tables.samples.write(replace(window, series={}), etag)
-        except Conflict:
-            stored = await tables.samples.read(window.tenant, window.vm, window.window)
-            if stored is None:
-                return
-            etag = stored.etag
-        else:
-            return
-
-
-async def _remove(tables: Tables, emptied: Stored[VmWindow]) -> None:
-    with suppress(Conflict):  # it has new samples, or was deleted
-        await tables.samples.delete(emptied.value, emptied.etag)

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from domain.minutes import WINDOW
 from domain.zones import windows_of_day
+from pipeline.derived import unless_corrupt
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.learned import LearnedDocument
@@ -47,12 +48,25 @@ async def purge_vm(tables: Tables, tenant: str, vm: str) -> None:
                 again = True
 
 
+async def purge_learned(tables: Tables, tenant: str | None, vm: str | None, before: int) -> None:
+    """Remove what was learned: of a VM, or else of the days that ended before a second."""
+    if tenant and vm:
+        await purge_vm(tables, tenant, vm)
+    else:
+        await purge_days(tables, tenant, before)
+
+
 async def purge_days(tables: Tables, tenant: str | None, before: int) -> None:
     """Remove what is kept of the days that ended before a second: of a tenant, or of the fleet (None)."""
     async for learned in tables.learned.of(tenant):
         if _is_over(learned, before):
             with suppress(Conflict):  # made anew meanwhile, or removed
                 await tables.learned.delete(tenant, learned)
+    if tenant is None:
+        async for window in tables.fleet_averages.windows_before(before):
+            with suppress(Conflict):
+                if stored := await unless_corrupt(tables.fleet_averages.read(window), {}):
+                    await tables.fleet_averages.delete(stored.etag)
 
 
 def _is_over(learned: LearnedDocument, second: int) -> bool:

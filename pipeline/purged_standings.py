@@ -1,13 +1,14 @@
 """Removes standings, and what the fleet has of them. Knows tables and marks, but not what else a purge removes."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from domain.closing import Times
 from domain.standings import NO_STANDINGS
-from pipeline.judging import judge_again
+from pipeline.judging import judge_marked
 from pipeline.marking import mark_late
 from pipeline.summarizing import summarize_window
-from storage.documents import Conflict
+from storage.documents import Conflict, Corrupt
 from storage.tables import Tables
 from storage.tables.marks import Mark
 
@@ -29,17 +30,41 @@ async def purge_standings(
             if dry_run:
                 break
             await tables.due.set(Mark(each, window))
+            await tables.to_judge.set(Mark(each, window))
             await mark_late(tables.days, each, window, times.now)
             with suppress(Conflict):  # another run of this purge: look again
                 if left:
                     await tables.standings.write(each, window, left, stored.etag)
                 else:
                     await tables.standings.delete(window, stored.etag)
-                await judge_again(tables, each, window)
                 break
     if not dry_run:
-        await summarize_window(tables, window, times, at_once=True)
+        await _derive(tables, window, times)
     return removed
+
+
+async def purge_silent(tables: Tables, windows: Iterable[int], tenant: str, vm: str, times: Times) -> None:
+    """Have windows judged again that name a VM though they have no standings of it, since it was silent."""
+    for window in windows:
+        if await _is_named(tables, tenant, vm, window):
+            await tables.to_judge.set(Mark(tenant, window))
+            await _derive(tables, window, times)
+
+
+async def _derive(tables: Tables, window: int, times: Times) -> None:
+    await judge_marked(tables, [mark.value for mark in await tables.to_judge.read(window)], times.now)
+    await summarize_window(tables, window, times, at_once=True)
+
+
+async def _is_named(tables: Tables, tenant: str, vm: str, window: int) -> bool:
+    """Tell whether what was found in a window names a VM, or can't be read."""
+    try:
+        stored = await tables.judged.read(tenant, window)
+    except Corrupt:
+        return True
+    return stored is not None and (
+        vm in stored.value.vms or any(each.whose.name == vm for each in stored.value.deviations)
+    )
 
 
 async def purge_fleet(tables: Tables, key: str, before: int) -> None:

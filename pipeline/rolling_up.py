@@ -17,7 +17,7 @@ from pipeline.catalogue import SEEN_EVERY, enter, enter_counters
 from pipeline.closing import open_if_new
 from pipeline.concurrency import cooperatively
 from pipeline.derived import Derived, Found, Value, derived, unless_corrupt
-from pipeline.judging import judged_of, write_judged
+from pipeline.judging import judge_marked, judged_of, write_judged
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.catalogue import TENANTS, Entry, vms_of
@@ -113,11 +113,12 @@ async def roll_up_tenant(
                 partial(tables.histograms.write, node, window),
                 partial(tables.histograms.delete, window),
             )
-            await write_judged(tables, tenant, window, done.found.judged, found)
+            marks = await write_judged(tables, tenant, window, done.found.judged, found, now)
         except Conflict:
             looked = True
             continue
         break
+    await judge_marked(tables, marks, now)
     newest = max((vm.newest for vm in done.found.vms), default=0)
     await enter(tables, vms_of(tenant), done.found.vms, SEEN_EVERY)
     listed = await enter_counters(tables, tenant, done.found.listed, newest)

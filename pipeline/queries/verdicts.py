@@ -157,7 +157,7 @@ async def get_verdict(tables: Tables, tenant: str, vm: str, window: int | None, 
         return _for_tenant(nothing, _OfFleet()) if own else nothing
     evidence = await read_evidence(tables, tenant, entry.name, entry.dimensions or Dimensions(), window, fleet=not own)
     verdict = verdict_on(
-        tenant, evidence.vm, evidence.dimensions, evidence.judged, evidence.fleet, known=evidence.known
+        tenant, evidence.vm, evidence.dimensions, evidence.judged, evidence.fleet, known=not _unknown(evidence)
     )
     key = _main_key(verdict, evidence)
     of_fleet = await _of_fleet(tables, key, window, evidence, own=own)
@@ -216,6 +216,7 @@ def _answer(
         verdict.answer,
         _figures(key, evidence),
         above,
+        deviates=verdict.deviation is not None,
         silent=verdict.deviation is not None and verdict.deviation.key == REPORTING,
         ranked=_ranked(beside, of_fleet.rank),
         counts=[(each.population, each.count) for each in verdict.compared],
@@ -249,8 +250,15 @@ def _reason(verdict: Verdict, evidence: Evidence) -> str | None:
     if verdict.answer == "unknown":
         if verdict.deviation is not None:
             return TOO_FEW
-        return NOT_LEARNED if evidence.there else NO_DATA
+        return _unknown(evidence)
     return NOT_SUMMARIZED if evidence.of_fleet and evidence.fleet is None else None
+
+
+def _unknown(evidence: Evidence) -> str | None:
+    """Return why nothing can be said of the VM; None: something can."""
+    if not evidence.there:
+        return NO_DATA
+    return None if evidence.known and evidence.judged else NOT_LEARNED
 
 
 def _figures(key: str | None, evidence: Evidence) -> Figures | None:

@@ -5,8 +5,8 @@ their own.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,6 +37,7 @@ _NUMBERS = 8
 
 _COUNTS = "<u4"
 _FLEET = "judged"
+_FIRST = "0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class JudgedTable(Table):
 
     async def read(self, tenant: str | None, window: int) -> Stored[Judged] | None:
         """Read what was found. Raises Corrupt."""
-        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(tenant))
+        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(tenant), "0000")
         if stored is None:
             return None
         current = all(document.body.get("version") == JUDGED_VERSION for document in stored.value)
@@ -55,14 +56,17 @@ class JudgedTable(Table):
             corrupt.etag = stored.etag  # of all documents, since all of them are written again
             raise
 
-    async def tenants(self, window: int) -> dict[str, Judged]:
-        """Return what was found of all tenants, by tenant. Raises Corrupt."""
+    async def exists(self, tenant: str | None, window: int) -> bool:
+        """Tell whether anything is stored, readable or not."""
+        return await self.documents.read(STANDINGS, number(window), f"{_prefix(tenant)}_{_FIRST}") is not None
+
+    async def tenants(self, window: int) -> dict[str, Judged | None]:
+        """Return what was found of all tenants, by tenant; None where it can't be read."""
         scan = self.documents.scan(STANDINGS, number(window), "j_", "j_~")
-        documents = [document async for document in scan]
-        return {
-            tenant: _judged(window, list(parts))
-            for tenant, parts in groupby(documents, lambda document: decode_name(document.id.split("_")[2]))
-        }
+        found: dict[str, list[Document]] = {}
+        async for document in scan:
+            found.setdefault(decode_name(document.id.split("_")[2]), []).append(document)
+        return {tenant: _readable(window, parts) for tenant, parts in found.items()}
 
     async def write(self, tenant: str | None, window: int, judged: Judged, etag: str | None) -> None:
         """Create (etag None) or replace what was found. Raises Conflict."""
@@ -108,7 +112,7 @@ def _bodies(window: int, judged: Judged) -> dict[str, Mapping[str, Any]]:
     )
     parts = list(parts_of([Series(each.whose, each.key) for each in judged.deviations], _NUMBERS))
     bodies: dict[str, dict[str, Any]] = {f"{place:04d}": {"rows": part.body(rows)} for place, part in enumerate(parts)}
-    first = bodies.setdefault("0000", {})
+    first = bodies.setdefault(_FIRST, {})
     first.update(msgspec.to_builtins(head))
     return {end: {"version": JUDGED_VERSION, **body} for end, body in bodies.items()}
 
@@ -127,6 +131,12 @@ def _judged(window: int, documents: Sequence[Document]) -> Judged:
         )
     except (ValueError, IndexError, TypeError) as error:  # includes msgspec's ValidationError
         raise Corrupt(STANDINGS, number(window), documents[0], error) from error
+
+
+def _readable(window: int, documents: Sequence[Document]) -> Judged | None:
+    with suppress(Corrupt):
+        return _judged(window, documents)
+    return None
 
 
 def _deviations(window: int, bodies: Sequence[Mapping[str, Any]]) -> list[Deviation]:

@@ -43,6 +43,11 @@ class Marks(Table):
             marks.append(Stored(Mark(tenant, window), document.etag))
         return marks
 
+    async def find(self, mark: Mark) -> Stored[Mark] | None:
+        """Return a mark if it is set."""
+        document = await self.documents.read(MARKS, self.kind, numbered(mark.window, mark.tenant))
+        return Stored(mark, document.etag) if document else None
+
     async def set(self, mark: Mark) -> None:
         """Set a mark. An existing mark gets a new etag, so that a caller that read it before can't clear it."""
         await self.documents.upsert(MARKS, self.kind, numbered(mark.window, mark.tenant), {})

@@ -14,7 +14,7 @@ from domain.digests import Digest, Series, Whose
 from domain.minutes import DAY, HOUR, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
-from pipeline.judging import judge_again
+from pipeline.judging import judge_marked
 from pipeline.learning import Learn
 from pipeline.queries.unusual import get_unusual
 from pipeline.queries.verdicts import get_verdict
@@ -68,7 +68,8 @@ async def tables(memory: MemoryDocuments) -> Tables:
             await tables.fleet_days.set(Mark("fleet", day))
     await carry_out(tables, Learn(), replace(context(tables), started=TODAY + HOUR))
     for tenant in TENANTS_OF:
-        await judge_again(tables, tenant, windows[-1])
+        await tables.to_judge.set(Mark(tenant, windows[-1]))
+        await judge_marked(tables, [Mark(tenant, windows[-1])], TIMES.now)
     await summarize_window(tables, windows[-1], TIMES, at_once=True)
     return tables
 

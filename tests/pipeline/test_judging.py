@@ -1,157 +1,56 @@
 """From the queue to the verdict: what is unusual, and which population explains it, after days that were learned."""
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from domain.access import Caller
 from domain.disclosure import DisclosedWindow
-from domain.minutes import DAY, HOUR, MINUTES_PER_WINDOW, WINDOW
-from domain.samples import Dimensions
-from domain.standings import Standings, StandingVm
-from pipeline.learning import learn_fleet, learn_tenant
-from pipeline.queries.unusual import Unusual, get_unusual
-from pipeline.queries.verdicts import OwnVmVerdict, VmVerdict, get_verdict
-from pipeline.summarizing import summarize_window
+from domain.errors import NotFound
+from domain.minutes import DAY, MINUTES_PER_WINDOW, WINDOW
+from pipeline.purged_learning import purge_vm
+from pipeline.queries.unusual import get_unusual
+from pipeline.queries.verdicts import OwnVmVerdict, get_verdict
 from storage.tables import Tables
-from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
-from storage.tables.marks import Mark
-from tests.builders import LATENESS, NOW, TIMES, WINDOW_START, a_message, a_record, a_view
+from tests.builders import NOW, WINDOW_START
+from tests.pipeline import judged_fleet
+from tests.pipeline.judged_fleet import (
+    CPU,
+    DEFENDER,
+    DELAY,
+    FLEET,
+    INCIDENTS,
+    OPERATORS,
+    OWN,
+    Values,
+    a_learned_store,
+    as_usual,
+    come,
+    dimensions,
+    hour,
+    moved,
+    settle,
+    unusual,
+    verdict,
+)
 from tests.pipeline.memory import MemoryDocuments
-from tests.pipeline.steps import close_windows, deliver, work_off
-
-CPU, DELAY, DEFENDER = "win_cpu.percent_processor_time", "win_session.input_delay_ms", "win_service.WinDefend"
-FLEET = {f"t{tenant}": [f"v{tenant}{number}" for number in range(6)] for tenant in range(5)}
-DAYS = 5
-TODAY = NOW - NOW % DAY
-
-OWN = a_view(caller=Caller("tenant", "t1"))
-
-Values = Callable[[str, str, str], float | None]
-"""By tenant, VM and counter; None: no sample."""
-
-
-def dimensions(tenant: str, vm: str) -> Dimensions:
-    """Pools are of a tenant; sizes and regions cross all of them."""
-    number = int(vm[-1])
-    size = "Standard_D2s_v4" if number < 3 else "Standard_D4s_v4"
-    return Dimensions("s", f"{tenant}-pool{number % 2}", "westeurope" if number % 3 else "northeurope", size)
-
-
-def as_usual(chance: random.Random) -> Values:
-    def value(_tenant: str, vm: str, key: str) -> float | None:
-        if key == DEFENDER:
-            return 1.0
-        return (30.0 if key == CPU else 20.0) + int(vm[-1]) + chance.uniform(-2, 2)
-
-    return value
-
-
-def moved(vms: Collection[tuple[str, str]], chance: random.Random, key: str = DELAY, by: float = 80.0) -> Values:
-    usual = as_usual(chance)
-
-    def value(tenant: str, vm: str, of: str) -> float | None:
-        found = usual(tenant, vm, of)
-        return found + by if found is not None and of == key and (tenant, vm) in vms else found
-
-    return value
-
-
-_learned: list[MemoryDocuments] = []
+from tests.pipeline.steps import work_off
 
 
 @pytest.fixture
-async def tables(memory: MemoryDocuments) -> Tables:
-    """A store in which today's baselines were learned from the days before. They are learned once for all tests."""
-    if not _learned:
-        await learn_days(Tables(memory))
-        _learned.append(memory)
-    return Tables(_learned[0].as_it_was(0))
+async def tables() -> Tables:
+    return Tables(await a_learned_store())
 
 
-async def learn_days(tables: Tables) -> None:
-    """Days with a window each hour, and what is learned from them: today's baselines."""
-    value = as_usual(random.Random(7))  # noqa: S311
-    keys = (CPU, DELAY, DEFENDER)
-    for window in range(TODAY - DAYS * DAY, TODAY, HOUR):
-        for tenant, vms in FLEET.items():
-            columns = {key: np.array([value(tenant, vm, key) for vm in vms], np.float64) for key in keys}
-            there = [StandingVm(vm, window, dimensions(tenant, vm)) for vm in vms]
-            await tables.standings.write(tenant, window, Standings(there, columns), None)
-            await tables.due.set(Mark(tenant, window))
-        await summarize_window(tables, window, TIMES, at_once=True)
-    for key in keys:
-        await tables.catalogue.write_entry(COUNTERS, Entry(key, TODAY), None)
-    for day in range(TODAY - DAYS * DAY, TODAY, DAY):
-        await tables.fleet_days.set(Mark("fleet", day))
-    for tenant, vms in FLEET.items():
-        await tables.catalogue.write_counters_of(tenant, dict.fromkeys(keys, TODAY), None)
-        await tables.catalogue.write_entry(TENANTS, Entry(tenant, TODAY), None)
-        for vm in vms:
-            await tables.catalogue.write_entry(vms_of(tenant), Entry(vm, TODAY, dimensions(tenant, vm)), None)
-        for day in range(TODAY - DAYS * DAY, TODAY, DAY):
-            await tables.days.set(Mark(tenant, day))
-        assert await learn_tenant(tables, tenant, TODAY - 6 * HOUR)
-    assert await learn_fleet(tables, TODAY - 6 * HOUR)
+def without(vms: Collection[str], key: str | None = None, value: float | None = None) -> Values:
+    """As usual, but of some VMs nothing comes, or of one counter another value."""
+    usual = as_usual(random.Random(5))  # noqa: S311
 
+    def found(tenant: str, vm: str, of: str) -> float | None:
+        return value if vm in vms and key in (None, of) else usual(tenant, vm, of)
 
-async def come(tables: Tables, window: int, value: Values) -> None:
-    """A window comes by the queue and is averaged."""
-    for tenant, vms in FLEET.items():
-        records = []
-        for vm in vms:
-            of = dimensions(tenant, vm)
-            for key in (CPU, DELAY, DEFENDER):
-                found = value(tenant, vm, key)
-                if found is None:
-                    continue
-                perf_type, _, perf_name = key.partition(".")
-                records.append(
-                    a_record(
-                        timestamp=window + 450,
-                        MaskedTenantId=tenant,
-                        MaskedVMName=vm,
-                        SiteName=of.SiteName,
-                        ResourcePoolName=of.ResourcePoolName,
-                        Region=of.Region,
-                        MachineSize=of.MachineSize,
-                        PerfType=perf_type,
-                        PerfName=perf_name,
-                        PerfValue=found,
-                    )
-                )
-        await deliver(tables, [a_message(records)])
-    await work_off(tables)
-
-
-async def hour(tables: Tables, value: Values) -> None:
-    """The newest four windows come, and close."""
-    for window in range(WINDOW_START - 3 * WINDOW, NOW, WINDOW):
-        await come(tables, window, value)
-    await close_windows(tables, NOW + LATENESS)
-
-
-async def unusual(tables: Tables, tenant: str | None = None) -> Unusual:
-    found = await get_unusual(tables, tenant, WINDOW_START, 100, a_view())
-    assert isinstance(found, Unusual)
     return found
-
-
-async def verdict(tables: Tables, tenant: str, vm: str) -> VmVerdict:
-    return await get_verdict(tables, tenant, vm, WINDOW_START, a_view())
-
-
-EVERY = [(tenant, vm) for tenant, vms in FLEET.items() for vm in vms]
-INCIDENTS: Mapping[str, list[tuple[str, str]]] = {
-    "vm": [("t1", "v13")],
-    "pool": [(tenant, vm) for tenant, vm in EVERY if dimensions(tenant, vm).ResourcePoolName == "t1-pool1"],
-    "tenant": [(tenant, vm) for tenant, vm in EVERY if tenant == "t1"],
-    "size": [(tenant, vm) for tenant, vm in EVERY if dimensions(tenant, vm).MachineSize == "Standard_D4s_v4"],
-    "region": [(tenant, vm) for tenant, vm in EVERY if dimensions(tenant, vm).Region == "northeurope"],
-    "fleet": EVERY,
-}
 
 
 @pytest.mark.parametrize("cause", INCIDENTS)
@@ -187,3 +86,151 @@ async def test_where_nothing_is_disclosed_a_tenants_caller_hears_of_its_own_vms(
     found = await get_verdict(tables, "t1", "v13", WINDOW_START, OWN)
     assert found.verdict == "tenant"
     assert found.compared[-1].value is None
+
+
+async def test_a_vm_that_usually_reports_and_does_not_is_silent(tables: Tables) -> None:
+    await hour(tables, without(["v13"]))
+    for tenant, view in ((None, None), ("t1", None), ("t1", OWN)):
+        (found,) = (await (unusual(tables, tenant, view) if view else unusual(tables, tenant))).data
+        assert (found.kind, found.name, found.tenant, found.why) == ("vm", "v13", "t1", "silent")
+        assert (found.key, found.value, found.expected, found.notable) == (None, None, None, True)
+        assert found.since == NOW - 4 * WINDOW
+        assert found.sentence == "It does not report, though it usually does at this hour."
+    told = await verdict(tables, "t1", "v13")
+    assert (told.verdict, told.key, told.compared) == ("vm", None, [])
+    assert told.sentence == (
+        "It does not report, though it usually does at this hour. Tenant t1 is as usual. Pool t1-pool1 is as usual. "
+        "Size Standard_D4s_v4 is as usual. Region northeurope is as usual. The fleet is as usual. It is this VM."
+    )
+    assert {each.value for each in told.data} == {None}
+
+
+async def test_a_pool_that_is_silent_is_one_line(tables: Tables) -> None:
+    silent = [vm for vm in FLEET["t1"] if dimensions("t1", vm).ResourcePoolName == "t1-pool1"]
+    await hour(tables, without(silent))
+    (found,) = (await unusual(tables)).data
+    assert (found.kind, found.name, found.why, found.vms, found.of) == ("pool", "t1-pool1", "silent", 3, 3)
+    assert found.sentence == "3 of 3 VMs do not report, though they usually do at this hour."
+    assert (await verdict(tables, "t1", "v13")).verdict == "pool"
+    assert (await verdict(tables, "t1", "v12")).verdict == "none"
+
+
+async def test_a_service_that_usually_runs_and_is_stopped(tables: Tables) -> None:
+    await hour(tables, without(["v13"], DEFENDER, 0.0))
+    (found,) = (await unusual(tables)).data
+    assert (found.kind, found.name, found.why, found.key, found.notable) == ("vm", "v13", "stopped", DEFENDER, True)
+    assert found.sentence == "Microsoft Defender is stopped, though it usually runs at this hour."
+    told = await verdict(tables, "t1", "v13")
+    assert (told.verdict, told.key) == ("vm", DEFENDER)
+    assert told.sentence.startswith("Microsoft Defender is stopped, though")
+
+
+async def test_where_nothing_is_unusual_the_list_is_empty_and_no_reason_is_given(tables: Tables) -> None:
+    await hour(tables, as_usual(random.Random(3)))  # noqa: S311
+    for tenant, judged in ((None, 30), ("t1", 6)):
+        found = await unusual(tables, tenant)
+        assert (found.data, found.reason, found.judged, found.final) == ([], None, judged, True)
+    told = await verdict(tables, "t1", "v13")
+    assert (told.verdict, told.sentence, told.reason) == ("none", "All its counters are as usual at this hour.", None)
+    assert told.history == 5
+    assert told.timeZone == "Europe/Dublin"
+    assert {each.key for each in told.data} == {CPU, DELAY, DEFENDER}
+    assert all(each.score == 0 and each.since is None for each in told.data)
+
+
+async def test_a_vm_without_history_is_unknown_and_the_answer_says_why(tables: Tables) -> None:
+    FLEET["t1"].append("v19")
+    try:
+        await hour(tables, moved([("t1", "v19")], random.Random(3)))  # noqa: S311
+    finally:
+        FLEET["t1"].remove("v19")
+    told = await verdict(tables, "t1", "v19")
+    assert (told.verdict, told.history) == ("unknown", 0)
+    assert told.reason is not None
+    assert "needs 3 days of data" in told.reason
+    assert told.sentence.endswith(f" % of VMs of its size. W{told.reason[1:]}.")
+    assert [each.expected for each in told.data] == [None] * 3
+    assert "v19" not in {each.name for each in (await unusual(tables)).data}
+
+
+async def test_a_store_without_baselines_says_that_nothing_was_judged() -> None:
+    tables = Tables(MemoryDocuments())
+    assert (await unusual(tables)).reason is not None
+    await hour(tables, as_usual(random.Random(3)))  # noqa: S311
+    found = await unusual(tables)
+    assert (found.data, found.judged) == ([], 0)
+    assert found.reason is not None
+    assert "three days" in found.reason
+    told = await verdict(tables, "t1", "v13")
+    assert (told.verdict, told.history) == ("unknown", 0)
+
+
+async def test_a_vm_that_is_not_known_is_not_found_and_one_without_data_is_unknown(tables: Tables) -> None:
+    await hour(tables, as_usual(random.Random(3)))  # noqa: S311
+    with pytest.raises(NotFound):
+        await verdict(tables, "t1", "v99")
+    with pytest.raises(NotFound):
+        await verdict(tables, "t9", "v13")
+    told = await get_verdict(tables, "t1", "v13", WINDOW_START - 20 * WINDOW, OPERATORS)
+    assert (told.verdict, told.reason) == ("unknown", "it has no data in this window")
+    assert told.sentence == "Unknown: it has no data in this window."
+
+
+async def test_a_vm_that_is_alone_in_its_tenant_is_judged_by_its_peers(tables: Tables) -> None:
+    """Those of its tenant's callers, who see no peers, hear that it is unknown whether others are like it."""
+    alone = without([vm for vm in FLEET["t1"] if vm != "v13"])
+
+    def value(tenant: str, vm: str, key: str) -> float | None:
+        found = alone(tenant, vm, key)
+        return found + 40 if found is not None and (vm, key) == ("v13", DELAY) else found
+
+    for vm in FLEET["t1"]:
+        if vm != "v13":
+            await purge_vm(tables, "t1", vm)  # it was always alone
+    await hour(tables, value)
+    told = await verdict(tables, "t1", "v13")
+    assert (told.verdict, told.key) == ("vm", DELAY)
+    own = await verdict(tables, "t1", "v13", OWN)
+    assert (own.verdict, own.reason) == ("unknown", "too few VMs were judged")
+    assert own.sentence.endswith("Whether others are like it is unknown: too few VMs were judged.")
+
+
+@pytest.mark.parametrize("change", ["pool", "size", "region"])
+async def test_a_vm_that_moved_is_judged_by_its_own_history_and_counted_where_it_is_now(
+    tables: Tables, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dimensions("t1", "v13")
+    now = {
+        "pool": replace(before, ResourcePoolName="t1-pool0"),
+        "size": replace(before, MachineSize="Standard_D2s_v4"),
+        "region": replace(before, Region="westeurope"),
+    }[change]
+    monkeypatch.setattr(judged_fleet, "dimensions", lambda tenant, vm: now if vm == "v13" else dimensions(tenant, vm))
+    await hour(tables, moved([("t1", "v13")], random.Random(3)))  # noqa: S311
+    told = await verdict(tables, "t1", "v13")
+    assert (told.verdict, told.key) == ("vm", DELAY)
+    names = {each.who: each.name for each in told.compared}
+    assert (names["pool"], names["size"], names["region"]) == (now.ResourcePoolName, now.MachineSize, now.Region)
+    counted = {each.who: each.judged for each in told.compared}
+    assert counted == {
+        "vm": None,
+        "pool": 4 if change == "pool" else 3,
+        "tenant": 6,
+        "size": 16 if change == "size" else 15,
+        "region": 21 if change == "region" else 10,
+        "fleet": 30,
+    }
+
+
+async def test_it_is_unusual_from_the_third_of_four_windows_on_and_says_since_when(tables: Tables) -> None:
+    usual, high = (as_usual(random.Random(3)), moved([("t1", "v13")], random.Random(3)))  # noqa: S311
+    told = []
+    for at, value in enumerate((high, usual, high, high, usual, usual)):
+        window = NOW - (6 - at) * WINDOW
+        await come(tables, window, value)
+        await work_off(tables)
+        await settle(tables)
+        found = (await get_unusual(tables, None, window, 100, OPERATORS)).data
+        told.append([(each.name, each.since) for each in found])
+    lasting = [("v13", NOW - 6 * WINDOW)]
+    assert told == [[], [], [], lasting, [], []]
