@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain.baselines import HOURS
 from domain.counters import worse_of
 from domain.digests import Digest, Series, Whose, kept_of_vms
-from domain.fleet_summary import FleetFigures, FleetSummary
+from domain.fleet_summary import FleetSummary
 from domain.minutes import HOUR
 from domain.zones import local_windows, windows_of_day
 
@@ -33,8 +33,8 @@ FEWEST_HOURS = 40
 FEWEST_PEERS = 20
 """Among fewer VMs there is always one beyond the 95th percentile."""
 
-LOW_END = 5
-"""The percentile of the low end. The high end is the 95th."""
+HIGH_END, LOW_END = 95, 5
+"""Percentiles."""
 
 
 class Always(NamedTuple):
@@ -54,24 +54,22 @@ def has_peers_end(key: str) -> bool:
     return kept_of_vms(key) and worse_of(key) != "none" and not key.startswith("win_service.")
 
 
-def needs_histograms(key: str) -> bool:
-    """Tell whether a counter's end has to be taken from histograms. The high one is among the figures."""
+def peers_ends(summaries: Mapping[str, FleetSummary]) -> dict[Series, float]:
+    """Return the ends of peers in a window, given the fleet's summaries by counter: of sizes that have enough VMs."""
+    found: dict[Series, float] = {}
+    for key, summary in sorted(summaries.items()):
+        if not has_peers_end(key):
+            continue
+        ends = summary.histograms.percentiles((LOW_END if is_low_worse(key) else HIGH_END,))[:, 0].tolist()
+        for group, figures, end in zip(summary.groups, summary.figures, ends, strict=True):
+            if group.dimension == "MachineSize" and figures.count >= FEWEST_PEERS:
+                found[Series(Whose("peers", group.value), key)] = end
+    return found
+
+
+def is_low_worse(key: str) -> bool:
+    """Tell whether low values of a counter are the worse ones."""
     return worse_of(key) == "low"
-
-
-def ends_of(key: str, summary: FleetFigures) -> dict[Whose, float]:
-    """Return the ends of a window's groups by size that have enough VMs. ``summary``: a FleetSummary for a low end."""
-    sizes = [
-        (slot, Whose("peers", group.value), summary.figures[slot])
-        for slot, group in enumerate(summary.groups)
-        if group.dimension == "MachineSize" and summary.figures[slot].count >= FEWEST_PEERS
-    ]
-    if not needs_histograms(key):
-        return {whose: figures.p95 for _, whose, figures in sizes}
-    if not isinstance(summary, FleetSummary):
-        return {}
-    lows = summary.histograms.percentiles((LOW_END,))[:, 0].tolist()
-    return {whose: lows[slot] for slot, whose, _ in sizes}
 
 
 def always(
@@ -96,7 +94,7 @@ def always(
         for series, row in zip(of_day.series, of_day.hours, strict=True):
             size = sizes.get(series.whose.name or "") if series.whose.kind == "vm" else None
             if end := known.get((size, series.key)):
-                _add(sums.setdefault(series, [0.0, 0.0, 0, 0]), row, end, low=needs_histograms(series.key))
+                _add(sums.setdefault(series, [0.0, 0.0, 0, 0]), row, end, low=is_low_worse(series.key))
     return {
         series: Always(value / number, end / number, beyond / number)
         for series, (value, end, beyond, number) in sums.items()

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
 from domain.always import Always
 from domain.baselines import HOURS, MOST_DAYS, Bands, learn
-from domain.digests import Digest, Series, rounded
+from domain.digests import KEPT_BITS, Digest, Series, rounded
 from domain.named_series import NamedSeries
+
+if TYPE_CHECKING:
+    from domain.histogram import Floats
 
 TAUGHT_BY = 14
 """A series without a value in so many days has no baseline any more."""
@@ -53,4 +57,16 @@ def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -
             hours[to, first - (day - each).days] = digests[each].hours[at]
     weekdays = [(day.weekday() - back) % 7 for back in range(first, 0, -1)]
     bands = learn(hours, weekdays, day.weekday())
-    return DayBaselines(zone, NamedSeries.from_series(series), Bands(rounded(bands.lines), bands.days))
+    return DayBaselines(zone, NamedSeries.from_series(series), Bands(_kept(bands.lines), bands.days))
+
+
+def _kept(lines: "Floats") -> "Floats":
+    """Return the lines of Bands, rounded. Ends are rounded outwards, so that a constant lies within its own band."""
+    import numpy as np  # noqa: PLC0415
+
+    kept = rounded(lines, KEPT_BITS)
+    step = 2.0**-KEPT_BITS * np.abs(kept)
+    for line, side in ((1, -1), (2, 1), (3, -1), (4, 1)):
+        inside = side * (lines[line] - kept[line]) > 0
+        kept[line] = np.where(inside, rounded(kept[line] + side * step[line], KEPT_BITS), kept[line])
+    return kept

@@ -8,14 +8,15 @@ zone of its VMs. On the day of a clock change an hour may have no windows, or mo
 Knows how windows make a day. Refuses to know what is normal (domain.baselines), and where digests are kept.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from domain.baselines import HOURS
 from domain.counters import FIRST
-from domain.fleet_summary import FleetFigures
+from domain.fleet_summary import FleetSummary
 from domain.standings import Standings
 from domain.zones import local_windows, windows_of_day
 
@@ -115,56 +116,55 @@ class TenantDay:
         return self._sums.digest(self._zone)
 
 
-def fleet_digest(
-    day: date,
-    zone: str | None,
-    key: str,
-    summaries: Mapping[int, FleetFigures],
-    regions: Collection[str | None],
-    *,
-    whole: bool,
-) -> Digest:
-    """Return a counter's digest of what the fleet has in a zone, given its summaries' figures by window.
+class FleetDay:
+    """Makes a digest of the fleet's day in one zone from its averages, window by window.
 
-    It has the regions that are in this zone; and the fleet and its sizes, if theirs is the zone of most of its VMs
-    (``whole``).
+    It has the regions that are in this zone; and the fleet and its sizes, if theirs is the zone of most of its VMs.
     """
+
+    def __init__(self, day: date, zone: str | None, regions: Collection[str | None], *, whole: bool) -> None:
+        """Begin a day. ``regions`` are those in the zone; ``whole``: also the fleet and its sizes."""
+        self._zone = zone
+        self._regions = regions
+        self._whole = whole
+        self._hours = _hours_of(day, zone)
+        self._found: defaultdict[str, list[tuple[Whose, int, float]]] = defaultdict(list)
+
+    def add(self, window: int, averages: Mapping[Series, float]) -> None:
+        """Add the averages of a window of the day, each once. Other windows add nothing."""
+        hour = self._hours.get(window)
+        if hour is None:
+            return
+        for (whose, key), average in averages.items():
+            if whose.name in self._regions if whose.kind == "Region" else self._whole:
+                self._found[key].append((whose, hour, average))
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of what was added."""
+        import numpy as np  # noqa: PLC0415
+
+        sums = _Sums()
+        for key, found in self._found.items():
+            whose, hours, averages = zip(*found, strict=True)
+            sums.add(key, whose, np.array(hours, np.int64), np.array(averages, np.float64))
+        return sums.digest(self._zone)
+
+
+def fleet_averages(summaries: Mapping[str, FleetSummary]) -> dict[Series, float]:
+    """Return a window's averages of the fleet and its groups, given its summaries by counter."""
+    return {
+        Series(Whose(group.dimension or "fleet", group.value), key): figures.average  # type: ignore[arg-type]
+        for key, summary in sorted(summaries.items())
+        for group, figures in zip(summary.groups, summary.figures, strict=True)
+    }
+
+
+def no_digest(zone: str | None) -> Digest:
+    """Return a digest of nothing."""
     import numpy as np  # noqa: PLC0415
 
-    hours: list[int] = []
-    whose: list[Whose] = []
-    averages: list[float] = []
-    for window, hour in _hours_of(day, zone).items():
-        if (summary := summaries.get(window)) is None:
-            continue
-        for group, figures in zip(summary.groups, summary.figures, strict=True):
-            if group.value in regions if group.dimension == "Region" else whole:
-                hours.append(hour)
-                whose.append(Whose(group.dimension or "fleet", group.value))  # type: ignore[arg-type]
-                averages.append(figures.average)
-    sums = _Sums()
-    sums.add(key, whose, np.array(hours, np.int64), np.array(averages, np.float64))
-    return sums.digest(zone)
-
-
-def ends_digest(day: date, zone: str | None, key: str, ends: Mapping[int, Mapping[Whose, float]]) -> Digest:
-    """Return a counter's digest of peers' ends (domain.always), given these by window."""
-    import numpy as np  # noqa: PLC0415
-
-    sums = _Sums()
-    for window, hour in _hours_of(day, zone).items():
-        if of := ends.get(window):
-            sums.add(key, list(of), hour, np.array(list(of.values()), np.float64))
-    return sums.digest(zone)
-
-
-def merged(zone: str | None, digests: Iterable[Digest]) -> Digest:
-    """Merge digests of different counters."""
-    import numpy as np  # noqa: PLC0415
-
-    parts = list(digests)
-    series = [each for part in parts for each in part.series]
-    return Digest(zone, series, np.concatenate([np.empty((0, HOURS)), *(part.hours for part in parts)]))
+    return Digest(zone, [], np.empty((0, HOURS)))
 
 
 class _Sums:
@@ -205,26 +205,30 @@ class _Sums:
             series += [Series(whose, key) for whose, _ in known]
             with np.errstate(invalid="ignore", divide="ignore"):
                 hours.append(sums[rows] / numbers[rows] * _PARTS)
-        return Digest(zone, series, rounded(np.concatenate(hours)))
+        return Digest(zone, series, rounded(np.concatenate(hours), KEPT_BITS))
 
 
 _PARTS = 64.0
 """More than the windows of a local hour, and a power of two, so that dividing by it is exact."""
 
+KEPT_BITS = 15
+"""The bits of the mantissa of what is learned: more than four digits, in three bytes."""
 
-def rounded(values: "Floats") -> "Floats":
-    """Return values with 24 bits of the mantissa, as a float of 4 bytes has: what is kept takes half the bytes.
 
-    They are rounded to the nearest, away from zero if both are as near; the largest stay finite.
+def rounded(values: "Floats", bits: int = 23) -> "Floats":
+    """Return values with so many bits of the mantissa; the default is what a float of 4 bytes has.
+
+    What is kept then takes fewer bytes. They are rounded to the nearest, away from zero if both are as near; the
+    largest stay finite.
     """
     import numpy as np  # noqa: PLC0415
 
-    bits = np.ascontiguousarray(values).view(np.int64)
-    kept = np.where(np.abs(values) < _LARGEST_ROUNDED, bits + (1 << (_DROPPED - 1)), bits) & ~((1 << _DROPPED) - 1)
+    dropped = 52 - bits
+    whole = np.ascontiguousarray(values).view(np.int64)
+    kept = np.where(np.abs(values) < _LARGEST_ROUNDED, whole + (1 << (dropped - 1)), whole) & ~((1 << dropped) - 1)
     return kept.view(np.float64)
 
 
-_DROPPED = 52 - 23
 _LARGEST_ROUNDED = 1e308
 
 

@@ -181,9 +181,11 @@ def _of_population(
 def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
     each = member.deviation
     peers = peers_score(each, judged.vms[each.whose.name or ""], judged, fleet)
-    is_service = each.key == REPORTING or each.key.startswith("win_service.")
-    far = each.beyond >= NOTABLE and is_worse(each.key, above=each.score > 0)
-    from_peers = is_service or (peers is not None and peers * math.copysign(1.0, each.score) >= FROM_PEERS)
+    if each.key == REPORTING or each.key.startswith("win_service."):
+        far = True
+    else:  # a band of no width tells nothing about what is rare
+        from_peers = peers is not None and peers * math.copysign(1.0, each.score) >= FROM_PEERS
+        far = each.low < each.high and each.beyond >= NOTABLE and from_peers
     return Finding(
         Population("tenant", member.tenant),
         each.whose.name,
@@ -196,7 +198,7 @@ def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
         each.since,
         vms=1,
         judged=1,
-        notable=far and from_peers,
+        notable=far and is_worse(each.key, above=each.score > 0),
         peers=peers,
     )
 

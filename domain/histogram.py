@@ -128,7 +128,8 @@ class Histograms:
         medians = self.percentiles((50,))[:, 0]
         slots = self.codes >> BUCKET_BITS
         values = np.clip(_middles(self.codes & _IN_SLOT, self.whole[slots]), self.mins[slots], self.maxs[slots])
-        sizes = np.abs(values - medians[slots])
+        with np.errstate(over="ignore"):
+            sizes = np.minimum(np.abs(values - medians[slots]), LARGEST)
         order = np.lexsort((sizes, slots))
         ends = np.cumsum(self.counts[order])
         totals = self.totals

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from domain.digests import Series, Whose, kept_of_vms, rounded
+from domain.exact import LARGEST
 from domain.fleet_summary import FleetSummary
 from domain.judged import (
     FARTHEST,
@@ -257,8 +258,11 @@ def _in_order(whose: Whose) -> tuple[str, bool, str]:
 def _middle(column: "Floats") -> Middle:
     import numpy as np  # noqa: PLC0415
 
-    known = column[~np.isnan(column)]
+    known = np.sort(column[~np.isnan(column)])
     if not len(known):
         return math.nan, math.nan
-    median = float(np.median(known))
-    return median, float(np.median(np.abs(known - median)))
+    # Of two in the middle the lower one, as histograms have it.
+    median = known[(len(known) - 1) // 2]
+    with np.errstate(over="ignore"):
+        sizes = np.sort(np.minimum(np.abs(known - median), LARGEST))
+    return float(median), float(sizes[(len(known) - 1) // 2])

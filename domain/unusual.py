@@ -1,13 +1,14 @@
 """What is unusual: values that lie far beyond what is normal, and stay there.
 
-A value *deviates* if it lies beyond the band by a width of it (DEVIATES); a series does if it did in three of the last
-four windows, on the same side. How far is counted in widths of the series' own band, so that counters of different
+A value *deviates* if it lies beyond the band by half a width of it (DEVIATES); a series does if it did in three of the
+last four windows, on the same side. How far is counted in widths of the series' own band, so that counters of different
 units stand in one list; a band counts as no narrower than LEAST of the expected value.
 
 That is enough where many VMs do it at once (domain.causes). A VM that does it alone is told from chance only beyond the
-end where its values become rare (domain.baselines), which of some counters is many widths away: it is listed if it
-stays beyond that end by LISTED. NOTABLE asks for more, and that the VM is far from its peers too, by median and MAD
-(Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993). All were measured on real VMs (benchmarks.normal).
+end where its values become rare (domain.baselines), which of some counters is many widths away: it has to stay beyond
+that end by ALONE if someone asks about it, and by LISTED to be in a list that nobody asked for. NOTABLE asks for more,
+and that the VM is far from its peers too, by median and MAD (Iglewicz and Hoaglin, "How to Detect and Handle Outliers",
+1993). All were measured on real VMs (benchmarks.normal).
 
 Knows arrays of values and bands. Refuses to know whose they are.
 """
@@ -23,13 +24,13 @@ WINDOWS, OF_THEM = 4, 3
 LEAST = 0.05
 """The narrowest band, as a share of the expected value."""
 
-DEVIATES = 1.0
+DEVIATES = 0.5
 """In widths beyond the band: from here on, a value deviates."""
 
-LISTED = 0.5
-"""In widths beyond the rare end: from here on, a series that deviates alone is unusual."""
+ALONE, LISTED = 1.0, 1.5
+"""In widths beyond the rare end: from here on, what a series does alone is unusual, and is listed."""
 
-NOTABLE, FROM_PEERS = 6.0, 5.0
+NOTABLE, FROM_PEERS = 8.0, 8.0
 """In widths beyond the rare end, and in robust standard deviations from the median of the peers."""
 
 

@@ -2,7 +2,7 @@
 
 The VM is compared with itself first: does any of its counters deviate to its worse side (domain.judging)? If so, the
 smallest population that explains it is named (domain.causes): its pool, its tenant, the VMs of its size or region, or
-the fleet. If none explains it, it is the VM; but only if what is seen is rare for it (LISTED).
+the fleet. If none explains it, it is the VM; but only if what is seen is rare for it (ALONE).
 
 Knows what was found of a tenant and of the fleet. Refuses to know who may see what: whoever may not see the fleet's
 counts leaves them out.
@@ -17,7 +17,7 @@ from domain.digests import Whose
 from domain.findings import is_worse
 from domain.judged import FLEET, NOBODY, TENANT, Count, Deviation, Judged
 from domain.samples import Dimensions
-from domain.unusual import LISTED
+from domain.unusual import ALONE
 
 Answer = Literal["vm", "pool", "tenant", "size", "region", "fleet", "none", "unknown"]
 
@@ -74,7 +74,7 @@ def verdict_on(
         )
         if found:
             return Verdict(_ANSWERS[found.kind], deviation, compared)
-        if deviation.beyond >= LISTED:
+        if deviation.beyond >= ALONE:
             return Verdict("vm" if whole.count.judged >= FEWEST else "unknown", deviation, compared)
     return Verdict("none" if known else "unknown", None)
 

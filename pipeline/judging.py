@@ -15,7 +15,7 @@ from domain.findings import findings
 from domain.fleet_summary import FleetSummary
 from domain.judged import NOT_JUDGED, Judged, Normals
 from domain.judging import judge_fleet, judge_tenant, silent_vms
-from domain.minutes import WINDOW
+from domain.minutes import WINDOW, window_of
 from domain.samples import FUTURE_TOLERANCE, Dimensions
 from domain.standings import NO_STANDINGS, Standings
 from domain.unusual import WINDOWS
@@ -30,6 +30,9 @@ from storage.tables.marks import Mark, Marks
 from storage.tables.table import Stored
 
 AT_ONCE = 8
+
+RECENT = 8
+"""How many windows are judged when a day is learned that has begun: enough to tell what lasts."""
 
 MOST_FINDINGS = 100
 """The most findings that are kept of the fleet."""
@@ -119,6 +122,15 @@ async def _judge_again(tables: Tables, mark: Mark, now: int) -> Collection[Mark]
             continue
         await tables.due.set(mark)  # if another run worked off the first meanwhile
         return marks
+
+
+async def judge_recent(tables: Tables, tenant: str, now: int) -> None:
+    """Judge the windows of the last hours that were not judged, since nothing was learned of their day before."""
+    newest = window_of(now)
+    windows = range(newest - RECENT * WINDOW, newest + WINDOW, WINDOW)
+    marks = [Mark(tenant, window) for window in windows if not await tables.judged.exists(tenant, window)]
+    await gather(map(tables.to_judge.set, marks))
+    await judge_marked(tables, marks, now)
 
 
 async def judge_the_fleet(

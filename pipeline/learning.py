@@ -4,34 +4,34 @@ It runs twice a day. Each run learns the zones in which a day begins within twel
 anew that have changed since they were learned the last time. A zone that was never learned, as in a new deployment, or
 of which an older day has changed, is learned for today, too. Whoever writes standings or summaries of older windows
 marks their UTC day (storage.tables.marks); a run that learns anything follows these marks, and clears them with the
-etag they were read with, as averaging does with its own. A digest of which standings may have expired stays as it is.
-What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
-twice. Knows the order of steps; what a digest and a baseline are is in domain.digests and domain.baselines.
+etag they were read with, as averaging does with its own. A digest of which standings may have expired stays as it
+is. What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
+twice. Knows the order of steps; how digests are made is in pipeline.digesting.
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, repeat
 from typing import ClassVar
 
-from domain.always import DAYS, always, ends_of, has_peers_end, needs_histograms
+from domain.always import DAYS, always
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import TAUGHT_BY, day_baselines
-from domain.digests import Digest, TenantDay, ends_digest, fleet_digest, merged
+from domain.digests import Digest
 from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
-from domain.minutes import DAY, WINDOW
+from domain.minutes import DAY
 from domain.samples import Dimensions
-from domain.zones import local, windows_of_day, zone_of, zone_of_most
+from domain.zones import local, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
-from pipeline.derived import unless_corrupt
+from pipeline.digesting import Digesting, Make, Target, few_days, of_fleet, of_tenant
+from pipeline.judging import judge_recent
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
 from pipeline.purged_learning import purge_tenant, purge_vm
-from storage.documents import Conflict, Corrupt
+from storage.documents import Conflict
 from storage.schema import STANDINGS_DAYS
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, vms_of
@@ -41,7 +41,6 @@ from storage.tables.table import Stored
 TENANTS_A_STEP = 5
 
 AT_ONCE = 8
-
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +66,7 @@ class Learn:
         figures: Figures = {}
         for tenant in step["tenants"]:
             figures = added(figures, await learn_tenant(tables, tenant, now, kept))
+            await judge_recent(tables, tenant, now)
         return Done(figures)
 
     async def conclude(self, context: OperationContext) -> Figures:  # noqa: ARG002
@@ -90,10 +90,10 @@ async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDI
         zones.setdefault(zone_of(of.Region), set()).add(name)
     marks = [mark for mark in await tables.days.read() if mark.value.tenant == tenant]
     sizes = {vm: of.MachineSize for vm, of in vms.items()}
-    run = _Run(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()), sizes)
+    run = _Learning(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()), sizes)
 
-    async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
-        return await _of_tenant(run, {zone: zones.get(zone, ()) for zone in some}, day)
+    async def make(targets: Sequence[Target]) -> Mapping[Target, Digest]:
+        return await of_tenant(run, zones, targets)
 
     figures = await run.learn(zones, tables.days, marks, make)
     if gone := entries.keys() - (await tables.catalogue.entries(vms_of(tenant))).keys():  # purged meanwhile
@@ -113,38 +113,21 @@ async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY
     for region in vms:
         zones.setdefault(zone_of(region), set()).add(region)
     main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
-    run = _Run(tables, None, now, kept, main)
+    run = _Learning(tables, None, now, kept, main)
 
-    async def make(day: date, some: Collection[str | None]) -> Mapping[str | None, Digest]:
-        return await _of_fleet(run, keys, {zone: zones.get(zone, ()) for zone in some}, day)
+    async def make(targets: Sequence[Target]) -> Mapping[Target, Digest]:
+        return await of_fleet(run, zones, targets)
 
     return await run.learn(zones, tables.fleet_days, await tables.fleet_days.read(), make)
 
 
-Make = Callable[[date, Collection[str | None]], Awaitable[Mapping[str | None, Digest]]]
-"""Makes the digests of a day in some zones. What is read for a local day serves all zones, whose days nearly coincide.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A run for a tenant or the fleet (None). ``zone`` is that of the whole, ``kept`` how long standings live.
-
-    ``sizes``: the sizes of a tenant's VMs.
-    """
-
-    tables: Tables
-    tenant: str | None
-    now: int
-    kept: int
-    zone: str | None
-    sizes: Mapping[str, str | None] = field(default_factory=dict)
-    problems: list[Corrupt] = field(default_factory=list)
+class _Learning(Digesting):
+    """A run for a tenant or the fleet."""
 
     async def learn(
         self, zones: Collection[str | None], marks_of: Marks, marks: Sequence[Stored[Mark]], make: Make
     ) -> Figures:
-        """Learn these zones, and that of the whole. ``make`` makes a day's digest in a zone."""
+        """Learn these zones, and that of the whole."""
         if not zones:
             await gather(clear(marks_of, mark) for mark in marks)  # of VMs that no longer come
             return {"baselines": 0}
@@ -152,13 +135,12 @@ class _Run:
         every = sorted({self.zone, *zones}, key=lambda zone: zone or "")
         to_learn = {zone: days for zone in every if (days := self._days_to_learn(zone, last, changed=bool(marks)))}
         marked = [mark.value.window for mark in marks] if to_learn else []
-        to_digest: dict[date, list[str | None]] = defaultdict(list)
+        targets: list[Target] = []
         for zone in to_learn:
             changed = {*local_days(marked, zone), *days_to_digest(last.times.get(zone), self.now, zone)}
-            for day in still_whole(changed, zone, self.now, self.kept):
-                to_digest[day].append(zone)
-        for day in sorted(to_digest):
-            await self._digest(day, to_digest[day], make)
+            targets += [(zone, day) for day in still_whole(changed, zone, self.now, self.kept)]
+        for some in few_days(targets):
+            await self.digests(some, make)
         learned = sum([await self._learn(zone, day, make) for zone, days in to_learn.items() for day in days])
         if not self.problems:
             if marked:
@@ -176,46 +158,14 @@ class _Run:
         comes = day_to_learn(self.now, zone)
         return today + ([comes] if comes else [])
 
-    async def _digest(self, day: date, zones: Collection[str | None], make: Make) -> Mapping[str | None, Digest]:
-        """Bring a day's digests in some zones up to date. Return none if something they are made of can't be read.
-
-        All are read before their sources, and written with their etags (see pipeline.derived). If another run has
-        written one meanwhile, all are made anew.
-        """
-        digests = self.tables.digests
-        while True:
-            reads = (unless_corrupt(digests.read(self.tenant, zone, day), merged(zone, ())) for zone in zones)
-            before = dict(zip(zones, await gather(reads, AT_ONCE), strict=True))
-            try:
-                made = await make(day, zones)
-                for zone, digest in made.items():
-                    await self._write(day, digest, before[zone])
-            except Conflict:
-                continue
-            except Corrupt as error:
-                self.problems.append(error)
-                return {}
-            return made
-
-    async def _write(self, day: date, digest: Digest, before: Stored[Digest] | None) -> None:
-        if before and before.current and before.value == digest:
-            return
-        if digest:
-            await self.tables.digests.write(self.tenant, day, digest, before.etag if before else None)
-        elif before:
-            await self.tables.digests.delete(self.tenant, before.etag)
-
     async def _learn(self, zone: str | None, day: date, make: Make) -> int:
         """Learn the baselines of a day. Return how many. A digest that can't be read is made anew, if it can be."""
         tables, tenant = self.tables, self.tenant
         read, corrupt = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
-        digests = dict(read)
         again = still_whole(corrupt, zone, self.now, self.kept)
-        self.problems.extend(error for at, error in corrupt.items() if at not in again)
-        for at in again:
-            made = await self._digest(at, [zone], make)
-            if zone in made:
-                digests[at] = made[zone]
+        self.problems.update((str(error), None) for at, error in corrupt.items() if at not in again)
+        made = await self.digests([(zone, at) for at in again], make)
+        digests = {**read, **{at: digest for (_, at), digest in made.items()}}
         (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
         if tenant is not None:
             peers = await self._peers(day)
@@ -264,39 +214,3 @@ async def _vms_by_region(tables: Tables, keys: Sequence[str]) -> Mapping[str | N
     summary = max(found, key=lambda each: each.figures[0].count)
     groups = zip(summary.groups, summary.figures, strict=True)
     return {group.value: figures.count for group, figures in groups if group.dimension == "Region"}
-
-
-async def _of_tenant(run: _Run, zones: Mapping[str | None, Collection[str]], day: date) -> Mapping[str | None, Digest]:
-    made = {zone: TenantDay(day, zone, vms, whole=zone == run.zone) for zone, vms in zones.items()}
-    windows = [window for window in _windows_of(day, zones) if window <= run.now]
-    for at in range(0, len(windows), AT_ONCE):
-        some = windows[at : at + AT_ONCE]
-        read = await gather(run.tables.standings.read(run.tenant or "", each) for each in some)
-        for window, stored in zip(some, read, strict=True):
-            if stored:
-                for of_zone in made.values():
-                    of_zone.add(window, stored.value)
-    return {zone: of_zone.digest for zone, of_zone in made.items()}
-
-
-async def _of_fleet(
-    run: _Run, keys: Sequence[str], zones: Mapping[str | None, Collection[str | None]], day: date
-) -> Mapping[str | None, Digest]:
-    windows = _windows_of(day, zones)
-    parts: dict[str | None, list[Digest]] = {zone: [] for zone in zones}
-    for key in keys:
-        summaries = await run.tables.summaries.figures_between(key, windows[0], windows[-1], tenants=False)
-        for zone, regions in zones.items():
-            parts[zone].append(fleet_digest(day, zone, key, summaries, regions, whole=zone == run.zone))
-        if run.zone in zones and has_peers_end(key):
-            if needs_histograms(key):
-                summaries = await run.tables.summaries.of_fleet_between(key, windows[0], windows[-1])
-            ends = {window: ends_of(key, summary) for window, summary in summaries.items()}
-            parts[run.zone].append(ends_digest(day, run.zone, key, ends))
-    return {zone: merged(zone, each) for zone, each in parts.items()}
-
-
-def _windows_of(day: date, zones: Collection[str | None]) -> range:
-    """Return all windows of a day in some zones, oldest first."""
-    every = [windows_of_day(day, zone) for zone in zones]
-    return range(min(each.start for each in every), max(each.stop for each in every), WINDOW)

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from domain.minutes import WINDOW
 from domain.zones import windows_of_day
+from pipeline.derived import unless_corrupt
 from storage.documents import Conflict
 from storage.tables import Tables
 from storage.tables.learned import LearnedDocument
@@ -61,6 +62,11 @@ async def purge_days(tables: Tables, tenant: str | None, before: int) -> None:
         if _is_over(learned, before):
             with suppress(Conflict):  # made anew meanwhile, or removed
                 await tables.learned.delete(tenant, learned)
+    if tenant is None:
+        async for window in tables.fleet_averages.windows_before(before):
+            with suppress(Conflict):
+                if stored := await unless_corrupt(tables.fleet_averages.read(window), {}):
+                    await tables.fleet_averages.delete(stored.etag)
 
 
 def _is_over(learned: LearnedDocument, second: int) -> bool:

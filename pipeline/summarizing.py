@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from domain.always import peers_ends
 from domain.closing import Progress, Times
+from domain.digests import Series, fleet_averages
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.histogram import Histograms
 from domain.merged_summary import limited, merge_summaries, smaller_summary
@@ -158,7 +160,9 @@ async def summarize_window(tables: Tables, window: int, times: Times, *, at_once
     listed = await gather((tables.catalogue.counters_of(tenant) for tenant in tenants), AT_ONCE)
     keys = {key for stored in listed if stored for key in stored.value}
     first = window not in progress.summarized
+    averages = await unless_corrupt(tables.fleet_averages.read(window), {})
     summaries = await _summaries(tables).make_all(branches, window, keys, first=first)
+    await _keep_averages(tables, window, summaries, averages)
     histograms: Mapping[str, Histograms] = {}
     if progress.recomputable(window, times):
         histograms = await _histograms(tables).make_all(branches, window, keys, first=first)
@@ -167,6 +171,26 @@ async def summarize_window(tables: Tables, window: int, times: Times, *, at_once
     await change(tables, partial(Progress.summarizing, window=window))
     await gather(clear(tables.due, mark) for mark in marks)
     return Summarized(summaries, histograms)
+
+
+async def _keep_averages(
+    tables: Tables, window: int, summaries: Mapping[str, FleetSummary], before: Stored[Mapping[Series, float]] | None
+) -> None:
+    """Keep the fleet's averages, given its summaries. ``before``: what was read before those were made."""
+    while True:
+        averages = {**fleet_averages(summaries), **peers_ends(summaries)}
+        try:
+            if before and not averages:
+                await tables.fleet_averages.delete(before.etag)
+            elif averages and (before is None or not before.current or before.value != averages):
+                await tables.fleet_averages.write(window, averages, before.etag if before else None)
+        except Conflict:  # another run keeps those that it made
+            before = await unless_corrupt(tables.fleet_averages.read(window), {})
+            keys = {*summaries, *(each.key for each in (before.value if before else ()))}
+            read = await gather((tables.summaries.of_fleet(key, window) for key in sorted(keys)), AT_ONCE)
+            summaries = {key: each.value for key, each in zip(sorted(keys), read, strict=True) if each}
+        else:
+            return
 
 
 def _summaries(tables: Tables) -> _Kind[Summary, FleetSummary]:

@@ -63,7 +63,7 @@ class UnusualItem:
     low: float | None
     high: float | None
     score: float
-    """How far beyond what is rare, in widths of the band, for most of the last hour; negative: below. Of a population:
+    """How far beyond the band it stays for most of the last hour, in widths of it; negative: below. Of a population:
     the median of its VMs."""
     peers: float | None
     """Of a VM: how far it is from the median of VMs of its size (or else of its tenant), in robust standard

@@ -52,7 +52,7 @@ class CounterEvidence(ForTenants):
     """The low end of a band that holds four values of five."""
     high: float | None
     score: float
-    """How far beyond the band it stays, for most of the last hour, in widths of it; negative: below; 0: it is near."""
+    """How far beyond the band it stays for most of the last hour, in widths of it; negative: below; 0: it does not."""
     since: int | None
     """The first window in which it was unusual; null: it is not."""
 

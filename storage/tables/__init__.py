@@ -10,6 +10,7 @@ from storage.tables.cursors import Cursors
 from storage.tables.digests import Digests
 from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
+from storage.tables.fleet_averages import FleetAverages
 from storage.tables.heartbeats import Heartbeats
 from storage.tables.histograms import HistogramsTable
 from storage.tables.judged import JudgedTable
@@ -39,6 +40,7 @@ class Tables:
         self.histograms = HistogramsTable(documents)
         self.standings = StandingsTable(documents)
         self.summaries = Summaries(documents)
+        self.fleet_averages = FleetAverages(documents)
         self.digests = Digests(documents)
         self.baselines = Baselines(documents)
         self.learned = Learned(documents)

@@ -24,6 +24,8 @@ def planes_of(array: "NDArray[Any]", kind: str) -> bytes:
     import numpy as np  # noqa: PLC0415
 
     plain = np.ascontiguousarray(array, dtype=kind)
+    if plain.itemsize == 1:
+        return plain.tobytes()
     return plain.view(np.uint8).reshape(len(plain), -1).T.tobytes() if len(plain) else b""
 
 
@@ -34,6 +36,8 @@ def array_of(planes: bytes, kind: str) -> "NDArray[Any]":
     width = np.dtype(kind).itemsize
     if len(planes) % width:
         raise ValueError(f"these bytes are no array of {kind}")
+    if width == 1:
+        return np.frombuffer(planes, kind)
     bytes_ = np.frombuffer(planes, np.uint8).reshape(width, -1)
     return np.ascontiguousarray(bytes_.T).view(kind).reshape(-1)
 

@@ -13,9 +13,10 @@ from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
 from domain.digests import rounded
 from domain.learning_times import LastLearned
+from storage.documents import Conflict
 from storage.schema import STANDINGS
 from storage.tables.digests import UTC, partition_of, zone_id
-from storage.tables.rows import parts_of, rows_of
+from storage.tables.rows import FIRST_PART, parts_of, rows_of
 from storage.tables.split import read_split, write_split
 from storage.tables.table import Stored, Table
 
@@ -37,7 +38,8 @@ class Baselines(Table):
         """
         import numpy as np  # noqa: PLC0415
 
-        stored = await read_split(self.documents, STANDINGS, partition_of(tenant), _prefix(zone, day, hour))
+        prefix = _prefix(zone, day, hour)
+        stored = await read_split(self.documents, STANDINGS, partition_of(tenant), prefix, FIRST_PART)
         if stored is None or any(document.body.get("version") != BASELINES_VERSION for document in stored.value):
             return None
         try:
@@ -62,9 +64,12 @@ class Baselines(Table):
             numbers = np.concatenate([baselines.bands.lines[:, :, hour], baselines.bands.days[None], always]).T
             bodies = {part.end: {"version": BASELINES_VERSION, **part.body(numbers)} for part in parts}
             prefix = _prefix(baselines.zone, day, hour)
-            before = await read_split(self.documents, STANDINGS, partition_of(tenant), prefix)
-            etag = before.etag if before else None
-            await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, etag)
+            try:
+                await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, None)
+            except Conflict:  # it was learned before
+                before = await read_split(self.documents, STANDINGS, partition_of(tenant), prefix)
+                etag = before.etag if before else None
+                await write_split(self.documents, STANDINGS, partition_of(tenant), prefix, bodies, etag)
 
     async def zone(self, tenant: str | None) -> Stored[str | None] | None:
         """Return the zone of the whole tenant or fleet (None: UTC); None if nothing was learned yet."""

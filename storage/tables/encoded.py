@@ -40,9 +40,10 @@ def encode_histograms(histograms: Histograms) -> EncodedHistograms:
 
     slots, buckets = histograms.codes >> BUCKET_BITS, histograms.codes & ((1 << BUCKET_BITS) - 1)
     numbers = np.bincount(slots, minlength=histograms.slots)
-    starts = (np.cumsum(numbers) - numbers)[numbers > 0]
+    filled = numbers > 0
+    starts = (numbers.cumsum() - numbers)[filled]
     firsts = np.zeros(histograms.slots, np.int64)
-    firsts[numbers > 0] = buckets[starts]
+    firsts[filled] = buckets[starts]
     differences = np.zeros_like(buckets)
     np.subtract(buckets[1:], buckets[:-1], out=differences[1:])
     differences[starts] = 0
@@ -78,10 +79,10 @@ def decode_histograms(stored: EncodedHistograms) -> Histograms:
     numbers, firsts = of_slots.reshape(2, -1).astype(np.int64)
     if begin != len(planes) or numbers.sum() != stored.codes:
         raise ValueError("the arrays of the histograms have another length than they say")
-    buckets = np.cumsum(differences, dtype=np.int64)
-    starts = np.minimum(np.cumsum(numbers) - numbers, max(stored.codes - 1, 0))
+    buckets = differences.cumsum(dtype=np.int64)
+    starts = np.minimum(numbers.cumsum() - numbers, max(stored.codes - 1, 0))
     bases = firsts + (np.arange(stored.slots) << BUCKET_BITS)
-    codes = buckets + np.repeat(bases - buckets[starts], numbers) if stored.codes else buckets
+    codes = buckets + (bases - buckets[starts]).repeat(numbers) if stored.codes else buckets
     mins, maxs = ends.reshape(2, -1).astype(np.float64)
     return Histograms(codes, counts.astype(np.int64), mins, maxs, whole.astype(np.bool_))
 

@@ -46,7 +46,7 @@ class JudgedTable(Table):
 
     async def read(self, tenant: str | None, window: int) -> Stored[Judged] | None:
         """Read what was found. Raises Corrupt."""
-        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(tenant))
+        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(tenant), "0000")
         if stored is None:
             return None
         current = all(document.body.get("version") == JUDGED_VERSION for document in stored.value)

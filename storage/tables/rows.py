@@ -24,6 +24,9 @@ _NUMBER, _ROW, _NAME = 7, 11, 30
 """The bytes of text, at most, of a rounded number (5 of its 8 bytes are not zero), a row's positions, and a name's
 surroundings."""
 
+FIRST_PART = "000000"
+"""The end of the first document's id."""
+
 _POSITIONS = "<u4"
 _SHORT: Literal["<f4"] = "<f4"
 _LONG: Literal["<f8"] = "<f8"

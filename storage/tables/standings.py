@@ -38,7 +38,7 @@ class StandingsTable(Table):
 
     async def read(self, tenant: str, window: int, keys: Collection[str] | None = None) -> Stored[Standings] | None:
         """Read a tenant's standings of a window, all or only the columns of some counters."""
-        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(Node.of(tenant)))
+        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(Node.of(tenant)), "0000.000")
         if stored is None:
             return None
         current = all(document.body.get("version") == STANDINGS_VERSION for document in stored.value)

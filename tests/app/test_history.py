@@ -76,10 +76,10 @@ def test_the_newest_window_comes_first_of_all_and_of_each_hour() -> None:
     assert hours == [window for window in every if window % HOUR == 0]
 
 
-def test_a_local_host_fills_the_past_in_the_background_and_a_later_start_goes_on(local: Local) -> None:
-    local.settings = {"FLEET": "6", "HISTORY_DAYS": "1"}
+def test_a_local_host_fills_the_past_in_the_background_a_later_start_goes_on_and_then_it_learns(local: Local) -> None:
+    local.settings = {"FLEET": "6", "HISTORY_DAYS": "4"}
     local.start()
-    assert "1 days of the fleet, filled in the background" in local.log
+    assert "4 days of the fleet, filled in the background" in local.log
     day = f"/v1/get-data?key={KEY}&minutes=1440&aggregationInterval=60"
 
     def hours() -> int:
@@ -89,5 +89,10 @@ def test_a_local_host_fills_the_past_in_the_background_and_a_later_start_goes_on
     assert local.stop() == 0
     local.start()
     wait_for(lambda: hours() >= 23, "a day")
+    share = local.get("/v1/status")[1]["sampleFleetFilled"]
+    assert 0 < share < 1
+    baseline = f"/v1/get-baseline?key={KEY}&hours=1"
+    wait_for(lambda: local.get(baseline)[1]["reason"] is None, "today's baseline")
+    assert local.get(baseline)[1]["history"] >= 4
     assert local.stop() == 0
     assert "Traceback" not in local.log

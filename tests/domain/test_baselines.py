@@ -183,3 +183,25 @@ def test_an_hour_that_is_never_there_has_no_baseline_and_others_have() -> None:
     found = learn(history, weekdays(28), 1)
     assert np.isnan(found.expected[:, 3]).all()
     assert not np.isnan(np.delete(found.expected, 3, axis=1)).any()
+
+
+@given(SEEDS, st.integers(0, 6), st.integers(3, MOST_DAYS))
+def test_presence_is_the_share_of_the_last_days_of_this_type_with_a_value(seed: int, weekday: int, days: int) -> None:
+    chance = np.random.default_rng(seed)
+    hours = np.where(chance.random((3, days, HOURS)) < chance.random((3, 1, 1)), 1.0, math.nan)
+    hours[1, : chance.integers(days)] = math.nan
+    of_days = weekdays(days, (weekday - 1) % 7)
+    presence = learn(hours, of_days, weekday).presence
+    for series, row in zip(hours, presence, strict=True):
+        known = [at for at in range(days) if not np.isnan(series[at]).all()]
+        same = [
+            at
+            for at in range(max(0, days - 28), days)
+            if (of_days[at] >= SATURDAY) == (weekday >= SATURDAY) and known and at >= known[0]
+        ]
+        if len(known) < FEWEST_DAYS or len(same) < FEWEST_DAYS:
+            assert np.isnan(row).all()
+        else:
+            assert row.tolist() == [
+                sum(not math.isnan(series[at, hour]) for at in same) / len(same) for hour in range(HOURS)
+            ]

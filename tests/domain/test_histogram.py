@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.exact import LARGEST
 from domain.histogram import TINY, Histograms, histograms_of, merge_histograms
 
 KINDS = {
@@ -30,6 +31,23 @@ def one(found: Sequence[float]) -> Histograms:
 def near(figure: float, truth: float) -> bool:
     """Within 1 %; and values that are as good as zero count as zero."""
     return abs(figure - truth) <= 0.01 * abs(truth) + TINY
+
+
+@given(st.lists(st.one_of(st.just([]), values), min_size=1, max_size=4))
+def test_spreads_are_near_the_median_and_the_median_distance_from_it_slot_by_slot(slots: list[list[float]]) -> None:
+    numbers = [slot for slot, found in enumerate(slots) for _ in found]
+    spreads = histograms_of([each for found in slots for each in found], numbers, len(slots)).spreads()
+    for found, (median, mad) in zip(slots, spreads, strict=True):
+        if not found:
+            assert math.isnan(median)
+            assert math.isnan(mad)
+            continue
+        middle = (len(found) - 1) // 2
+        true_median = sorted(found)[middle]
+        true_mad = sorted(min(abs(each - true_median), LARGEST) for each in found)[middle]
+        assert near(median, true_median)
+        # A distance is off by what its two ends are off.
+        assert abs(mad - true_mad) <= 0.02 * abs(true_median) + 0.01 * true_mad + TINY
 
 
 @given(values, percents)

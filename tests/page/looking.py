@@ -21,7 +21,8 @@ IN_A_BROWSER = [
 
 CPU, MEMORY = "win_cpu.percent_processor_time", "win_mem.percent_used"
 COMPARED = f"/?key={CPU}&key={MEMORY}&tenant={quote(tenant_name(1), safe='')}&vm={quote(vm_name(1, 0), safe='')}"
-VIEWS = {"fleet": "/", "compare": COMPARED, "api": "/docs"}
+CHANGES = "/?sort=change&minutes=60"
+VIEWS = {"fleet": "/", "changes": CHANGES, "compare": COMPARED, "api": "/docs"}
 
 
 def problem(page: Page) -> Locator:

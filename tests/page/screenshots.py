@@ -13,6 +13,7 @@ from tests.page.fleet import fill, tenant_name, vm_name
 
 VIEWS = {
     "fleet": "/?minutes=60",
+    "changes": "/?minutes=60&sort=change",
     "compare": "/?minutes=60&key=win_cpu.percent_processor_time&key=win_mem.percent_used&key=win_disk.percent_idle_time"
     f"&tenant={quote(tenant_name(1), safe='')}&vm={quote(vm_name(1, 0), safe='')}",
     "api": "/docs",

@@ -52,17 +52,6 @@ def test_cards_can_be_searched(page: Page) -> None:
     expect(page.locator(".card")).to_have_count(len(KEYS))
 
 
-def test_the_biggest_change_can_come_first(page: Page) -> None:
-    page.goto("/")
-    page.get_by_label("Order").select_option("largest change first")
-    expect(page.locator("#fleet h2")).to_have_text(["Largest change first"])
-    expect(page.locator(".card[data-change]")).to_have_count(len(KEYS))
-    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
-    sizes = page.eval_on_selector_all(".card", "cards => cards.map(card => Number(card.dataset.change))")
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > sizes[-1]
-
-
 def test_only_cards_in_view_ask_for_their_points(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.extend(parse_qs(urlsplit(request.url).query).get("key", [])))

@@ -19,6 +19,8 @@ def test_axe_finds_no_violation(open_page: Callable[..., Page], view: str, schem
     page = open_page(color_scheme=scheme, bypass_csp=True)
     page.goto(VIEWS[view])
     expect(page.locator("canvas, #operations section").first).to_be_visible()
+    if view == "changes":
+        expect(page.locator(".changes li").first).to_be_visible()
     if view == "compare":
         page.get_by_text("Data table").first.click()
     page.add_script_tag(path=AXE)
@@ -63,7 +65,7 @@ def test_it_can_be_used_by_keyboard(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280, 2560])
-@pytest.mark.parametrize("path", ["/", COMPARED, "/docs"])
+@pytest.mark.parametrize("path", VIEWS.values())
 def test_it_fits_from_a_phone_to_a_wall(open_page: Callable[..., Page], width: int, path: str) -> None:
     page = open_page(viewport={"width": width, "height": 900})
     page.goto(path)

@@ -11,6 +11,8 @@ import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.charts import MOST_ROWS
 from blueprints.http.endpoints import ENDPOINTS
 from blueprints.http.fields import MOST_KEYS
+from blueprints.http.standings import MOST_WINDOWS
+from pipeline.queries.changes import MOST_SUMMARIES
 from tests.app.conftest import ROOT, Local
 from tests.page.conftest import AXE
 from tests.page.looking import CPU, IN_A_BROWSER, card
@@ -53,7 +55,12 @@ def _size(request: Any) -> int:
 def test_the_page_knows_the_limits_of_the_api() -> None:
     script = (ROOT / "web/js/ask.js").read_text()
     told = {name: int(value.replace("_", "")) for name, value in re.findall(r"const (MOST_\w+) = ([\d_]+);", script)}
-    assert told == {"MOST_KEYS": MOST_KEYS, "MOST_ROWS": MOST_ROWS}
+    assert told == {
+        "MOST_KEYS": MOST_KEYS,
+        "MOST_ROWS": MOST_ROWS,
+        "MOST_WINDOWS": MOST_WINDOWS,
+        "MOST_SUMMARIES": MOST_SUMMARIES,
+    }
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make peers)")

@@ -10,6 +10,7 @@ from pipeline.queries.lists import list_counters, list_vms
 from pipeline.queries.status import status as status_of
 from storage.schema import MARKS
 from storage.tables import Tables
+from storage.tables.cursors import Filling
 from tests.builders import (
     HORIZON,
     KEY,
@@ -234,3 +235,19 @@ async def test_what_was_refused_among_accepted_samples_is_not_all_that_came(tabl
     said = (await status_of(tables, a_view(NOW + 1201))).onlyRefused
     assert said
     assert (said.since, said.inputs) == (NOW, 1), "what was refused before the newest minute was not all"
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds_ago", "told"), [(0.4, 0, 0.4), (0.4, 59, 0.4), (0.4, 60, None), (1.0, 0, None)]
+)
+async def test_the_status_tells_how_far_a_sample_fleet_is_filled_while_something_fills_it(
+    tables: Tables, share: float, seconds_ago: int, told: float | None
+) -> None:
+    assert (await status_of(tables, a_view())).sampleFleetFilled is None
+    await tables.cursors.write_filling(Filling(share, NOW - seconds_ago))
+    assert (await status_of(tables, a_view(NOW))).sampleFleetFilled == told
+
+
+async def test_a_status_without_a_readable_filling_is_a_status(tables: Tables) -> None:
+    await tables.cursors.documents.upsert(MARKS, "cursors", "filling", {"share": "much"})
+    assert (await status_of(tables, a_view())).sampleFleetFilled is None

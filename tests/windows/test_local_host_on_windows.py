@@ -85,7 +85,7 @@ def answer(port: int, path: str) -> Any:
 def test_it_starts_with_its_fleet_answers_and_ends_with_ctrl_c(windows: Windows, python: Path) -> None:
     port, data = a_free_port(), windows.c / "host data"
     shutil.rmtree(data, ignore_errors=True)
-    more = {"PORT": str(port), "DATA": "C:\\host data", "FLEET": "6"}
+    more = {"PORT": str(port), "DATA": "C:\\host data", "FLEET": "6", "HISTORY_DAYS": "0"}
     with windows.console("-m", "local", more=more, python=python) as (process, console):
         said = written(console, b"Ctrl-C ends it", PATIENCE)
         assert b"Spot PC Insights runs at" in said, said.decode(errors="replace")

@@ -5,6 +5,8 @@ import { bearer, EMBEDDED } from "./embedded.js";
 
 const MOST_KEYS = 100; // per request: the API's limit
 const MOST_ROWS = 100_800; // minutes per request, summed over its counters: the API's limit
+export const MOST_WINDOWS = 96; // of a range that is compared with another: the API's limit
+export const MOST_SUMMARIES = 2_000; // counters times windows of both ranges, of the fleet: the API's limit
 const PATIENCE_MS = 30_000; // for an answer
 const PING_PATIENCE_MS = 4_000; // for a sign of life
 

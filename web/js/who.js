@@ -4,6 +4,8 @@ import { ask } from "./ask.js";
 import { byId } from "./elements.js";
 import { onNames, tenantName } from "./names.js";
 
+/** @type {Promise<void> | null} the question who is signed in; null: it is to be asked */
+let asked = null;
 let told = false;
 /** @type {{name: string, role: string, tenant: string | null, signsIn: boolean}} as the API gives it */
 let who = { name: "", role: "", tenant: null, signsIn: false };
@@ -16,24 +18,29 @@ function write() {
 }
 
 /** Tell once who is signed in. If nobody signs in, tell nothing. */
-export async function tellWho() {
-  if (told) return;
-  told = true;
+export const tellWho = () => (asked ??= askWho());
+
+async function askWho() {
   try {
     who = await ask("v1/me");
+    told = true;
     write();
     byId("sign-out").href = `/.auth/logout?${new URLSearchParams({ post_logout_redirect_uri: location.pathname })}`;
     byId("who").hidden = !who.signsIn;
   } catch {
-    told = false; // another message says what is wrong; the next success asks again
+    asked = null; // another message says what is wrong; the next success asks again
   }
 }
 
 /** Whether the caller is an operator, as far as the page knows. */
 export const isOperator = () => told && who.role === "operator";
 
+/** The tenant to which the caller is confined; empty: to none, as far as the page knows. */
+export const ownTenant = () => (told && who.tenant) || "";
+
 /** Show that nobody is signed in any more. */
 export function forgetWho() {
+  asked = null;
   told = false;
   byId("who").hidden = true;
 }
