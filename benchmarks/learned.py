@@ -127,12 +127,12 @@ async def measure_learned(store: PricedDocuments, tenants: int, vms: int, counte
         before = dict(store.sizes[STANDINGS])
         with _counted(units, "tenants' judging", tenants * times):
             judged = await judged_of(tables, tenant, window, standings)
-            await write_judged(tables, tenant, window, judged, None)
+            await write_judged(tables, tenant, window, judged, None, window)
         for number in range(1, tenants):
             await tables.judged.write(tenant_name(number), window, judged, None)
         summaries = fleet.summaries(window)
         with _counted(units, "the fleet's judging", 2 * times):
-            await judge_the_fleet(tables, window, summaries, [tenant])
+            await judge_the_fleet(tables, window, summaries, [tenant], window)
         with _counted(units, "the fleet's averages", 2 * times):
             await tables.fleet_averages.write(window, fleet_averages(summaries), None)
         new = _new(store, before)
