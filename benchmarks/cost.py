@@ -17,7 +17,7 @@ from benchmarks.bills import Bill, Container, Month, Prices, bill
 from benchmarks.priced import KB, read_units, write_units
 from benchmarks.services import others, table_of
 from benchmarks.volumes import Volumes, measure
-from domain.minutes import WINDOW
+from domain.minutes import DAY, WINDOW
 from storage.schema import CATALOGUE, REPORT, ROLLUPS, SAMPLES, STANDINGS, schema
 
 PRICES = Path(__file__).parent / "prices.toml"
@@ -65,9 +65,11 @@ def _month(
     runs = prices["hours_a_month"] * 60  # averaging, every minute; and remote write, which fires even if it is not set
     charts = assumed["charts_a_day"] * DAYS_A_MONTH
     pushes = messages * windows if pushed else 0.0
-    executions = messages * windows + pushes + 2 * runs + charts
+    learned, days = volumes.learned, prices["hours_a_month"] / 24
+    executions = messages * windows + pushes + 2 * runs + charts + learned.executions * days
     busy = (volumes.ingest_seconds + volumes.averaging_seconds) * windows + volumes.query_seconds * charts
     busy += (volumes.requests + writes) * windows * assumed["seconds_a_request"]
+    busy += (learned.seconds + learned.requests * assumed["seconds_a_request"]) * days
     # An instance is billed for the time in which any execution is active, however many run at once. So charts that are
     # requested together share this time, up to the number of requests that one instance gets at once.
     ingesting = min(messages * assumed["least_seconds"], max(within, assumed["least_seconds"]))
@@ -83,17 +85,18 @@ def _month(
         SAMPLES: samples_bytes * (assumed["samples_days"] + 1) * a_day,
         ROLLUPS: volumes.rollups_bytes * (assumed["samples_days"] + 1) * a_day,
         REPORT: volumes.report_bytes * assumed["report_days"] * a_day,
-        STANDINGS: volumes.standings_bytes * assumed["standings_days"] * a_day,
+        STANDINGS: (volumes.standings_bytes * a_day + learned.bytes / GB) * assumed["standings_days"],
     }
     asked = {
         REPORT: volumes.query_units * charts,  # charts' other reads are a small part of this
+        STANDINGS: sum(learned.units.values()) * days,  # some is the catalogue's
         CATALOGUE: (read_units(KB) + write_units(KB)) * volumes.tenants * windows,  # a heartbeat a tenant and window
     }
     containers = {
         table: Container(
             volumes.units_of(table) * windows + asked.get(table, 0.0),
             stored.get(table, 0.0),
-            volumes.expiry.get(table, 0.0) * windows,
+            volumes.expiry.get(table, 0.0) * windows + (learned.expiry * days if table == STANDINGS else 0.0),
         )
         for table in schema(assumed["samples_days"], assumed["report_days"], assumed["standings_days"])
     }
@@ -195,6 +198,12 @@ def main() -> None:
     for operation, units in volumes.by_operation[:6]:
         print(f"  {operation:24}{units / volumes.samples:.4f}")
     print(f"  {'all else':24}{sum(units for _, units in volumes.by_operation[6:]) / volumes.samples:.4f}\n")
+    learned = {what: units * WINDOW / DAY for what, units in volumes.learned.units.items()}
+    whole = volumes.request_units + sum(learned.values())
+    print(f"of all request units, learning and judging take {sum(learned.values()) / whole:.1%}; of it:")
+    for what, units in learned.items():
+        print(f"  {what:24}{units / whole:.1%}")
+    print()
     print(table(compare(volumes, prices), prices["currency"]))
     print(f"\n{'This design in all, by when pushes come':48}{'serverless':>12}{'cheaper':>12}{'RU a sample':>14}")
     for when, of, seconds in (

@@ -5,10 +5,10 @@ averages. Then a day is learned, and four windows of the next one are judged. Va
 of noise, so that nearly nothing is unusual. Charges are those of benchmarks.priced.
 """
 
-from collections import Counter
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,8 +31,8 @@ from domain.summary import summarize
 from domain.zones import zone_of, zone_of_most
 from pipeline.closing import change
 from pipeline.judging import judge_the_fleet, judged_of, write_judged
-from pipeline.learning import learn_fleet, learn_tenant
-from storage.charges import Meter, metered
+from pipeline.learning import TENANTS_A_STEP, learn_fleet, learn_tenant
+from storage.charges import metered
 from storage.schema import STANDINGS
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
@@ -47,23 +47,27 @@ JUDGED = 4
 
 WINDOWS_A_DAY = DAY // WINDOW
 
+OTHER_EXECUTIONS = 8
+"""Of a run of learning, besides its steps: the timer, the orchestrations, planning and concluding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What learning and judging take, in request units and bytes."""
+    """What learning and judging take in a day."""
 
-    learning: float
-    """The request units of a day."""
-    judging: float
-    """The request units of a window, with those of what is kept of it."""
-    learned_bytes: float
-    """The bytes that a day adds to what is stored; without what is judged."""
-    judged_bytes: float
-    """The bytes of a window."""
+    units: Mapping[str, float]
+    """The request units, by what they are for."""
     expiry: float
-    """The request units when what a day adds expires, with what is judged in it; only if serverless."""
-    by_operation: Mapping[str, float]
-    """The request units of a day by what they are for."""
+    """The request units when what a day adds expires. Only a serverless account is charged for them."""
+    bytes: float
+    """The bytes that a day adds to what is stored."""
+    requests: float
+    seconds: float
+    """The processor time on one core."""
+    executions: float
+
+
+NOTHING_LEARNED = Learned({}, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def counters_of(number: int) -> list[str]:
@@ -96,6 +100,23 @@ class _Fleet:
         every = {tenant_name(tenant): self.standings(tenant, window) for tenant in range(self.tenants)}
         return dict(fleet_summaries(merge_summaries([summarize(every)])))
 
+    def levels_by_zone(self) -> tuple[str | None, Mapping[str | None, Mapping[Series, float]]]:
+        """Return the first tenant's zone, and the usual value of each of its series by zone."""
+        of_vms = [self.dimensions(0, vm) for vm in range(self.vms)]
+        main = zone_of_most(each.Region for each in of_vms)
+        own: dict[str | None, dict[Series, float]] = {zone_of(each.Region): {} for each in of_vms}
+        for key, levels in zip(self.keys, self.levels[0], strict=True):
+            own[main][Series(Whose("tenant"), key)] = float(levels.mean())
+            if kept_of_vms(key):
+                for vm, level in enumerate(levels.tolist()):
+                    own[zone_of(of_vms[vm].Region)][Series(Whose("vm", vm_name(0, vm)), key)] = level
+                for pool in sorted({each.ResourcePoolName or "" for each in of_vms}):
+                    of_pool = [
+                        level for each, level in zip(of_vms, levels, strict=True) if each.ResourcePoolName == pool
+                    ]
+                    own[main][Series(Whose("pool", pool), key)] = float(np.mean(of_pool))
+        return main, own
+
     def regions(self) -> Iterator[str | None]:
         for tenant in range(self.tenants):
             for vm in range(self.vms):
@@ -106,55 +127,64 @@ async def measure_learned(store: PricedDocuments, tenants: int, vms: int, counte
     """Measure a fleet of tenants of so many VMs each, in an empty store."""
     fleet, tables, tenant = _Fleet(tenants, vms, counters), Tables(store), tenant_name(0)
     await _fill(tables, fleet)
-    units: Counter[str] = Counter()
-    before = dict(store.sizes[STANDINGS])
-    with _counted(units, "tenants' learning", tenants):
+    day = _Day(store)
+    with day.counting("tenants' learning", tenants):
         for now in (EVENING, EVENING + DAY // 2):
             await learn_tenant(tables, tenant, now)
-    of_tenant = _new(store, before)
-    with _counted(units, "the fleet's learning", 1):
+    with day.counting("the fleet's learning", 1):
         for now in (EVENING, EVENING + DAY // 2):
             await learn_fleet(tables, now)
-    of_fleet = _new(store, {**before, **of_tenant})
-    learning = units.total()
-    learned_bytes = sum(of_tenant.values()) * tenants + sum(of_fleet.values())
-    expiry: float = sum(map(write_units, of_tenant.values())) * tenants + sum(map(write_units, of_fleet.values()))
-    window_bytes = 0
     for at in range(JUDGED):
         window = EVENING + DAY // 2 + at * WINDOW
-        times = WINDOWS_A_DAY * (at == JUDGED - 1)
+        times = WINDOWS_A_DAY if at == JUDGED - 1 else 0
         standings = fleet.standings(0, window)
-        before = dict(store.sizes[STANDINGS])
-        with _counted(units, "tenants' judging", tenants * times):
+        with day.counting("tenants' judging", tenants * times):
             judged = await judged_of(tables, tenant, window, standings)
-            await write_judged(tables, tenant, window, judged, None, window)
+            await write_judged(tables, tenant, window, judged, None, window + WINDOW)
         for number in range(1, tenants):
             await tables.judged.write(tenant_name(number), window, judged, None)
         summaries = fleet.summaries(window)
-        with _counted(units, "the fleet's judging", 2 * times):
-            await judge_the_fleet(tables, window, summaries, [tenant], window)
-        with _counted(units, "the fleet's averages", 2 * times):
-            await tables.fleet_averages.write(window, fleet_averages(summaries), None)
-        new = _new(store, before)
-        window_bytes = sum(new.values())
-        expiry += sum(map(write_units, new.values())) * times
-    judging = (units.total() - learning) / WINDOWS_A_DAY
-    return Learned(learning, judging, learned_bytes, window_bytes, expiry, units)
+        # Twice, as summaries are made: when most VMs have come, and when the window closes.
+        with day.counting("the fleet's judging", times):
+            for _ in range(2):
+                await judge_the_fleet(tables, window, summaries, [tenant], window + WINDOW)
+        with day.counting("the fleet's averages", times):
+            averages = fleet_averages(summaries)
+            await tables.fleet_averages.write(window, averages, None)
+            stored = await tables.fleet_averages.read(window)
+            await tables.fleet_averages.write(window, averages, stored.etag if stored else None)
+    executions = 2 * (tenants / TENANTS_A_STEP + OTHER_EXECUTIONS)
+    return Learned(day.units, day.expiry, day.bytes, day.requests, day.seconds, executions)
 
 
-@contextmanager
-def _counted(units: Counter[str], what: str, times: float) -> Iterator[Meter]:
-    with metered() as meter:
-        yield meter
-    units[what] += meter.units * times
+@dataclass(slots=True)
+class _Day:
+    """Counts what a day asks of a store."""
 
+    store: PricedDocuments
+    units: dict[str, float] = field(default_factory=dict)
+    expiry: float = 0.0
+    bytes: float = 0.0
+    requests: float = 0.0
+    seconds: float = 0.0
 
-def _new(store: PricedDocuments, before: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """Return the sizes of the documents that were not there before."""
-    return {place: size for place, size in store.sizes[STANDINGS].items() if place not in before}
+    @contextmanager
+    def counting(self, what: str, times: float) -> Iterator[None]:
+        """Count what is done within, so many times."""
+        before = dict(self.store.sizes[STANDINGS])
+        start = time.process_time()
+        with metered() as meter:
+            yield
+        self.seconds += (time.process_time() - start) * times
+        new: list[float] = [size for place, size in self.store.sizes[STANDINGS].items() if place not in before]
+        self.units[what] = meter.units * times + self.units.get(what, 0.0)
+        self.requests += sum(tally.calls for tally in meter.requests.values()) * times
+        self.bytes += sum(new) * times
+        self.expiry += sum(map(write_units, new)) * times
 
 
 async def _fill(tables: Tables, fleet: _Fleet) -> None:
+    """Fill the store as it is in the evening, before the next day is learned."""
     tenant = tenant_name(0)
     for vm in range(fleet.vms):
         entry = Entry(vm_name(0, vm), EVENING, fleet.dimensions(0, vm))
@@ -172,19 +202,9 @@ async def _fill(tables: Tables, fleet: _Fleet) -> None:
         noise = np.random.default_rng(window).normal(1, 0.01, len(averages)).tolist()
         varied = {each: value * by for (each, value), by in zip(averages.items(), noise, strict=True)}
         await tables.fleet_averages.write(window, varied, None)
-    of_vms = [fleet.dimensions(0, vm) for vm in range(fleet.vms)]
-    main = zone_of_most(each.Region for each in of_vms)
-    own: dict[str | None, dict[Series, float]] = {zone_of(each.Region): {} for each in of_vms}
-    for key, levels in zip(fleet.keys, fleet.levels[0], strict=True):
-        own[main][Series(Whose("tenant"), key)] = float(levels.mean())
-        if kept_of_vms(key):
-            for vm, level in enumerate(levels.tolist()):
-                own[zone_of(of_vms[vm].Region)][Series(Whose("vm", vm_name(0, vm)), key)] = level
-            for pool in sorted({each.ResourcePoolName or "" for each in of_vms}):
-                of_pool = [level for each, level in zip(of_vms, levels, strict=True) if each.ResourcePoolName == pool]
-                own[main][Series(Whose("pool", pool), key)] = float(np.mean(of_pool))
-    for zone, of_zone in own.items():
-        await _digests(tables, tenant, zone, of_zone)
+    main, own = fleet.levels_by_zone()
+    for zone, levels in own.items():
+        await _digests(tables, tenant, zone, levels)
     zones = dict.fromkeys(map(zone_of, fleet.regions()))
     of_fleet = zone_of_most(fleet.regions())
 

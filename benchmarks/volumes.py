@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, TIMES, VIEW, an_enrolment, keys, message, tenant_name, vm_name
+from benchmarks.learned import NOTHING_LEARNED, Learned, measure_learned
 from benchmarks.priced import PricedDocuments, write_units
 from domain import wire
 from domain.minutes import MINUTES_PER_WINDOW, WINDOW
@@ -79,6 +80,8 @@ class Volumes:
     query_seconds: float
     by_operation: tuple[tuple[str, float], ...]
     """Request units by operation, the most expensive first."""
+    learned: Learned = NOTHING_LEARNED
+    """What learning and judging take in a day. It is not in the other figures."""
 
     def units_of(self, table: str) -> float:
         """Return the request units of one table."""
@@ -107,6 +110,8 @@ async def measure(
             if (operation.split()[1] in (SAMPLES, OF_VMS)) == by_vms:
                 units[operation] = units.get(operation, 0) + tally.units * times
                 calls += tally.calls * times
+    async with _priced_store() as store:
+        learned = await measure_learned(store, tenants, each, counters if taken is None else taken)
     samples = vms * counters * MINUTES_PER_WINDOW
     plain = [_plain(vm, counters) for vm in range(3)]
     plain_bytes = sum(map(len, plain)) / len(plain)
@@ -137,6 +142,7 @@ async def measure(
         query_units=tree.query_units,
         query_seconds=tree.query_seconds,
         by_operation=tuple(sorted(units.items(), key=lambda unit: -unit[1])),
+        learned=learned,
     )
 
 

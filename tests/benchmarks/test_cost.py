@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.bills import Container, Month, autoscaled, bill, operations_price
 from benchmarks.cost import PRICES, PUSH_SECONDS, STRAIGHT, compare, log_analytics, table, this_design
+from benchmarks.learned import Learned
 from benchmarks.priced import PricedDocuments, read_units, scan_units, write_units
 from benchmarks.services import others, table_of
 from benchmarks.volumes import Volumes, measure
@@ -138,10 +139,11 @@ def test_alert_rules_are_those_of_the_templates() -> None:
 
 
 def a_volume(**overrides: float) -> Volumes:
-    names = [name for name in Volumes.__dataclass_fields__ if name not in ("by_operation", "expiry")]
+    names = [name for name in Volumes.__dataclass_fields__ if name not in ("by_operation", "expiry", "learned")]
     of_samples = overrides.get("request_units", 0.0)
     by_operation = (("create samples", of_samples - 1), ("scan catalogue:vms", 1.0)) if of_samples else ()
-    return Volumes(**{**dict.fromkeys(names, 0.0), **overrides}, by_operation=by_operation, expiry={"samples": 3.0})
+    figures: dict[str, Any] = {**dict.fromkeys(names, 0.0), **overrides}
+    return Volumes(**figures, by_operation=by_operation, expiry={"samples": 3.0})
 
 
 def test_a_month_of_windows_worked_by_hand() -> None:
@@ -156,6 +158,27 @@ def test_a_month_of_windows_worked_by_hand() -> None:
     assert month.gb_seconds == 16_000 * 1 * 2  # a second each is more than the 400 s of requests
     assert month.stored_gb == pytest.approx((1e6 * 96 * 10 + 1e4 * 96 * 100 + 1e5 * 96 * 50) / 1e9)
     assert month.log_gb == 16_000 * 1000 / 1e9
+
+
+def test_what_a_day_of_learning_takes_is_paid_every_day() -> None:
+    learned = Learned(
+        {"learning": 60.0, "judging": 12.0}, expiry=24.0, bytes=1e6, requests=480, seconds=2, executions=6
+    )
+    without, month = this_design(a_volume(), ROUND), this_design(replace(a_volume(), learned=learned), ROUND)
+    days = 100 / 24
+    before, after = without.containers["standings"], month.containers["standings"]
+    assert after.request_units - before.request_units == pytest.approx(72 * days)
+    assert after.expiry_units - before.expiry_units == pytest.approx(24 * days)
+    assert after.stored_gb - before.stored_gb == pytest.approx(1e6 * 50 / 1e9)
+    assert month.executions - without.executions == pytest.approx(6 * days)
+
+
+async def test_learning_and_judging_are_measured_and_cost_little() -> None:
+    volumes = await measure(100, 20, 50)
+    a_day = sum(volumes.learned.units.values())
+    assert all(units > 0 for units in volumes.learned.units.values())
+    assert a_day < 0.1 * volumes.request_units * 96  # so few counters of few VMs: a small tenant costs more
+    assert volumes.learned.bytes > 0
 
 
 def test_pushes_are_executions_and_keep_an_instance_that_answers_http_active() -> None:

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.judging import judge_marked
+from pipeline.learning import learn_fleet, learn_tenant
+from pipeline.summarizing import FLEET_NAME
 from storage.schema import DAY, PARTITION_KEY, schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
+from storage.tables.marks import Mark
 from storage.tables.operations import OperationRecord
 from tests.app.conftest import ROOT
 from tests.builders import KEY, LATENESS, NOW, TENANT, VM, WINDOW_START, a_message, records_of
@@ -70,7 +74,25 @@ async def _written() -> dict[tuple[str, str, str], dict[str, Any]]:
     await deliver(tables, [a_message([*records, refused])])
     await work_off(tables)
     await close_windows(tables, NOW + LATENESS)
+    await _learn(tables)
     return found
+
+
+async def _learn(tables: Tables) -> None:
+    """Three more days have the same standings. Then a day is learned, and the window is judged again."""
+    stored = await tables.standings.read(TENANT, WINDOW_START)
+    averages = await tables.fleet_averages.read(WINDOW_START)
+    assert stored
+    assert averages
+    for back in range(1, 4):
+        await tables.standings.write(TENANT, WINDOW_START - back * DAY, stored.value, None)
+        await tables.fleet_averages.write(WINDOW_START - back * DAY, averages.value, None)
+        await tables.days.set(Mark(TENANT, WINDOW_START - back * DAY))
+        await tables.fleet_days.set(Mark(FLEET_NAME, WINDOW_START - back * DAY))
+    await learn_tenant(tables, TENANT, WINDOW_START)
+    await learn_fleet(tables, WINDOW_START)
+    await tables.to_judge.set(Mark(TENANT, WINDOW_START))
+    await judge_marked(tables, [Mark(TENANT, WINDOW_START)], NOW)
 
 
 def agrees(example: Any, real: Any) -> bool:
