@@ -6,7 +6,7 @@ normal in its hour, and of the fleet the summary of one counter: nothing whose s
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from domain.causes import Population
@@ -52,13 +52,17 @@ class Beside:
 class Evidence:
     """What was read of a tenant's window, for one of its VMs.
 
-    ``of_fleet``: whether the fleet may be told. ``fleet``: what was found of it; None: nothing yet.
+    ``place``: the VM's, among those of the standings; None: it has no sample. ``keys``: the counters that are judged of
+    VMs, of which the VM has a value or something is normal. ``of_fleet``: whether the fleet may be told. ``fleet``:
+    what was found of it; None: nothing yet.
     """
 
     tenant: str
     vm: str
     dimensions: Dimensions
     standings: Standings
+    place: int | None
+    keys: Sequence[str]
     judged: Judged
     hours: Sequence[DayBaselines]
     of_fleet: bool = False
@@ -68,25 +72,17 @@ class Evidence:
     @property
     def there(self) -> bool:
         """Whether the VM has any sample in the window."""
-        return self._place is not None
+        return self.place is not None
 
     @property
     def known(self) -> bool:
         """Whether anything is normal for the VM."""
         return any(self.usual(key).expected is not None for key in self.keys)
 
-    @property
-    def keys(self) -> list[str]:
-        """The counters that are judged of VMs, of which the VM has a value or something is normal."""
-        of_window = {key for key in self.standings.columns if kept_of_vms(key) and self.value(key) is not None}
-        own = Whose("vm", self.vm)
-        learned = {key for each in self.hours for key in each.series.keys if Series(own, key) in each.series}
-        return sorted(of_window | learned, key=by_interest)
-
     def value(self, key: str) -> float | None:
         """Return the VM's window value."""
         column = self.standings.columns.get(key)
-        return None if column is None or self._place is None else _known(float(column[self._place]))
+        return None if column is None or self.place is None else _known(float(column[self.place]))
 
     def usual(self, key: str) -> Usual:
         """Return what is normal for the VM."""
@@ -118,10 +114,6 @@ class Evidence:
             count = self.fleet.counts.get(whose, {}).get(key, NOBODY)
             yield Beside(population, count, average, rank, _usual(self.hours_of_fleet, Series(whose, key)))
 
-    @property
-    def _place(self) -> int | None:
-        return next((at for at, each in enumerate(self.standings.vms) if each.vm == self.vm), None)
-
     def _own(self, key: str, value: float | None, population: Population) -> tuple[float | None, float | None]:
         """Return the average of the tenant or a pool of it, and the VM's rank in it."""
         import numpy as np  # noqa: PLC0415
@@ -148,19 +140,33 @@ async def read_evidence(
     """Read a tenant's window for one of its VMs. ``fleet``: whether the fleet is told. Raises Corrupt."""
     stored = await tables.standings.read(tenant, window)
     standings = stored.value if stored else NO_STANDINGS
-    judged = await tables.judged.read(tenant, window)
-    dimensions = next((each.dimensions for each in standings.vms if each.vm == vm), dimensions)
+    place = next((at for at, each in enumerate(standings.vms) if each.vm == vm), None)
+    dimensions = dimensions if place is None else standings.vms[place].dimensions
     hours = await hours_of(tables, tenant, window, [dimensions.Region])
     hours.sort(key=lambda each: each.zone != zone_of(dimensions.Region))  # of a VM that has moved, those of now first
-    found = judged.value if judged else NOT_JUDGED
+    keys = sorted({*_of_window(standings, place), *_learned(hours, Whose("vm", vm))}, key=by_interest)
+    judged = await tables.judged.of_vm(tenant, window, vm)
+    evidence = Evidence(tenant, vm, dimensions, standings, place, keys, judged or NOT_JUDGED, hours)
     if not fleet:
-        return Evidence(tenant, vm, dimensions, standings, found, hours)
-    of_fleet = await tables.judged.read(None, window)
+        return evidence
+    of_fleet = await tables.judged.of_vm(None, window, vm)
     hours_of_fleet = await hours_of(tables, None, window, [dimensions.Region])
-    known = of_fleet.value if of_fleet else None
-    return Evidence(
-        tenant, vm, dimensions, standings, found, hours, of_fleet=True, fleet=known, hours_of_fleet=hours_of_fleet
-    )
+    return replace(evidence, of_fleet=True, fleet=of_fleet, hours_of_fleet=hours_of_fleet)
+
+
+def _of_window(standings: Standings, place: int | None) -> Iterator[str]:
+    """Yield the counters of which a VM has a value, of those that are judged of VMs."""
+    for key, column in standings.columns.items():
+        if place is not None and kept_of_vms(key) and not math.isnan(column[place]):
+            yield key
+
+
+def _learned(hours: Sequence[DayBaselines], whose: Whose) -> Iterator[str]:
+    """Yield the counters of which something is normal."""
+    for each in hours:
+        for key in each.series.keys:
+            if Series(whose, key) in each.series:
+                yield key
 
 
 def _group(kind: str, name: str | None) -> tuple[Whose, GroupKey]:

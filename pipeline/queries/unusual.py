@@ -137,11 +137,9 @@ async def get_unusual(
         window = progress.newest_summarized if tenant is None else await newest_of_tenant(tables, tenant, view.now)
     judged = fleet = None
     if window is not None:
-        stored = await tables.judged.read(tenant, window)
-        judged = stored.value if stored else None
+        judged = await tables.judged.lasting(tenant, window)
         if tenant is not None and not view.caller.tenant:
-            of_fleet = await tables.judged.read(None, window)
-            fleet = of_fleet.value if of_fleet else None
+            fleet = await tables.judged.lasting(None, window)
     found = _found(tenant, judged, fleet, own=bool(view.caller.tenant))
     items = [_item(window or 0, place, each) for place, each in enumerate(found[:limit], 1)]
     final = None if window is None else progress.is_final(window)

@@ -4,9 +4,10 @@ The first document of a tenant's window holds the counts and the first deviation
 their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from domain.always import Always
 from domain.digests import Series, Whose
 from domain.judged import Count, Counts, Deviation, Finding, Judged, Middle
 from domain.minutes import WINDOW
+from domain.named_series import NamedSeries
 from domain.names import decode_name, encode_name
 from domain.rollups import Node
 from domain.summary import SummaryVm
@@ -28,12 +30,17 @@ from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from domain.histogram import Floats
 
 JUDGED_VERSION = 1
 
 _NUMBERS = 8
 """The numbers of a deviation: those of Deviation, and how many windows ago it began."""
+
+_SCORE = Deviation._fields.index("score") - Deviation._fields.index("value")
 
 _COUNTS = "<u4"
 _FLEET = "judged"
@@ -46,12 +53,27 @@ class JudgedTable(Table):
 
     async def read(self, tenant: str | None, window: int) -> Stored[Judged] | None:
         """Read what was found. Raises Corrupt."""
-        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(tenant), "0000")
+        return await self._read(tenant, window, _judged)
+
+    async def lasting(self, tenant: str | None, window: int) -> Judged | None:
+        """Return what was found, with those deviations only that lasted. Raises Corrupt."""
+        stored = await self._read(tenant, window, partial(_judged, some=_lasting))
+        return stored.value if stored else None
+
+    async def of_vm(self, tenant: str | None, window: int, vm: str) -> Judged | None:
+        """Return what was found, with the deviations of a VM only, and no other VM's dimensions. Raises Corrupt."""
+        stored = await self._read(tenant, window, partial(_judged, some=partial(_of_one, Whose("vm", vm)), vm=vm))
+        return stored.value if stored else None
+
+    async def _read(
+        self, tenant: str | None, window: int, judged: Callable[[int, Sequence[Document]], Judged]
+    ) -> Stored[Judged] | None:
+        stored = await read_split(self.documents, STANDINGS, number(window), _prefix(tenant), _FIRST)
         if stored is None:
             return None
         current = all(document.body.get("version") == JUDGED_VERSION for document in stored.value)
         try:
-            return Stored(_judged(window, stored.value), stored.etag, current)
+            return Stored(judged(window, stored.value), stored.etag, current)
         except Corrupt as corrupt:
             corrupt.etag = stored.etag  # of all documents, since all of them are written again
             raise
@@ -117,14 +139,16 @@ def _bodies(window: int, judged: Judged) -> dict[str, Mapping[str, Any]]:
     return {end: {"version": JUDGED_VERSION, **body} for end, body in bodies.items()}
 
 
-def _judged(window: int, documents: Sequence[Document]) -> Judged:
+def _judged(window: int, documents: Sequence[Document], some: "Some | None" = None, vm: str | None = None) -> Judged:
+    """Return what documents say: all deviations, or ``some``; and the dimensions of all VMs, or of one."""
     try:
         head = msgspec.convert(documents[0].body, _Head)
-        deviations = _deviations(window, [each.body["rows"] for each in documents if "rows" in each.body])
+        deviations = _deviations(window, [each.body["rows"] for each in documents if "rows" in each.body], some)
+        vms = head.vms if vm is None else EncodedVms(head.vms.names, [each for each in head.vms.vms if each[-1] == vm])
         return Judged(
             deviations,
             _decoded_counts(head.counts),
-            {vm.vm: vm.dimensions for vm in decode_vms(head.vms)},
+            {each.vm: each.dimensions for each in decode_vms(vms)},
             _decoded_middles(head.middles),
             dict(head.always),
             head.findings,
@@ -139,12 +163,29 @@ def _readable(window: int, documents: Sequence[Document]) -> Judged | None:
     return None
 
 
-def _deviations(window: int, bodies: Sequence[Mapping[str, Any]]) -> list[Deviation]:
+Some = Callable[[NamedSeries, "Floats"], "NDArray[np.bool_]"]
+"""Says which of the rows are wanted."""
+
+
+def _lasting(series: NamedSeries, rows: "Floats") -> "NDArray[np.bool_]":  # noqa: ARG001
+    wanted: NDArray[np.bool_] = rows[:, _SCORE] != 0
+    return wanted
+
+
+def _of_one(whose: Whose, series: NamedSeries, rows: "Floats") -> "NDArray[np.bool_]":  # noqa: ARG001
+    wanted: NDArray[np.bool_] = series.of[0] == (series.whose.index(whose) if whose in series.whose else -1)
+    return wanted
+
+
+def _deviations(window: int, bodies: Sequence[Mapping[str, Any]], some: Some | None) -> list[Deviation]:
     if not bodies:
         return []
     series, rows = rows_of(bodies)
     if rows.shape[1] != _NUMBERS:
         raise ValueError("the deviations have another number of columns")
+    if some:
+        wanted = some(series, rows)
+        series, rows = NamedSeries(series.whose, series.keys, series.of[:, wanted]), rows[wanted]
     columns = rows.T.tolist()
     since = [window - WINDOW * int(ago) for ago in columns.pop()]
     return list(map(Deviation, (each.whose for each in series), (each.key for each in series), *columns, since))

@@ -49,9 +49,12 @@ def decode_vms(stored: EncodedVms) -> list[SummaryVm]:
     names = stored.names
     known: dict[Sequence[int], Dimensions] = {}
     found = []
-    for tenant, *of, vm in stored.vms:
-        dimensions = known.get(at := tuple(of)) or known.setdefault(at, Dimensions(*(names[each] for each in of)))
-        found.append(SummaryVm(names[tenant] or "", vm, dimensions))
+    for each in stored.vms:
+        of = each[1:-1]
+        dimensions = known.get(of)
+        if dimensions is None:
+            dimensions = known[of] = Dimensions(*(names[at] for at in of))
+        found.append(SummaryVm(names[each[0]] or "", each[-1], dimensions))
     return found
 
 

@@ -59,14 +59,14 @@ async def test_nothing_that_a_tenant_is_told_changes_with_others_values() -> Non
     first = await told(0.0)
     assert {each["name"] for each in first[0]["data"]} == {"v13", "v12"}
     assert {each["verdict"] for each in first[2:]} == {"vm", "none"}
-    for others in (40.0, -15.0, None):
+    for others in (80.0, -15.0, None):
         assert await told(others) == first
 
 
 async def test_an_operator_is_told_otherwise_in_those_worlds() -> None:
     """Else the test above could not fail."""
     found = []
-    for others in (0.0, 40.0):
+    for others in (0.0, 80.0):
         tables = Tables(await a_learned_store())
         await hour(tables, own_and_others(f"{others}", others=others))
         found.append(await unusual(tables, "t1"))
