@@ -27,7 +27,7 @@ LEAST = 0.05
 DEVIATES = 0.5
 """In widths beyond the band: from here on, a value deviates."""
 
-ALONE, LISTED = 1.0, 1.5
+ALONE, LISTED = 1.25, 1.5
 """In widths beyond the rare end: from here on, what a series does alone is unusual, and is listed."""
 
 NOTABLE, FROM_PEERS = 8.0, 8.0

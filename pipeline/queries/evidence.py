@@ -19,6 +19,7 @@ from domain.ranks import ranks
 from domain.samples import Dimensions
 from domain.standings import NO_STANDINGS, Standings
 from domain.summary import GroupKey
+from domain.zones import zone_of
 from pipeline.judging import hours_of
 from storage.tables import Tables
 
@@ -150,6 +151,7 @@ async def read_evidence(
     judged = await tables.judged.read(tenant, window)
     dimensions = next((each.dimensions for each in standings.vms if each.vm == vm), dimensions)
     hours = await hours_of(tables, tenant, window, [dimensions.Region])
+    hours.sort(key=lambda each: each.zone != zone_of(dimensions.Region))  # of a VM that has moved, those of now first
     found = judged.value if judged else NOT_JUDGED
     if not fleet:
         return Evidence(tenant, vm, dimensions, standings, found, hours)

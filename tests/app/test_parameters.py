@@ -38,6 +38,7 @@ PAIRS = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), st.text(max_size=20
 ANY_ENDPOINT = st.sampled_from(ENDPOINTS)
 
 CHART, TENANT_CHART, RANKING, BASELINE = "v1/get-data", "v1/get-tenant-data", "v1/get-ranking", "v1/get-baseline"
+UNUSUAL, VERDICT = "v1/get-unusual", "v1/get-verdict"
 BAD: list[tuple[str, list[str]]] = [
     (CHART, ["key", "minutes"]),
     (f"{CHART}?key=&minutes=", ["key", "minutes"]),
@@ -99,6 +100,13 @@ BAD: list[tuple[str, list[str]]] = [
     ("v1/get-histogram?minutes=0&aggregationInterval=0", ["key", "minutes", "aggregationInterval"]),
     (f"{CHART}?key={KEY}&minutes=5&baseline=1", ["baseline"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=5&baseline=yes", ["baseline", "tenant"]),
+    (f"{UNUSUAL}?tenant=&window=1&limit=0&format=xml&key=a.b", ["tenant", "format", "window", "limit", "key"]),
+    (f"{UNUSUAL}?limit=101&limit=1", ["limit"]),
+    (f"{UNUSUAL}?window={WINDOW_START + DAY}", ["window"]),
+    (f"{UNUSUAL}?vm=v&windows=2", ["vm", "windows"]),
+    (VERDICT, ["tenant", "vm"]),
+    (f"{VERDICT}?tenant=&vm={'x' * 600}&window=ten&format=pdf", ["tenant", "format", "vm", "window"]),
+    (f"{VERDICT}?tenant=t&window={WINDOW_START + DAY}", ["vm", "window"]),
     (BASELINE, ["key"]),
     (f"{BASELINE}?key=nodot&hours=0&tenant=&region=x", ["tenant", "key", "hours", "region"]),
     (f"{BASELINE}?key={KEY}&hours=337&format=xml", ["format", "hours"]),

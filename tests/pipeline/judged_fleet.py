@@ -51,7 +51,7 @@ def as_usual(chance: random.Random) -> Values:
     return value
 
 
-def moved(vms: Collection[tuple[str, str]], chance: random.Random, key: str = DELAY, by: float = 40.0) -> Values:
+def moved(vms: Collection[tuple[str, str]], chance: random.Random, key: str = DELAY, by: float = 80.0) -> Values:
     usual = as_usual(chance)
 
     def value(tenant: str, vm: str, of: str) -> float | None:
