@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import azure.durable_functions as df
-import numpy as np
 import pytest
 
 from blueprints.http import endpoints
@@ -15,33 +14,23 @@ from blueprints.http.endpoints import ENDPOINTS, PEOPLE, Endpoint, Text, endpoin
 from blueprints.http.reading import ListParameters, NoParameters
 from blueprints.http.shown import may_be_shown
 from blueprints.services import Services
-from domain.baselines import HOURS, LINES, Bands
 from domain.charts import FleetItem
-from domain.day_baselines import DayBaselines
-from domain.digests import Series, Whose
 from domain.disclosed_charts import DisclosedItem
 from domain.disclosure import ForTenants
-from domain.learning_times import LastLearned
-from domain.minutes import WINDOW
-from domain.named_series import NamedSeries
-from domain.zones import local
 from pipeline.ingest import Message, ingest
 from pipeline.queries.answers import DisclosedAnswer, FleetAnswer, TenantAnswer
 from pipeline.queries.view import View
 from storage.tables import Tables
-from tests.builders import HORIZON, KEY, LATENESS, NOW, WINDOW_START, a_message, a_record, records_of
+from tests.builders import HORIZON, KEY, LATENESS, NOW, a_message, a_record, records_of
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.steps import close_windows, deliver, enrol, work_off
 from tests.trust.asking import OPEN_TO_TENANTS, STRANGERS, ask
+from tests.trust.learned import CLOSED, FEW, OPEN, learn
 
 ME, MINE = "me", "m0"
-FEW = "win_swap.percent_usage"
-"""A counter that too few have for an average of it to be disclosed."""
-
 SPREAD = "win_mem.percent_used"
 """A counter that so many have that percentiles and ranks are disclosed too."""
 
-CLOSED, OPEN = WINDOW_START, WINDOW_START + WINDOW
 LATER = NOW + LATENESS
 """When everything of CLOSED is closed and OPEN is not."""
 
@@ -124,9 +113,9 @@ async def a_store(vms: int, spread: float, *, late: bool) -> Tables:
             await send("other-1", f"other-vm-1-{vm}", "win_service.OnlyTheirs", 55.5 + spread, window)
     await work_off(tables)
     await close_windows(tables, LATER)
-    await learn(tables, ME, MINE, 40.0)
-    for tenant in (None, "other-0"):
-        await learn(tables, tenant, "other-vm-0-0", 40.0 + spread)
+    await learn(
+        tables, {(ME, MINE): 40.0, (None, ""): 40.0 + spread, ("other-0", "other-vm-0-0"): 40.0 + spread}, LATER
+    )
     if late:
         await send("other-2", "late", KEY, 99.25, CLOSED)
         await send("other-2", "late", FEW, 99.25, CLOSED)
@@ -135,18 +124,6 @@ async def a_store(vms: int, spread: float, *, late: bool) -> Tables:
         await work_off(tables)
         await close_windows(tables, LATER)
     return tables
-
-
-async def learn(tables: Tables, tenant: str | None, vm: str, value: float) -> None:
-    """What learning writes: what is normal for the fleet or a tenant, and a VM, a group or a pool of it."""
-    of_fleet = [Whose("fleet"), Whose("Region", "westeurope"), Whose("MachineSize", "Standard_D4s_v3")]
-    whose = [Whose("tenant"), Whose("pool", "pool"), Whose("vm", vm)] if tenant else of_fleet
-    series = [Series(each, key) for each in whose for key in (KEY, FEW)]
-    for zone in ("Europe/Amsterdam", "Europe/Dublin"):
-        day = local(CLOSED, zone).day
-        bands = Bands(np.full((LINES, len(series), HOURS), value), np.full(len(series), int(value)))
-        await tables.baselines.write(tenant, day, DayBaselines(zone, NamedSeries.from_series(series), bands))
-    await tables.baselines.write_learned(tenant, LastLearned("Europe/Amsterdam"), None)
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +188,23 @@ async def test_a_tenants_caller_is_told_what_is_normal_for_itself_and_an_operato
     for own_chart in ({**chart, "tenant": ME}, {**chart, "tenant": ME, "vm": MINE}):
         told, _ = await answers(stores, "get_tenant_data", own_chart, tid=ME)
         assert told.count('"expected":40.0,"low":40.0,"high":40.0') >= 15
+
+
+async def test_a_tenants_caller_gets_a_verdict_and_what_is_unusual_of_its_own_vms_only(stores: list[Tables]) -> None:
+    """Else it would be no news above that of others it is told nothing: there is a verdict, and it is the same."""
+    asked: dict[str, object] = {"tenant": ME, "vm": MINE, "window": CLOSED}
+    told, _ = await answers(stores, "get_verdict", asked, tid=ME)
+    assert '"verdict":"none"' in told
+    assert '"who":"size"' not in told
+    one, other = await answers(stores, "get_verdict", asked, roles="operator")
+    assert one != other
+    assert '"who":"size"' in one
+    listed, _ = await answers(stores, "get_unusual", {"tenant": ME, "window": CLOSED}, tid=ME)
+    assert '"judged":1,' in listed
+    refused, _ = await answers(stores, "get_unusual", {"window": CLOSED}, tid=ME)
+    assert refused.startswith("403")
+    one, other = await answers(stores, "get_unusual", {"window": CLOSED}, roles="operator")
+    assert '"judged":2,' in one
 
 
 @dataclass(frozen=True, slots=True)
