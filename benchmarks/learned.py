@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.fleet import POOLS, REGIONS, SIZES, keys, tenant_name, vm_name
 from benchmarks.priced import PricedDocuments, write_units
+from domain.always import peers_ends
 from domain.baselines import HOURS, MOST_DAYS
 from domain.closing import Progress
 from domain.counters import FIRST
@@ -149,7 +150,7 @@ async def measure_learned(store: PricedDocuments, tenants: int, vms: int, counte
             for _ in range(2):
                 await judge_the_fleet(tables, window, summaries, [tenant], window + WINDOW)
         with day.counting("the fleet's averages", times):
-            averages = fleet_averages(summaries)
+            averages = {**fleet_averages(summaries), **peers_ends(summaries)}
             await tables.fleet_averages.write(window, averages, None)
             stored = await tables.fleet_averages.read(window)
             await tables.fleet_averages.write(window, averages, stored.etag if stored else None)

@@ -7,17 +7,19 @@ what is read for it; what is unusual, domain.judging decides.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from domain.baselines import LINES
 from domain.causes import WHOLE_FLEET
 from domain.day_baselines import DayBaselines
+from domain.digests import Series, Whose
 from domain.findings import findings
 from domain.fleet_summary import FleetSummary
 from domain.judged import NOT_JUDGED, Judged, Normals
 from domain.judging import judge_fleet, judge_tenant, silent_vms
 from domain.minutes import WINDOW, window_of
 from domain.samples import FUTURE_TOLERANCE, Dimensions
-from domain.standings import NO_STANDINGS, Standings
+from domain.standings import NO_STANDINGS, Standings, StandingVm
 from domain.unusual import WINDOWS
 from domain.zones import local, zone_of
 from pipeline.concurrency import cooperatively, gather
@@ -28,6 +30,9 @@ from storage.tables import Tables
 from storage.tables.catalogue import vms_of
 from storage.tables.marks import Mark, Marks
 from storage.tables.table import Stored
+
+if TYPE_CHECKING:
+    from domain.always import Always
 
 AT_ONCE = 8
 
@@ -42,7 +47,7 @@ async def judged_of(tables: Tables, tenant: str, window: int, standings: Standin
     """Return what is found of a tenant's window, given its standings. Raises Corrupt and Unavailable."""
     if not standings:
         return NOT_JUDGED
-    normals = await _normals(tables, tenant, window, (vm.dimensions.Region for vm in standings.vms))
+    normals = await _normals(tables, tenant, window, (vm.dimensions.Region for vm in standings.vms), standings.vms)
     if not normals.series:
         return NOT_JUDGED
     before = await _before(tables, tenant, window, tables.to_judge, tenant)
@@ -221,14 +226,32 @@ async def hours_of(
     return [each for each in read if each]
 
 
-async def _normals(tables: Tables, tenant: str | None, window: int, regions: Iterable[str | None]) -> Normals:
-    """Return what is normal in a window's hour for the series of a tenant or the fleet."""
+async def _normals(
+    tables: Tables, tenant: str | None, window: int, regions: Iterable[str | None], vms: Sequence[StandingVm] = ()
+) -> Normals:
+    """Return what is normal in a window's hour for the series of a tenant or the fleet.
+
+    ``vms``: those that report. One that has moved to another zone may be known by the clocks of both: those of now
+    count.
+    """
     import numpy as np  # noqa: PLC0415
 
     known = await hours_of(tables, tenant, window, regions)
-    series = [series for each in known for series in each.series]
-    lines = np.concatenate([np.empty((LINES, 0)), *(each.bands.lines[:, :, 0] for each in known)], axis=1)
-    return Normals(series, lines, {series: found for each in known for series, found in each.always.items()})
+    zone_now = {Whose("vm", vm.vm): zone_of(vm.dimensions.Region) for vm in vms}
+    counts: dict[Whose, str | None] = {}
+    for each in known:
+        for whose in each.series.whose:
+            if whose not in counts or zone_now.get(whose, each.zone) == each.zone:
+                counts[whose] = each.zone
+    series: list[Series] = []
+    lines = [np.empty((LINES, 0))]
+    always: dict[Series, Always] = {}
+    for each in known:
+        own = [(row, of) for row, of in enumerate(each.series) if counts[of.whose] == each.zone]
+        series += [of for _, of in own]
+        lines.append(each.bands.lines[:, [row for row, _ in own], 0])
+        always |= each.always
+    return Normals(series, np.concatenate(lines, axis=1), always)
 
 
 async def _dimensions(tables: Tables, tenant: str, vms: Sequence[str]) -> Mapping[str, Dimensions]:

@@ -6,7 +6,7 @@ else a purge removes.
 
 from contextlib import suppress
 
-from domain.minutes import WINDOW
+from domain.minutes import WINDOW, window_of
 from domain.zones import windows_of_day
 from pipeline.derived import unless_corrupt
 from storage.documents import Conflict
@@ -53,11 +53,11 @@ async def purge_learned(tables: Tables, tenant: str | None, vm: str | None, befo
     if tenant and vm:
         await purge_vm(tables, tenant, vm)
     else:
-        await purge_days(tables, tenant, before)
+        await purge_days(tables, tenant, window_of(before))
 
 
 async def purge_days(tables: Tables, tenant: str | None, before: int) -> None:
-    """Remove what is kept of the days that ended before a second: of a tenant, or of the fleet (None)."""
+    """Remove what is kept of days and windows that ended before one: of a tenant, or of the fleet (None)."""
     async for learned in tables.learned.of(tenant):
         if _is_over(learned, before):
             with suppress(Conflict):  # made anew meanwhile, or removed

@@ -19,6 +19,7 @@ from domain.ranks import ranks
 from domain.samples import Dimensions
 from domain.standings import NO_STANDINGS, Standings
 from domain.summary import GroupKey
+from domain.zones import zone_of
 from pipeline.judging import hours_of
 from storage.tables import Tables
 
@@ -142,6 +143,7 @@ async def read_evidence(
     place = next((at for at, each in enumerate(standings.vms) if each.vm == vm), None)
     dimensions = dimensions if place is None else standings.vms[place].dimensions
     hours = await hours_of(tables, tenant, window, [dimensions.Region])
+    hours.sort(key=lambda each: each.zone != zone_of(dimensions.Region))  # of a VM that has moved, those of now first
     keys = sorted({*_of_window(standings, place), *_learned(hours, Whose("vm", vm))}, key=by_interest)
     judged = await tables.judged.of_vm(tenant, window, vm)
     evidence = Evidence(tenant, vm, dimensions, standings, place, keys, judged or NOT_JUDGED, hours)

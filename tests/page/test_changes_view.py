@@ -125,6 +125,7 @@ def test_if_nothing_moved_more_than_usual_the_page_says_so(page: Page) -> None:
         (f"start={END - 600}&end={END}", -1, 0),
         (f"start={END - 7 * 86_400}&end={END}", -25, 0),
     ],
+    ids=["an hour", "a week", "ten minutes", "a range of a week"],  # all workers must name them alike
 )
 def test_the_time_range_is_compared_as_far_as_the_api_can(
     page: Page, query: str, start: int | None, end: int | None

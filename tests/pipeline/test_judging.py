@@ -4,11 +4,14 @@ import random
 from collections.abc import Collection
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from domain.baselines import HOURS
 from domain.disclosure import DisclosedWindow
 from domain.errors import NotFound
 from domain.minutes import DAY, MINUTES_PER_WINDOW, WINDOW
+from domain.zones import local
 from pipeline.purged_learning import purge_vm
 from pipeline.queries.unusual import get_unusual
 from pipeline.queries.verdicts import OwnVmVerdict, get_verdict
@@ -220,6 +223,22 @@ async def test_a_vm_that_moved_is_judged_by_its_own_history_and_counted_where_it
         "region": 21 if change == "region" else 10,
         "fleet": 30,
     }
+
+
+async def test_a_vm_that_is_known_by_the_clocks_of_two_zones_counts_once(tables: Tables) -> None:
+    """It moved, and each zone has its baselines: those of where it is now count."""
+    there, now = local(WINDOW_START, "Europe/Dublin"), local(WINDOW_START, "Europe/Amsterdam")
+    old = await tables.baselines.read("t1", "Europe/Dublin", there.day, there.hour)
+    assert old
+    assert "v13" in {whose.name for whose in old.series.whose}
+    new = replace(old, zone="Europe/Amsterdam", bands=old.bands._replace(lines=old.bands.lines + 1000))
+    lines = np.repeat(new.bands.lines, HOURS, axis=2)
+    await tables.baselines.write("t1", now.day, replace(new, bands=new.bands._replace(lines=lines)))
+    await hour(tables, moved([("t1", "v13")], random.Random(3)))  # noqa: S311
+    told = await verdict(tables, "t1", "v13")
+    assert told.verdict == "vm"
+    assert {each.who: each.judged for each in told.compared}["tenant"] == 2  # those that have baselines still
+    assert all(each.expected is None or each.expected < 900 for each in told.data)
 
 
 async def test_it_is_unusual_from_the_third_of_four_windows_on_and_says_since_when(tables: Tables) -> None:
