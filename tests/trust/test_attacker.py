@@ -29,6 +29,8 @@ KNOWN: Mapping[str, st.SearchStrategy[object]] = {
     "tenant": st.sampled_from([ME, ME, VICTIM, "made-up-0"]),
     "vm": st.sampled_from(["m0", "v0"]),
     "minutes": st.sampled_from([1, 15, 60]),
+    "hours": st.sampled_from([1, 24]),
+    "baseline": st.sampled_from(["true", "false"]),
     "start": st.sampled_from([SECRET, SECRET - 30, SECRET - 300, WINDOW_START]),
     "end": st.sampled_from([SECRET, SECRET + 30, SECRET + 300, WINDOW_START + WINDOW]),
     "aggregationInterval": st.sampled_from([1, 2, 7, 15, 60]),
