@@ -38,7 +38,6 @@ from benchmarks.fleet import (
     tenant_name,
     vm_name,
 )
-from benchmarks.judged import bench_judged
 from benchmarks.normal import bench_normal
 from benchmarks.operations import bench_operations
 from benchmarks.page import bench_page
@@ -263,7 +262,6 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "ingest": lambda: asyncio.run(bench_ingest()),
     "queries": lambda: asyncio.run(bench_queries()),
     "populations": bench_populations,
-    "judged": bench_judged,
     "serving": bench_serving,
     "page": bench_page,
     "operations": bench_operations,

@@ -1,4 +1,4 @@
-"""Times what is asked of judged windows, and judging itself. ``python -m benchmarks judged``.
+"""Times what is asked of judged windows, and judging itself, for ``python -m benchmarks populations``.
 
 The fleet's days are as made by learning: standings of an hour of each day, and what was learned from them.
 """

@@ -1,4 +1,4 @@
-"""Times the questions about populations: percentiles, rankings and groups. ``python -m benchmarks populations``."""
+"""Times the questions about populations: percentiles, rankings, verdicts. ``python -m benchmarks populations``."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fleet import HORIZON, LAST_WINDOW, NOW, TIMES, VIEW, keys, messages, tenant_name
+from benchmarks.judged import bench_judged
 from domain.minutes import WINDOW
 from pipeline.averaging import average
 from pipeline.ingest import Message, ingest
@@ -113,4 +114,4 @@ async def _measure() -> dict[str, Any]:
 
 def bench_populations() -> dict[str, Any]:
     """Print and return the medians."""
-    return asyncio.run(_measure())
+    return {**asyncio.run(_measure()), "judged": bench_judged()}

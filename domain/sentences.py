@@ -19,6 +19,9 @@ _LARGE: Mapping[str, Sequence[tuple[float, str]]] = {
 _PLAIN = 1e-3, 1e6
 """Numbers from here to there are written without an exponent."""
 
+_TELLING = 75.0
+"""A rank is told if the VM is beyond so many of each hundred VMs."""
+
 _MOSTLY = 0.5
 """A service usually runs if it did for at least this part of the time."""
 
@@ -85,6 +88,13 @@ def _beside_usual(figures: Figures) -> str:
     return f"{text}, usually {low if low == high else f'{low} to {high}'} at this hour"
 
 
+def _unusual(figures: Figures) -> str:
+    """Return what a counter that stayed unusual has now, which may be within what is usual again."""
+    low, high = figures.low, figures.high
+    back = low is not None and high is not None and low <= figures.value <= high and service_of(figures.key) is None
+    return f"{value_of(figures)}{'; it was unusual until now' if back else ''}"
+
+
 def service_of(key: str) -> str | None:
     """Return the name of the service whose state a counter is, else None."""
     if not key.startswith("win_service."):
@@ -112,7 +122,7 @@ def finding_sentence(finding: Finding) -> str:
         if finding.key == REPORTING:
             return "It does not report, though it usually does at this hour."
         figures = Figures(finding.key, finding.value or 0.0, finding.expected, finding.low, finding.high)
-        return f"{value_of(figures)}."
+        return f"{_unusual(figures)}."
     return _of_population(finding, above=above)
 
 
@@ -203,10 +213,12 @@ def verdict_sentence(seen: Seen) -> str:
 def _first(seen: Seen) -> str:
     if seen.figures is None:
         return "It does not report, though it usually does at this hour."
-    text = value_of(seen.figures)
+    text = _unusual(seen.figures) if seen.deviates else value_of(seen.figures)
     if seen.ranked is not None and service_of(seen.figures.key) is None:
         rank, among, coarse = seen.ranked
         share = rank if seen.above else 100 - rank
+        if share < _TELLING:
+            return f"{text}."
         text += f"; {'higher' if seen.above else 'lower'} than {share:.0f} %{' or more' if coarse else ''} of {among}"
     return f"{text}."
 
@@ -214,7 +226,9 @@ def _first(seen: Seen) -> str:
 def _told(population: Population, count: Count, *, above: bool) -> str:
     deviating = count.deviating(above=above)
     name = population_name(population)
-    text = f"{name}: {deviating} of {count.judged} VMs are like it" if deviating > 1 else f"{name} is as usual"
+    text = (
+        f"{name}: {deviating} of {count.judged} VMs are unusual in this way" if deviating > 1 else f"{name} is as usual"
+    )
     return _as_sentence(text)
 
 

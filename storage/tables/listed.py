@@ -46,16 +46,20 @@ def encode_vms(vms: Sequence[SummaryVm]) -> EncodedVms:
 
 def decode_vms(stored: EncodedVms) -> list[SummaryVm]:
     """Return stored VMs. Raises IndexError."""
-    names = stored.names
-    known: dict[Sequence[int], Dimensions] = {}
-    found = []
-    for each in stored.vms:
-        of = each[1:-1]
-        dimensions = known.get(of)
-        if dimensions is None:
-            dimensions = known[of] = Dimensions(*(names[at] for at in of))
-        found.append(SummaryVm(names[each[0]] or "", each[-1], dimensions))
-    return found
+    tenants = [stored.names[each[0]] or "" for each in stored.vms]
+    return list(map(SummaryVm, tenants, names_of(stored), dimensions_of(stored)))
+
+
+def names_of(stored: EncodedVms) -> list[str]:
+    """Return the VMs' own names."""
+    return [each[-1] for each in stored.vms]
+
+
+def dimensions_of(stored: EncodedVms) -> list[Dimensions]:
+    """Return the VMs' dimensions. Raises IndexError."""
+    places = [each[1:-1] for each in stored.vms]
+    known = {of: Dimensions(*(stored.names[at] for at in of)) for of in {*places}}
+    return [known[of] for of in places]
 
 
 class EncodedLists(msgspec.Struct, array_like=True):

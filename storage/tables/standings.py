@@ -19,7 +19,7 @@ from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
 from storage.tables.arrays import doubles_of, text_of_doubles
 from storage.tables.ids import number
-from storage.tables.listed import EncodedVms, decode_vms, encode_vms
+from storage.tables.listed import EncodedVms, dimensions_of, encode_vms, names_of
 from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
 
@@ -116,10 +116,9 @@ def _standings(window: int, documents: Sequence[Document], keys: Collection[str]
         for document in of_block:
             try:
                 body = msgspec.convert(document.body, _Body)
-                block = [
-                    StandingVm(vm.vm, newest, vm.dimensions)
-                    for vm, newest in zip(decode_vms(body.vms), body.newest, strict=True)
-                ]
+                if len(body.newest) != len(body.vms.vms):
+                    raise ValueError("there is not one newest minute of each VM")
+                block = list(map(StandingVm, names_of(body.vms), body.newest, dimensions_of(body.vms)))
                 found = doubles_of(body.columns).reshape(len(body.keys), len(block))
                 columns.update((key, found[at]) for at, key in enumerate(body.keys) if keys is None or key in keys)
             except (ValueError, IndexError) as error:  # includes msgspec's ValidationError

@@ -65,6 +65,10 @@ SILENT = Figures(REPORTING, 0.0, 1.0, 1.0, 1.0)
     ("finding", "text"),
     [
         (of(TENANT, "v", HIGH), "Input delay 64 ms, usually 10 ms to 20 ms at this hour."),
+        (
+            of(TENANT, "v", Figures(DELAY, 12.0, 15.0, 10.0, 20.0)),
+            "Input delay 12 ms, usually 10 ms to 20 ms at this hour; it was unusual until now.",
+        ),
         (of(TENANT, "v", SILENT, -6.0), "It does not report, though it usually does at this hour."),
         (of(POOL, None, SILENT, -6.0, 3), "3 of 8 VMs do not report, though they usually do at this hour."),
         (
@@ -93,9 +97,10 @@ def test_a_finding_says_what_is_unusual(finding: Finding, text: str) -> None:
     assert finding_sentence(finding) == text
 
 
+SILENT_NOW = "It does not report, though it usually does at this hour."
 HERE = "Input delay 64 ms, usually 10 ms to 20 ms at this hour"
 BESIDE = [(POOL, Count(6, 1, 0)), (TENANT, Count(8, 3, 0)), (REGION, Count(1, 1, 0)), (WHOLE_FLEET, Count(99, 0, 9))]
-TOLD = "Pool p1 is as usual. Tenant t1: 3 of 8 VMs are like it. The fleet is as usual."
+TOLD = "Pool p1 is as usual. Tenant t1: 3 of 8 VMs are unusual in this way. The fleet is as usual."
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,7 @@ TOLD = "Pool p1 is as usual. Tenant t1: 3 of 8 VMs are like it. The fleet is as 
         ),
         (
             Seen("pool", silent=True, above=False, counts=[(POOL, Count(6, 0, 6))]),
-            "It does not report, though it usually does at this hour. Pool p1: 6 of 6 VMs are like it. It is its pool.",
+            f"{SILENT_NOW} Pool p1: 6 of 6 VMs are unusual in this way. It is its pool.",
         ),
         (
             Seen("size", Figures(DEFENDER, 0.0, 1.0, 1.0, 1.0), ranked=Ranked(1.0, "VMs of its size")),
@@ -130,6 +135,7 @@ TOLD = "Pool p1 is as usual. Tenant t1: 3 of 8 VMs are like it. The fleet is as 
             Seen("unknown", Figures(DELAY, 64.0), deviates=False, reason="what is normal for it is not known"),
             "Input delay 64 ms. What is normal for it is not known.",
         ),
+        (Seen("vm", HIGH, ranked=Ranked(52.5, "VMs of its size")), f"{HERE}. It is this VM."),
         (Seen("unknown", reason="it has no data in this window"), "Unknown: it has no data in this window."),
     ],
 )

@@ -345,7 +345,7 @@ class Pipeline(RuleBasedStateMachine):
         assert sorted(found) == sorted(count for count in expected.values() if count)
 
     async def compare_nothing_left(self) -> None:
-        for kind in ("dirty", "due"):
+        for kind in ("dirty", "due", "to judge"):
             assert [each async for each in self.faulty.scan(MARKS, kind)] == []
 
 
