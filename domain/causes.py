@@ -17,8 +17,9 @@ SHARE = 0.4
 FEWEST = 3
 """With fewer VMs a population explains nothing."""
 
-GAIN = 8.0
-"""How much likelier (natural logarithm) a part must be than the whole."""
+GAIN, GAIN_A_VM = 8.0, 0.6
+"""How much likelier (natural logarithm) a part must be than the whole; of few VMs, so much for each, since no part of
+them can be much likelier: with a half of the VMs in it, at most 0.69."""
 
 
 class Population(NamedTuple):
@@ -55,7 +56,8 @@ def explaining(candidates: Mapping[Population, Share], whole: Population, of_who
         if likelihood > most + 1e-9:
             best, most = population, likelihood
     enough = of_whole.judged >= FEWEST and of_whole.deviating >= max(2, SHARE * of_whole.judged)
-    if enough and (best is None or most < _likelihood(of_whole) + GAIN):
+    gain = min(GAIN, GAIN_A_VM * of_whole.judged)
+    if enough and (best is None or most < _likelihood(of_whole) + gain):
         return whole
     return best
 

@@ -118,6 +118,12 @@ def worse_of(key: str) -> Worse:
     return "low" if key.startswith("win_service.") else "none"
 
 
+def is_count(key: str) -> bool:
+    """Tell whether a counter counts something, so that it moves by whole numbers. The state of a service does not."""
+    counter = COUNTERS.get(key)
+    return counter is not None and not counter.unit and not key.startswith("win_service.")
+
+
 def _mean(values: Sequence[float]) -> float:
     return exact.mean(values, len(values))
 

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from domain.counters import is_count
 from domain.digests import Series, Whose, kept_of_vms, rounded
 from domain.exact import LARGEST
 from domain.fleet_summary import FleetSummary
@@ -37,7 +38,7 @@ from domain.judged import (
 from domain.minutes import WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings
-from domain.unusual import LEAST, WINDOWS, distances, persistent
+from domain.unusual import DEVIATES, LEAST, WINDOWS, distances, persistent
 
 if TYPE_CHECKING:
     from domain.histogram import Floats, Ints
@@ -165,7 +166,8 @@ def _average(values: "Floats") -> float:
 def _far(series: Sequence[Series], values: "Floats", lines: "Floats") -> tuple["Floats", "Floats"]:
     """Return how far each value lies beyond its band, and how far its rare end does.
 
-    No band counts as narrower than LEAST of what is usual for the counter: the median over its series.
+    No band counts as narrower than LEAST of what is usual for the counter: the median over its series. Nor does that of
+    a VM's counter that counts: one more or less is no deviation.
     """
     import numpy as np  # noqa: PLC0415
 
@@ -176,7 +178,10 @@ def _far(series: Sequence[Series], values: "Floats", lines: "Floats") -> tuple["
     for at in range(len(keys)):
         known = sizes[(of == at) & ~np.isnan(sizes)]
         usual[at] = np.median(known) if len(known) else 0.0
-    far, rare = distances(values, lines, LEAST * usual[of])
+    counts = np.array([is_count(key) for key in keys], np.bool_)
+    of_vm = np.array([each.whose.kind == "vm" for each in series], np.bool_)
+    least = np.where(counts[of] & of_vm, np.maximum(LEAST * usual[of], 1 / DEVIATES), LEAST * usual[of])
+    far, rare = distances(values, lines, least)
     return rounded(np.clip(far, -FARTHEST, FARTHEST)), np.clip(rare, 0.0, FARTHEST)
 
 
