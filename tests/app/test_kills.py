@@ -55,11 +55,12 @@ def documents(data: Path) -> dict[tuple[str, str, str], Any]:
 
 
 def summarized(host: Local) -> None:
-    """Wait until all is averaged, and nothing is left to be made of the fleet's summaries."""
+    """Wait until all is averaged, and nothing is left to be made of the fleet's summaries, or to be judged."""
 
     def due() -> int:
         with sqlite3.connect(f"file:{host.data / 'store.db'}?mode=ro", uri=True) as store:
-            found = store.execute("SELECT count(*) FROM documents WHERE \"table\" = 'marks' AND partition = 'due'")
+            marks = "SELECT count(*) FROM documents WHERE \"table\" = 'marks' AND partition IN ('due', 'to judge')"
+            found = store.execute(marks)
             ((number,),) = found.fetchall()
         store.close()
         return int(number)
