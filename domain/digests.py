@@ -160,6 +160,13 @@ def fleet_averages(summaries: Mapping[str, FleetSummary]) -> dict[Series, float]
     }
 
 
+def averages_kept(averages: Mapping[Series, float]) -> dict[Series, float]:
+    """Return averages as they are kept: rounded."""
+    import numpy as np  # noqa: PLC0415
+
+    return dict(zip(averages, rounded(np.array(list(averages.values()), np.float64)).tolist(), strict=True))
+
+
 def no_digest(zone: str | None) -> Digest:
     """Return a digest of nothing."""
     import numpy as np  # noqa: PLC0415

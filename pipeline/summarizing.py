@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from domain.always import peers_ends
 from domain.closing import Progress, Times
-from domain.digests import Series, fleet_averages
+from domain.digests import Series, averages_kept, fleet_averages
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.histogram import Histograms
 from domain.merged_summary import limited, merge_summaries, smaller_summary
@@ -103,7 +103,7 @@ class _Kind(Generic[OfBranch, OfFleet]):
         If not ``looked``, they are first taken to be missing: the store refuses to create one that exists.
         """
         left: Sequence[str] = sorted(keys)
-        made: Mapping[str, OfFleet] = {}
+        made: Mapping[str, OfFleet] = {} if left else await self.make_fleet(window)
         while left:
             reads = (unless_corrupt(self._read(key, window), None) for key in left if looked)
             stored = await gather(reads, AT_ONCE) or [None] * len(left)
@@ -178,7 +178,7 @@ async def _keep_averages(
 ) -> None:
     """Keep the fleet's averages, given its summaries. ``before``: what was read before those were made."""
     while True:
-        averages = {**fleet_averages(summaries), **peers_ends(summaries)}
+        averages = averages_kept({**fleet_averages(summaries), **peers_ends(summaries)})
         try:
             if before and not averages:
                 await tables.fleet_averages.delete(before.etag)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from domain.digests import Series, rounded
+from domain.digests import Series
 from storage.documents import Corrupt, Document
 from storage.schema import STANDINGS
 from storage.tables.ids import number
@@ -48,7 +48,7 @@ class FleetAverages(Table):
         """Create (etag None) or replace those of a window. Raises Conflict."""
         import numpy as np  # noqa: PLC0415
 
-        numbers = rounded(np.array([list(averages.values())], np.float64).T)
+        numbers = np.array([list(averages.values())], np.float64).T
         bodies = {part.end: part.body(numbers) for part in parts_of(list(averages), 1)}
         await write_split(self.documents, STANDINGS, _PARTITION, number(window), bodies, etag)
 

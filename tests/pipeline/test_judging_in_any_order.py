@@ -11,15 +11,18 @@ from domain.errors import Unavailable
 from domain.minutes import WINDOW
 from pipeline.averaging import average, average_window
 from pipeline.queries.unusual import get_unusual
+from pipeline.summarizing import summarize_window
 from storage.schema import STANDINGS
 from storage.tables import Tables
 from storage.tables.ids import number
+from storage.tables.marks import Mark
 from tests.builders import LATENESS, NOW, TIMES, WINDOW_START
 from tests.pipeline.judged_fleet import (
     FLEET,
     OPERATORS,
     a_learned_store,
     come,
+    hour,
     moved,
     settle,
     unusual,
@@ -200,3 +203,17 @@ async def test_baselines_that_can_not_be_read_count_as_not_learned() -> None:
     told = await verdict(tables, "t1", "v13")
     assert (told.verdict, told.history) == ("unknown", 0)
     assert (await get_unusual(tables, "t2", WINDOW_START, 9, OPERATORS)).data
+
+
+async def test_a_due_mark_of_a_tenant_of_which_nothing_is_left_changes_nothing_of_the_fleet() -> None:
+    """Another run may have made all that was due, and a purge may have removed what tells the tenant's counters."""
+    tables = Tables(await a_learned_store())
+    await hour(tables, moved([("t1", "v13")], random.Random(3)))  # noqa: S311
+    averages, judged = await tables.fleet_averages.read(WINDOW_START), await tables.judged.read(None, WINDOW_START)
+    assert averages
+    assert judged
+    assert judged.value.findings
+    await tables.due.set(Mark("gone", WINDOW_START))
+    await summarize_window(tables, WINDOW_START, TIMES, at_once=True)
+    assert await tables.fleet_averages.read(WINDOW_START) == averages
+    assert await tables.judged.read(None, WINDOW_START) == judged
