@@ -82,7 +82,8 @@ class Host:
             await web.TCPSite(runner, "127.0.0.1", port).start()
             self.worker.durable_client = webhooks.client_binding(f"http://127.0.0.1:{port}", self.hub.key)
             self.hub.resume()
-            tasks += [asyncio.create_task(self._fire(timer)) for timer in self.of_type("timerTrigger")]
+            timers = [timer for timer in self.of_type("timerTrigger") if not is_disabled(timer.name)]
+            tasks += [asyncio.create_task(self._fire(timer)) for timer in timers]
             tasks += [asyncio.create_task(self._feed(trigger)) for trigger in self.of_type("serviceBusTrigger")]
             yield
         finally:
@@ -211,6 +212,11 @@ def _headers(request: web.Request) -> dict[str, str]:
 def _refusal(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
     answer = problem(str(uuid.uuid4()), status, detail, headers)
     return web.Response(status=status, headers=answer.headers, body=answer.get_body())
+
+
+def is_disabled(name: str) -> bool:
+    """Tell whether a function's trigger is off by the app setting that Azure has for it."""
+    return os.environ.get(f"AzureWebJobs.{name}.Disabled", "").lower() in ("1", "true")
 
 
 def resolve(text: str) -> str:

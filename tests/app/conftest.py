@@ -99,6 +99,7 @@ class Local:
             "DATA": str(self.data),
             "FLEET": "0",
             "HISTORY_DAYS": "0",
+            "AzureWebJobs.learn.Disabled": "true",  # tests start what operates on the store
             "AVERAGING_SCHEDULE": "* * * * * *",
             "ALLOWED_LATENESS_MINUTES": "0",  # tests look at what is final
             **self.settings,

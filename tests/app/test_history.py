@@ -77,7 +77,7 @@ def test_the_newest_window_comes_first_of_all_and_of_each_hour() -> None:
 
 
 def test_a_local_host_fills_the_past_in_the_background_a_later_start_goes_on_and_then_it_learns(local: Local) -> None:
-    local.settings = {"FLEET": "6", "HISTORY_DAYS": "4"}
+    local.settings = {"FLEET": "6", "HISTORY_DAYS": "4", "AzureWebJobs.learn.Disabled": "false"}
     local.start()
     assert "4 days of the fleet, filled in the background" in local.log
     day = f"/v1/get-data?key={KEY}&minutes=1440&aggregationInterval=60"
