@@ -35,16 +35,12 @@ OLDEST = NEWEST - (WINDOWS - 1) * WINDOW
 
 
 def documents(data: Path) -> dict[tuple[str, str, str], Any]:
-    """Everything that is stored but what tells times: of operations, of averaging's last run, and of who was seen.
-
-    And but what was learned: the host learns by itself, and what it learns depends on when it does.
-    """
+    """Everything that is stored but what tells times: of operations, of averaging's last run, and of who was seen."""
     with sqlite3.connect(f"file:{data / 'store.db'}?mode=ro", uri=True) as store:
         rows = store.execute('SELECT "table", partition, id, body FROM documents WHERE "table" != \'operations\'')
         found = {
             (table, partition, name): json.loads(zlib.decompress(body) if table == "samples" else body)
             for table, partition, name, body in rows
-            if not partition.startswith(("days", "fleet's days"))
         }
     store.close()
     found["marks", "progress", "fleet"].pop("runs", None)
@@ -55,12 +51,11 @@ def documents(data: Path) -> dict[tuple[str, str, str], Any]:
 
 
 def summarized(host: Local) -> None:
-    """Wait until all is averaged, and nothing is left to be made of the fleet's summaries, or to be judged."""
+    """Wait until all is averaged, and nothing is left to be made of the fleet's summaries."""
 
     def due() -> int:
         with sqlite3.connect(f"file:{host.data / 'store.db'}?mode=ro", uri=True) as store:
-            marks = "SELECT count(*) FROM documents WHERE \"table\" = 'marks' AND partition IN ('due', 'to judge')"
-            found = store.execute(marks)
+            found = store.execute("SELECT count(*) FROM documents WHERE \"table\" = 'marks' AND partition = 'due'")
             ((number,),) = found.fetchall()
         store.close()
         return int(number)
@@ -129,7 +124,7 @@ def planned(host: Local) -> None:
 def at_work(data: Path) -> bool:
     """Tell whether an operation was running when the host was killed."""
     with sqlite3.connect(f"file:{data / 'durable.db'}?mode=ro", uri=True) as hub:
-        ((status,),) = hub.execute("SELECT status FROM instances WHERE parent IS NULL AND id NOT LIKE 'learn-%'")
+        ((status,),) = hub.execute("SELECT status FROM instances WHERE parent IS NULL")
     hub.close()
     return bool(status == "Running")
 
