@@ -77,9 +77,9 @@ def test_the_newest_window_comes_first_of_all_and_of_each_hour() -> None:
 
 
 def test_a_local_host_fills_the_past_in_the_background_a_later_start_goes_on_and_then_it_learns(local: Local) -> None:
-    local.settings = {"FLEET": "6", "HISTORY_DAYS": "4", "AzureWebJobs.learn.Disabled": "false"}
+    local.settings = {"FLEET": "3", "HISTORY_DAYS": "3", "AzureWebJobs.learn.Disabled": "false"}
     local.start()
-    assert "4 days of the fleet, filled in the background" in local.log
+    assert "3 days of the fleet, filled in the background" in local.log
     day = f"/v1/get-data?key={KEY}&minutes=1440&aggregationInterval=60"
 
     def hours() -> int:
@@ -93,6 +93,6 @@ def test_a_local_host_fills_the_past_in_the_background_a_later_start_goes_on_and
     assert 0 < share < 1
     baseline = f"/v1/get-baseline?key={KEY}&hours=1"
     wait_for(lambda: local.get(baseline)[1]["reason"] is None, "today's baseline")
-    assert local.get(baseline)[1]["history"] >= 4
+    assert local.get(baseline)[1]["history"] >= 3
     assert local.stop() == 0
     assert "Traceback" not in local.log

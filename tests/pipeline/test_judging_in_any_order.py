@@ -141,7 +141,7 @@ async def test_two_runs_that_judge_windows_that_follow_each_other_come_to_the_sa
     store = await all_but_one(one, other, came=came)
     calls = at = 0
     while calls >= at:
-        at += 5
+        at += 9
         memory, calls = store.as_it_was(0), 0
 
         async def meanwhile(call: str, table: str, document_id: str, at: int = at, on: Any = memory) -> None:  # noqa: ARG001

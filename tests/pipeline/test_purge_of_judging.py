@@ -107,7 +107,7 @@ async def test_a_dry_run_leaves_what_was_found() -> None:
 
 async def test_a_purge_that_dies_and_is_begun_again_leaves_nothing_either() -> None:
     store = await a_store()
-    for at in range(1, 400, 90):
+    for at in range(1, 400, 160):
         memory = store.as_it_was(0)
         wrote = 0
 
