@@ -135,7 +135,7 @@ def _of_population(finding: Finding, *, above: bool) -> str:
             return f"{service} runs on {'more' if above else 'fewer'} VMs than usual at this hour."
         state, usually = ("runs", "is usually stopped") if above else ("is stopped", "usually runs")
         return f"{service} {state} on {several}, where it {usually} at this hour."
-    side = f"{title_of(finding.key)} is {'higher' if above else 'lower'} than usual"
+    side = f"{title_of(finding.key)}: {'higher' if above else 'lower'} than usual"
     average = ""
     if finding.value is not None:
         figures = Figures(finding.key, finding.value, finding.expected, finding.low, finding.high)

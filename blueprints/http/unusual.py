@@ -27,8 +27,8 @@ class UnusualParameters(ListParameters):
     window: Annotated[
         Window | None,
         Field(
-            description="A window of 15 minutes, by its first second. Default: the newest that 90 % of the expected "
-            "VMs have reached."
+            description="A window of 15 minutes, by its first second. Default: the newest that has ended and that "
+            "90 % of the expected VMs have reached."
         ),
     ] = None
     limit: Annotated[

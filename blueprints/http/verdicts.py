@@ -27,8 +27,8 @@ class VerdictParameters(ListParameters):
     window: Annotated[
         Window | None,
         Field(
-            description="A window of 15 minutes, by its first second. Default: the newest that most of the tenant's "
-            "VMs, and of the fleet's, have reached."
+            description="A window of 15 minutes, by its first second. Default: the newest that has ended and that "
+            "most of the tenant's VMs, and of the fleet's, have reached."
         ),
     ] = None
 

@@ -19,7 +19,7 @@ from domain.standings import NO_STANDINGS
 from pipeline.concurrency import cooperatively, gather
 from pipeline.queries.names import known_counters, tenant_named
 from pipeline.queries.view import AT_ONCE, View, progress_of
-from pipeline.queries.windows import newest_of_tenant
+from pipeline.queries.windows import ended, newest_of_tenant
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
 
@@ -161,7 +161,7 @@ class _Ranges:
     @staticmethod
     def of(question: ChangesQuestion, newest: int | None, now: int) -> "_Ranges | None":
         """Return the ranges, given the newest window that there is; None: there is none, or it is before ``start``."""
-        last = _ended(newest, now) if question.end is None else window_of(question.end - 1)
+        last = ended(newest, now) if question.end is None else window_of(question.end - 1)
         if last is None:
             return None
         first = last - (NEWEST - 1) * WINDOW if question.start is None else window_of(question.start)
@@ -173,11 +173,6 @@ class _Ranges:
     def all(self) -> Sequence[int]:
         """All windows, those of the earlier range first."""
         return [*self.before, *self.after]
-
-
-def _ended(newest: int | None, now: int) -> int | None:
-    """Return the newest window, but none that has not ended: it can't be compared with whole ones."""
-    return None if newest is None else min(newest, window_of(now) - WINDOW)
 
 
 def _told(ranges: _Ranges | None) -> tuple[int | None, int | None, int | None, int | None]:

@@ -17,7 +17,7 @@ from domain.judged import REPORTING, Finding, Judged
 from domain.sentences import finding_sentence, service_of
 from pipeline.queries.names import tenant_named
 from pipeline.queries.view import View, progress_of
-from pipeline.queries.windows import coverage_of, newest_of_tenant
+from pipeline.queries.windows import coverage_of, ended, newest_of_tenant
 from storage.tables import Tables
 
 Kind = Literal["fleet", "region", "size", "tenant", "pool", "vm"]
@@ -134,7 +134,8 @@ async def get_unusual(
     tenant = None if named is None else await tenant_named(tables, named, view)
     progress = await progress_of(tables)
     if window is None:
-        window = progress.newest_summarized if tenant is None else await newest_of_tenant(tables, tenant, view.now)
+        newest = progress.newest_summarized if tenant is None else await newest_of_tenant(tables, tenant, view.now)
+        window = ended(newest, view.now)
     judged = fleet = None
     if window is not None:
         judged = await tables.judged.lasting(tenant, window)

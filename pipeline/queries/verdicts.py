@@ -24,7 +24,7 @@ from pipeline.queries.evidence import UNKNOWN, Beside, Evidence, read_evidence
 from pipeline.queries.names import entry_named, tenant_named
 from pipeline.queries.unusual import KINDS, NOTHING_THERE
 from pipeline.queries.view import AT_ONCE, View, progress_of
-from pipeline.queries.windows import newest_of_tenant
+from pipeline.queries.windows import ended, newest_of_tenant
 from storage.tables import Tables
 from storage.tables.catalogue import vms_of
 
@@ -146,7 +146,7 @@ async def get_verdict(tables: Tables, tenant: str, vm: str, window: int | None, 
     own = bool(view.caller.tenant)
     progress = await progress_of(tables)
     if window is None:
-        window = await newest_of_tenant(tables, tenant, view.now)
+        window = ended(await newest_of_tenant(tables, tenant, view.now), view.now)
         if window is not None and not own and progress.newest_summarized is not None:
             window = min(window, progress.newest_summarized)
     if window is None:

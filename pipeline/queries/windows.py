@@ -31,6 +31,11 @@ def windows_asked(asked: Windows, newest: int | None, now: int) -> range:
     return range(0) if newest is None else range(newest, newest - asked.newest * WINDOW, -WINDOW)
 
 
+def ended(newest: int | None, now: int) -> int | None:
+    """Return the newest window, but none that has not ended: it can't be compared with whole ones."""
+    return None if newest is None else min(newest, window_of(now) - WINDOW)
+
+
 def coverage_of(progress: Progress, window: int) -> float | None:
     """Return how many of the expected VMs a window had when it was summarized; None: it is not remembered."""
     vms, expected = progress.summarized.get(window), progress.expected_vms

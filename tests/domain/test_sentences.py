@@ -73,15 +73,15 @@ SILENT = Figures(REPORTING, 0.0, 1.0, 1.0, 1.0)
         (of(POOL, None, SILENT, -6.0, 3), "3 of 8 VMs do not report, though they usually do at this hour."),
         (
             of(POOL, None, HIGH, vms=6),
-            "Input delay is higher than usual on 6 of 8 VMs. On average 64 ms, usually 10 ms to 20 ms at this hour.",
+            "Input delay: higher than usual on 6 of 8 VMs. On average 64 ms, usually 10 ms to 20 ms at this hour.",
         ),
         (
             replace(of(POOL, None, HIGH, -3.0, 6), value=None),
-            "Input delay is lower than usual on 6 of 8 VMs.",
+            "Input delay: lower than usual on 6 of 8 VMs.",
         ),
         (
             of(WHOLE_FLEET, None, HIGH, vms=0),
-            "Input delay is higher than usual. On average 64 ms, usually 10 ms to 20 ms at this hour.",
+            "Input delay: higher than usual. On average 64 ms, usually 10 ms to 20 ms at this hour.",
         ),
         (
             of(SIZE, None, Figures(DEFENDER, 0.2, 1.0, 1.0, 1.0), -3.0, 6),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from domain.access import Caller
 from domain.baselines import HOURS
 from domain.disclosure import DisclosedWindow
 from domain.errors import NotFound
@@ -16,7 +17,7 @@ from pipeline.purged_learning import purge_vm
 from pipeline.queries.unusual import get_unusual
 from pipeline.queries.verdicts import OwnVmVerdict, get_verdict
 from storage.tables import Tables
-from tests.builders import NOW, WINDOW_START
+from tests.builders import NOW, WINDOW_START, a_view
 from tests.pipeline import judged_fleet
 from tests.pipeline.judged_fleet import (
     CPU,
@@ -106,6 +107,16 @@ async def test_a_vm_that_usually_reports_and_does_not_is_silent(tables: Tables) 
         "Size Standard_D4s_v4 is as usual. Region northeurope is as usual. The fleet is as usual. It is this VM."
     )
     assert {each.value for each in told.data} == {None}
+
+
+async def test_by_default_it_is_told_of_the_newest_window_that_has_ended(tables: Tables) -> None:
+    """Of one that runs, a max or a sum is not known yet."""
+    await hour(tables, moved([("t1", "v13")], random.Random(3)))  # noqa: S311
+    for now, window in ((NOW, WINDOW_START), (NOW - 60, WINDOW_START - WINDOW)):
+        for view in (a_view(now), a_view(now, Caller("tenant", "t1"))):
+            assert (await get_unusual(tables, "t1", None, 100, view)).window == window
+            assert (await get_verdict(tables, "t1", "v13", None, view)).window == window
+        assert (await get_unusual(tables, None, None, 100, a_view(now))).window == window
 
 
 async def test_a_pool_that_is_silent_is_one_line(tables: Tables) -> None:
