@@ -25,6 +25,10 @@ MAD_TO_DEVIATION = 1.4826
 """The standard deviation of a normal distribution, by its MAD."""
 
 
+BETTER, NEITHER, WORSE = 0, 1, 2
+"""How bad a side of a counter is."""
+
+
 class _Member(NamedTuple):
     """A VM that deviates by one counter."""
 
@@ -161,7 +165,6 @@ def _of_population(
 ) -> Finding:
     score = median(member.deviation.score for member in members)
     since = sorted(member.deviation.since for member in members)[(len(members) - 1) // 2]
-    worse = is_worse(key, above=score > 0)
     return Finding(
         population,
         None,
@@ -174,7 +177,7 @@ def _of_population(
         since,
         len(members),
         judged,
-        notable=worse,
+        notable=badness(key, above=score > 0) == WORSE,
     )
 
 
@@ -198,7 +201,7 @@ def _of_vm(member: _Member, judged: Judged, fleet: Judged | None) -> Finding:
         each.since,
         vms=1,
         judged=1,
-        notable=far and is_worse(each.key, above=each.score > 0),
+        notable=far and badness(each.key, above=each.score > 0) == WORSE,
         peers=peers,
     )
 
@@ -221,11 +224,12 @@ def peers_score(of: Deviation, dimensions: Dimensions, judged: Judged, fleet: Ju
     return min(max((of.value - at) / spread, -FARTHEST), FARTHEST)
 
 
-def is_worse(key: str, *, above: bool) -> bool:
-    """Tell whether a side is not the better one of a counter."""
-    if key == REPORTING:
-        return not above
-    return worse_of(key) != ("low" if above else "high")
+def badness(key: str, *, above: bool) -> int:
+    """Return WORSE, BETTER, or, of a counter that has no worse side, NEITHER."""
+    worse = "low" if key == REPORTING else worse_of(key)
+    if worse == "none":
+        return NEITHER
+    return WORSE if worse == ("high" if above else "low") else BETTER
 
 
 def _of_averages(
@@ -257,13 +261,13 @@ def _together(found: Iterable[Finding]) -> list[Finding]:
     return strongest
 
 
-def _telling(finding: Finding) -> tuple[bool, bool, bool, int, float, str, str, str, str]:
+def _telling(finding: Finding) -> tuple[bool, bool, int, int, float, str, str, str, str]:
     """Return a sort key: the most telling first, and last what is as always."""
     population = finding.population
     return (
         finding.always is not None,
         not finding.notable,
-        not is_worse(finding.key, above=finding.score > 0),
+        -badness(finding.key, above=finding.score > 0),
         -finding.vms,
         -(finding.always.share if finding.always else abs(finding.score)),
         finding.key,

@@ -1,8 +1,9 @@
 """The verdict on a VM in a window: whether it is this VM, a population that it is in, or nothing.
 
-The VM is compared with itself first: does any of its counters deviate to its worse side (domain.judging)? If so, the
-smallest population that explains it is named (domain.causes): its pool, its tenant, the VMs of its size or region, or
-the fleet. If none explains it, it is the VM; but only if what is seen is rare for it (ALONE).
+The VM is compared with itself first: does any of its counters deviate, and not to its better side (domain.judging)?
+Counters that have a worse side tell first. If one deviates, the smallest population that explains it is named
+(domain.causes): its pool, its tenant, the VMs of its size or region, or the fleet. If none explains it, it is the VM;
+but only if what is seen is rare for it (ALONE).
 
 Knows what was found of a tenant and of the fleet. Refuses to know who may see what: whoever may not see the fleet's
 counts leaves them out.
@@ -14,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from domain.causes import FEWEST, WHOLE_FLEET, Population, Share, explaining
 from domain.digests import Whose
-from domain.findings import is_worse
+from domain.findings import BETTER, badness
 from domain.judged import FLEET, NOBODY, TENANT, Count, Deviation, Judged
 from domain.samples import Dimensions
 from domain.unusual import ALONE
@@ -57,12 +58,8 @@ def verdict_on(
     ``known``: whether it is known what is normal for the VM.
     """
     whose = Whose("vm", vm)
-    own = [
-        each
-        for each in judged.deviations
-        if each.score and each.whose == whose and is_worse(each.key, above=each.score > 0)
-    ]
-    own.sort(key=lambda each: (-each.beyond, -abs(each.score), each.key))
+    own = [each for each in judged.deviations if each.score and each.whose == whose and _badness(each) != BETTER]
+    own.sort(key=lambda each: (-_badness(each), -each.beyond, -abs(each.score), each.key))
     for deviation in own:
         compared = tuple(_compared(tenant, dimensions, deviation.key, judged, fleet))
         *candidates, whole = compared
@@ -87,6 +84,10 @@ def shared(verdict: Verdict) -> Verdict:
     *_, whole = verdict.compared
     few = whole.count.judged < FEWEST
     return verdict._replace(answer="fleet") if verdict.answer == "tenant" or few else verdict
+
+
+def _badness(deviation: Deviation) -> int:
+    return badness(deviation.key, above=deviation.score > 0)
 
 
 def _share(count: Count, *, above: bool) -> Share:
