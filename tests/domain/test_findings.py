@@ -59,7 +59,7 @@ def test_a_pool_stands_for_its_vms_and_its_counters() -> None:
     }
     (found,) = of_tenant(values, dimensions)
     assert (found.population, found.vm, found.vms, found.judged) == (Population("pool", "t", "pool1"), None, 4, 4)
-    assert (found.key, found.also) == (SESSIONS, (CPU,))
+    assert (found.key, found.also) == (CPU, (SESSIONS,))  # a counter that has a worse side comes first
 
 
 def test_a_vm_alone_is_a_line_with_its_figures() -> None:
@@ -78,8 +78,8 @@ def test_a_vm_alone_is_a_line_with_its_figures() -> None:
         (CPU, -VERY_HIGH, 1.0, False),  # the better side
         (FREE, -VERY_HIGH, 1.0, True),
         (FREE, VERY_HIGH, 1.0, False),
-        (SESSIONS, VERY_HIGH, 1.0, True),
-        (SESSIONS, -VERY_HIGH, 1.0, True),
+        (SESSIONS, VERY_HIGH, 1.0, False),  # neither side is worse
+        (SESSIONS, -VERY_HIGH, 1.0, False),
         (CPU, VERY_HIGH, 100.0, False),  # its peers are as far apart
     ],
 )

@@ -96,12 +96,22 @@ def test_what_is_not_rare_for_a_vm_alone_may_still_be_its_population() -> None:
 
 def test_the_counter_that_is_farthest_beyond_what_is_rare_decides() -> None:
     dimensions = {f"vm{vm}": some_dimensions() for vm in range(9)}
-    values = {vm: {CPU: HIGH, SESSIONS: VERY_HIGH if vm == "vm0" else USUAL} for vm in dimensions}
+    values = {vm: {CPU: HIGH, FREE: -VERY_HIGH if vm == "vm0" else USUAL} for vm in dimensions}
     judged = lasting(values, dimensions)
     alone = verdict_on("t", "vm0", some_dimensions(), judged, None, known=True)
     with_others = verdict_on("t", "vm1", some_dimensions(), judged, None, known=True)
-    assert (alone.answer, alone.deviation and alone.deviation.key) == ("vm", SESSIONS)
+    assert (alone.answer, alone.deviation and alone.deviation.key) == ("vm", FREE)
     assert (with_others.answer, with_others.deviation and with_others.deviation.key) == ("tenant", CPU)
+
+
+def test_a_counter_that_has_a_worse_side_tells_before_one_that_has_none() -> None:
+    dimensions = {f"vm{vm}": some_dimensions() for vm in range(9)}
+    values = {vm: {CPU: HIGH, SESSIONS: VERY_HIGH if vm == "vm0" else USUAL} for vm in dimensions}
+    found = verdict_on("t", "vm0", some_dimensions(), lasting(values, dimensions), None, known=True)
+    assert (found.answer, found.deviation and found.deviation.key) == ("tenant", CPU)
+    values = {vm: {CPU: USUAL, SESSIONS: VERY_HIGH if vm == "vm0" else USUAL} for vm in dimensions}
+    found = verdict_on("t", "vm0", some_dimensions(), lasting(values, dimensions), None, known=True)
+    assert (found.answer, found.deviation and found.deviation.key) == ("vm", SESSIONS)
 
 
 @pytest.mark.parametrize(("vms", "answer"), [(1, "unknown"), (2, "unknown"), (3, "vm")])
