@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain.baselines import HOURS
 from domain.counters import worse_of
 from domain.digests import Digest, Series, Whose, kept_of_vms
+from domain.exact import LARGEST
 from domain.fleet_summary import FleetSummary
 from domain.minutes import HOUR
 from domain.zones import local_windows, windows_of_day
@@ -35,6 +36,10 @@ FEWEST_PEERS = 20
 
 HIGH_END, LOW_END = 95, 5
 """Percentiles."""
+
+
+_PARTS = 256.0
+"""More than the hours of these days, and a power of two: so no sum of parts is beyond the largest double."""
 
 
 class Always(NamedTuple):
@@ -96,17 +101,21 @@ def always(
             if end := known.get((size, series.key)):
                 _add(sums.setdefault(series, [0.0, 0.0, 0, 0]), row, end, low=is_low_worse(series.key))
     return {
-        series: Always(value / number, end / number, beyond / number)
+        series: Always(_mean(value, number), _mean(end, number), beyond / number)
         for series, (value, end, beyond, number) in sums.items()
         if number >= FEWEST_HOURS and beyond >= SHARE * number
     }
 
 
+def _mean(parts: float, number: float) -> float:
+    return min(max(parts / number * _PARTS, -LARGEST), LARGEST)
+
+
 def _add(sums: list[float], row: "Floats", ends: Sequence[float | None], *, low: bool) -> None:
     for value, end in zip(row.tolist(), ends, strict=True):
         if value == value and end is not None and end == end:  # noqa: PLR0124  (NaN is unlike itself)
-            sums[0] += value
-            sums[1] += end
+            sums[0] += value / _PARTS
+            sums[1] += end / _PARTS
             sums[2] += value < end if low else value > end
             sums[3] += 1
 

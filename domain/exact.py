@@ -40,7 +40,7 @@ def limited_sum(terms: Sequence[float]) -> float:
     try:
         return math.fsum(terms)
     except OverflowError:
-        return math.copysign(LARGEST, sum(map(Fraction, terms)))
+        return LARGEST if sum(map(Fraction, terms)) > 0 else -LARGEST
 
 
 def mean(terms: Sequence[float], count: int) -> float:

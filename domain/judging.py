@@ -151,16 +151,17 @@ def _values(standings: Standings, series: Sequence[Series], vm_of: "Ints", vms: 
         whose, key = series[at]
         if whose.kind in ("tenant", "pool") and key in keys:
             column = standings.columns[key]
-            values[at] = _average(column if whose.kind == "tenant" else column[pools.get(whose.name, [])])
+            values[at] = limited_average(column if whose.kind == "tenant" else column[pools.get(whose.name, [])])
     return values
 
 
-def _average(values: "Floats") -> float:
+def limited_average(values: "Floats") -> float:
+    """Return the average of the values that are not NaN, limited to the largest double; NaN if there is none."""
     import numpy as np  # noqa: PLC0415
 
     known = values[~np.isnan(values)]
-    # Divided first, so that no sum is beyond the largest double.
-    return float((known / len(known)).sum()) if len(known) else math.nan
+    with np.errstate(over="ignore"):  # divided first, so that only rounding takes a sum beyond the largest double
+        return float(np.clip((known / len(known)).sum(), -LARGEST, LARGEST)) if len(known) else math.nan
 
 
 def _far(series: Sequence[Series], values: "Floats", lines: "Floats") -> tuple["Floats", "Floats"]:

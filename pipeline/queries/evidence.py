@@ -15,6 +15,7 @@ from domain.day_baselines import DayBaselines
 from domain.digests import Series, Whose, kept_of_vms
 from domain.fleet_summary import FleetSummary
 from domain.judged import FLEET, NOBODY, NOT_JUDGED, TENANT, Count, Judged
+from domain.judging import limited_average
 from domain.ranks import ranks
 from domain.samples import Dimensions
 from domain.standings import NO_STANDINGS, Standings
@@ -131,7 +132,7 @@ class Evidence:
         if not len(known):
             return None, None
         rank = None if value is None else float(ranks(known)[known == value][0])
-        return float((known / len(known)).sum()), rank
+        return limited_average(known), rank
 
 
 async def read_evidence(

@@ -124,3 +124,9 @@ def test_tenants_that_are_not_enrolled_count_nowhere_where_it_is_asked_how_a_fig
 
 def test_a_partial_alone_is_merged_to_itself() -> None:
     assert merge([partial_of([2.0])]) == partial_of([2.0])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("number", [2, 3, 1000])
+def test_a_sum_beyond_all_doubles_is_limited_to_the_largest(number: int, sign: int) -> None:
+    assert exact.limited_sum(exact.exact_sum([sign * exact.LARGEST] * number)) == sign * exact.LARGEST

@@ -1,5 +1,6 @@
 """A VM that is worse than nearly all of its peers for a week is told, though its own baseline calls it normal."""
 
+import math
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from domain.access import Caller
 from domain.always import always, has_peers_end
 from domain.baselines import HOURS
 from domain.digests import Digest, Series, Whose
+from domain.exact import LARGEST
 from domain.minutes import DAY, HOUR, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
@@ -113,6 +115,20 @@ def test_a_vm_that_is_worse_in_few_hours_or_for_few_hours_is_not() -> None:
 
     assert found(seldom=0.2, hours=20) == {"often"}
     assert found(seldom=0.05, hours=20) == {"often", "seldom"}
+
+
+def test_means_of_the_largest_values_are_finite() -> None:
+    day = date(2026, 11, 18)
+    series = [Series(Whose("vm", "v"), CPU)]
+    vast = Digest(None, series, np.full((1, HOURS), LARGEST))
+    ends = Digest(None, [Series(Whose("peers", "D4"), CPU)], np.full((1, HOURS), -LARGEST))
+    days = [date(2026, 11, at) for at in range(10, 18)]
+    (found,) = always(day, dict.fromkeys(days, vast), dict.fromkeys(days, ends), {"v": "D4"}).values()
+    assert found.value == pytest.approx(LARGEST)
+    assert found.end == pytest.approx(-LARGEST)
+    assert found.share == 1
+    assert math.isfinite(found.value)
+    assert math.isfinite(found.end)
 
 
 def test_only_counters_with_a_worse_side_are_compared() -> None:

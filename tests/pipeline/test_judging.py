@@ -11,6 +11,7 @@ from domain.access import Caller
 from domain.baselines import HOURS
 from domain.disclosure import DisclosedWindow
 from domain.errors import NotFound
+from domain.exact import LARGEST
 from domain.minutes import DAY, MINUTES_PER_WINDOW, WINDOW
 from domain.zones import local
 from pipeline.purged_learning import purge_vm
@@ -117,6 +118,19 @@ async def test_by_default_it_is_told_of_the_newest_window_that_has_ended(tables:
             assert (await get_unusual(tables, "t1", None, 100, view)).window == window
             assert (await get_verdict(tables, "t1", "v13", None, view)).window == window
         assert (await get_unusual(tables, None, None, 100, a_view(now))).window == window
+
+
+async def test_the_largest_values_that_there_are_harm_nobody(tables: Tables) -> None:
+    """If these three VMs were only summed, their average would be beyond all doubles. They are told, and others too."""
+    usual = moved([("t3", "v30")], random.Random(3))  # noqa: S311
+    vast = {vm: LARGEST for vm in FLEET["t1"] if dimensions("t1", vm).ResourcePoolName == "t1-pool1"}
+    await hour(tables, lambda tenant, vm, key: vast.get(vm, usual(tenant, vm, key)) if key == DELAY else 1.0)
+    found = (await unusual(tables)).data
+    assert {("pool", "t1-pool1"), ("vm", "v30")} <= {(each.kind, each.name) for each in found}
+    assert all(each.value is None or abs(each.value) <= LARGEST for each in found)
+    told = await verdict(tables, "t1", "v13")
+    assert told.verdict == "pool"
+    assert all(each.value is None or abs(each.value) <= LARGEST for each in told.compared)
 
 
 async def test_a_pool_that_is_silent_is_one_line(tables: Tables) -> None:
