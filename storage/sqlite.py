@@ -27,6 +27,7 @@ from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Conflict
 from storage.schema import Table
 
 BUSY_SECONDS = 20
+BUSY_PAUSE_SECONDS = 0.01
 """How long a write waits for another process's transaction."""
 
 PAGE = 16_384
@@ -89,6 +90,24 @@ class _Write:
     loop: asyncio.AbstractEventLoop
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn write-ahead logging on.
+
+    Processes that do this to a new file at the same time would deadlock: SQLite fails all but one of them at once,
+    without the wait that it grants elsewhere.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
+        else:
+            return
+
+
 class SqliteDocuments:
     """The documents of one SQLite file. The file is created if it does not exist.
 
@@ -116,7 +135,7 @@ class SqliteDocuments:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA page_size = {PAGE}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16384")
         return connection

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from domain.minutes import WINDOW
 from tests.app.conftest import Local, local, shared_local  # noqa: F401  (fixtures)
@@ -20,6 +20,7 @@ SWITCHES = [
     *("--disable-gpu", "--disable-software-rasterizer", "--in-process-gpu"),  # no processes for what there is not
 ]
 NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
+MOST_MILLISECONDS = 60_000  # of a wait that ends as soon as what is awaited is there: a busy machine may take long
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 
 
@@ -54,6 +55,7 @@ def shared_by_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Browser]:
     """For one module: it keeps an event loop running, beside which no asynchronous test can run."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=MOST_MILLISECONDS)
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield chromium
         chromium.close()
@@ -75,6 +77,7 @@ def open_page(browser: Browser, filled: Local) -> Iterator[Callable[..., Page]]:
                 **options,
             }  # type: ignore[arg-type]
         )
+        context.set_default_timeout(MOST_MILLISECONDS)
         page = context.new_page()
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -49,7 +49,7 @@ async def test_several_processes_write_at_once(tmp_path: Path) -> None:
     writers = [writer(path, f"p{number}", 40) for number in range(3)]
     for each in writers:
         each.communicate()
-        assert each.returncode == 0
+    assert [each.returncode for each in writers] == [0, 0, 0]
     store = SqliteDocuments(path, TABLES)
     assert [len(await ids(store, f"p{number}")) for number in range(3)] == [40, 40, 40]
     await store.close()
