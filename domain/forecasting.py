@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from domain.baselines import FEWEST_DAYS, HOURS
 from domain.day_profiles import SATURDAY, Profiles, quantile, unlike, usual_errors
 from domain.exact import LARGEST
-from domain.forecasts import DAYS_AHEAD, LEADS, Forecasts
+from domain.forecasts import DAYS_AHEAD, LEADS, Forecasts, lead_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,7 +155,7 @@ class _Learning:
                     sums[lead] *= decay
                     sums[lead] += np.where(there, apart, 0.0).sum(axis=2), there.sum(axis=2)
             for ahead, each in forecasts.items():
-                lead = next(lead for lead in LEADS if lead >= ahead)
+                lead = lead_of(ahead)
                 combined = _combined(each, *sums[lead])
                 if end == self._number:
                     expected[ahead - 1] = combined

@@ -1,12 +1,12 @@
-"""Forecasts: what a series will be in each hour of the seven local days that come.
+"""Forecasts: what a series will be in each hour of the eight local days that come.
 
 They are learned once a day (domain.forecasting). When they are asked for, some of their first day has come, and more is
 known. Knows nothing of zones, or of where forecasts are kept.
 
-**The day so far.** Errors persist. If the last hour was above its forecast, the next ones are likely to be: its error
+**The last hours.** Errors persist. If the last hour was above its forecast, the next ones are likely to be: its error
 is added to later hours, less with each hour, and the band is narrower as long as that helps (the forecast of a
-first-order autoregressive process: Box and Jenkins, "Time Series Analysis", 1970). Of the day so far, most of the
-median error is added to all later hours.
+first-order autoregressive process: Box and Jenkins, "Time Series Analysis", 1970). Most of the median
+error of the last hours is added to all later hours.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,20 @@ from domain.exact import LARGEST
 if TYPE_CHECKING:
     from domain.histogram import Floats
 
-DAYS_AHEAD = 7
+DAYS_AHEAD = 8
+"""The first may have begun, so that a week from any moment is within them."""
 
 LEADS = (1, 2, 4, 7)
-"""The days ahead at which errors are measured. A day between two of these has the weights and band of the later."""
+"""The days ahead at which errors are measured."""
 
 _KNOWN_SHARE = 0.9
 """How much of the band's variance may vanish: a little is left even if errors persist wholly."""
 
-_DAY_SHARE, _DAY_PRIOR = 0.9, 6.0
-"""Of the median error of the day so far, this share stays, the less the fewer hours there are."""
+RECENT_HOURS = 12
+"""Values that came more than so many hours before the last one no longer count."""
+
+_DAY_SHARE, _DAY_PRIOR = 0.9, 4.0
+"""Of the median error of the last hours, this share stays, the less the fewer hours there are."""
 
 _LARGEST = 1e300
 """Larger values count as this, so that differences are finite."""
@@ -70,6 +74,11 @@ def joined(parts: Sequence[Forecasts]) -> Forecasts:
     return Forecasts(*(np.concatenate(lines) for lines in zip(*parts, strict=True)))
 
 
+def lead_of(ahead: int) -> int:
+    """Return the lead by whose errors a day is judged that is so many days ahead: the next one, or the last."""
+    return next((lead for lead in LEADS if lead >= ahead), LEADS[-1])
+
+
 def is_forecast(series: Series) -> bool:
     """Tell whether a series is forecast: of VMs and pools, only the counters that people look at first are."""
     return series.whose.kind not in ("vm", "pool") or series.key in FIRST
@@ -86,11 +95,12 @@ def course(forecasts: Forecasts, row: int, weekday: int, came: "Floats", highest
     expected = forecasts.expected[row].reshape(-1)
     weekends = (weekday + np.arange(DAYS_AHEAD)) % 7 >= SATURDAY
     usual = forecasts.usual[row, weekends.astype(np.int64)].reshape(-1)
-    leads = np.searchsorted(LEADS, np.arange(1, DAYS_AHEAD + 1))
+    leads = [LEADS.index(lead_of(ahead)) for ahead in range(1, DAYS_AHEAD + 1)]
     low, high = np.repeat(forecasts.ends[row, leads], HOURS, axis=0).T * usual
     errors = np.clip(came - expected, -_LARGEST, _LARGEST)
     known = np.flatnonzero(~np.isnan(errors))
     if len(known):
+        known = known[known > known[-1] - RECENT_HOURS]
         later = np.arange(len(expected)) - known[-1]
         of_day = _DAY_SHARE * np.median(errors[known]) * len(known) / (len(known) + _DAY_PRIOR)
         left = forecasts.persistence[row] ** np.maximum(later, 1)

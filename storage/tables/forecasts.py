@@ -1,7 +1,8 @@
-"""The forecasts of a tenant and of the fleet, by zone: those that were learned last, in place of the ones before.
+"""The forecasts of a tenant and of the fleet, by zone, from the last two days on that were learned.
 
-A row of numbers is found by hashing its series: so asking for one reads one small document, however many series there
-are. The first document of a zone says among how many the rows are shared.
+Two, since the day that comes is learned before the present one ends. What is learned of a day replaces what was learned
+of the day two days before. A row of numbers is found by hashing its series: so asking for one reads one small document,
+however many series there are. The first document says among how many others the rows are shared.
 """
 
 import zlib
@@ -35,14 +36,6 @@ _SHAPES = ((DAYS_AHEAD, HOURS), (2, HOURS), (len(LEADS), 2), (), (), (), (), ())
 """The shapes of a series' row in each of the arrays of Forecasts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """The forecast of one series (the only row) from a local day on."""
-
-    day: date
-    forecasts: Forecasts
-
-
 class _Head(msgspec.Struct):
     version: int
     shards: int
@@ -52,23 +45,25 @@ class _Head(msgspec.Struct):
 class ForecastsTable(Table):
     """The forecasts. ``tenant`` is None for the fleet, ``zone`` None for UTC."""
 
-    async def read(self, tenant: str | None, zone: str | None, series: Series) -> Learned | None:
-        """Return a series' forecast; None: none was learned. One that can't be read counts as not learned."""
-        partition = partition_of(tenant)
-        head = await self.documents.read(STANDINGS, partition, _prefix(zone))
+    async def read(self, tenant: str | None, zone: str | None, day: date, series: Series) -> Forecasts | None:
+        """Return a series' forecast from a day on (the only row); None: none was learned.
+
+        One that can't be read counts as not learned.
+        """
+        partition, prefix = partition_of(tenant), _prefix(zone, day)
+        head = await self.documents.read(STANDINGS, partition, prefix)
         try:
             shards = msgspec.convert(head.body, _Head).shards if head else 0
             if not shards:
                 return None
-            document = await self.documents.read(STANDINGS, partition, _id(zone, _shard(series, shards)))
-            if document is None or document.body["version"] != FORECASTS_VERSION:
+            document = await self.documents.read(STANDINGS, partition, f"{prefix}_{_shard(series, shards):05d}")
+            if document is None or (document.body["version"], document.body["day"]) != (FORECASTS_VERSION, str(day)):
                 return None
             named, numbers = rows_of([document.body])
             row = int(named.rows([series.whose], series.key)[0])
-            day = date.fromisoformat(document.body["day"])
         except (ValueError, KeyError, TypeError):  # includes msgspec's ValidationError
             return None
-        return None if row < 0 else Learned(day, _forecasts(numbers[row : row + 1]))
+        return None if row < 0 else _forecasts(numbers[row : row + 1])
 
     async def write(
         self, tenant: str | None, zone: str | None, day: date, series: Sequence[Series], forecasts: Forecasts
@@ -77,7 +72,7 @@ class ForecastsTable(Table):
 
         Two runs that do this at once write the same, of digests as new.
         """
-        partition = partition_of(tenant)
+        partition, prefix = partition_of(tenant), _prefix(zone, day)
         shards = max(1, -(-len(series) // ROWS_A_DOCUMENT))
         rows: list[list[int]] = [[] for _ in range(shards)]
         for row, each in enumerate(series):
@@ -85,18 +80,14 @@ class ForecastsTable(Table):
         numbers = _numbers(forecasts)
         for shard, some in enumerate(rows):
             for part in parts_of([series[row] for row in some], numbers.shape[1]):
-                body = {"version": FORECASTS_VERSION, "day": day.isoformat(), **part.body(numbers[some])}
-                await self.documents.upsert(STANDINGS, partition, _id(zone, shard), body)
+                body = {"version": FORECASTS_VERSION, "day": str(day), **part.body(numbers[some])}
+                await self.documents.upsert(STANDINGS, partition, f"{prefix}_{shard:05d}", body)
         head = msgspec.to_builtins(_Head(FORECASTS_VERSION, shards))
-        await self.documents.upsert(STANDINGS, partition, _prefix(zone), head)
+        await self.documents.upsert(STANDINGS, partition, prefix, head)
 
 
-def _prefix(zone: str | None) -> str:
-    return f"forecast_{zone_id(zone)}"
-
-
-def _id(zone: str | None, shard: int) -> str:
-    return f"{_prefix(zone)}_{shard:05d}"
+def _prefix(zone: str | None, day: date) -> str:
+    return f"forecast_{zone_id(zone)}_{day.toordinal() % 2}"
 
 
 def _shard(series: Series, shards: int) -> int:
