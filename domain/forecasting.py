@@ -42,6 +42,9 @@ BAND_FROM = 14
 _BACK = 21
 """How many days' errors make the band."""
 
+_PRACTISED, _FEWEST_ERRORS = 14, 7
+"""A band leaves out the errors of the first two weeks, when little was known, if those of seven days are left."""
+
 _SCORED = 28
 """How many days the score is of."""
 
@@ -99,9 +102,10 @@ class _Learning:
         self._values = np.clip(hours, -_LARGEST, _LARGEST).transpose(1, 0, 2)
         self._number, self._series = self._values.shape[:2]
         self._weekday = weekday
-        incidents = unlike(self._values.transpose(1, 0, 2), weekdays).T
-        self._clean = np.where(incidents[:, :, None], np.nan, self._values)
-        self._profiles = Profiles(self._clean, weekdays)
+        if self._number >= FEWEST_DAYS:
+            incidents = unlike(self._values.transpose(1, 0, 2), weekdays).T
+            self._clean = np.where(incidents[:, :, None], np.nan, self._values)
+            self._profiles = Profiles(self._clean, weekdays)
 
     def forecasts(self) -> Forecasts:
         """Return the forecasts."""
@@ -118,7 +122,7 @@ class _Learning:
         with np.errstate(all="ignore"):
             found, errors = self._backtested()
             expected = np.where((days >= FEWEST_DAYS)[:, None, None], found.transpose(1, 0, 2), np.nan)
-            usual, ends = self._band(errors, number - _BACK, number)
+            usual, ends = self._band(errors, max(number - _BACK, min(_PRACTISED, number - _FEWEST_ERRORS)), number)
             ends[days < BAND_FROM] = np.nan
             mase, coverage = self._score(errors)
             enough = days >= BAND_FROM
