@@ -7,6 +7,7 @@ import numpy as np
 from domain.baselines import HOURS, LINES, Bands
 from domain.day_baselines import DayBaselines
 from domain.digests import Series, Whose
+from domain.forecasts import DAYS_AHEAD, LEADS, Forecasts
 from domain.learning_times import LastLearned
 from domain.minutes import WINDOW
 from domain.named_series import NamedSeries
@@ -39,4 +40,12 @@ async def _learned(tables: Tables, tenant: str | None, vm: str, value: float) ->
         day = local(CLOSED, zone).day
         bands = Bands(np.full((LINES, len(series), HOURS), value), np.full(len(series), int(value)))
         await tables.baselines.write(tenant, day, DayBaselines(zone, NamedSeries.from_series(series), bands))
+        await tables.forecasts.write(tenant, zone, day, series, _constant(len(series), value))
     await tables.baselines.write_learned(tenant, LastLearned("Europe/Amsterdam"), None)
+
+
+def _constant(series: int, value: float) -> Forecasts:
+    """The same forecast for all series."""
+    shapes = ((DAYS_AHEAD, HOURS), (2, HOURS), (len(LEADS), 2), (), (), (), (), ())
+    values = (value, 0.0, 0.0, 0.0, 0.0, 0.5, 0.8, value)
+    return Forecasts(*(np.full((series, *shape), each) for shape, each in zip(shapes, values, strict=True)))
