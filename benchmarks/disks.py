@@ -154,8 +154,8 @@ def _print(
     rival: str, of: dict[str, float], held: dict[str, tuple[float, float]], false: dict[str, tuple[float, float]]
 ) -> None:
     print(
-        f"disks, {rival:14}{of['right']:>7.1%} of ranges hold the date{of['untold']:>7.1%} of those that never fill have "
-        f"none{of['told']:>5.0%} of those that fill have one{of['width']:>6.2f} width / days ahead"
+        f"disks, {rival:14}{of['right']:>7.1%} of ranges hold the date{of['untold']:>7.1%} of those that never fill "
+        f"have none{of['told']:>5.0%} of those that fill have one{of['width']:>6.2f} width / days ahead"
         f"{of['ms']:>6.2f} ms a series"
     )
     worst = min(held, key=lambda kind: held[kind][1] / max(held[kind][0], 1))

@@ -267,7 +267,8 @@ def _walk(values: "Floats", slope: "Floats", history: "Floats", lag: int) -> "Fl
 
     changes = values[:, lag:] - values[:, :-lag] - lag * slope[:, None]
     number = np.maximum((~np.isnan(changes)).sum(axis=1), 1)
-    return np.nansum(changes**2, axis=1) / number / (lag * np.maximum(1 - lag / history, 0.25))
+    found: Floats = np.nansum(changes**2, axis=1) / number / (lag * np.maximum(1 - lag / history, 0.25))
+    return found
 
 
 def _week(values: "Floats", back: int) -> "Floats":

@@ -1,4 +1,4 @@
-"""All that was learned of a tenant's days: the documents of its digests, baselines and zone. For who removes them."""
+"""All that was learned of a tenant's days: its digests, baselines, capacity and zone. For who removes them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from domain.digests import Whose
 from domain.names import decode_name
 from storage.documents import Document
 from storage.schema import STANDINGS
+from storage.tables.baselines import ZONE
+from storage.tables.capacity import CAPACITY
 from storage.tables.digests import UTC, partition_of
 from storage.tables.rows import without
 from storage.tables.table import Table
@@ -24,7 +26,7 @@ class LearnedDocument:
 
     def without(self, vm: str) -> Mapping[str, Any] | None:
         """Return its body without a VM; None: it holds nothing else, or can't be read, so that nobody knows."""
-        if self.day is None:
+        if self.document.id == ZONE:
             return self.document.body
         try:
             left = without(self.document.body, Whose("vm", vm))
@@ -40,9 +42,11 @@ class Learned(Table):
     async def of(self, tenant: str | None) -> AsyncIterator[LearnedDocument]:
         """Yield all documents."""
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
-            _, *rest = document.id.split("_")
-            zone = decode_name(rest[0]) if rest else UTC
-            day = date.fromisoformat(rest[1]) if rest else None
+            kind, *rest = document.id.split("_")
+            if kind in (ZONE, CAPACITY):
+                yield LearnedDocument(document, None, None)
+                continue
+            zone, day = decode_name(rest[0]), date.fromisoformat(rest[1])
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 
     async def write(self, tenant: str | None, learned: LearnedDocument, body: Mapping[str, Any]) -> None:

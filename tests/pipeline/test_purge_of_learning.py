@@ -63,7 +63,7 @@ async def test_after_a_purge_of_a_vm_learning_is_as_if_it_had_never_been(vm: str
     after = learned(memory)
     assert [each for each in before.values() if ["vm", vm] in each.get("whose", [])]
     assert not [each for each in after.values() if ["vm", vm] in each.get("whose", [])]
-    assert {name.split("_")[1] for name in before.keys() - after.keys()} == {zone}  # no other VM is there
+    assert all(zone in name.split("_") for name in before.keys() - after.keys())  # no other VM is there
     await learn_tenant(tables, "t", NOW)
     assert learned(memory) == learned(await a_store("t", without=vm))
 
