@@ -2,6 +2,7 @@
 
 from blueprints.http import (
     baselines,
+    capacity,
     changes,
     charts,
     dead_letters,
@@ -35,6 +36,7 @@ FEATURES = (
     changes,
     unusual,
     verdicts,
+    capacity,
     histogram,
     samples,
     lists,

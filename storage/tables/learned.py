@@ -1,4 +1,4 @@
-"""All that was learned of a tenant: its digests, baselines, forecasts and zone. For who removes them."""
+"""All that was learned of a tenant: its digests, baselines, forecasts, capacity and zone. For who removes them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from domain.digests import Whose
 from domain.names import decode_name
 from storage.documents import Document
 from storage.schema import STANDINGS
+from storage.tables.baselines import ZONE
+from storage.tables.capacity import CAPACITY
 from storage.tables.digests import UTC, partition_of
+from storage.tables.forecasts import is_head
 from storage.tables.rows import without
 from storage.tables.table import Table
 
@@ -27,7 +30,7 @@ class LearnedDocument:
 
     def without(self, vm: str) -> Mapping[str, Any] | None:
         """Return its body without a VM; None: it holds nothing else, or can't be read, so that nobody knows."""
-        if "of" not in self.document.body and self.day is None:
+        if self.document.id == ZONE or is_head(self.document.id):
             return self.document.body
         try:
             left = without(self.document.body, Whose("vm", vm))
@@ -44,7 +47,10 @@ class Learned(Table):
         """Yield all documents."""
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
             kind, *rest = document.id.split("_")
-            zone = decode_name(rest[0]) if rest else UTC
+            if kind in (ZONE, CAPACITY):
+                yield LearnedDocument(document, None, None)
+                continue
+            zone = decode_name(rest[0])
             day = date.fromisoformat(rest[1]) if kind in _BY_DAY else None
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 

@@ -38,7 +38,7 @@ PAIRS = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), st.text(max_size=20
 ANY_ENDPOINT = st.sampled_from(ENDPOINTS)
 
 CHART, TENANT_CHART, RANKING, BASELINE = "v1/get-data", "v1/get-tenant-data", "v1/get-ranking", "v1/get-baseline"
-UNUSUAL, VERDICT = "v1/get-unusual", "v1/get-verdict"
+UNUSUAL, VERDICT, CAPACITY = "v1/get-unusual", "v1/get-verdict", "v1/get-capacity"
 BAD: list[tuple[str, list[str]]] = [
     (CHART, ["key", "minutes"]),
     (f"{CHART}?key=&minutes=", ["key", "minutes"]),
@@ -107,6 +107,14 @@ BAD: list[tuple[str, list[str]]] = [
     (VERDICT, ["tenant", "vm"]),
     (f"{VERDICT}?tenant=&vm={'x' * 600}&window=ten&format=pdf", ["tenant", "format", "vm", "window"]),
     (f"{VERDICT}?tenant=t&window={WINDOW_START + DAY}", ["vm", "window"]),
+    (CAPACITY, ["key"]),
+    (f"{CAPACITY}?key=&limit=&tenant=&lines=0", ["key", "limit", "tenant", "lines"]),
+    (f"{CAPACITY}?key=win_session.input_delay_ms", ["limit"]),
+    (f"{CAPACITY}?key=a.b&lines=5001&page=x&format=xml&vm=v", ["format", "lines", "vm", "limit"]),
+    *(
+        (f"{CAPACITY}?key={KEY}&limit={bad}", ["limit"])
+        for bad in ("nan", "inf", "-inf", "1e301", "1e999", "1_0", "0x5", "5%25", "ten", "--5", "1e", "9" * 500)
+    ),
     (BASELINE, ["key"]),
     (f"{BASELINE}?key=nodot&hours=0&tenant=&region=x", ["tenant", "key", "hours", "region"]),
     (f"{BASELINE}?key={KEY}&hours=337&format=xml", ["format", "hours"]),

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from domain.baselines import HOURS, LINES, Bands
+from domain.capacity import Growth
 from domain.day_baselines import DayBaselines
+from domain.day_capacity import DayCapacity
 from domain.digests import Series, Whose
 from domain.forecasts import DAYS_AHEAD, LEADS, Forecasts
 from domain.learning_times import LastLearned
@@ -42,6 +44,12 @@ async def _learned(tables: Tables, tenant: str | None, vm: str, value: float) ->
         await tables.baselines.write(tenant, day, DayBaselines(zone, NamedSeries.from_series(series), bands))
         await tables.forecasts.write(tenant, zone, day, series, _constant(len(series), value))
     await tables.baselines.write_learned(tenant, LastLearned("Europe/Amsterdam"), None)
+    if tenant:
+        numbers = [[value], [40.0], [0.0], [value], [value], [1.0], [1.0], [1.0], [0.1], [0.1]]
+        growth = Growth(*np.array(numbers))
+        for key in (KEY, FEW):
+            day = local(CLOSED, "Europe/Amsterdam").day
+            await tables.capacity.write(tenant, key, DayCapacity("Europe/Amsterdam", day, [vm], growth), None)
 
 
 def _constant(series: int, value: float) -> Forecasts:

@@ -59,6 +59,7 @@ KNOWN: dict[str, list[object]] = {
     "gaps": ["null"],
     "format": ["json", "csv", "ndjson"],
     "limit": [1, 20_000],
+    "lines": [1, 5_000],
     "page": ["x"],
     **{name: [value] for name, value in STRANGERS.items()},
 }
@@ -209,6 +210,18 @@ async def test_a_tenants_caller_gets_a_verdict_and_what_is_unusual_of_its_own_vm
     assert refused.startswith("403")
     one, other = await answers(stores, "get_unusual", {"window": CLOSED}, roles="operator")
     assert '"judged":2,' in one
+
+
+async def test_a_tenants_caller_is_told_which_of_its_own_vms_run_full(stores: list[Tables]) -> None:
+    """Else it would be no news above that of others it is told nothing."""
+    told, _ = await answers(stores, "get_capacity", {"key": KEY, "tenant": ME, "limit": 45}, tid=ME)
+    assert f'"vm":"{MINE}","value":40.0,"perDay":1.0,"reached":false' in told
+    for other in ({}, {"tenant": "other-0"}):
+        refused, _ = await answers(stores, "get_capacity", {"key": KEY, "limit": 45, **other}, tid=ME)
+        assert refused.startswith("404" if other else "403")
+    one, other_one = await answers(stores, "get_capacity", {"key": KEY, "limit": 45}, roles="operator")
+    assert one != other_one
+    assert "other-vm-0-0" in one
 
 
 @dataclass(frozen=True, slots=True)
