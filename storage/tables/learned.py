@@ -9,6 +9,7 @@ from domain.digests import Whose
 from domain.names import decode_name
 from storage.documents import Document
 from storage.schema import STANDINGS
+from storage.tables.baselines import ZONE
 from storage.tables.digests import UTC, partition_of
 from storage.tables.rows import without
 from storage.tables.table import Table
@@ -16,7 +17,7 @@ from storage.tables.table import Table
 
 @dataclass(frozen=True, slots=True)
 class LearnedDocument:
-    """A document, and the local day that it is of: None if it is of no day."""
+    """A document, and the local day that it is of, or the first of its days: None if it is of no day."""
 
     document: Document
     zone: str | None
@@ -24,7 +25,7 @@ class LearnedDocument:
 
     def without(self, vm: str) -> Mapping[str, Any] | None:
         """Return its body without a VM; None: it holds nothing else, or can't be read, so that nobody knows."""
-        if self.day is None:
+        if self.document.id == ZONE:
             return self.document.body
         try:
             left = without(self.document.body, Whose("vm", vm))
@@ -42,7 +43,7 @@ class Learned(Table):
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
             _, *rest = document.id.split("_")
             zone = decode_name(rest[0]) if rest else UTC
-            day = date.fromisoformat(rest[1]) if rest else None
+            day = next((day for text in (*rest[1:2], document.body.get("first")) if (day := _day(text))), None)
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 
     async def write(self, tenant: str | None, learned: LearnedDocument, body: Mapping[str, Any]) -> None:
@@ -53,3 +54,10 @@ class Learned(Table):
         """Remove a document. Raises Conflict."""
         document = learned.document
         await self.documents.delete(STANDINGS, partition_of(tenant), document.id, document.etag)
+
+
+def _day(text: object) -> date | None:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        return None
