@@ -28,6 +28,9 @@ MOST_SESSIONS = 1e6
 _USUAL_DAYS = 28
 """The share of a tenant's VMs that are used is that of the most that were used in so many days."""
 
+_FEWEST_ALIKE, _MOSTLY_STOPPED = 2, 0.5
+"""Of so many days of a weekday, VMs are seen on at most this share: an outage does not keep to weekdays."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UseDay:
@@ -159,7 +162,8 @@ class Use(NamedTuple):
     """The use of many days side by side, the oldest day first: what domain.logons takes.
 
     ``used``, ``seen``: by whose, day and quarter. ``sessions``: by pool (the first of ``whose``), day and quarter.
-    ``known``: whether any VM of the tenant was seen that day. ``tenant_used``: which share of its VMs was used, of the
+    ``known``: whether any VM of the tenant was seen that day, or mostly none is on such a weekday: they are all stopped
+    then, which is no outage. ``tenant_used``: which share of its VMs was used, of the
     most that were used in the four weeks up to then; NaN where that is unknown.
     """
 
@@ -188,12 +192,17 @@ def side_by_side(use_days: Mapping[date, UseDay], last: date, most: int) -> Use:
     rows = {each: row for row, each in enumerate(whose)}
     used, seen = np.zeros((2, len(whose), number, QUARTERS), np.bool_)
     sessions = np.zeros((sum(each.kind == "pool" for each in whose), number, QUARTERS))
-    known, came = np.zeros(number, np.bool_), np.full(number, np.nan)
+    known = np.array([day in there for day in days], np.bool_)
+    weekdays = np.array([day.weekday() for day in days])
+    for weekday in range(7):
+        same = weekdays == weekday
+        known[same] |= same.sum() >= _FEWEST_ALIKE and known[same].mean() <= _MOSTLY_STOPPED
+    came = np.where(known, 0.0, np.nan)
     for at, day in enumerate(days):
         if of := there.get(day):
             to = [rows[each] for each in of.whose]
             used[to, at], seen[to, at] = of.used, of.seen
             sessions[to[: len(of.sessions)], at] = of.sessions
-            known[at], came[at] = True, of.came
+            came[at] = of.came
     usual = np.array([np.nanmax(came[max(0, at - _USUAL_DAYS + 1) : at + 1], initial=1) for at in range(number)])
     return Use(days, whose, used, seen, sessions, known, came / usual)

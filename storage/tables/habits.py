@@ -68,7 +68,7 @@ class HabitsTable(Table):
         )
         of = found.habits
         numbers = np.concatenate([of.first, of.last, of.taught.astype(np.float64)], axis=1)
-        pools = np.asarray(found.sessions, np.float64).reshape(len(found.pools), -1)
+        pools = np.asarray(found.sessions, np.float64).reshape(len(found.pools), len(found.known) * QUARTERS)
         partition = partition_of(tenant)
         # The sessions first: who finds the habits finds them.
         prefix = _prefix("sessions", found.zone)

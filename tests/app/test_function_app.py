@@ -49,6 +49,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "get_baseline": http("v1/get-baseline"),
     "get_unusual": http("v1/get-unusual"),
     "get_verdict": http("v1/get-verdict"),
+    "get_logons": http("v1/get-logons"),
     "get_ranking": http("v1/get-ranking"),
     "get_groups": http("v1/get-groups"),
     "get_changes": http("v1/get-changes"),
