@@ -7,9 +7,13 @@ over such a change is an hour off). Series are learned many at a time, each for 
 Knows only when series were used. Refuses to know whose they are, dates and zones, and where days are kept.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from domain.logon_odds import FIRST_MINUTES, LAST_MINUTES, Calendar, Odds, odds
+from domain.logon_plans import Bands, Plans, bands, plans
 
 if TYPE_CHECKING:
     from domain.histogram import Flags, Floats, Ints
@@ -23,6 +27,27 @@ MOST_DAYS = 56
 FEWEST_DAYS = 3
 """With fewer days of history nothing is said."""
 
+RETURN = 3
+"""Who comes back within so many hours after midnight to what began on the evening before, does not begin a day."""
+
+LEAST_TENANT = 5
+"""With fewer VMs a tenant has no holidays."""
+
+_FEWEST_ALIKE = 3
+"""Of so many days of a weekday on, it is known what is usual."""
+
+_MOST_HOLIDAYS = 0.25
+"""If a larger share of the days were holidays, they are none, but how the tenant works."""
+
+_ROUNDING = 1e-5
+
+_AT_ONCE = 16
+
+_HALF_QUARTER = 7.5
+
+_BREAK = 3
+"""So many quarters of a break do not end a session."""
+
 SERVE = 0.95
 BOOT_MINUTES = 10
 
@@ -33,7 +58,8 @@ class Habits:
 
     ``first``: the first log-on, ``last``: the last log-off, in minutes after that day's midnight; NaN where there is
     none. ``taught``: whether the day is part of the series' history: known, and not before the VM was first seen.
-    ``holidays``: by day, whether most of the tenant stayed away that usually comes on such a weekday.
+    ``holidays``: of each day, and of the day after the last one: which days were holidays as far as was known before
+    it.
     """
 
     first: "Floats"
@@ -41,6 +67,12 @@ class Habits:
     taught: "Flags"
     holidays: "Flags"
     weekdays: "Ints"
+
+    def some(self) -> Iterator["Habits"]:
+        """Return the habits of a few series at a time: enough to be fast, few enough for memory."""
+        for at in range(0, len(self.first), _AT_ONCE):
+            rows = slice(at, at + _AT_ONCE)
+            yield Habits(self.first[rows], self.last[rows], self.taught[rows], self.holidays, self.weekdays)
 
 
 class Expected(NamedTuple):
@@ -81,59 +113,90 @@ def habits(
     on, and whether the VM reported. ``weekdays`` (0: Monday), ``known``, and ``tenant_used``, the share of the tenant's
     VMs that were used (NaN: unknown), are by day.
 
-    A session that goes on over midnight belongs to the day on which it began. A break of less than an hour does not end
-    it. One that goes on for a whole further day counts as begun anew at midnight. What goes on when the first day
-    begins, or after a day that is not known, began at an unknown time and is left out.
+    A session that goes on over midnight belongs to the day on which it began, and so does what follows it within
+    RETURN hours. A break of less than an hour does not end a session. One that goes on for a whole further day counts
+    as begun anew at midnight. What goes on when the first day begins, or after a day that is not known, began at an
+    unknown time and is left out. So is the log-off of what still goes on when the last day, or a known one, ends.
+
+    A holiday is a day on which less than half as many of the tenant's VMs were used as usually on that weekday. It
+    teaches nothing about other days. A tenant of less than LEAST_TENANT VMs has none: there, somebody is away.
     """
     import numpy as np  # noqa: PLC0415
 
-    series, days = used.shape[:2]
     there = np.asarray(known, np.bool_)
-    flags = used & there[None, :, None]
-    begins, ends = _sessions(flags, there)
-    any_begins = begins.any(axis=2)
-    first = np.where(any_begins, begins.argmax(axis=2) * 15.0, np.nan)
-    last = np.full((series, days), np.nan)
-    last[any_begins] = _log_offs(begins, ends)[any_begins]
-    del tenant_used
+    on = _joined((used & there[None, :, None]).reshape(len(used), -1), _BREAK)
+    begins, ends = _sessions(on, there)
+    begins = begins.reshape(used.shape)
+    first = np.where(begins.any(axis=2), begins.argmax(axis=2) * 15.0, np.nan)
+    last = np.where(np.isnan(first), np.nan, _log_offs(begins, ends, there))
     begun = np.logical_or.accumulate((used | seen).any(axis=2), axis=1)
-    return Habits(first, last, begun & there, np.zeros(days, np.bool_), np.asarray(weekdays, np.int64))
+    shares = np.where(there, np.asarray(tenant_used, np.float64), np.nan)
+    numbers = np.asarray(weekdays, np.int64)
+    return Habits(first, last, begun & there, _holidays(shares, numbers), numbers)
 
 
-def _sessions(flags: "Flags", known: "Flags") -> tuple["Flags", "Flags"]:
-    """Return in which quarters sessions begin, and after which they end, breaks of less than an hour joined."""
+def _joined(on: "Flags", most: int) -> "Flags":
+    """Return flags with breaks of at most so many quarters filled."""
+    before, after = on.copy(), on.copy()
+    for back in range(1, most + 1):
+        before[:, back:] |= on[:, :-back]
+        after[:, :-back] |= on[:, back:]
+    return on | (before & after)
+
+
+def _sessions(on: "Flags", known: "Flags") -> tuple["Flags", "Flags"]:
+    """Return in which quarters of all days log-ons are, and after which ones log-offs."""
     import numpy as np  # noqa: PLC0415
 
-    series, days, _ = flags.shape
-    line = flags.reshape(series, -1)
-    before, after = line.copy(), line.copy()
-    for back in range(1, 4):
-        before[:, back:] |= line[:, :-back]
-        after[:, :-back] |= line[:, back:]
-    on = line | (before & after)
+    days = len(known)
     begins, ends = on.copy(), on.copy()
     begins[:, 1:] &= ~on[:, :-1]
     ends[:, :-1] &= ~on[:, 1:]
-    begins, ends, on = (each.reshape(series, days, QUARTERS) for each in (begins, ends, on))
-    begins[:, :, 0] |= on.all(axis=2)
-    unknown_before = np.concatenate([[True], ~known[:-1]])
-    begins[:, unknown_before, 0] = on[:, unknown_before].all(axis=2)
-    ends.reshape(series, -1)[:, :-1] |= begins.reshape(series, -1)[:, 1:]
+    by_day = begins.reshape(-1, days, QUARTERS)
+    wide = _joined(on, 4 * RETURN).reshape(by_day.shape)
+    carried = np.logical_and.accumulate(wide, axis=2)
+    carried[:, 1:] &= (wide[:, :-1, -1] | ~known[:-1])[:, :, None]
+    by_day &= ~carried
+    by_day[:, :, 0] |= on.reshape(by_day.shape)[:, :, :-_BREAK].all(axis=2)  # of a last break the end is not known yet
+    ends[:, :-1] |= begins[:, 1:] & on[:, :-1]
     return begins, ends
 
 
-def _log_offs(begins: "Flags", ends: "Flags") -> "Floats":
-    """Return when the last session that began on a day ends; NaN if that is not known."""
+def _log_offs(begins: "Flags", ends: "Flags", known: "Flags") -> "Floats":
+    """Return the last log-off before the next day with a log-on, by series and day; NaN if it is not known."""
     import numpy as np  # noqa: PLC0415
 
     series, days, _ = begins.shape
-    at = np.arange(days * QUARTERS)
-    end = np.where(ends.reshape(series, -1), at, days * QUARTERS)
-    end = np.minimum.accumulate(end[:, ::-1], axis=1)[:, ::-1].reshape(series, days, QUARTERS)
-    latest = QUARTERS - 1 - begins[:, :, ::-1].argmax(axis=2)
-    found = np.take_along_axis(end, latest[:, :, None], 2)[:, :, 0]
-    minutes = (found + 1 - np.arange(days) * QUARTERS) * 15.0
-    return np.where(found >= days * QUARTERS - 1, np.nan, minutes)
+    quarters = days * QUARTERS
+    at = np.arange(quarters)
+    latest = np.maximum.accumulate(np.where(ends, at, -1), axis=1)
+    following = np.full((series, days), quarters)
+    starts = np.where(begins.any(axis=2), begins.argmax(axis=2) + np.arange(days) * QUARTERS, quarters)
+    following[:, :-1] = np.minimum.accumulate(starts[:, ::-1], axis=1)[:, -2::-1]
+    found = np.take_along_axis(latest, following - 1, 1)
+    day = found // QUARTERS
+    cut = (found % QUARTERS == QUARTERS - 1) & ~np.append(known, False)[day + 1]
+    return np.where(cut, np.nan, (found + 1 - np.arange(days) * QUARTERS) * 15.0)
+
+
+def _holidays(shares: "Floats", weekdays: "Ints") -> "Flags":
+    """Return which days were holidays, as far as was known before each day, and before the day after the last one."""
+    import numpy as np  # noqa: PLC0415
+
+    days = len(shares)
+    found = np.zeros((days + 1, days), np.bool_)
+    told = np.flatnonzero(~np.isnan(shares))
+    apart = np.diff(np.unique(np.append(np.round(shares[told], 6), [0.0, 1.0])))
+    if apart.min() > 1 / LEAST_TENANT + _ROUNDING:  # shares of so few VMs lie far apart
+        return found
+    for weekday in range(7):
+        own = told[weekdays[told] == weekday]
+        for number in range(_FEWEST_ALIKE, len(own) + 1):
+            some = own[:number]
+            until = int(own[number]) + 1 if number < len(own) else days + 1
+            found[int(some[-1]) + 1 : until, some] = shares[some] < np.median(shares[some]) / 2
+    found &= (found.sum(axis=1) <= _MOST_HOLIDAYS * np.arange(days + 1))[:, None]
+    return found
 
 
 def ahead(
@@ -143,39 +206,77 @@ def ahead(
 
     ``serve``: which share of first log-ons shall find the VM up. ``boot_minutes``: how long a VM takes to start.
     """
-    import numpy as np  # noqa: PLC0415
-
+    calendars = of_days(habits, weekdays_ahead)
     found = []
-    for first, last, taught in zip(habits.first, habits.last, habits.taught, strict=True):
-        row = []
-        days = int(taught.sum())
-        for weekday in weekdays_ahead:
-            same = taught & (habits.weekdays == weekday)
-            came = ~np.isnan(first) & same
-            if days < FEWEST_DAYS or not came.any():
-                few = days < FEWEST_DAYS
-                row.append(
-                    DayAhead(None if few else 0.0, None, None, None, None, None, days, _too_few(days) if few else None)
-                )
-                continue
-            low, middle, high = np.quantile(first[came], (0.1, 0.5, 0.9))
-            ended = last[same & ~np.isnan(last)]
-            low2, middle2, high2 = np.quantile(ended, (0.1, 0.5, 0.9)) if len(ended) else (1440.0,) * 3
-            start = int(np.quantile(first[came], 1 - serve)) - boot_minutes
-            row.append(
-                DayAhead(
-                    float(came.sum() / same.sum()),
-                    Expected(float(middle), float(low), float(high)),
-                    Expected(float(middle2), float(low2), float(high2)),
-                    start,
-                    int(high) + 60,
-                    int(high2) + 15,
-                    days,
-                )
-            )
-        found.append(row)
+    for some in habits.some():
+        found += told(some, outlook(some, calendars, serve), boot_minutes)
     return found
 
 
-def _too_few(days: int) -> str:
-    return f"{days} of the {FEWEST_DAYS} days that are needed"
+class Outlook(NamedTuple):
+    """What is foretold of each day of the history, from the days before it, and of the days ahead."""
+
+    odds: Odds
+    plans: Plans
+    firsts: Bands
+    lasts: Bands
+
+
+def of_days(habits: Habits, weekdays_ahead: Sequence[int]) -> tuple[Calendar, Calendar]:
+    """Return the calendar of the history and the days ahead: that for log-ons, and that for log-offs."""
+    begins, ends = (Calendar(habits.weekdays, weekdays_ahead, habits.holidays, back) for back in (1, 2))
+    return begins, ends
+
+
+def outlook(habits: Habits, calendars: tuple[Calendar, Calendar], serve: float) -> Outlook:
+    """Return what is foretold of some series. ``calendars``: as of_days returns them."""
+    begins, ends = calendars
+    chances = odds(habits.first, habits.last, habits.taught, begins, ends)
+    return Outlook(
+        chances,
+        plans(chances, habits.first, habits.last, habits.taught, begins, ends, serve),
+        # What came is known by the quarter: a first log-on is its beginning, a last log-off its end.
+        bands(chances.first, habits.first + _HALF_QUARTER, FIRST_MINUTES, begins),
+        bands(chances.last, habits.last - _HALF_QUARTER, LAST_MINUTES, ends),
+    )
+
+
+def told(habits: Habits, foretold: Outlook, boot_minutes: int) -> list[list[DayAhead]]:
+    """Return what is foretold of some series on the days ahead, and advice."""
+    import numpy as np  # noqa: PLC0415
+
+    past = len(habits.weekdays)
+    come = foretold.odds.come[:, past:].tolist()
+    begin, give_up, stop = (each[:, past:].tolist() for each in foretold.plans)
+    firsts, lasts = (
+        np.moveaxis(np.stack(each)[:, :, past:], 0, 2).tolist() for each in (foretold.firsts, foretold.lasts)
+    )
+    found = []
+    for row, days in enumerate(habits.taught.sum(axis=1).tolist()):
+        number = len(come[row])
+        if days < FEWEST_DAYS:
+            reason = f"{days} of the {FEWEST_DAYS} days that are needed"
+            found.append([DayAhead(None, None, None, None, None, None, days, reason)] * number)
+            continue
+        ever = not np.isnan(habits.first[row]).all()
+        ended = not np.isnan(habits.last[row]).all()
+        found.append(
+            [
+                DayAhead(
+                    come[row][at],
+                    Expected(*firsts[row][at]) if ever else None,
+                    Expected(*lasts[row][at]) if ended else None,
+                    _minute(begin[row][at] - boot_minutes) if ever else None,
+                    _minute(give_up[row][at]) if ever else None,
+                    _minute(stop[row][at]) if ever else None,
+                    days,
+                    None if ever else f"no log-on on {days} days",
+                )
+                for at in range(number)
+            ]
+        )
+    return found
+
+
+def _minute(minutes: float) -> int | None:
+    return None if math.isnan(minutes) else math.floor(minutes)
