@@ -71,7 +71,7 @@ def tenant_habits(zone: str | None, use: Use) -> TenantHabits | None:
     """Return the habits that days show; None: nobody is seen on them."""
     if not use.whose:
         return None
-    used = use.tenant_used.round(4)
+    used = use.tenant_used.round(6)
     found = habits(use.used, use.seen, use.weekdays, use.known.tolist(), used.tolist())
     return TenantHabits(zone, use.days[0], use.whose, found, use.known, used, use.sessions)
 

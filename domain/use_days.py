@@ -25,9 +25,6 @@ ACTIVE, LOGONS = "win_session.active_sessions", "win_session.logons"
 MOST_SESSIONS = 1e6
 """More sessions of a pool count as so many."""
 
-_USUAL_DAYS = 28
-"""The share of a tenant's VMs that are used is that of the most that were used in so many days."""
-
 _FEWEST_ALIKE, _MOSTLY_STOPPED = 2, 0.5
 """Of so many days of a weekday, VMs are seen on at most this share: an outage does not keep to weekdays."""
 
@@ -164,7 +161,7 @@ class Use(NamedTuple):
     ``used``, ``seen``: by whose, day and quarter. ``sessions``: by pool (the first of ``whose``), day and quarter.
     ``known``: whether any VM of the tenant was seen that day, or mostly none is on such a weekday: they are all stopped
     then, which is no outage. ``tenant_used``: which share of its VMs was used, of the
-    most that were used in the four weeks up to then; NaN where that is unknown.
+    most that were seen on any of the days; NaN where that is unknown.
     """
 
     days: Sequence[date]
@@ -204,5 +201,5 @@ def side_by_side(use_days: Mapping[date, UseDay], last: date, most: int) -> Use:
             used[to, at], seen[to, at] = of.used, of.seen
             sessions[to[: len(of.sessions)], at] = of.sessions
             came[at] = of.came
-    usual = np.array([np.nanmax(came[max(0, at - _USUAL_DAYS + 1) : at + 1], initial=1) for at in range(number)])
-    return Use(days, whose, used, seen, sessions, known, came / usual)
+    most_seen = max((of.there for of in there.values()), default=1)
+    return Use(days, whose, used, seen, sessions, known, came / most_seen)

@@ -203,11 +203,12 @@ def quarters_of(days: Sequence[date], sessions: "SessionsAhead", zone: str | Non
     found = []
     for at, day in enumerate(days):
         windows = windows_of_day(day, zone)
+        lines = [line[at].tolist() for line in sessions]
         for window, quarter in zip(windows, local_quarters(windows, zone), strict=True):
-            expected, low, high = (line[at, quarter] for line in sessions)
+            expected, low, high = (line[quarter] for line in lines)
             found.append(SessionQuarter(window, _known(expected), _known(low), _known(high)))
     return found if any(each.expected is not None for each in found) else None
 
 
 def _known(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 2)
+    return None if math.isnan(value) else round(value, 2)

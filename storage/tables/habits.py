@@ -15,13 +15,14 @@ from domain.logons import QUARTERS, Habits
 from domain.tenant_habits import TenantHabits
 from storage.documents import Document
 from storage.schema import STANDINGS
+from storage.tables.arrays import bytes_of, text_of
 from storage.tables.digests import partition_of, zone_id
 from storage.tables.rows import FIRST_PART, Part, parts_of, rows_of
 from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.histogram import Flags, Floats
 
 HABITS_VERSION = 1
 
@@ -63,7 +64,7 @@ class HabitsTable(Table):
                 found.first,
                 found.known.tolist(),
                 [None if np.isnan(each) else each for each in found.tenant_used.tolist()],
-                found.habits.holidays.tolist(),
+                _text(found.habits.holidays),
             )
         )
         of = found.habits
@@ -93,11 +94,18 @@ class _Body(msgspec.Struct):
     first: date
     known: list[bool]
     used: list[float | None]
-    holidays: list[bool]
+    holidays: str
 
 
 def _prefix(kind: str, zone: str | None) -> str:
     return f"{kind}_{zone_id(zone)}"
+
+
+def _text(flags: "Flags") -> str:
+    """Return flags as a text."""
+    import numpy as np  # noqa: PLC0415
+
+    return text_of(np.packbits(flags).tobytes())
 
 
 def _bodies(body: Mapping[str, Any], parts: Iterable[Part], numbers: "Floats") -> Mapping[str, Mapping[str, Any]]:
@@ -111,7 +119,7 @@ def _habits(zone: str | None, documents: Sequence[Document], sessions: Sequence[
 
     body = msgspec.convert(documents[0].body, _Body)
     days = len(body.known)
-    if body.version != HABITS_VERSION or not days == len(body.used) == len(body.holidays):
+    if body.version != HABITS_VERSION or days != len(body.used):
         raise ValueError("these are no habits")
     rows = [document.body for document in documents if "whose" in document.body]
     if not rows:
@@ -119,9 +127,11 @@ def _habits(zone: str | None, documents: Sequence[Document], sessions: Sequence[
     series, numbers = rows_of(rows)
     first, last, taught = np.split(numbers.reshape(-1, _LINES, days), _LINES, axis=1)
     weekdays = (body.first.weekday() + np.arange(days)) % 7
-    habits = Habits(first[:, 0], last[:, 0], taught[:, 0] > 0, np.array(body.holidays, np.bool_), weekdays)
+    holidays = np.unpackbits(np.frombuffer(bytes_of(body.holidays), np.uint8), count=(days + 1) * days)
+    known_holidays = holidays.reshape(days + 1, days).astype(np.bool_)
+    habits = Habits(first[:, 0], last[:, 0], taught[:, 0] > 0, known_holidays, weekdays)
     used = np.array([np.nan if each is None else each for each in body.used])
-    whose = [each.whose for each in series]
+    whose = [series.whose[at] for at in series.of[0].tolist()]
     of_pools = _sessions(sessions, body.first, [each for each in whose if each.kind == "pool"], days)
     return TenantHabits(zone, body.first, whose, habits, np.array(body.known, np.bool_), used, of_pools)
 

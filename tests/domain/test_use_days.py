@@ -188,11 +188,9 @@ def test_a_weekday_on_which_mostly_nobody_is_seen_is_known_and_an_outage_is_not(
     assert young.known.tolist() == [True] + [False] * 6
 
 
-def test_the_share_of_a_tenants_vms_is_that_of_the_busiest_day_of_the_four_weeks_before() -> None:
-    came = [10, 8, 0, 20, 10, *([10] * 30)]
+def test_the_share_of_a_tenants_vms_is_of_the_most_that_were_seen() -> None:
+    came = [9, 6, 0]
     days = {MONDAY + timedelta(days=at): day_of(1, each) for at, each in enumerate(came)}
-    used = side_by_side(days, MONDAY + timedelta(days=len(came)), 56).tenant_used.tolist()
-    assert used[:5] == [1, 0.8, 0, 1, 0.5]
-    assert used[30] == 0.5
-    assert used[33] == 1  # the busiest day is longer ago
-    assert math.isnan(used[-1])
+    used = side_by_side(days, MONDAY + timedelta(days=3), 56).tenant_used
+    assert used[:3] == pytest.approx([1, 2 / 3, 0])
+    assert math.isnan(used[3])
