@@ -26,7 +26,7 @@ async def learn_habits(run: Digesting, tenant: str, zone: str | None, make: Make
     """
     tables, last = run.tables, days_back(local(run.now, zone).day, 1)
     while True:
-        stored = await tables.habits.read(tenant, zone, sessions=True)
+        stored = await tables.habits.read(tenant, zone)
         use_days = await _use_days(run, tenant, zone, last, make)
         (found,) = await cooperatively(tenant_habits(zone, side_by_side(each, last, MOST_DAYS)) for each in [use_days])
         if found is None and stored is None:

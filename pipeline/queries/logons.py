@@ -118,11 +118,10 @@ async def _learned(tables: Tables, asked: LogonQuestion) -> tuple[LogonQuestion,
         asked = replace(asked, vm=await vm_named(tables, asked.tenant, asked.vm))
         entry = await tables.catalogue.entry(vms_of(asked.tenant), asked.vm or "")
         zone = zone_of(entry.value.dimensions.Region) if entry and entry.value.dimensions else None
-    else:
-        main = await tables.baselines.zone(asked.tenant)
-        zone = main.value if main else None
-    stored = await tables.habits.read(asked.tenant, zone, sessions=asked.pool is not None)
-    return asked, zone, stored.value if stored else None
+        return asked, zone, await tables.habits.of_vm(asked.tenant, zone, asked.vm or "")
+    main = await tables.baselines.zone(asked.tenant)
+    zone = main.value if main else None
+    return asked, zone, await tables.habits.of_pools(asked.tenant, zone, sessions=asked.pool is not None)
 
 
 def _whose(asked: LogonQuestion, learned: TenantHabits | None) -> Sequence[Whose]:

@@ -226,7 +226,7 @@ async def test_few_days_are_too_few() -> None:
 
 
 async def test_without_pools_an_answer_says_what_to_give(tables: Tables) -> None:
-    stored = await tables.habits.read("t", LONDON, sessions=True)
+    stored = await tables.habits.read("t", LONDON)
     assert stored
     assert stored.value
     rows = [at for at, each in enumerate(stored.value.whose) if each.kind == "vm"]
@@ -286,12 +286,12 @@ async def test_a_use_day_that_cant_be_made_anew_is_told_and_left_out(memory: Mem
 
 async def test_habits_that_cant_be_read_are_unknown_until_they_are_learned_again(memory: MemoryDocuments) -> None:
     tables = Tables(memory)
-    place = STANDINGS, partition_of("t"), "habits_Europe~2FLondon_000000"
+    place = STANDINGS, partition_of("t"), "habits_Europe~2FLondon_00_000000"
     await tables.documents.upsert(*place, {"version": "?"})
-    answer = await ahead(tables, vm="a")
+    answer = await ahead(tables, pool="desk")
     assert (answer.reason, answer.data) == (NOT_LEARNED, [])
     await learn_tenant(tables, "t", NOW)
-    assert (await ahead(tables, vm="a")).reason is None
+    assert (await ahead(tables, pool="desk")).reason is None
 
 
 async def test_what_an_older_version_has_learned_is_completed_once(memory: MemoryDocuments) -> None:

@@ -108,31 +108,48 @@ async def test_habits_are_read_as_they_were_written(tables: Tables, of: dict[str
     written = habits_of(**of)
     assert await tables.habits.read(TENANT, ZONE) is None
     await tables.habits.write(TENANT, written, None)
-    stored = await tables.habits.read(TENANT, ZONE, sessions=True)
+    stored = await tables.habits.read(TENANT, ZONE)
     assert stored
     assert stored.value == written
-    short = await tables.habits.read(TENANT, ZONE)
+    pools = await tables.habits.of_pools(TENANT, ZONE, sessions=True)
+    assert pools
+    assert list(pools.whose) == list(written.pools)
+    assert np.array_equal(pools.sessions, written.sessions)
+    short = await tables.habits.of_pools(TENANT, ZONE, sessions=False)
     assert short
-    assert short.value
-    assert (len(short.value.sessions), list(short.value.whose)) == (0, list(written.whose))
+    assert (len(short.sessions), list(short.whose)) == (0, list(pools.whose))
+    for whose in written.whose[len(written.pools) :][::500]:
+        of_vm = await tables.habits.of_vm(TENANT, ZONE, whose.name or "")
+        assert of_vm
+        assert np.array_equal(of_vm.of([whose]).last, written.of([whose]).last, equal_nan=True)
+        assert len(of_vm.whose) < max(6, len(written.whose) / 4)
     await tables.habits.write(TENANT, habits_of(days=3), stored.etag)
     with pytest.raises(Conflict):
         await tables.habits.write(TENANT, written, stored.etag)
-    again = await tables.habits.read(TENANT, ZONE, sessions=True)
+    again = await tables.habits.read(TENANT, ZONE)
     assert again
     assert await tables.habits.read(TENANT, None) is None
+    assert await tables.habits.of_vm(TENANT, None, "v00000") is None
     await tables.habits.delete(TENANT, ZONE, again.etag)
     assert await tables.habits.read(TENANT, ZONE) is None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"version": 0}, {"known": [True]}, {"numbers": "?"}, {"first": "soon"}, {"width": 1}]
+    "wrong",
+    [
+        {"version": 0},
+        {"known": [True]},
+        {"numbers": "?"},
+        {"first": "soon"},
+        {"holidays": "eJwDAAAAAAE="},
+        {"width": 1},
+    ],
 )
 async def test_habits_that_cant_be_read_count_as_not_learned_and_can_be_replaced(
     tables: Tables, wrong: dict[str, Any]
 ) -> None:
     await tables.habits.write(TENANT, habits_of(), None)
-    place = STANDINGS, partition_of(TENANT), "habits_Asia~2FKolkata_000000"
+    place = STANDINGS, partition_of(TENANT), "habits_Asia~2FKolkata_00_000000"
     document = await tables.documents.read(*place)
     assert document
     await tables.documents.upsert(*place, {**document.body, **wrong})
@@ -140,7 +157,7 @@ async def test_habits_that_cant_be_read_count_as_not_learned_and_can_be_replaced
     assert stored
     assert stored.value is None
     await tables.habits.write(TENANT, habits_of(), stored.etag)
-    again = await tables.habits.read(TENANT, ZONE, sessions=True)
+    again = await tables.habits.read(TENANT, ZONE)
     assert again
     assert again.value == habits_of()
 
@@ -152,7 +169,7 @@ async def test_sessions_of_other_days_or_pools_count_as_unknown(tables: Tables) 
     assert document
     for wrong in ({"first": "2026-11-15"}, {"whose": [["pool", "p0"], ["pool", "p7"]]}):
         await tables.documents.upsert(*place, {**document.body, **wrong})
-        stored = await tables.habits.read(TENANT, ZONE, sessions=True)
+        stored = await tables.habits.read(TENANT, ZONE)
         assert stored
         assert stored.value
         assert len(stored.value.sessions) == 0
