@@ -85,6 +85,6 @@ def _capacity(zone: str, documents: Sequence[Document]) -> DayCapacity | None:
     ((version, day), *others) = heads
     if others or version != CAPACITY_VERSION or numbers.shape[1] != len(Growth._fields):
         return None
-    vms = [each.whose.name or "" for each in series]
+    vms = [series.whose[at].name or "" for at in series.of[0].tolist()]
     name = decode_name(zone)
     return DayCapacity(None if name == UTC else name, day, vms, Growth(*numbers.T))
