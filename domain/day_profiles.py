@@ -84,8 +84,8 @@ class Medians:
         self._order = np.argsort(values[days], axis=0)
         self._sorted = np.take_along_axis(values[days], self._order, 0)
         self._there = ~np.isnan(self._sorted)
+        self._weights = np.where(self._there, (2.0 ** (days / _HALF_LIFE))[self._order], 0.0)
         self._days = days
-        self._weights = 2.0 ** (days / _HALF_LIFE)
         self._found: dict[int, tuple[Floats, Ints]] = {}
 
     def before(self, day: int) -> tuple["Floats", "Ints"]:
@@ -104,10 +104,10 @@ class Medians:
 
         if not number:
             return np.full(self._sorted.shape[1:], np.nan), np.zeros(self._sorted.shape[1:], np.int64)
-        used = self._there & (self._order < number)
-        reached = np.cumsum(np.where(used, self._weights[self._order], 0.0), axis=0)
+        before = self._order < number
+        reached = np.cumsum(self._weights * before, axis=0)
         at = np.argmax(reached >= reached[-1] / 2, axis=0)
-        numbers = used.sum(axis=0)
+        numbers = (self._there & before).sum(axis=0)
         return np.where(numbers > 0, np.take_along_axis(self._sorted, at[None], 0)[0], np.nan), numbers
 
 

@@ -1,4 +1,4 @@
-"""All that was learned of a tenant's days: its digests, baselines, capacity and zone. For who removes them."""
+"""All that was learned of a tenant: digests, baselines, forecasts, capacity and zone. For who removes them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from domain.digests import Whose
 from domain.names import decode_name
 from storage.documents import Document
 from storage.schema import STANDINGS
-from storage.tables.baselines import ZONE
-from storage.tables.capacity import CAPACITY
 from storage.tables.digests import UTC, partition_of
 from storage.tables.rows import without
 from storage.tables.table import Table
+
+_BY_DAY = ("digest", "baseline")
+"""The kinds of documents of one day. Others hold what was learned last, in place of what was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class LearnedDocument:
 
     def without(self, vm: str) -> Mapping[str, Any] | None:
         """Return its body without a VM; None: it holds nothing else, or can't be read, so that nobody knows."""
-        if self.document.id == ZONE:
+        if "of" not in self.document.body and self.day is None:
             return self.document.body
         try:
             left = without(self.document.body, Whose("vm", vm))
@@ -43,10 +44,8 @@ class Learned(Table):
         """Yield all documents."""
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
             kind, *rest = document.id.split("_")
-            if kind in (ZONE, CAPACITY):
-                yield LearnedDocument(document, None, None)
-                continue
-            zone, day = decode_name(rest[0]), date.fromisoformat(rest[1])
+            zone = decode_name(rest[0]) if rest else UTC
+            day = date.fromisoformat(rest[1]) if kind in _BY_DAY else None
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 
     async def write(self, tenant: str | None, learned: LearnedDocument, body: Mapping[str, Any]) -> None:

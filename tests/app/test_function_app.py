@@ -47,6 +47,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "get_data": http("v1/get-data"),
     "get_tenant_data": http("v1/get-tenant-data"),
     "get_baseline": http("v1/get-baseline"),
+    "get_forecast": http("v1/get-forecast"),
     "get_unusual": http("v1/get-unusual"),
     "get_verdict": http("v1/get-verdict"),
     "get_capacity": http("v1/get-capacity"),

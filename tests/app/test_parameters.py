@@ -122,6 +122,8 @@ BAD: list[tuple[str, list[str]]] = [
     (f"{BASELINE}?key={KEY}&tenant=t&vm=v&ResourcePoolName=p", ["ResourcePoolName"]),
     (f"{BASELINE}?key={KEY}&tenant=t&Region=r&MachineSize=s", ["Region", "MachineSize"]),
     (f"{BASELINE}?key={KEY}&Region=r&MachineSize=s", ["MachineSize"]),
+    (f"v1/get-forecast?key={KEY}&hours=169&vm=v", ["hours", "vm"]),
+    ("v1/get-forecast?hours=-1", ["key", "hours"]),
     (TENANT_CHART, ["key", "tenant", "minutes"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=1&tenant=a&tenant=b&vm=", ["tenant", "vm"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=10081&tenant=a&vm=b", ["minutes"]),

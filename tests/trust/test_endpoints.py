@@ -166,21 +166,25 @@ async def test_what_a_tenant_is_not_told_is_there_to_be_told(stores: list[Tables
     assert '"PerfValue":14.0,"rank":35.0,' in shown
 
 
-async def test_a_tenants_caller_is_told_what_is_normal_for_itself_and_an_operator_for_everybody(
-    stores: list[Tables],
+@pytest.mark.parametrize("endpoint", ["get_baseline", "get_forecast"])
+async def test_a_tenants_caller_is_told_what_was_learned_of_itself_and_an_operator_of_everybody(
+    stores: list[Tables], endpoint: str
 ) -> None:
     """Else it would be no news above that of others it is told nothing."""
     populations: list[dict[str, object]] = [{}, {"Region": "westeurope"}, {"MachineSize": "Standard_D4s_v3"}]
     populations += [{"tenant": ME}, {"tenant": ME, "vm": MINE}, {"tenant": "other-0"}]
     for population in populations:
         asked: dict[str, object] = {"key": KEY, "hours": 1, **population}
-        one, other = await answers(stores, "get_baseline", asked, roles="operator")
+        one, other = await answers(stores, endpoint, asked, roles="operator")
         assert '"reason":null' in one
         own = population.get("tenant") == ME
         assert (one == other) == own, population
-        told, _ = await answers(stores, "get_baseline", asked, tid=ME)
+        told, _ = await answers(stores, endpoint, asked, tid=ME)
         assert told[:3] == ("200" if own else "404" if "tenant" in population else "403")
         assert ('"expected":40.0' in told) == own
+
+
+async def test_a_chart_tells_a_tenants_caller_what_is_normal_for_itself_only(stores: list[Tables]) -> None:
     chart: dict[str, object] = {"key": KEY, "start": CLOSED, "end": LATER, "baseline": "true"}
     one, other = await answers(stores, "get_data", chart, roles="operator")
     assert ('"expected":48.0' in one, '"expected":56.5' in other) == (True, True)
