@@ -71,10 +71,11 @@ _AT_ONCE = 200
 class Growth(NamedTuple):
     """What was learned of series: each field has a number for each of them, or NaN.
 
-    ``value``: the worst of the last day that has values; ``ago``: so many days before the day that follows the history
-    less one; ``days``: how many days have values. Only where a slope is told: ``level``, where its line is on the last
-    day, and ``peak``, what days came to at most above it; ``slope``, a day; ``slowest`` and ``fastest`` that it was
-    lately; ``walk``, the standard deviation by which it strays in a day; ``error``, that of the slope.
+    ``value``: the worst of the last day that has values; ``days``: how many days have values; ``ago``: how many days
+    have passed since the last of them, up to the end of the history. Only where a slope is told: ``level``, where its
+    line is on the last day, and ``peak``, what days came to at most above it; ``slope``, a day; ``slowest`` and
+    ``fastest`` that it was lately; ``walk``, the standard deviation by which it strays in a day; ``error``, that of the
+    slope.
     """
 
     value: "Floats"

@@ -189,7 +189,7 @@ class _Learning(Digesting):
             peers = await self._peers(day)
             (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
             baselines = replace(baselines, always=worse)
-            await learn_capacity(tables, tenant, zone, local(self.now, zone).day, digests)
+            await learn_capacity(tables, tenant, zone, local(self.now, zone).day, day, history)
         await learn_forecasts(tables, tenant, zone, day, history)
         while True:
             try:

@@ -1,20 +1,21 @@
-"""Learns how the VMs of a tenant grow, from the digests that learning has read (pipeline.learning)."""
+"""Learns how the VMs of a tenant grow, from the history that learning has put together (pipeline.learning)."""
 
-from collections.abc import Mapping
 from datetime import date
 
 from domain.day_capacity import DayCapacity, day_capacity
-from domain.digests import Digest
+from domain.histories import History
 from pipeline.concurrency import cooperatively
 from storage.documents import Conflict
 from storage.tables import Tables
 
 
 async def learn_capacity(
-    tables: Tables, tenant: str, zone: str | None, today: date, digests: Mapping[date, Digest]
+    tables: Tables, tenant: str, zone: str | None, today: date, day: date, history: History
 ) -> None:
-    """Learn how a tenant's VMs of a zone grow, by their whole days: those before ``today``."""
-    for key, found in await cooperatively(day_capacity(today, zone, digests)):
+    """Learn how a tenant's VMs of a zone grow, given their history before ``day``. Days before ``today`` are whole."""
+    number = max(0, len(history.weekdays) - (day - today).days)
+    whole = History(history.series, history.hours[:, :number], history.weekdays[:number])
+    for key, found in await cooperatively(day_capacity(today, zone, whole)):
         await _write(tables, tenant, key, found)
 
 

@@ -189,8 +189,8 @@ def _newest(zones: Sequence[DayCapacity]) -> Iterator[tuple[DayCapacity, Sequenc
 def _lines(tenant: str, zone: DayCapacity, rows: Sequence[int], found: Dates) -> Iterator[_Line]:
     earliest, latest, reached = found.earliest.tolist(), found.latest.tolist(), found.reached.tolist()
     for row in rows:
-        if not math.isnan(earliest[row]):
-            first, last = (_day(zone.day, each[row]) for each in (earliest, latest))
+        if earliest[row] >= 0:  # NaN is not: nothing is told
+            first, last = _day(zone.day, earliest[row]), _day(zone.day, latest[row])
             yield _Line(Place(first, last, tenant, zone.vms[row]), reached[row], zone, row)
 
 

@@ -1,5 +1,6 @@
 """Capacity: ranges hold the day on which made disks fill; of those that do not, nothing is told."""
 
+import math
 import random
 from collections.abc import Callable
 
@@ -80,6 +81,15 @@ def test_a_line_without_noise_reaches_its_limit_on_its_day(*, falls: bool) -> No
     assert learned(sign * values, falls=falls).slope[0] == pytest.approx(sign * 0.5)
     assert learned(sign * values, falls=falls).value[0] == sign * 50
     assert not learned(-sign * values, falls=falls).told[0], "it moves away from the limit"
+
+
+@pytest.mark.parametrize(("walk", "error", "ends"), [(2.0, 0.0, (67.2, 148.8)), (0.0, 0.1, (83.3, 125.0))])
+def test_a_range_has_two_errors_to_each_side(walk: float, error: float, ends: tuple[float, float]) -> None:
+    """Where (100 - t)² = 2²·(walk²·t + error²·t²), by hand."""
+    for sign, falls in ((1.0, False), (-1.0, True)):
+        numbers = [0, 56, 0, 0, 0, sign, sign, sign, walk, error]
+        found = dates(Growth(*np.array(numbers, np.float64)[:, None]), sign * 100, falls=falls)
+        assert (found.earliest[0], found.latest[0]) == (math.floor(ends[0]) - 1, math.ceil(ends[1]))
 
 
 def test_what_is_at_its_limit_is_told_as_reached_even_if_it_has_no_slope() -> None:

@@ -9,7 +9,7 @@ import pytest
 from domain.access import Caller
 from domain.digests import Digest, Series, Whose
 from domain.errors import BadParameters, Forbidden, NotFound
-from domain.histories import TAUGHT_BY
+from domain.histories import TAUGHT_BY, history_of
 from domain.minutes import DAY, HOUR, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
@@ -75,7 +75,7 @@ async def digested(
         there = {vm: of[-back] for vm, of in values.items() if len(of) >= back and of[-back] is not None}
         hours = np.repeat(np.array(list(there.values()), np.float64)[:, None], 24, axis=1)
         digests[today - timedelta(days=back)] = Digest(zone, [Series(Whose("vm", vm), key) for vm in there], hours)
-    await learn_capacity(tables, tenant, zone, today, digests)
+    await learn_capacity(tables, tenant, zone, today, today, history_of(today, digests))
     await seen(tables, tenant)
 
 
