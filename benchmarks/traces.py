@@ -43,6 +43,12 @@ def trace(name: str) -> Array:
     return values.reshape(len(values), -1, HOURS)
 
 
+def office() -> Array:
+    """Return the network traffic of four office VMs by VM, day and quarter hour, the first day a Monday."""
+    values = _read("office_net_r.quarter-hourly.csv.gz")
+    return values.reshape(len(values), -1, HOURS * QUARTERS)
+
+
 def hours(chance: np.random.Generator, vms: int, counters: int, weekdays: Sequence[int]) -> Array:
     """Return series of VMs over days of these weekdays: by VM, counter, day and hour.
 

@@ -13,6 +13,7 @@ from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
 from storage.tables.fleet_averages import FleetAverages
 from storage.tables.forecasts import ForecastsTable
+from storage.tables.habits import HabitsTable
 from storage.tables.heartbeats import Heartbeats
 from storage.tables.histograms import HistogramsTable
 from storage.tables.judged import JudgedTable
@@ -25,9 +26,11 @@ from storage.tables.quarantine import Quarantine
 from storage.tables.report import Report
 from storage.tables.rollups import Rollups
 from storage.tables.samples import Samples
+from storage.tables.scores import ScoresTable
 from storage.tables.senders import Senders
 from storage.tables.standings import StandingsTable
 from storage.tables.summaries import Summaries
+from storage.tables.use_days import UseDays
 
 
 class Tables:
@@ -45,8 +48,11 @@ class Tables:
         self.fleet_averages = FleetAverages(documents)
         self.digests = Digests(documents)
         self.baselines = Baselines(documents)
-        self.capacity = Capacity(documents)
         self.forecasts = ForecastsTable(documents)
+        self.capacity = Capacity(documents)
+        self.use_days = UseDays(documents)
+        self.habits = HabitsTable(documents)
+        self.scores = ScoresTable(documents)
         self.learned = Learned(documents)
         self.judged = JudgedTable(documents)
         self.marks = Marks(documents)

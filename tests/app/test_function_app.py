@@ -51,6 +51,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "get_unusual": http("v1/get-unusual"),
     "get_verdict": http("v1/get-verdict"),
     "get_capacity": http("v1/get-capacity"),
+    "get_logons": http("v1/get-logons"),
     "get_ranking": http("v1/get-ranking"),
     "get_groups": http("v1/get-groups"),
     "get_changes": http("v1/get-changes"),

@@ -58,6 +58,10 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001
     if {"tenant", "message", "reason"} <= defined and "message" not in query:  # whose one message is
         query.pop("tenant", None)
     _fit_population(query, defined)
+    if "pool" in query:  # of log-ons: a pool or a VM, and a plan only of a pool
+        query.pop("vm", None)
+    elif query.get("format") == "avd-scaling-plan":
+        query.pop("format")
 
 
 def _fit_time(query: dict[str, Any], defined: set[str]) -> None:
