@@ -1,4 +1,4 @@
-"""All that was learned of a tenant's days: the documents of its digests, baselines and zone. For who removes them."""
+"""All that was learned of a tenant: its digests, baselines, forecasts and zone. For who removes them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +13,9 @@ from storage.tables.digests import UTC, partition_of
 from storage.tables.rows import without
 from storage.tables.table import Table
 
+_BY_DAY = ("digest", "baseline")
+"""The kinds of documents of one day. Others hold what was learned last, in place of what was before."""
+
 
 @dataclass(frozen=True, slots=True)
 class LearnedDocument:
@@ -24,7 +27,7 @@ class LearnedDocument:
 
     def without(self, vm: str) -> Mapping[str, Any] | None:
         """Return its body without a VM; None: it holds nothing else, or can't be read, so that nobody knows."""
-        if self.day is None:
+        if "of" not in self.document.body and self.day is None:
             return self.document.body
         try:
             left = without(self.document.body, Whose("vm", vm))
@@ -40,9 +43,9 @@ class Learned(Table):
     async def of(self, tenant: str | None) -> AsyncIterator[LearnedDocument]:
         """Yield all documents."""
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
-            _, *rest = document.id.split("_")
+            kind, *rest = document.id.split("_")
             zone = decode_name(rest[0]) if rest else UTC
-            day = date.fromisoformat(rest[1]) if rest else None
+            day = date.fromisoformat(rest[1]) if kind in _BY_DAY else None
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 
     async def write(self, tenant: str | None, learned: LearnedDocument, body: Mapping[str, Any]) -> None:
