@@ -130,9 +130,8 @@ def habits(
     first = np.where(begins.any(axis=2), begins.argmax(axis=2) * 15.0, np.nan)
     last = np.where(np.isnan(first), np.nan, _log_offs(begins, ends, there))
     begun = np.logical_or.accumulate((used | seen).any(axis=2), axis=1)
-    shares = np.where(there, np.asarray(tenant_used, np.float64), np.nan)
     numbers = np.asarray(weekdays, np.int64)
-    return Habits(first, last, begun & there, _holidays(shares, numbers), numbers)
+    return Habits(first, last, begun & there, holidays(tenant_used, numbers, there), numbers)
 
 
 def _joined(on: "Flags", most: int) -> "Flags":
@@ -179,10 +178,14 @@ def _log_offs(begins: "Flags", ends: "Flags", known: "Flags") -> "Floats":
     return np.where(cut, np.nan, (found + 1 - np.arange(days) * QUARTERS) * 15.0)
 
 
-def _holidays(shares: "Floats", weekdays: "Ints") -> "Flags":
-    """Return which days were holidays, as far as was known before each day, and before the day after the last one."""
+def holidays(tenant_used: Sequence[float], weekdays: "Ints", known: "Flags") -> "Flags":
+    """Return which days were holidays, as far as was known before each day, and before the day after the last one.
+
+    ``tenant_used`` and what a holiday is: as of habits.
+    """
     import numpy as np  # noqa: PLC0415
 
+    shares = np.where(known, np.asarray(tenant_used, np.float64), np.nan)
     days = len(shares)
     found = np.zeros((days + 1, days), np.bool_)
     told = np.flatnonzero(~np.isnan(shares))
