@@ -19,6 +19,7 @@ from domain.baselines import HOURS, LINES
 from domain.counters import worse_of
 from domain.day_baselines import day_baselines
 from domain.digests import Digest, Series, Whose
+from domain.histories import history_of
 from domain.judged import Judged, Normals
 from domain.judging import judge_fleet, judge_tenant
 from domain.minutes import WINDOW
@@ -85,7 +86,7 @@ class Fleet:
             day - timedelta(days=back): Digest(None, series, some[:, :, -1 - back].reshape(-1, HOURS))
             for back in range(1, HISTORY + 1)
         }
-        learned = day_baselines(day, None, digests)
+        learned = day_baselines(day, None, history_of(day, digests))
         at = {each: row for row, each in enumerate(learned.series)}
         rows = [at.get(each, -1) for each in series]
         lines = np.where(np.array(rows)[None, :, None] < 0, np.nan, learned.bands.lines[:, rows])

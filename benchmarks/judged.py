@@ -25,7 +25,8 @@ from domain.standings import Standings, StandingVm
 from pipeline.closing import change
 from pipeline.judging import judged_of, write_judged
 from pipeline.learning import learn_fleet, learn_tenant
-from pipeline.queries.baselines import BaselineQuestion, get_baseline
+from pipeline.queries.baselines import get_baseline
+from pipeline.queries.series import SeriesQuestion
 from pipeline.queries.unusual import get_unusual
 from pipeline.queries.verdicts import get_verdict
 from pipeline.summarizing import summarize_window
@@ -118,7 +119,7 @@ def _questions() -> dict[str, Callable[[Tables], Awaitable[object]]]:
         "get-verdict in a tenant of 1,000 VMs": lambda tables: get_verdict(tables, tenant, vm(0), LAST, VIEW),
         "get-verdict in a tenant of 474 VMs": lambda tables: get_verdict(tables, small, vm(1), LAST, VIEW),
         "get-baseline of a VM, a day": lambda tables: get_baseline(
-            tables, BaselineQuestion(KEYS[0], 24, tenant, "vm-00-0001"), VIEW
+            tables, SeriesQuestion(KEYS[0], 24, tenant, "vm-00-0001"), VIEW
         ),
     }
 

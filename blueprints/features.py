@@ -7,6 +7,7 @@ from blueprints.http import (
     dead_letters,
     document,
     empty,
+    forecasts,
     histogram,
     join,
     lists,
@@ -30,6 +31,7 @@ from blueprints.http import (
 FEATURES = (
     charts,
     baselines,
+    forecasts,
     standings,
     changes,
     unusual,

@@ -23,6 +23,7 @@ of them to be incidents.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from domain.day_profiles import SATURDAY, Profiles, quantile, unlike, usual_errors
 from domain.exact import LARGEST
 
 if TYPE_CHECKING:
@@ -41,15 +42,6 @@ MOST_DAYS = 56
 FEWEST_DAYS = 3
 """With fewer days there is no baseline."""
 
-WEEKLY_FROM = 21
-"""From so many days on, a day's own weekday counts, and not only whether it is a workday."""
-
-_HALF_LIFE = 28.0
-"""After so many days a day weighs half."""
-
-_PRIOR_WEEKS = 4.0
-"""How many weeks the day's type weighs, beside those of the weekday itself."""
-
 _BACK = 28
 """How many days' errors make the band."""
 
@@ -58,22 +50,11 @@ _LEVEL_DAYS, _LEVEL_SHARE = 3, 0.8
 _SHARES = (0.005, 0.08, 0.92, 0.995)
 """The shares of past errors below the rare low end, the band's low and high end, and the rare high end."""
 
-_PRIOR_ERRORS = 20.0
-"""How many errors the whole day's usual error weighs, beside those of an hour and its neighbours."""
-
-_UNLIKE = 3.0
-"""In robust standard deviations: a day farther than this from the days of its type is left out."""
-
-_MOST_UNLIKE = 0.12
-"""If a larger share of days is unlike the others, they are no incidents."""
-
 _LARGEST = 1e300
 """Larger values count as this, so that differences are finite."""
 
 _AT_ONCE = 400
 """How many series are learned side by side: enough to be fast, few enough for memory."""
-
-_SATURDAY = 5
 
 
 class Bands(NamedTuple):
@@ -151,22 +132,22 @@ def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
 
     number = len(weekdays)
     values = np.clip(hours, -_LARGEST, _LARGEST)
-    values = np.where(_unlike(values, weekdays)[:, :, None], np.nan, values).transpose(1, 0, 2)
-    profiles = _Profiles(values, weekdays)
+    values = np.where(unlike(values, weekdays)[:, :, None], np.nan, values).transpose(1, 0, 2)
+    profiles = Profiles(values, weekdays)
     first = max(FEWEST_DAYS - 1, number - _BACK)
     distances = values[first:] - np.stack([profiles.of(day, int(weekdays[day])) for day in range(first, number)])
-    levels = _levels(_quantile(distances, 0.5, 2))
+    levels = _levels(quantile(distances, 0.5, 2))
     errors = distances - levels[:-1, :, None]
     expected = profiles.of(number, weekday) + levels[-1][:, None]
-    weekends = weekdays[first:] >= _SATURDAY
-    whole = _quantile(np.abs(errors).transpose(1, 0, 2).reshape(len(hours), -1), 0.5, 1)
-    usual = {each: _usual(errors[weekends == each], whole) for each in (False, True)}
+    weekends = weekdays[first:] >= SATURDAY
+    whole = quantile(np.abs(errors).transpose(1, 0, 2).reshape(len(hours), -1), 0.5, 1)
+    usual = {each: usual_errors(errors[weekends == each], whole) for each in (False, True)}
     scales = np.stack([usual[bool(each)] for each in weekends])
     with np.errstate(over="ignore"):
         relative = np.clip(errors / np.where(scales > 0, scales, np.nan), -_LARGEST, _LARGEST)
     relative = relative.transpose(1, 0, 2).reshape(len(hours), -1)
-    of_day = usual[weekday >= _SATURDAY]
-    ends = [np.nan_to_num(_quantile(relative, share, 1))[:, None] for share in _SHARES]
+    of_day = usual[weekday >= SATURDAY]
+    ends = [np.nan_to_num(quantile(relative, share, 1))[:, None] for share in _SHARES]
     with np.errstate(over="ignore"):
         low, high = (
             [np.clip(expected + limit(end, 0) * of_day, -LARGEST, LARGEST) for end in some]
@@ -175,61 +156,6 @@ def _learn(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
     found = np.stack([expected, low[1], high[0], low[0], high[1]])
     never_negative = np.asarray(~(values < 0).any(axis=(0, 2)))
     return np.where(never_negative[None, :, None], np.maximum(found, 0), found)
-
-
-class _Profiles:
-    """The usual course of days: the median of each hour over the days before a day."""
-
-    def __init__(self, values: "Floats", weekdays: "Ints") -> None:
-        """Take values by day, series and hour."""
-        import numpy as np  # noqa: PLC0415
-
-        every = np.arange(len(weekdays))
-        weekend = weekdays >= _SATURDAY
-        self._every = _Medians(values, every)
-        self._of_type = {each: _Medians(values, every[weekend == each]) for each in (False, True)}
-        self._of_weekday = {each: _Medians(values, every[weekdays == each]) for each in range(7)}
-
-    def of(self, day: int, weekday: int) -> "Floats":
-        """Return what is usual on a day, by series and hour: of its type, drawn towards its weekday from 3 weeks on."""
-        import numpy as np  # noqa: PLC0415
-
-        of_type, _ = self._of_type[weekday >= _SATURDAY].before(day)
-        if np.isnan(of_type).any():  # the other type is better than nothing
-            of_type = np.where(np.isnan(of_type), self._every.before(day)[0], of_type)
-        if day < WEEKLY_FROM:
-            return of_type
-        of_weekday, weeks = self._of_weekday[weekday].before(day)
-        share = weeks / (weeks + _PRIOR_WEEKS)
-        return np.where(weeks == 0, of_type, share * of_weekday + (1 - share) * of_type)
-
-
-class _Medians:
-    """Medians of some days' values, recent days weighing more. The values are sorted once."""
-
-    def __init__(self, values: "Floats", days: "Ints") -> None:
-        import numpy as np  # noqa: PLC0415
-
-        self._order = np.argsort(values[days], axis=0)
-        self._sorted = np.take_along_axis(values[days], self._order, 0)
-        self._there = ~np.isnan(self._sorted)
-        self._days = days
-
-    def before(self, day: int) -> tuple["Floats", "Ints"]:
-        """Return the medians over the days before a day, by series and hour, and how many values each is of.
-
-        A median is the least value at which half of the weight is reached; NaN where there is no value.
-        """
-        import numpy as np  # noqa: PLC0415
-
-        if not len(self._days):
-            return np.full(self._sorted.shape[1:], np.nan), np.zeros(self._sorted.shape[1:], np.int64)
-        weights = np.where(self._days < day, 0.5 ** ((day - self._days) / _HALF_LIFE), 0.0)
-        used = self._there & (self._days < day)[self._order]
-        reached = np.cumsum(np.where(used, weights[self._order], 0.0), axis=0)
-        at = np.argmax(reached >= reached[-1] / 2, axis=0)
-        numbers = used.sum(axis=0)
-        return np.where(numbers > 0, np.take_along_axis(self._sorted, at[None], 0)[0], np.nan), numbers
 
 
 def _presence(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
@@ -241,7 +167,7 @@ def _presence(hours: "Floats", weekdays: "Ints", weekday: int) -> "Floats":
 
     there = ~np.isnan(hours)
     begun = np.logical_or.accumulate(there.any(axis=2), axis=1)
-    same = np.flatnonzero((weekdays >= _SATURDAY) == (weekday >= _SATURDAY))
+    same = np.flatnonzero((weekdays >= SATURDAY) == (weekday >= SATURDAY))
     same = same[same >= len(weekdays) - _BACK]
     counted = begun[:, same].sum(axis=1)[:, None]
     return np.where(counted < FEWEST_DAYS, np.nan, there[:, same].sum(axis=1) / np.maximum(counted, 1))
@@ -252,54 +178,6 @@ def _levels(days: "Floats") -> "Floats":
     import numpy as np  # noqa: PLC0415
 
     found = [np.zeros(days.shape[1])]
-    found += [_quantile(days[max(0, at - _LEVEL_DAYS) : at], 0.5, 0) for at in range(1, len(days) + 1)]
+    found += [quantile(days[max(0, at - _LEVEL_DAYS) : at], 0.5, 0) for at in range(1, len(days) + 1)]
     levels = np.stack(found)
     return np.where(np.isnan(levels), 0.0, levels) * _LEVEL_SHARE
-
-
-def _usual(errors: "Floats", whole: "Floats") -> "Floats":
-    """Return the usual size of the errors of each hour, by series, drawn towards that of the whole day."""
-    import numpy as np  # noqa: PLC0415
-
-    if not len(errors):
-        return np.repeat(whole[:, None], HOURS, axis=1)
-    sizes = np.abs(errors)
-    near = np.concatenate([np.roll(sizes, 1, axis=2), sizes, np.roll(sizes, -1, axis=2)])
-    numbers = (~np.isnan(near)).sum(axis=0)
-    of_hour = _quantile(near, 0.5, 0)
-    of_hour = np.where(np.isnan(of_hour), 0.0, of_hour)
-    drawn = (numbers * of_hour + _PRIOR_ERRORS * whole[:, None]) / (numbers + _PRIOR_ERRORS)
-    return np.where(np.isnan(drawn), 0.0, drawn)
-
-
-def _unlike(values: "Floats", weekdays: "Ints") -> "Flags":
-    """Tell, by series and day, which days are incidents: far from the days of their type, and few."""
-    import numpy as np  # noqa: PLC0415
-
-    typical = np.full_like(values, np.nan)
-    for weekend in (False, True):
-        of_type = (weekdays >= _SATURDAY) == weekend
-        if of_type.any():
-            typical[:, of_type] = _quantile(values[:, of_type], 0.5, 1)[:, None]
-    distances = _quantile(np.abs(values - typical), 0.5, 2)
-    middle = _quantile(distances, 0.5, 1)[:, None]
-    spread = 1.4826 * _quantile(np.abs(distances - middle), 0.5, 1)[:, None]
-    far = distances > middle + _UNLIKE * np.maximum(spread, middle / 4)
-    number = (~np.isnan(distances)).sum(axis=1)
-    return np.asarray(far & (far.sum(axis=1) <= np.maximum(1, _MOST_UNLIKE * number))[:, None])
-
-
-def _quantile(values: "Floats", share: float, axis: int) -> "Floats":
-    """Return a quantile along an axis, without NaN, interpolated between neighbours; NaN where there is no value.
-
-    numpy's nanquantile does the same, a hundred times as slowly if there is any NaN.
-    """
-    import numpy as np  # noqa: PLC0415
-
-    in_order = np.sort(values, axis=axis)  # NaN come last
-    last = (~np.isnan(values)).sum(axis=axis, keepdims=True) - 1
-    at = np.maximum(last, 0) * share
-    below = np.floor(at).astype(np.int64)
-    low = np.take_along_axis(in_order, below, axis)
-    high = np.take_along_axis(in_order, np.minimum(below + 1, np.maximum(last, 0)), axis)
-    return np.asarray((low + (high - low) * (at - below)).squeeze(axis), np.float64)

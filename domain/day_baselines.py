@@ -6,15 +6,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from domain.always import Always
-from domain.baselines import HOURS, MOST_DAYS, Bands, learn
-from domain.digests import KEPT_BITS, Digest, Series, rounded
+from domain.baselines import Bands, learn
+from domain.digests import KEPT_BITS, Series, rounded
+from domain.histories import History
 from domain.named_series import NamedSeries
 
 if TYPE_CHECKING:
     from domain.histogram import Floats
-
-TAUGHT_BY = 14
-"""A series without a value in so many days has no baseline any more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,30 +32,10 @@ class DayBaselines:
         return bool(self.series)
 
 
-def day_baselines(day: date, zone: str | None, digests: Mapping[date, Digest]) -> DayBaselines:
-    """Return the baselines of a day, learned from digests of the days before it (at most MOST_DAYS of them)."""
-    import numpy as np  # noqa: PLC0415
-
-    before = sorted(each for each in digests if 0 < (day - each).days <= MOST_DAYS)
-    taught = {
-        series
-        for each in before
-        if (day - each).days <= TAUGHT_BY
-        for series in digests[each].series
-        if series.whose.kind != "peers"
-    }
-    series = sorted(taught, key=lambda each: (each.key, each.whose.kind, each.whose.name or ""))
-    rows = {each: row for row, each in enumerate(series)}
-    first = min(((day - each).days for each in before[:1]), default=0)
-    hours = np.full((len(series), first, HOURS), np.nan)
-    for each in before:
-        known = [(rows[one], at) for at, one in enumerate(digests[each].series) if one in rows]
-        if known:
-            to, at = (list(column) for column in zip(*known, strict=True))
-            hours[to, first - (day - each).days] = digests[each].hours[at]
-    weekdays = [(day.weekday() - back) % 7 for back in range(first, 0, -1)]
-    bands = learn(hours, weekdays, day.weekday())
-    return DayBaselines(zone, NamedSeries.from_series(series), Bands(_kept(bands.lines), bands.days))
+def day_baselines(day: date, zone: str | None, history: History) -> DayBaselines:
+    """Return the baselines of a day, learned from the history before it."""
+    bands = learn(history.hours, history.weekdays, day.weekday())
+    return DayBaselines(zone, NamedSeries.from_series(history.series), Bands(_kept(bands.lines), bands.days))
 
 
 def _kept(lines: "Floats") -> "Floats":

@@ -1,4 +1,4 @@
-"""Learning: makes the digests of days that changed anew, and from digests the baselines of the day that comes.
+"""Learning: makes the digests of days that changed anew, and from digests the baselines and forecasts of days to come.
 
 It runs twice a day. Each run learns the zones in which a day begins within twelve hours: of these it makes the days
 anew that have changed since they were learned the last time. A zone that was never learned, as in a new deployment, or
@@ -20,8 +20,11 @@ from typing import ClassVar
 
 from domain.always import DAYS, always
 from domain.baselines import MOST_DAYS
-from domain.day_baselines import TAUGHT_BY, day_baselines
+from domain.day_baselines import day_baselines
 from domain.digests import Digest
+from domain.forecasting import learn as forecast
+from domain.forecasts import is_forecast, joined
+from domain.histories import TAUGHT_BY, History, history_of
 from domain.learning_times import (
     LEARNED_VERSION,
     LastLearned,
@@ -180,17 +183,28 @@ class _Learning(Digesting):
         self.problems.update((str(error), None) for at, error in corrupt.items() if at not in again)
         made = await self.days([(zone, at) for at in again], make)
         digests = {**read, **{at: digest for (_, at), (digest, _) in made.items()}}
-        (baselines,) = await cooperatively(day_baselines(each, zone, digests) for each in [day])
+        (history,) = await cooperatively(history_of(each, digests) for each in [day])
+        (baselines,) = await cooperatively(day_baselines(each, zone, history) for each in [day])
         if tenant is not None:
             peers = await self._peers(day)
             (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
             baselines = replace(baselines, always=worse)
+        await self._forecast(zone, day, history)
         while True:
             try:
                 await tables.baselines.write(tenant, day, baselines)
             except Conflict:  # another run writes the same, of digests as new
                 continue
             return len(baselines.series)
+
+    async def _forecast(self, zone: str | None, day: date, history: History) -> None:
+        """Learn the forecasts from a day on."""
+        rows = [row for row, series in enumerate(history.series) if is_forecast(series)]
+        if not rows:
+            return
+        parts = await cooperatively(forecast(history.hours[rows], history.weekdays, day.weekday()))
+        series = [history.series[row] for row in rows]
+        await self.tables.forecasts.write(self.tenant, zone, day, series, joined(parts))
 
     async def _peers(self, day: date) -> Mapping[date, Digest]:
         """Return the fleet's digests of the days before a day, and of that which is this day elsewhere."""

@@ -41,9 +41,9 @@ from pipeline.queries.banded import (
     fleet_with_bands,
     tenant_with_bands,
 )
-from pipeline.queries.baselines import refuse_tenants
 from pipeline.queries.charts import Question
 from pipeline.queries.every import Place, get_every
+from pipeline.queries.series import refuse_tenants
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()

@@ -13,32 +13,17 @@ from domain.banded_charts import Band
 from domain.baselines import FEWEST_DAYS
 from domain.digests import Whose, kept_of_vms
 from domain.disclosure import ForTenants
-from domain.errors import Forbidden
 from domain.minutes import HOUR, WINDOW, window_of
-from domain.zones import local_windows, zone_of
+from domain.zones import local_windows
 from pipeline.concurrency import gather
-from pipeline.queries.names import known_counters, tenant_named, vm_named
-from pipeline.queries.view import AT_ONCE, View, progress_of
+from pipeline.queries.series import SeriesQuestion, series_asked, zone_of_series
+from pipeline.queries.view import AT_ONCE, View
 from storage.tables import Tables
-from storage.tables.catalogue import vms_of
 
 NOT_LEARNED = "nothing is learned of it yet: baselines are learned twice a day, for today and the day that begins next"
 TOO_SHORT = f"it has values of fewer than {FEWEST_DAYS} days"
 NOT_AT_THESE_HOURS = "it never had values at these hours of the day"
 NOT_OF_VMS = "of VMs, only counters that people look at first have baselines, and services"
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineQuestion:
-    """What is asked: a counter over the newest ``hours``, of one population or VM."""
-
-    key: str
-    hours: int
-    tenant: str | None = None
-    vm: str | None = None
-    pool: str | None = None
-    region: str | None = None
-    size: str | None = None
 
 
 @dataclass(slots=True)
@@ -104,41 +89,18 @@ class Normal:
     bands: dict[int, Band]
 
 
-async def get_baseline(tables: Tables, question: BaselineQuestion, view: View) -> Baseline | OwnBaseline:
+async def get_baseline(tables: Tables, question: SeriesQuestion, view: View) -> Baseline | OwnBaseline:
     """Return what is normal. Raises NotFound, and Forbidden where a tenant's caller asks for the fleet."""
-    ((key, seen),) = (await known_counters(tables, [question.key], view)).items()
-    if question.tenant is None:
-        refuse_tenants(view, "give the parameter tenant")
-    tenant = None if question.tenant is None else await tenant_named(tables, question.tenant, view)
-    vm = None if tenant is None or question.vm is None else await vm_named(tables, tenant, question.vm)
-    progress = await progress_of(tables)
-    newest = window_of(seen if progress.newest is None else min(seen, progress.newest))
+    asked = await series_asked(tables, question, view)
+    newest = window_of(asked.newest)
     windows = range(newest - (question.hours * HOUR - WINDOW), newest + WINDOW, WINDOW)
-    whose = _whose(question, vm)
-    normal = await normal_of(tables, tenant, whose, key, windows)
-    told = (key, tenant, vm, normal.days, normal.zone or "UTC", reason_of(whose, key, normal))
-    if tenant is not None and view.caller.tenant:
+    normal = await normal_of(tables, asked.tenant, asked.whose, asked.key, windows)
+    reason = reason_of(asked.whose, asked.key, normal)
+    told = (asked.key, asked.tenant, asked.vm, normal.days, normal.zone or "UTC", reason)
+    if asked.tenant is not None and view.caller.tenant:
         items = [OwnBaselineItem(at, *normal.bands.get(at, (None, None, None))) for at in windows]
-        return OwnBaseline(key, tenant, *told[2:], items)
+        return OwnBaseline(asked.key, asked.tenant, *told[2:], items)
     return Baseline(*told, [BaselineItem(at, *normal.bands.get(at, (None, None, None))) for at in windows])
-
-
-def refuse_tenants(view: View, instead: str) -> None:
-    """Raise Forbidden for a tenant's caller who asks what is normal for the fleet. ``instead``: what to do."""
-    if view.caller.tenant:
-        raise Forbidden(f"what is normal for the fleet is not for tenants: {instead}")
-
-
-def _whose(question: BaselineQuestion, vm: str | None) -> Whose:
-    if vm is not None:
-        return Whose("vm", vm)
-    if question.pool is not None:
-        return Whose("pool", question.pool)
-    if question.region is not None:
-        return Whose("Region", question.region)
-    if question.size is not None:
-        return Whose("MachineSize", question.size)
-    return Whose("fleet" if question.tenant is None else "tenant")
 
 
 def reason_of(whose: Whose, key: str, normal: Normal) -> str | None:
@@ -161,7 +123,7 @@ async def normals_of(
     tables: Tables, tenant: str | None, whose: Whose, keys: Sequence[str], windows: Sequence[int]
 ) -> dict[str, Normal]:
     """Return the same by counter, reading each hour once."""
-    zone = await _zone(tables, tenant, whose)
+    zone = await zone_of_series(tables, tenant, whose)
     hours: dict[tuple[date, int], list[int]] = {}
     for window, clock in zip(windows, local_windows(windows, zone), strict=True):
         hours.setdefault((clock.day, clock.hour), []).append(window)
@@ -182,14 +144,3 @@ async def normals_of(
 
     await gather((read(day, hour) for day, hour in hours), AT_ONCE)
     return {key: Normal(zone, days[key], bands[key]) for key in keys}
-
-
-async def _zone(tables: Tables, tenant: str | None, whose: Whose) -> str | None:
-    """Return the zone by whose clocks a series was learned."""
-    if whose.kind == "Region":
-        return zone_of(whose.name)
-    if whose.kind == "vm" and tenant is not None and whose.name is not None:
-        entry = await tables.catalogue.entry(vms_of(tenant), whose.name)
-        return zone_of(entry.value.dimensions.Region) if entry and entry.value.dimensions else None
-    stored = await tables.baselines.zone(tenant)
-    return stored.value if stored else None

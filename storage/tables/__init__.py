@@ -11,6 +11,7 @@ from storage.tables.digests import Digests
 from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
 from storage.tables.fleet_averages import FleetAverages
+from storage.tables.forecasts import ForecastsTable
 from storage.tables.habits import HabitsTable
 from storage.tables.heartbeats import Heartbeats
 from storage.tables.histograms import HistogramsTable
@@ -46,6 +47,7 @@ class Tables:
         self.fleet_averages = FleetAverages(documents)
         self.digests = Digests(documents)
         self.baselines = Baselines(documents)
+        self.forecasts = ForecastsTable(documents)
         self.use_days = UseDays(documents)
         self.habits = HabitsTable(documents)
         self.scores = ScoresTable(documents)

@@ -16,6 +16,7 @@ from domain.day_baselines import day_baselines
 from domain.digests import Digest, FleetDay, Series, TenantDay, Whose, fleet_averages, kept_of_vms, rounded
 from domain.fleet_summary import FleetSummary
 from domain.histogram import TINY, histograms_of
+from domain.histories import history_of
 from domain.minutes import WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
@@ -160,7 +161,8 @@ def test_what_is_kept_of_a_constant_holds_it(values: list[float]) -> None:
     days = [date(2026, 11, 2 + day) for day in range(5)]
     series = [Series(Whose("vm", str(number)), CPU) for number in range(len(values))]
     hours = np.repeat(np.array(values)[:, None], HOURS, axis=1)
-    bands = day_baselines(date(2026, 11, 7), None, {day: Digest(None, series, hours) for day in days}).bands
+    comes = date(2026, 11, 7)
+    bands = day_baselines(comes, None, history_of(comes, {day: Digest(None, series, hours) for day in days})).bands
     constant = np.array(values)[:, None]
     assert (bands.low <= constant).all()
     assert (bands.high >= constant).all()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.baselines import HOURS, learn
 from domain.day_baselines import day_baselines
 from domain.digests import Digest, Series, TenantDay, Whose
+from domain.histories import history_of
 from domain.judged import Normals
 from domain.judging import judge_tenant
 from domain.standings import Standings
@@ -22,7 +23,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 HERE = some_dimensions()
 
 
-def history_of(values: Sequence[Sequence[float]], first: date = date(2026, 3, 2)) -> dict[date, Digest]:
+def digests_of(values: Sequence[Sequence[float]], first: date = date(2026, 3, 2)) -> dict[date, Digest]:
     """Digests of one VM's days."""
     series = [Series(Whose("vm", "vm"), CPU)]
     return {first + timedelta(days=at): Digest(None, series, np.array([day], float)) for at, day in enumerate(values)}
@@ -31,7 +32,7 @@ def history_of(values: Sequence[Sequence[float]], first: date = date(2026, 3, 2)
 def score_after(history: dict[date, Digest], value: float, hour: int = 12) -> float:
     """The score of a value that lasts on the day after some days."""
     day = max(history) + timedelta(days=1)
-    learned = day_baselines(day, None, history)
+    learned = day_baselines(day, None, history_of(day, history))
     normals = Normals(list(learned.series), learned.bands.lines[:, :, hour])
     judged = lasting({"vm": {CPU: value}}, {"vm": HERE}, normals)
     return next((each.beyond for each in judged.deviations), 0.0)
@@ -42,11 +43,11 @@ def score_after(history: dict[date, Digest], value: float, hour: int = 12) -> fl
 def test_what_was_learned_finds_an_incident_and_only_it(seed: int) -> None:
     chance = np.random.default_rng(seed)
     days = 20 + chance.normal(0, 1, (28, HOURS))
-    calm, wild = history_of(days.tolist()), days.copy()
+    calm, wild = digests_of(days.tolist()), days.copy()
     wild[chance.integers(28)] = math.nan
     wild[chance.integers(28), chance.integers(HOURS)] = 1e15
     wild[7:14] = math.nan  # a week without data
-    for history in (calm, history_of(wild.tolist())):
+    for history in (calm, digests_of(wild.tolist())):
         assert score_after(history, 20.0) == 0
         # Six widths of 2.6: far beyond what is rare even where one day of 20 was odd.
         assert score_after(history, 20 + 6 * 2.6) > 1
@@ -86,7 +87,7 @@ def test_on_the_days_after_a_clock_change_people_are_expected_by_their_own_clock
             for window in windows_of_day(past, zone):
                 made.add(window, _busy(window, zone))
             digests[past] = made.digest
-        learned = day_baselines(day, zone, digests)
+        learned = day_baselines(day, zone, history_of(day, digests))
         for window in windows_of_day(day, zone):
             hour = local(window, zone).hour
             normals = Normals(list(learned.series), learned.bands.lines[:, :, hour])

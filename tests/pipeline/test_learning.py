@@ -17,7 +17,8 @@ from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from domain.zones import local
 from pipeline.learning import Learn, learn_fleet, learn_tenant
-from pipeline.queries.baselines import NOT_LEARNED, NOT_OF_VMS, BaselineQuestion, OwnBaseline, get_baseline
+from pipeline.queries.baselines import NOT_LEARNED, NOT_OF_VMS, OwnBaseline, get_baseline
+from pipeline.queries.series import SeriesQuestion
 from pipeline.summarizing import summarize_window
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
@@ -215,7 +216,7 @@ async def test_an_answer_says_what_is_normal_in_each_window_and_by_whose_clocks(
     await fill(tables)
     await learn_tenant(tables, "t", NOW)
     view = a_view(NOW + DAY)
-    asked = BaselineQuestion(CPU, 24, "t", "b")
+    asked = SeriesQuestion(CPU, 24, "t", "b")
     for at in (CPU, NETWORK):
         entry = await tables.catalogue.entry(COUNTERS, at)
         assert entry
@@ -235,11 +236,11 @@ async def test_an_answer_says_what_is_normal_in_each_window_and_by_whose_clocks(
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        (BaselineQuestion(CPU, 1), NOT_LEARNED),
-        (BaselineQuestion(NETWORK, 1, "t", "b"), NOT_OF_VMS),
+        (SeriesQuestion(CPU, 1), NOT_LEARNED),
+        (SeriesQuestion(NETWORK, 1, "t", "b"), NOT_OF_VMS),
     ],
 )
-async def test_an_answer_says_why_nothing_is_known(tables: Tables, asked: BaselineQuestion, reason: str) -> None:
+async def test_an_answer_says_why_nothing_is_known(tables: Tables, asked: SeriesQuestion, reason: str) -> None:
     await fill(tables, days=4)
     await learn_tenant(tables, "t", NOW)
     answer = await get_baseline(tables, asked, a_view(NOW))
@@ -251,8 +252,8 @@ async def test_a_tenants_caller_gets_what_is_normal_for_itself(tables: Tables) -
     await fill(tables, days=4)
     await learn_tenant(tables, "t", NOW)
     view = a_view(NOW, Caller("tenant", "t"))
-    assert isinstance(await get_baseline(tables, BaselineQuestion(CPU, 1, "t"), view), OwnBaseline)
+    assert isinstance(await get_baseline(tables, SeriesQuestion(CPU, 1, "t"), view), OwnBaseline)
     with pytest.raises(Forbidden):
-        await get_baseline(tables, BaselineQuestion(CPU, 1), view)
+        await get_baseline(tables, SeriesQuestion(CPU, 1), view)
     with pytest.raises(NotFound):
-        await get_baseline(tables, BaselineQuestion(CPU, 1, "u"), view)
+        await get_baseline(tables, SeriesQuestion(CPU, 1, "u"), view)

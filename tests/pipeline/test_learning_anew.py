@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from domain.day_baselines import TAUGHT_BY
+from domain.histories import TAUGHT_BY
 from domain.minutes import DAY, HOUR, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
@@ -16,10 +16,10 @@ from pipeline.queries.baselines import (
     NOT_LEARNED,
     TOO_SHORT,
     Baseline,
-    BaselineQuestion,
     OwnBaseline,
     get_baseline,
 )
+from pipeline.queries.series import SeriesQuestion
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, TENANTS, Entry, vms_of
 from tests.builders import a_view
@@ -60,7 +60,7 @@ class History:
         """What is said to be normal at noon of the day that follows."""
         noon = self.day + DAY // 2
         await self._seen(COUNTERS, Entry(key, noon))
-        return await get_baseline(self.tables, BaselineQuestion(key, 1, TENANT, vm), a_view(noon))
+        return await get_baseline(self.tables, SeriesQuestion(key, 1, TENANT, vm), a_view(noon))
 
 
 @pytest.fixture
