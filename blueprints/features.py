@@ -2,6 +2,7 @@
 
 from blueprints.http import (
     baselines,
+    capacity,
     changes,
     charts,
     dead_letters,
@@ -36,6 +37,7 @@ FEATURES = (
     changes,
     unusual,
     verdicts,
+    capacity,
     logons,
     histogram,
     samples,

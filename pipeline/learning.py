@@ -40,6 +40,7 @@ from domain.zones import local, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
 from pipeline.digesting import Digesting, Made, Make, Target, few_days, of_fleet, of_tenant
 from pipeline.judging import judge_recent
+from pipeline.learning_capacity import learn_capacity
 from pipeline.learning_habits import learn_habits
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
@@ -189,6 +190,7 @@ class _Learning(Digesting):
             peers = await self._peers(day)
             (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
             baselines = replace(baselines, always=worse)
+            await learn_capacity(tables, tenant, zone, local(self.now, zone).day, digests)
         await self._forecast(zone, day, history)
         while True:
             try:

@@ -5,6 +5,7 @@ Tables make no decisions. A new table needs a file here and a line below.
 
 from storage.documents import Documents
 from storage.tables.baselines import Baselines
+from storage.tables.capacity import Capacity
 from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
 from storage.tables.digests import Digests
@@ -48,6 +49,7 @@ class Tables:
         self.digests = Digests(documents)
         self.baselines = Baselines(documents)
         self.forecasts = ForecastsTable(documents)
+        self.capacity = Capacity(documents)
         self.use_days = UseDays(documents)
         self.habits = HabitsTable(documents)
         self.scores = ScoresTable(documents)

@@ -78,7 +78,7 @@ class Baselines(Table):
 
     async def learned(self, tenant: str | None) -> Stored[LastLearned] | None:
         """Return when each zone of a tenant or of the fleet was learned; None if nothing was learned yet."""
-        document = await self.documents.read(STANDINGS, partition_of(tenant), _ZONE)
+        document = await self.documents.read(STANDINGS, partition_of(tenant), ZONE)
         if document is None:
             return None
         try:
@@ -92,7 +92,7 @@ class Baselines(Table):
         """Create (etag None) or replace it. Raises Conflict."""
         times = {zone or UTC: second for zone, second in last.times.items()}
         body = msgspec.to_builtins(_ZoneBody(last.zone, times, last.version))
-        await self._write(STANDINGS, partition_of(tenant), _ZONE, body, etag)
+        await self._write(STANDINGS, partition_of(tenant), ZONE, body, etag)
 
 
 class _ZoneBody(msgspec.Struct):
@@ -101,7 +101,8 @@ class _ZoneBody(msgspec.Struct):
     version: int = 0
 
 
-_ZONE = "zone"
+ZONE = "zone"
+"""The id of the document that has the zone."""
 
 
 def _prefix(zone: str | None, day: date, hour: int) -> str:

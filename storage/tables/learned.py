@@ -1,4 +1,4 @@
-"""All that was learned of a tenant: digests, use days, baselines, forecasts, habits, the zone. For who removes it."""
+"""All that was learned of a tenant: digests, baselines, forecasts and so on, and its zone. For who removes them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -9,26 +9,33 @@ from domain.digests import Whose
 from domain.names import decode_name
 from storage.documents import Document
 from storage.schema import STANDINGS
+from storage.tables.baselines import ZONE
+from storage.tables.capacity import CAPACITY
 from storage.tables.digests import UTC, partition_of
+from storage.tables.forecasts import is_head
 from storage.tables.rows import without
 from storage.tables.table import Table
+
+_BY_DAY = ("digest", "baseline", "use")
+"""The kinds of documents of one day. Others hold what was learned last, in place of what was before."""
+
+_SIDE_BY_SIDE = ("habits", "sessions")
+"""The kinds of documents that hold many days side by side."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedDocument:
-    """A document, and the local day that it is of, or the first of its days; None: it holds nothing of past days.
-
-    ``rows``: whether it has rows of VMs, or should have.
-    """
+    """A document, and the local day that it is of, or the first of its days; None: it holds nothing of past days."""
 
     document: Document
     zone: str | None
     day: date | None
-    rows: bool
 
     def without(self, vm: str) -> Mapping[str, Any] | None:
         """Return its body without a VM; None: it holds nothing else, or can't be read, so that nobody knows."""
-        if not self.rows:
+        if self.document.id == ZONE or is_head(self.document.id):
+            return self.document.body
+        if self.document.id.partition("_")[0] in _SIDE_BY_SIDE and "whose" not in self.document.body:  # of nobody
             return self.document.body
         try:
             left = without(self.document.body, Whose("vm", vm))
@@ -44,11 +51,15 @@ class Learned(Table):
     async def of(self, tenant: str | None) -> AsyncIterator[LearnedDocument]:
         """Yield all documents."""
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
-            _, *rest = document.id.split("_")
-            zone = decode_name(rest[0]) if rest else UTC
-            of = _day(*rest[1:2])
-            day, rows = of or _day(document.body.get("first")), of is not None or "of" in document.body
-            yield LearnedDocument(document, None if zone == UTC else zone, day, rows)
+            kind, *rest = document.id.split("_")
+            if kind in (ZONE, CAPACITY):
+                yield LearnedDocument(document, None, None)
+                continue
+            zone = decode_name(rest[0])
+            day = date.fromisoformat(rest[1]) if kind in _BY_DAY else None
+            if kind in _SIDE_BY_SIDE:
+                day = _day(document.body.get("first"))
+            yield LearnedDocument(document, None if zone == UTC else zone, day)
 
     async def write(self, tenant: str | None, learned: LearnedDocument, body: Mapping[str, Any]) -> None:
         """Replace a document. Raises Conflict."""
@@ -60,7 +71,7 @@ class Learned(Table):
         await self.documents.delete(STANDINGS, partition_of(tenant), document.id, document.etag)
 
 
-def _day(text: object = None) -> date | None:
+def _day(text: object) -> date | None:
     try:
         return date.fromisoformat(str(text))
     except ValueError:

@@ -68,9 +68,9 @@ async def learned(memory: MemoryDocuments) -> dict[Any, Any]:
 
 async def test_a_run_that_dies_after_any_write_leaves_what_the_next_one_completes() -> None:
     expected = await learned(await a_store())
-    assert len([place for place in expected if place[1] == "days_t"]) == DAYS + 1 + 2 * 24 + 1
+    assert len([place for place in expected if place[1] == "days_t"]) == DAYS + 1 + 2 * 24 + 1 + 1 + 2 * 2
     wrote = 0
-    for last in range(1, 100):
+    for last in range(1, 120):
         memory = await a_store()
         wrote = 0
 

@@ -53,6 +53,7 @@ KNOWN: Mapping[str, st.SearchStrategy[object]] = {
     "gaps": st.just("null"),
     "format": st.sampled_from(["json", "csv", "ndjson"]),
     "limit": st.sampled_from([1, 5000]),
+    "lines": st.sampled_from([1, 5000]),
     "page": st.just("x"),
 }
 """What the attacker gives for each parameter that there is."""

@@ -93,6 +93,8 @@ def _fit_population(query: dict[str, Any], defined: set[str]) -> None:
         both = own if "tenant" in query else others
         for name in (*wrong, *([both[1]] if both[0] in query else [])):
             query.pop(name, None)
+    if {"limit", "lines"} <= defined:  # of capacity: not every counter has a limit of its own
+        query.setdefault("limit", 95)
     if "order" in defined and "tenant" not in query:
         for name in ("ResourcePoolName", "SiteName"):
             query.pop(name, None)
