@@ -22,9 +22,7 @@ from domain.always import DAYS, always
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import day_baselines
 from domain.digests import Digest
-from domain.forecasting import learn as forecast
-from domain.forecasts import is_forecast, joined
-from domain.histories import TAUGHT_BY, History, history_of
+from domain.histories import TAUGHT_BY, history_of
 from domain.learning_times import (
     LEARNED_VERSION,
     LastLearned,
@@ -41,6 +39,7 @@ from pipeline.concurrency import cooperatively, gather
 from pipeline.digesting import Digesting, Made, Make, Target, few_days, of_fleet, of_tenant
 from pipeline.judging import judge_recent
 from pipeline.learning_capacity import learn_capacity
+from pipeline.learning_forecasts import learn_forecasts
 from pipeline.learning_habits import learn_habits
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
@@ -191,22 +190,13 @@ class _Learning(Digesting):
             (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
             baselines = replace(baselines, always=worse)
             await learn_capacity(tables, tenant, zone, local(self.now, zone).day, digests)
-        await self._forecast(zone, day, history)
+        await learn_forecasts(tables, tenant, zone, day, history)
         while True:
             try:
                 await tables.baselines.write(tenant, day, baselines)
             except Conflict:  # another run writes the same, of digests as new
                 continue
             return len(baselines.series)
-
-    async def _forecast(self, zone: str | None, day: date, history: History) -> None:
-        """Learn the forecasts from a day on."""
-        rows = [row for row, series in enumerate(history.series) if is_forecast(series)]
-        if not rows:
-            return
-        parts = await cooperatively(forecast(history.hours[rows], history.weekdays, day.weekday()))
-        series = [history.series[row] for row in rows]
-        await self.tables.forecasts.write(self.tenant, zone, day, series, joined(parts))
 
     async def _peers(self, day: date) -> Mapping[date, Digest]:
         """Return the fleet's digests of the days before a day, and of that which is this day elsewhere."""

@@ -102,7 +102,7 @@ class _ZoneBody(msgspec.Struct):
 
 
 ZONE = "zone"
-"""The id of the document that has the zone."""
+"""The id of the document that tells when zones were learned."""
 
 
 def _prefix(zone: str | None, day: date, hour: int) -> str:

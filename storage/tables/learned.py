@@ -1,4 +1,4 @@
-"""All that was learned of a tenant: digests, baselines, forecasts and so on, and its zone. For who removes them."""
+"""All that was learned of a tenant: its digests, baselines, forecasts, habits and so on. For who removes them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,6 @@ from storage.tables.digests import UTC, partition_of
 from storage.tables.forecasts import is_head
 from storage.tables.rows import without
 from storage.tables.table import Table
-
-_BY_DAY = ("digest", "baseline", "use")
-"""The kinds of documents of one day. Others hold what was learned last, in place of what was before."""
 
 _SIDE_BY_SIDE = ("habits", "sessions")
 """The kinds of documents that hold many days side by side."""
@@ -56,9 +53,7 @@ class Learned(Table):
                 yield LearnedDocument(document, None, None)
                 continue
             zone = decode_name(rest[0])
-            day = date.fromisoformat(rest[1]) if kind in _BY_DAY else None
-            if kind in _SIDE_BY_SIDE:
-                day = _day(document.body.get("first"))
+            day = next((day for text in (*rest[1:2], document.body.get("first")) if (day := _day(text))), None)
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 
     async def write(self, tenant: str | None, learned: LearnedDocument, body: Mapping[str, Any]) -> None:
