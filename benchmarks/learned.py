@@ -6,7 +6,7 @@ of noise, so that nearly nothing is unusual. Charges are those of benchmarks.pri
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -24,11 +24,13 @@ from domain.counters import FIRST
 from domain.digests import KEPT_BITS, Digest, Series, Whose, fleet_averages, kept_of_vms, rounded
 from domain.fleet_summary import FleetSummary, fleet_summaries
 from domain.learning_times import LastLearned, days_back
+from domain.logons import QUARTERS
 from domain.merged_summary import merge_summaries
 from domain.minutes import DAY, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from domain.summary import summarize
+from domain.use_days import UseDay
 from domain.zones import zone_of, zone_of_most
 from pipeline.closing import change
 from pipeline.judging import judge_the_fleet, judged_of, write_judged
@@ -206,6 +208,8 @@ async def _fill(tables: Tables, fleet: _Fleet) -> None:
     main, own = fleet.levels_by_zone()
     for zone, levels in own.items():
         await _digests(tables, tenant, zone, levels)
+        vms = sorted({each.whose for each in levels if each.whose.kind == "vm"})
+        await _use_days(tables, tenant, zone, vms, [f"Shared-0-{pool}" for pool in range(POOLS)] * (zone == main))
     zones = dict.fromkeys(map(zone_of, fleet.regions()))
     of_fleet = zone_of_most(fleet.regions())
 
@@ -225,3 +229,17 @@ async def _digests(tables: Tables, tenant: str | None, zone: str | None, levels:
     for back in range(1, MOST_DAYS + 1):
         hours = rounded(usual * chance.normal(1, 0.05, (len(usual), HOURS)), KEPT_BITS)
         await tables.digests.write(tenant, days_back(TODAY, back), Digest(zone, list(levels), hours), None)
+
+
+async def _use_days(tables: Tables, tenant: str, zone: str | None, vms: Sequence[Whose], pools: Sequence[str]) -> None:
+    """People come at about nine and stay for about eight hours, nine days of ten."""
+    chance = np.random.default_rng(3)
+    whose = [*(Whose("pool", pool) for pool in pools), *vms]
+    quarters = np.arange(QUARTERS)
+    for back in range(1, MOST_DAYS + 1):
+        first = np.where(chance.random(len(whose)) < 0.9, chance.integers(33, 40, len(whose)), QUARTERS)
+        last = first + chance.integers(28, 36, len(whose))
+        used = (quarters >= first[:, None]) & (quarters < last[:, None])
+        sessions = np.where(used[: len(pools)], 10.0, 0.0)
+        use = UseDay(zone, whose, used, np.ones_like(used), sessions, int(used.any(axis=1).sum()), len(whose))
+        await tables.use_days.write(tenant, days_back(TODAY, back), use, None)

@@ -14,7 +14,7 @@ Knows odds (domain.logon_odds). Refuses to know clocks, dates, and how long a VM
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.logon_odds import FIRST_MINUTES, LAST_MINUTES, Calendar, Odds, levels_of, picked, quantiles, summed
+from domain.logon_odds import BINS, FIRST_MINUTES, LAST_MINUTES, Calendar, Odds, levels_of, picked, quantiles, summed
 
 if TYPE_CHECKING:
     from domain.histogram import Flags, Floats, Ints
@@ -135,10 +135,13 @@ def _stretches(odds: Odds) -> tuple["Floats", "Floats", "Floats"]:
     for at in range(_PRICES):  # not side by side, since that takes more memory than is near the processor
         worth_by = np.float32(_CHEAPEST * _DEARER**at) * gone_by - idle_by
         least_by = np.minimum.accumulate(worth_by, axis=2)
-        ends[:, :, at] = end = (worth_by - least_by).argmax(axis=2)
-        begins[:, :, at] = (worth_by <= picked(least_by, end)[:, :, None]).argmax(axis=2)
-    promised = np.take_along_axis(gone_by, ends, 2) - np.take_along_axis(gone_by, begins, 2)
+        end = (worth_by - least_by).argmax(axis=2)
+        begin = (worth_by <= picked(least_by, end)[:, :, None]).argmax(axis=2)
+        begins[:, :, at], ends[:, :, at] = np.where(end > begin, begin, BINS), np.where(end > begin, end, 0)
+    # A dearer miss never makes a stretch shorter: where the best one lies elsewhere, it is both and what is between.
+    begins, ends = np.minimum.accumulate(begins, axis=2), np.maximum.accumulate(ends, axis=2)
     none = ends <= begins
+    promised = np.take_along_axis(gone_by, ends, 2) - np.take_along_axis(gone_by, begins, 2)
     begin, end = (np.where(none, np.nan, each * float(FIRST_MINUTES)) for each in (begins, ends))
     return begin, end, np.where(none, 0.0, promised)
 
@@ -152,7 +155,7 @@ def _share(hits: "Flags", cases: "Flags", promised: "Floats", weights: "Small", 
 
     number = weights @ cases.astype(np.float32)
     found = (weights @ hits.astype(np.float32) + odds * promised) / (number + odds + doubt)
-    return np.asarray(np.maximum.accumulate(found, axis=2), np.float64)
+    return np.asarray(found, np.float64)
 
 
 class _Choice(NamedTuple):

@@ -27,8 +27,8 @@ MOST_DAYS = 56
 FEWEST_DAYS = 3
 """With fewer days of history nothing is said."""
 
-RETURN = 3
-"""Who comes back within so many hours after midnight to what began on the evening before, does not begin a day."""
+RETURN, MORNING = 3, 6
+"""Who was logged on over midnight, and is back within so many hours and before this hour, does not begin a day."""
 
 LEAST_TENANT = 5
 """With fewer VMs a tenant has no holidays."""
@@ -114,9 +114,10 @@ def habits(
     VMs that were used (NaN: unknown), are by day.
 
     A session that goes on over midnight belongs to the day on which it began, and so does what follows it within
-    RETURN hours. A break of less than an hour does not end a session. One that goes on for a whole further day counts
-    as begun anew at midnight. What goes on when the first day begins, or after a day that is not known, began at an
-    unknown time and is left out. So is the log-off of what still goes on when the last day, or a known one, ends.
+    RETURN hours and before the hour MORNING. A break of less than an hour does not end a session. One that goes on for
+    a whole further day counts as begun anew at midnight. What goes on when the first day begins, or after a day that is
+    not known, began at an unknown time and is left out. So is the log-off of what still goes on when the last day, or a
+    known one before one that is not, ends.
 
     A holiday is a day on which less than half as many of the tenant's VMs were used as usually on that weekday. It
     teaches nothing about other days. A tenant of less than LEAST_TENANT VMs has none: there, somebody is away.
@@ -130,9 +131,8 @@ def habits(
     first = np.where(begins.any(axis=2), begins.argmax(axis=2) * 15.0, np.nan)
     last = np.where(np.isnan(first), np.nan, _log_offs(begins, ends, there))
     begun = np.logical_or.accumulate((used | seen).any(axis=2), axis=1)
-    shares = np.where(there, np.asarray(tenant_used, np.float64), np.nan)
     numbers = np.asarray(weekdays, np.int64)
-    return Habits(first, last, begun & there, _holidays(shares, numbers), numbers)
+    return Habits(first, last, begun & there, holidays(tenant_used, numbers, there), numbers)
 
 
 def _joined(on: "Flags", most: int) -> "Flags":
@@ -154,6 +154,7 @@ def _sessions(on: "Flags", known: "Flags") -> tuple["Flags", "Flags"]:
     ends[:, :-1] &= ~on[:, 1:]
     by_day = begins.reshape(-1, days, QUARTERS)
     wide = _joined(on, 4 * RETURN).reshape(by_day.shape)
+    wide[:, :, 4 * MORNING :] = on.reshape(by_day.shape)[:, :, 4 * MORNING :]
     carried = np.logical_and.accumulate(wide, axis=2)
     carried[:, 1:] &= (wide[:, :-1, -1] | ~known[:-1])[:, :, None]
     by_day &= ~carried
@@ -163,7 +164,7 @@ def _sessions(on: "Flags", known: "Flags") -> tuple["Flags", "Flags"]:
 
 
 def _log_offs(begins: "Flags", ends: "Flags", known: "Flags") -> "Floats":
-    """Return the last log-off before the next day with a log-on, by series and day; NaN if it is not known."""
+    """Return the last log-off before the next day with a log-on, or that is not known; NaN if it is not known."""
     import numpy as np  # noqa: PLC0415
 
     series, days, _ = begins.shape
@@ -171,18 +172,24 @@ def _log_offs(begins: "Flags", ends: "Flags", known: "Flags") -> "Floats":
     at = np.arange(quarters)
     latest = np.maximum.accumulate(np.where(ends, at, -1), axis=1)
     following = np.full((series, days), quarters)
-    starts = np.where(begins.any(axis=2), begins.argmax(axis=2) + np.arange(days) * QUARTERS, quarters)
+    midnights = np.arange(days) * QUARTERS
+    starts = np.where(begins.any(axis=2), midnights + begins.argmax(axis=2), quarters)
+    starts = np.where(known, starts, midnights)
     following[:, :-1] = np.minimum.accumulate(starts[:, ::-1], axis=1)[:, -2::-1]
     found = np.take_along_axis(latest, following - 1, 1)
     day = found // QUARTERS
     cut = (found % QUARTERS == QUARTERS - 1) & ~np.append(known, False)[day + 1]
-    return np.where(cut, np.nan, (found + 1 - np.arange(days) * QUARTERS) * 15.0)
+    return np.where(cut, np.nan, (found + 1 - midnights) * 15.0)
 
 
-def _holidays(shares: "Floats", weekdays: "Ints") -> "Flags":
-    """Return which days were holidays, as far as was known before each day, and before the day after the last one."""
+def holidays(tenant_used: Sequence[float], weekdays: "Ints", known: "Flags") -> "Flags":
+    """Return which days were holidays, as far as was known before each day, and before the day after the last one.
+
+    ``tenant_used`` and what a holiday is: as of habits.
+    """
     import numpy as np  # noqa: PLC0415
 
+    shares = np.where(known, np.asarray(tenant_used, np.float64), np.nan)
     days = len(shares)
     found = np.zeros((days + 1, days), np.bool_)
     told = np.flatnonzero(~np.isnan(shares))

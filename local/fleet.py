@@ -54,6 +54,9 @@ VMS_PER_POOL = 5
 GIB = 1024**3
 
 READINGS = WINDOW // READ_EVERY
+NOBODY = 0.05
+"""A VM that is used less has nobody at it: at night people do not log on (local.habits.Habit.busy)."""
+
 BURST, STOP = 420, 300
 """For how many seconds of each window the noisy neighbour is noisy, and the service stopped."""
 
@@ -193,7 +196,9 @@ class Desktop:
         most = cpu if readings == 1 else min(100.0, peak.cpu + 4 * 2.2)  # 2.2: about the highest of so many
         sessions = round(mean.busy * (2 + self.memory / 4))
         again = 0.3 * (THROWN_OUT in troubles)
-        logons = _times(chance, mean.storm * 0.25 + mean.busy * 0.004 + again, readings)
+        drawn = _times(chance, mean.storm * 0.25 + mean.busy * 0.004 + again, readings)
+        somebody = mean.busy > NOBODY or again > 0
+        logons = drawn if somebody else 0
         delay = 8 + (most / 10) ** 2 * (2 if SLOW_VM in troubles else 0.6) + 8 * chance.random() ** (1 / readings)
         values = {
             "win_cpu.percent_processor_time": cpu,
@@ -213,7 +218,7 @@ class Desktop:
             "win_session.active_sessions": sessions,
             "win_session.disconnected_sessions": round(sessions * self.disconnects),
             "win_session.logons": logons,
-            "win_session.logoffs": _times(chance, mean.busy * 0.004 + again, readings),
+            "win_session.logoffs": _times(chance, mean.busy * 0.004 + again, readings) * somebody,
             "win_session.input_delay_ms": delay + sum(each.delay for each in troubles),
             "win_service.WinDefend": 0 if stopped and STOPPED in troubles else 1,
             "win_service.TermService": 1,

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 
 from domain.digests import Whose
 from domain.errors import NotFound
-from domain.logon_scores import scored
-from domain.logons import DayAhead, ahead
+from domain.logon_scores import Score, scored
+from domain.logons import BOOT_MINUTES, SERVE, DayAhead, ahead
 from domain.scaling_plan import plan_times
 from domain.sessions_ahead import SessionsAhead, sessions_ahead
 from domain.tenant_habits import TenantHabits, joined
@@ -58,12 +58,18 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
     series = [series_of(each, None, None) for each in whose if each not in known]
     data: list[LogonDay] = []
     quarters: list[SessionQuarter] | None = None
+    stored = await tables.scores.read(tenant, "logons")
     if learned and known:
         of = learned.of(known)
         today = local(view.now, zone).day
         days = [today + timedelta(days=more) for more in range(-1, asked.days + 1)]
         weekdays = [day.weekday() for day in days]
-        scores = scored(of, asked.serve, asked.boot_minutes).of_series
+        scores: Sequence[Score | None]
+        if asked.vm is None and (asked.serve, asked.boot_minutes) == (SERVE, BOOT_MINUTES):  # learning has scored these
+            pools = stored[zone].pools if zone in stored else {}
+            scores = [score_of(pools.get(each.name or "", {})) for each in known]
+        else:
+            scores = scored(of, asked.serve, asked.boot_minutes).of_series
         for each, row, score in zip(known, ahead(of, weekdays, asked.serve, asked.boot_minutes), scores, strict=True):
             series.append(series_of(each, row[0], score))
             first = _first(row, days, zone, view.now)
@@ -75,7 +81,6 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
             listed = [date.fromisoformat(each.day) for each in data]
             found = _sessions(learned, known[0], listed)
             quarters = None if found is None else quarters_of(listed, found, zone)
-    stored = await tables.scores.read(tenant, "logons")
     past = joined([known_score for each in stored.values() if (known_score := score_of(each.tenant))])
     return Logons(
         tenant,

@@ -226,3 +226,16 @@ def test_incidents_are_told_in_words_and_the_guide_names_whom_they_strike() -> N
     for kind in ("bad pool", "silent VM"):
         whom = told(of_kind(kind)[0], FLEET).split(f"{kind}: ")[1].split("  (")[0]
         assert whom in guide
+
+
+def test_at_night_nobody_logs_on_or_off_but_in_the_pool_with_the_log_on_storm() -> None:
+    """Else nobody could tell when people come (get-logons)."""
+    others = [each for each in FLEET[:30] if (each.tenant, each.pool) != (0, 1)]
+    for desktop in others:
+        night = [
+            window for window in range(FIRST, FIRST + 7 * DAY, WINDOW) if 1 <= local(window, desktop.zone).hour < 5
+        ]
+        found = [desktop.of_window(window) for window in night]
+        assert {each.get(key, 0) for each in found for key in (LOGONS, "win_session.logoffs")} == {0}
+        assert {each.get("win_session.active_sessions", 0) for each in found} == {0}
+        assert not any("win_session.logon_seconds" in each for each in found)

@@ -9,14 +9,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from domain.samples import Dimensions
+from domain.standings import Standings, StandingVm
+from domain.use_days import ACTIVE
 from pipeline.judging import judge_marked
 from pipeline.learning import learn_fleet, learn_tenant
 from pipeline.summarizing import FLEET_NAME
 from storage.schema import DAY, PARTITION_KEY, schema
 from storage.sqlite import SqliteDocuments
 from storage.tables import Tables
+from storage.tables.catalogue import Entry, vms_of
 from storage.tables.marks import Mark
 from storage.tables.operations import OperationRecord
 from tests.app.conftest import ROOT
@@ -75,6 +80,7 @@ async def _written() -> dict[tuple[str, str, str], dict[str, Any]]:
     await work_off(tables)
     await close_windows(tables, NOW + LATENESS)
     await _learn(tables)
+    await _learn_log_ons(tables)
     return found
 
 
@@ -93,6 +99,17 @@ async def _learn(tables: Tables) -> None:
     await learn_fleet(tables, WINDOW_START)
     await tables.to_judge.set(Mark(TENANT, WINDOW_START))
     await judge_marked(tables, [Mark(TENANT, WINDOW_START)], NOW)
+
+
+async def _learn_log_ons(tables: Tables) -> None:
+    """A tenant whose one VM was used in a window of each of the last days."""
+    vm = StandingVm("a", 0, Dimensions(None, "desk", "uksouth"))
+    for back in range(4):
+        window = WINDOW_START - back * DAY
+        await tables.standings.write("people", window, Standings([vm], {ACTIVE: np.array([2.0])}), None)
+        await tables.days.set(Mark("people", window - window % DAY))
+    await tables.catalogue.write_entry(vms_of("people"), Entry(vm.vm, WINDOW_START, vm.dimensions), None)
+    await learn_tenant(tables, "people", WINDOW_START)
 
 
 def agrees(example: Any, real: Any) -> bool:

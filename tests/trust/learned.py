@@ -10,12 +10,17 @@ from domain.day_baselines import DayBaselines
 from domain.day_capacity import DayCapacity
 from domain.digests import Series, Whose
 from domain.forecasts import DAYS_AHEAD, LEADS, Forecasts
-from domain.learning_times import LastLearned
+from domain.learning_times import LastLearned, days_back
+from domain.logon_scores import scored
+from domain.logons import MOST_DAYS, QUARTERS
 from domain.minutes import WINDOW
 from domain.named_series import NamedSeries
+from domain.tenant_habits import tenant_habits
+from domain.use_days import UseDay, side_by_side
 from domain.zones import local
 from storage.tables import Tables
 from storage.tables.marks import Mark
+from storage.tables.scores import PartScores, figures_of
 from tests.builders import KEY, WINDOW_START
 from tests.pipeline.steps import close_windows
 
@@ -45,11 +50,27 @@ async def _learned(tables: Tables, tenant: str | None, vm: str, value: float) ->
         await tables.forecasts.write(tenant, zone, day, series, _constant(len(series), value))
     await tables.baselines.write_learned(tenant, LastLearned("Europe/Amsterdam"), None)
     if tenant:
+        await _habits(tables, tenant, vm, int(value) % QUARTERS)
         numbers = [[value], [40.0], [0.0], [value], [value], [1.0], [1.0], [1.0], [0.1], [0.1]]
         growth = Growth(*np.array(numbers))
         for key in (KEY, FEW):
             day = local(CLOSED, "Europe/Amsterdam").day
             await tables.capacity.write(tenant, key, DayCapacity("Europe/Amsterdam", day, [vm], growth), None)
+
+
+async def _habits(tables: Tables, tenant: str, vm: str, quarter: int) -> None:
+    """On four days a pool and a VM were used from a quarter of an hour on; so it was advised."""
+    whose = [Whose("pool", "pool"), Whose("vm", vm)]
+    used = np.zeros((2, QUARTERS), np.bool_)
+    used[:, quarter : quarter + 8] = True
+    zone, last = "Europe/Amsterdam", days_back(local(CLOSED, "Europe/Amsterdam").day, 1)
+    of_day = UseDay(zone, whose, used, np.ones_like(used), np.where(used[:1], quarter, 0.0), 1, 1)
+    habits = tenant_habits(zone, side_by_side({days_back(last, back): of_day for back in range(4)}, last, MOST_DAYS))
+    if habits:
+        await tables.habits.write(tenant, habits, None)
+    await tables.scores.write(
+        tenant, zone, "logons", PartScores(figures_of(scored(habits.habits).whole) if habits else {})
+    )
 
 
 def _constant(series: int, value: float) -> Forecasts:

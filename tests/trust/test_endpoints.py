@@ -228,6 +228,21 @@ async def test_a_tenants_caller_is_told_which_of_its_own_vms_run_full(stores: li
     assert "other-vm-0-0" in one
 
 
+async def test_a_tenants_caller_is_told_when_its_own_people_log_on_and_nobody_elses(stores: list[Tables]) -> None:
+    """Else it would be no news above that of others it is told nothing."""
+    for asked in ({}, {"pool": "pool"}, {"vm": MINE}, {"pool": "pool", "format": "avd-scaling-plan"}):
+        own, again = await answers(stores, "get_logons", {"tenant": ME, **asked}, tid=ME)
+        assert own.startswith("200")
+        assert own == again
+        assert '"startBy":1' in own or '"rampUpStartTime"' in own
+    one, other = await answers(stores, "get_logons", {"tenant": "other-0"}, roles="operator")
+    assert one.startswith("200")
+    assert one != other
+    refused, _ = await answers(stores, "get_logons", {"tenant": "other-0"}, tid=ME)
+    assert refused.startswith("404")
+    assert (await answers(stores, "get_logons", {}, tid=ME))[0].startswith("400")
+
+
 @dataclass(frozen=True, slots=True)
 class Nested(ForTenants):
     """Says that it is for tenants, and holds what is not."""
