@@ -62,7 +62,7 @@ def plans(
     """Return the plans of each day of the history, made of the days before it, and of each day ahead.
 
     ``first`` and ``last`` are what came, and ``known`` tells which days are known, by series and day. ``of_ends`` is
-    the calendar for last log-offs.
+    the calendar for last log-offs. Before the first log-on of a series nothing is started.
     """
     import numpy as np  # noqa: PLC0415
 
@@ -76,7 +76,8 @@ def plans(
         weights @ (of_day[:, :past] * known[:, :, None]) + 2 * of_day
     )
     price = _least(_share(in_time, came, promise, weights, _ODDS_WEIGH, _DOUBT), serve)
-    begin, give_up = price.between(begins), price.between(ends)
+    ever = (came[:, :, 0] @ (calendar.age.T > 0))[:, :, None]
+    begin, give_up = (price.between(np.where(ever, each, np.nan)) for each in (begins, ends))
     level = _level(levels_of(odds.last[:, :past], last / LAST_MINUTES), _weights(of_ends), serve)
     stop = quantiles(odds.last, level) * LAST_MINUTES
     return Plans(begin, give_up, np.where(np.isnan(begin), np.nan, stop))
