@@ -2,6 +2,7 @@
 
 from blueprints.http import (
     baselines,
+    capacity,
     changes,
     charts,
     dead_letters,
@@ -11,6 +12,7 @@ from blueprints.http import (
     histogram,
     join,
     lists,
+    logons,
     me,
     metrics,
     operations,
@@ -35,6 +37,8 @@ FEATURES = (
     changes,
     unusual,
     verdicts,
+    capacity,
+    logons,
     histogram,
     samples,
     lists,

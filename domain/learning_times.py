@@ -12,12 +12,21 @@ EVERY = 12 * HOUR
 """Learning runs twice a day: so that most of the last day is known when the next one begins, in any zone."""
 
 
+LEARNED_VERSION = 1
+"""What is made of each day. If a version makes more of them than the last run knew, the days back are made once more.
+1: also use days (domain.use_days)."""
+
+
 @dataclass(frozen=True, slots=True)
 class LastLearned:
-    """The zone of a whole tenant, or of the fleet (None: UTC), and when each zone of its VMs was learned (seconds)."""
+    """The zone of a whole tenant, or of the fleet (None: UTC), and when each zone of its VMs was learned (seconds).
+
+    ``version``: the LEARNED_VERSION of the last run.
+    """
 
     zone: str | None = None
     times: Mapping[str | None, int] = field(default_factory=dict)
+    version: int = LEARNED_VERSION
 
 
 def day_to_learn(now: int, zone: str | None) -> date | None:
@@ -27,12 +36,13 @@ def day_to_learn(now: int, zone: str | None) -> date | None:
     return day if now < begins else None
 
 
-def days_to_digest(before: int | None, now: int, zone: str | None) -> list[date]:
+def days_to_digest(last: LastLearned, now: int, zone: str | None) -> list[date]:
     """Return the local days that may have changed since a zone was learned the last time, oldest first.
 
-    ``before``: when that was; None: never. Windows that come later than EVERY are marked (late_day).
+    Windows that come later than EVERY are marked (late_day). After a run that made less of each day, it is all days.
     """
-    first = local(max(now - MOST_DAYS * DAY, min(now - DAY, (now if before is None else before) - EVERY)), zone).day
+    before = 0 if last.version < LEARNED_VERSION else last.times.get(zone, now)
+    first = local(max(now - MOST_DAYS * DAY, min(now - DAY, before - EVERY)), zone).day
     return [first + timedelta(days=more) for more in range((local(now, zone).day - first).days + 1)]
 
 

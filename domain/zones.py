@@ -117,6 +117,32 @@ def local_windows(windows: Iterable[int], zone: str | None) -> list[Local]:
     return [Local(moment.date(), moment.weekday(), moment.hour) for moment in moments]
 
 
+def local_quarters(windows: Iterable[int], zone: str | None) -> list[int]:
+    """Return which quarter of an hour of the local day each window is, by the clock: 0 to 95.
+
+    A quarter that clocks skip has no window, and one that comes twice has two.
+    """
+    clock = _clock(zone)
+    moments = (datetime.fromtimestamp(window, clock) for window in windows)
+    return [moment.hour * 4 + moment.minute // 15 for moment in moments]
+
+
+def when(day: date, minutes: float, zone: str | None, *, latest: bool = False) -> int:
+    """Return the second at which clocks show so many minutes after a day's midnight: below 0, of the day before.
+
+    A time that clocks skip is later by what they skip. Of a time that comes twice it is the first, or the ``latest``.
+    """
+    clock = _clock(zone)
+    shown = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001  (what clocks show)
+    first, second = (int(shown.replace(tzinfo=clock, fold=fold).timestamp()) for fold in (0, 1))
+    return max(first, second) if latest else first
+
+
+def shown(second: int, zone: str | None) -> str:
+    """Return what clocks in a zone show at a second, for people to read: ``HH:MM``."""
+    return f"{datetime.fromtimestamp(second, _clock(zone)):%H:%M}"
+
+
 def same_time_before(window: int, zone: str | None, days: int) -> list[int]:
     """Return the windows at the same time of the days before, of the same type (workday or weekend), newest first.
 

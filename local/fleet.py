@@ -24,6 +24,7 @@ from edge.inputs import READ_EVERY
 from local.habits import Habit, clock, episode, level, storm
 from local.truth import (
     CYCLE,
+    FULL_DISKS,
     HOLIDAY,
     NOISY,
     SILENT,
@@ -151,6 +152,11 @@ class Desktop:
         own, utc = clock(timestamp, self.zone), clock(timestamp, "UTC")
         return [each for each in self.troubles if each.lasts_at(own, utc)]
 
+    def _space(self, timestamp: int) -> float:
+        """Return the percent of the disk that is free, without what each day adds and each night cleans up."""
+        full = next((each for each in FULL_DISKS if each in self.troubles), None)
+        return full.free_space(timestamp) if full else self.space
+
     def _load(self, timestamp: int, troubles: list[Trouble], wander: float, burst: float) -> Load:
         now = clock(timestamp, self.zone)
         holiday = HOLIDAY in troubles
@@ -198,7 +204,7 @@ class Desktop:
             "win_mem.available_bytes": round(self.memory * GIB * (1 - mean.used / 100)),
             "win_swap.percent_usage": max(1.0, (mean.used - 40) * 0.7 + chance.gauss(0, 0.4) * noise),
             "win_disk.percent_idle_time": min(100.0, max(0.0, 100 - mean.disk + chance.gauss(0, 2) * noise)),
-            "win_disk.percent_free_space": self.space - (timestamp % 86_400) / 40_000,
+            "win_disk.percent_free_space": self._space(timestamp) - (timestamp % DAY) / 40_000,
             "win_disk.read_bytes_persec": 9e4 * mean.disk * _around(chance, 0.3, noise),
             "win_disk.write_bytes_persec": 6e4 * mean.disk * _around(chance, 0.3, noise),
             "win_disk.current_disk_queue_length": max(0, round((peak.disk - 45) / 12)),

@@ -1,8 +1,9 @@
 """What is wrong with the sample fleet, and when: the truth that tests and benchmarks compare answers with.
 
 Some things are wrong at any time (a slow VM, a noisy neighbour, a service that stops, a pool whose people are thrown
-out). Others happen once in every four weeks, by the calendar: so four weeks of history have each of them once, whenever
-they begin. Knows who is struck, when and how hard. Refuses to know how a VM's readings come about (local.fleet).
+out, disks that run full). Others happen once in every four weeks, by the calendar: so four weeks of history have each
+of them once, whenever they begin. Knows who is struck, when and how hard. Refuses to know how a VM's readings come
+about (local.fleet).
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,10 +25,17 @@ Kind = Literal[
     "slow morning",
     "silent VM",
     "holiday",
+    "full disk",
 ]
 
 CYCLE = 28
-"""After how many days everything happens again. Its first day is a Monday."""
+"""After how many days everything happens again, but for disks. Its first day is a Monday."""
+
+DISK_CYCLE = 4 * CYCLE
+"""In so many days a disk runs full. Then somebody cleans it up."""
+
+_EMPTIED, _FULL = 86.0, 4.0
+"""The percent free after a clean-up, and before it."""
 
 
 class Placed(Protocol):
@@ -65,7 +73,7 @@ class Trouble:
     ``clock`` says by whose clocks it begins: those of each desktop, or everywhere at the same moment (UTC). ``tenant``,
     ``pool``, ``number``, ``region`` and ``size`` say whom it strikes; None: all. ``counters`` are those that show it.
     The others say how hard: processor and disk in percent, input delay in milliseconds, and by how many seconds log-ons
-    take longer.
+    take longer. ``emptied``: on which day of DISK_CYCLE a disk that runs full is cleaned up.
     """
 
     kind: Kind
@@ -83,6 +91,7 @@ class Trouble:
     disk: float = 0
     delay: float = 0
     logon: float = 0
+    emptied: int = 0
 
     def strikes(self, placed: Placed) -> bool:
         """Tell whether it strikes a desktop at all."""
@@ -103,6 +112,11 @@ class Trouble:
         hours = ((now.day - 1 - self.day) % CYCLE) * 24 + now.hour - self.begins
         return 0 <= hours < self.lasts
 
+    def free_space(self, timestamp: int) -> float:
+        """Return the percent that a disk that runs full has free. It falls from clean-up to clean-up."""
+        days = (timestamp / DAY - self.emptied) % DISK_CYCLE
+        return _EMPTIED - (_EMPTIED - _FULL) * days / DISK_CYCLE
+
 
 INPUT, LOGON = "win_session.input_delay_ms", "win_session.logon_seconds"
 LATENCY = ("win_disk.latency_read_seconds", "win_disk.latency_write_seconds")
@@ -114,6 +128,11 @@ STOPPED = Trouble("stopped service", (SERVICE,), number=3)
 THROWN_OUT = Trouble("log-on storm", ("win_session.logons",), tenant=0, pool=1)
 HOLIDAY = Trouble("holiday", (CPU, "win_session.active_sessions"), day=9)
 SILENT = Trouble("silent VM", (), day=22, begins=10, lasts=48, number=10)
+FREE = "win_disk.percent_free_space"
+FULL_DISKS = tuple(
+    Trouble("full disk", (FREE,), number=number, emptied=emptied) for number, emptied in ((20, 0), (22, 2 * CYCLE))
+)
+"""Two, so that at any time one was not cleaned up for the last four weeks."""
 TROUBLES = (
     SLOW_VM,
     NOISY,
@@ -121,6 +140,7 @@ TROUBLES = (
     THROWN_OUT,
     HOLIDAY,
     SILENT,
+    *FULL_DISKS,
     Trouble("bad region", (INPUT, *LATENCY), day=1, begins=12, lasts=4, region="uksouth", disk=25, delay=40),
     Trouble("bad size", (INPUT, CPU), 3, 8, 4, "UTC", size="Standard_D2s_v5", cpu=30, delay=25),
     Trouble("slow morning", (INPUT, LOGON), day=14, begins=7, lasts=4, clock="UTC", delay=30, logon=25),

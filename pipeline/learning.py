@@ -2,7 +2,8 @@
 
 It runs twice a day. Each run learns the zones in which a day begins within twelve hours: of these it makes the days
 anew that have changed since they were learned the last time. A zone that was never learned, as in a new deployment, or
-of which an older day has changed, is learned for today, too. Whoever writes standings or summaries of older windows
+of which an older day has changed, is learned for today, too; so is each zone after an update of the app that makes
+more of each day. Whoever writes standings or summaries of older windows
 marks their UTC day (storage.tables.marks); a run that learns anything follows these marks, and clears them with the
 etag they were read with, as averaging does with its own. A digest of which standings may have expired stays as it
 is. What can't be read is left out and told; the marks then stay, and the next run tries again. Steps may be done
@@ -21,16 +22,25 @@ from domain.always import DAYS, always
 from domain.baselines import MOST_DAYS
 from domain.day_baselines import day_baselines
 from domain.digests import Digest
-from domain.forecasting import learn as forecast
-from domain.forecasts import is_forecast, joined
-from domain.histories import TAUGHT_BY, History, history_of
-from domain.learning_times import LastLearned, day_to_learn, days_back, days_to_digest, local_days, still_whole
+from domain.histories import TAUGHT_BY, history_of
+from domain.learning_times import (
+    LEARNED_VERSION,
+    LastLearned,
+    day_to_learn,
+    days_back,
+    days_to_digest,
+    local_days,
+    still_whole,
+)
 from domain.minutes import DAY
 from domain.samples import Dimensions
 from domain.zones import local, zone_of, zone_of_most
 from pipeline.concurrency import cooperatively, gather
-from pipeline.digesting import Digesting, Make, Target, few_days, of_fleet, of_tenant
+from pipeline.digesting import Digesting, Made, Make, Target, few_days, of_fleet, of_tenant
 from pipeline.judging import judge_recent
+from pipeline.learning_capacity import learn_capacity
+from pipeline.learning_forecasts import learn_forecasts
+from pipeline.learning_habits import learn_habits
 from pipeline.marking import clear
 from pipeline.operations import Done, Figures, OperationContext, Step, added
 from pipeline.purged_learning import purge_tenant, purge_vm
@@ -95,7 +105,7 @@ async def learn_tenant(tables: Tables, tenant: str, now: int, kept: int = STANDI
     sizes = {vm: of.MachineSize for vm, of in vms.items()}
     run = _Learning(tables, tenant, now, kept, zone_of_most(of.Region for of in vms.values()), sizes)
 
-    async def make(targets: Sequence[Target]) -> Mapping[Target, Digest]:
+    async def make(targets: Sequence[Target]) -> Mapping[Target, Made]:
         return await of_tenant(run, zones, targets)
 
     figures = await run.learn(zones, tables.days, marks, make)
@@ -118,7 +128,7 @@ async def learn_fleet(tables: Tables, now: int, kept: int = STANDINGS_DAYS * DAY
     main = zone_of_most(chain.from_iterable(repeat(region, number) for region, number in vms.items()))
     run = _Learning(tables, None, now, kept, main)
 
-    async def make(targets: Sequence[Target]) -> Mapping[Target, Digest]:
+    async def make(targets: Sequence[Target]) -> Mapping[Target, Made]:
         return await of_fleet(run, zones, targets)
 
     return await run.learn(zones, tables.fleet_days, await tables.fleet_days.read(), make)
@@ -136,21 +146,25 @@ class _Learning(Digesting):
             return {"baselines": 0}
         last = await self._last()
         every = sorted({self.zone, *zones}, key=lambda zone: zone or "")
-        to_learn = {zone: days for zone in every if (days := self._days_to_learn(zone, last, changed=bool(marks)))}
+        changes = bool(marks) or last.version < LEARNED_VERSION
+        to_learn = {zone: days for zone in every if (days := self._days_to_learn(zone, last, changed=changes))}
         marked = [mark.value.window for mark in marks] if to_learn else []
         targets: list[Target] = []
         for zone in to_learn:
-            changed = {*local_days(marked, zone), *days_to_digest(last.times.get(zone), self.now, zone)}
+            changed = {*local_days(marked, zone), *days_to_digest(last, self.now, zone)}
             targets += [(zone, day) for day in still_whole(changed, zone, self.now, self.kept)]
         for some in few_days(targets):
-            await self.digests(some, make)
+            await self.days(some, make)
         learned = sum([await self._learn(zone, day, make) for zone, days in to_learn.items() for day in days])
+        if self.tenant is not None:
+            for zone in to_learn:
+                await learn_habits(self, self.tenant, zone, make)
         if not self.problems:
             if marked:
                 await gather(clear(marks_of, mark) for mark in marks)
             times = {**last.times, **dict.fromkeys(to_learn, self.now)}
             last = replace(last, times={zone: second for zone, second in times.items() if zone in every})
-        await self._keep(replace(last, zone=self.zone))
+        await self._keep(replace(last, zone=self.zone, version=LEARNED_VERSION))
         for each in self.problems:
             log.error("learning leaves out what it can't read: %s", each)
         return {"baselines": learned, **({"corruptDocuments": len(self.problems)} if self.problems else {})}
@@ -167,30 +181,22 @@ class _Learning(Digesting):
         read, corrupt = await tables.digests.between(tenant, zone, days_back(day, MOST_DAYS), days_back(day, 1))
         again = still_whole(corrupt, zone, self.now, self.kept)
         self.problems.update((str(error), None) for at, error in corrupt.items() if at not in again)
-        made = await self.digests([(zone, at) for at in again], make)
-        digests = {**read, **{at: digest for (_, at), digest in made.items()}}
+        made = await self.days([(zone, at) for at in again], make)
+        digests = {**read, **{at: digest for (_, at), (digest, _) in made.items()}}
         (history,) = await cooperatively(history_of(each, digests) for each in [day])
         (baselines,) = await cooperatively(day_baselines(each, zone, history) for each in [day])
         if tenant is not None:
             peers = await self._peers(day)
             (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])
             baselines = replace(baselines, always=worse)
-        await self._forecast(zone, day, history)
+            await learn_capacity(tables, tenant, zone, local(self.now, zone).day, day, history)
+        await learn_forecasts(tables, tenant, zone, day, history)
         while True:
             try:
                 await tables.baselines.write(tenant, day, baselines)
             except Conflict:  # another run writes the same, of digests as new
                 continue
             return len(baselines.series)
-
-    async def _forecast(self, zone: str | None, day: date, history: History) -> None:
-        """Learn the forecasts from a day on."""
-        rows = [row for row, series in enumerate(history.series) if is_forecast(series)]
-        if not rows:
-            return
-        parts = await cooperatively(forecast(history.hours[rows], history.weekdays, day.weekday()))
-        series = [history.series[row] for row in rows]
-        await self.tables.forecasts.write(self.tenant, zone, day, series, joined(parts))
 
     async def _peers(self, day: date) -> Mapping[date, Digest]:
         """Return the fleet's digests of the days before a day, and of that which is this day elsewhere."""
@@ -203,7 +209,9 @@ class _Learning(Digesting):
 
     async def _last(self) -> LastLearned:
         stored = await self.tables.baselines.learned(self.tenant)
-        return stored.value if stored else LastLearned()
+        if stored is None:
+            return LastLearned()
+        return stored.value if self.tenant is not None else replace(stored.value, version=LEARNED_VERSION)
 
     async def _keep(self, last: LastLearned) -> None:
         """Keep the zone of the whole, so that a query knows by whose clocks it was learned, and when."""

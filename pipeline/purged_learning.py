@@ -1,4 +1,4 @@
-"""Removes what was learned of a tenant or a VM: digests, baselines, the zone, and marks of days.
+"""Removes what was learned of a tenant or a VM: digests, use days, baselines, habits, the zone, scores, marks of days.
 
 What was learned of a VM's tenant, its pools and the fleet stays until it is learned again. Knows tables, but not what
 else a purge removes.
@@ -24,6 +24,7 @@ async def purge_tenant(tables: Tables, tenant: str) -> None:
                 await tables.learned.delete(tenant, learned)
             except Conflict:  # learning wrote it, or another run of this purge removed it
                 again = True
+    await tables.scores.delete(tenant)
     for mark in await tables.days.read():
         if mark.value.tenant == tenant:
             with suppress(Conflict):  # something new came, so it stays
@@ -57,7 +58,10 @@ async def purge_learned(tables: Tables, tenant: str | None, vm: str | None, befo
 
 
 async def purge_days(tables: Tables, tenant: str | None, before: int) -> None:
-    """Remove what is kept of days and windows that ended before one: of a tenant, or of the fleet (None)."""
+    """Remove what is kept of days and windows that ended before one: of a tenant, or of the fleet (None).
+
+    Habits of such a day are removed as a whole. The next run of learning makes them anew of the days that are left.
+    """
     async for learned in tables.learned.of(tenant):
         if _is_over(learned, before):
             with suppress(Conflict):  # made anew meanwhile, or removed

@@ -282,7 +282,7 @@ def _written(answer: Any, asked: NoParameters, request: func.HttpRequest, header
     if isinstance(answer, Text):
         media_type = negotiated(request.headers.get("accept", ""), list(answer.forms))
         return answer.forms[media_type]().encode(), media_type
-    if not isinstance(asked, ListParameters):
+    if not isinstance(asked, ListParameters) or not hasattr(answer, "data"):  # it has no rows
         return written(answer, "json")
     if next_page := getattr(answer, "nextPage", None):
         headers["Link"] = f'<{_with_page(request.url, next_page)}>; rel="next"'

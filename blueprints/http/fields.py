@@ -48,12 +48,12 @@ def _name(text: str) -> str:
     return text
 
 
-def whole_number(most: int) -> Callable[[str], int]:
-    """Return a function that reads a whole number from 1 to ``most``. The function raises ValueError."""
+def whole_number(most: int, least: int = 1) -> Callable[[str], int]:
+    """Return a function that reads a whole number from ``least`` to ``most``. The function raises ValueError."""
 
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-            raise ValueError(f"must be a whole number from 1 to {most}")
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
         return int(text)
 
     return parse

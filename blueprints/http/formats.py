@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from operator import attrgetter
@@ -133,23 +133,41 @@ def row_type(kind: type[Any]) -> Any:
 def _csv(rows: Sequence[Any], kind: type[Any], percentiles: Sequence[str]) -> str:
     """Return rows as CSV by RFC 4180. The first line holds the names of the fields. A null is an empty field.
 
-    A field that holds percentiles by name has a column for each of them: ``p50``; of the tenant's, ``tenantP50``.
+    A field that holds percentiles by name has a column for each of them: ``p50``; of the tenant's, ``tenantP50``. One
+    with fields of its own has a column for each: ``firstLogonExpected``.
     """
     names = [field.name for field in fields(kind)]
     columns = [(name, _PREFIXES.get(name)) for name in names]
+    parts = _parts(kind)
     get = attrgetter(*names)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     header: list[str] = []
     for name, prefix in columns:
+        if name in parts:
+            header += [f"{name}{part[0].upper()}{part[1:]}" for part in parts[name]]
+            continue
         header += [name] if prefix is None else [prefix.format(each, each.upper()) for each in percentiles]
     writer.writerow(header)
     for row in rows:
         cells: list[Any] = []
-        for (_, prefix), value in zip(columns, get(row), strict=True):
+        for (name, prefix), value in zip(columns, get(row), strict=True):
+            if name in parts:
+                cells += [None if value is None else _cell(getattr(value, part)) for part in parts[name]]
+                continue
             cells += [_cell(value)] if prefix is None else [(value or {}).get(each) for each in percentiles]
         writer.writerow(cells)
     return text.getvalue()
+
+
+def _parts(kind: type[Any]) -> Mapping[str, Sequence[str]]:
+    """Return the fields of a row that have fields of their own, and the names of these."""
+    found: dict[str, Sequence[str]] = {}
+    for name, hint in get_type_hints(kind).items():
+        for each in (hint, *get_args(hint)):
+            if is_dataclass(each):
+                found[name] = [part.name for part in fields(each)]
+    return found
 
 
 def _cell(value: Any) -> Any:

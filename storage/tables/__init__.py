@@ -5,6 +5,7 @@ Tables make no decisions. A new table needs a file here and a line below.
 
 from storage.documents import Documents
 from storage.tables.baselines import Baselines
+from storage.tables.capacity import Capacity
 from storage.tables.catalogue import Catalogue
 from storage.tables.cursors import Cursors
 from storage.tables.digests import Digests
@@ -12,6 +13,7 @@ from storage.tables.disclosed import Disclosed
 from storage.tables.enrolment import Enrolments
 from storage.tables.fleet_averages import FleetAverages
 from storage.tables.forecasts import ForecastsTable
+from storage.tables.habits import HabitsTable
 from storage.tables.heartbeats import Heartbeats
 from storage.tables.histograms import HistogramsTable
 from storage.tables.judged import JudgedTable
@@ -24,9 +26,11 @@ from storage.tables.quarantine import Quarantine
 from storage.tables.report import Report
 from storage.tables.rollups import Rollups
 from storage.tables.samples import Samples
+from storage.tables.scores import ScoresTable
 from storage.tables.senders import Senders
 from storage.tables.standings import StandingsTable
 from storage.tables.summaries import Summaries
+from storage.tables.use_days import UseDays
 
 
 class Tables:
@@ -45,6 +49,10 @@ class Tables:
         self.digests = Digests(documents)
         self.baselines = Baselines(documents)
         self.forecasts = ForecastsTable(documents)
+        self.capacity = Capacity(documents)
+        self.use_days = UseDays(documents)
+        self.habits = HabitsTable(documents)
+        self.scores = ScoresTable(documents)
         self.learned = Learned(documents)
         self.judged = JudgedTable(documents)
         self.marks = Marks(documents)

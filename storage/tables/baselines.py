@@ -78,7 +78,7 @@ class Baselines(Table):
 
     async def learned(self, tenant: str | None) -> Stored[LastLearned] | None:
         """Return when each zone of a tenant or of the fleet was learned; None if nothing was learned yet."""
-        document = await self.documents.read(STANDINGS, partition_of(tenant), _ZONE)
+        document = await self.documents.read(STANDINGS, partition_of(tenant), ZONE)
         if document is None:
             return None
         try:
@@ -86,21 +86,23 @@ class Baselines(Table):
         except ValueError:  # it is not what it should be: nothing is known, and it is written again
             return Stored(LastLearned(None, {}), document.etag)
         times = {None if zone == UTC else zone: second for zone, second in body.learned.items()}
-        return Stored(LastLearned(body.zone, times), document.etag)
+        return Stored(LastLearned(body.zone, times, body.version), document.etag)
 
     async def write_learned(self, tenant: str | None, last: LastLearned, etag: str | None) -> None:
         """Create (etag None) or replace it. Raises Conflict."""
         times = {zone or UTC: second for zone, second in last.times.items()}
-        body = msgspec.to_builtins(_ZoneBody(last.zone, times))
-        await self._write(STANDINGS, partition_of(tenant), _ZONE, body, etag)
+        body = msgspec.to_builtins(_ZoneBody(last.zone, times, last.version))
+        await self._write(STANDINGS, partition_of(tenant), ZONE, body, etag)
 
 
 class _ZoneBody(msgspec.Struct):
     zone: str | None
     learned: dict[str, int]
+    version: int = 0
 
 
-_ZONE = "zone"
+ZONE = "zone"
+"""The id of the document that tells when zones were learned."""
 
 
 def _prefix(zone: str | None, day: date, hour: int) -> str:

@@ -45,7 +45,7 @@ class Digests(Table):
         scan = self.documents.scan(STANDINGS, partition, _prefix(zone, first), _prefix(zone, last) + "~")
         digests: dict[date, Digest] = {}
         corrupt: dict[date, Corrupt] = {}
-        async for day, documents in _by_day(scan):
+        async for day, documents in by_day(scan):
             try:
                 digests[day] = _digest(partition, zone, documents)
             except Corrupt as error:
@@ -79,7 +79,7 @@ def _prefix(zone: str | None, day: date) -> str:
     return f"digest_{zone_id(zone)}_{day.isoformat()}"
 
 
-async def _by_day(scan: AsyncIterator[Document]) -> AsyncIterator[tuple[date, list[Document]]]:
+async def by_day(scan: AsyncIterator[Document]) -> AsyncIterator[tuple[date, list[Document]]]:
     """Yield the days and their documents, so that only those of one day are held at once."""
     day: date | None = None
     documents: list[Document] = []

@@ -86,6 +86,11 @@ class ForecastsTable(Table):
         await self.documents.upsert(STANDINGS, partition, prefix, head)
 
 
+def is_head(document_id: str) -> bool:
+    """Tell whether an id is that of a zone's first document, which holds no series."""
+    return document_id.startswith("forecast_") and document_id.count("_") == 2  # noqa: PLR2004
+
+
 def _prefix(zone: str | None, day: date) -> str:
     return f"forecast_{zone_id(zone)}_{day.toordinal() % 2}"
 

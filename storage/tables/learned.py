@@ -1,4 +1,4 @@
-"""All that was learned of a tenant: its digests, baselines, forecasts and zone. For who removes them."""
+"""All that was learned of a tenant: its digests, baselines, forecasts, habits and so on. For who removes them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -9,17 +9,16 @@ from domain.digests import Whose
 from domain.names import decode_name
 from storage.documents import Document
 from storage.schema import STANDINGS
+from storage.tables.baselines import ZONE
 from storage.tables.digests import UTC, partition_of
+from storage.tables.forecasts import is_head
 from storage.tables.rows import without
 from storage.tables.table import Table
-
-_BY_DAY = ("digest", "baseline")
-"""The kinds of documents of one day. Others hold what was learned last, in place of what was before."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedDocument:
-    """A document, and the local day that it is of: None if it is of no day."""
+    """A document, and the local day that it is of, or the first of its days: None if it is of no day."""
 
     document: Document
     zone: str | None
@@ -27,7 +26,7 @@ class LearnedDocument:
 
     def without(self, vm: str) -> Mapping[str, Any] | None:
         """Return its body without a VM; None: it holds nothing else, or can't be read, so that nobody knows."""
-        if "of" not in self.document.body and self.day is None:
+        if self.document.id == ZONE or is_head(self.document.id):
             return self.document.body
         try:
             left = without(self.document.body, Whose("vm", vm))
@@ -43,9 +42,9 @@ class Learned(Table):
     async def of(self, tenant: str | None) -> AsyncIterator[LearnedDocument]:
         """Yield all documents."""
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
-            kind, *rest = document.id.split("_")
+            _, *rest = document.id.split("_")
             zone = decode_name(rest[0]) if rest else UTC
-            day = date.fromisoformat(rest[1]) if kind in _BY_DAY else None
+            day = next((day for text in (*rest[1:2], document.body.get("first")) if (day := _day(text))), None)
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 
     async def write(self, tenant: str | None, learned: LearnedDocument, body: Mapping[str, Any]) -> None:
@@ -56,3 +55,10 @@ class Learned(Table):
         """Remove a document. Raises Conflict."""
         document = learned.document
         await self.documents.delete(STANDINGS, partition_of(tenant), document.id, document.etag)
+
+
+def _day(text: object) -> date | None:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        return None

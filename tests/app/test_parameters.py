@@ -37,8 +37,9 @@ VALUES = st.one_of(
 PAIRS = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), st.text(max_size=20)), VALUES), max_size=8)
 ANY_ENDPOINT = st.sampled_from(ENDPOINTS)
 
+LOGONS = "v1/get-logons"
 CHART, TENANT_CHART, RANKING, BASELINE = "v1/get-data", "v1/get-tenant-data", "v1/get-ranking", "v1/get-baseline"
-UNUSUAL, VERDICT = "v1/get-unusual", "v1/get-verdict"
+UNUSUAL, VERDICT, CAPACITY = "v1/get-unusual", "v1/get-verdict", "v1/get-capacity"
 BAD: list[tuple[str, list[str]]] = [
     (CHART, ["key", "minutes"]),
     (f"{CHART}?key=&minutes=", ["key", "minutes"]),
@@ -107,6 +108,14 @@ BAD: list[tuple[str, list[str]]] = [
     (VERDICT, ["tenant", "vm"]),
     (f"{VERDICT}?tenant=&vm={'x' * 600}&window=ten&format=pdf", ["tenant", "format", "vm", "window"]),
     (f"{VERDICT}?tenant=t&window={WINDOW_START + DAY}", ["vm", "window"]),
+    (CAPACITY, ["key"]),
+    (f"{CAPACITY}?key=&limit=&tenant=&lines=0", ["key", "limit", "tenant", "lines"]),
+    (f"{CAPACITY}?key=win_session.input_delay_ms", ["limit"]),
+    (f"{CAPACITY}?key=a.b&lines=5001&page=x&format=xml&vm=v", ["format", "lines", "vm", "limit"]),
+    *(
+        (f"{CAPACITY}?key={KEY}&limit={bad}", ["limit"])
+        for bad in ("nan", "inf", "-inf", "1e301", "1e999", "1_0", "0x5", "5%25", "ten", "--5", "1e", "9" * 500)
+    ),
     (BASELINE, ["key"]),
     (f"{BASELINE}?key=nodot&hours=0&tenant=&region=x", ["tenant", "key", "hours", "region"]),
     (f"{BASELINE}?key={KEY}&hours=337&format=xml", ["format", "hours"]),
@@ -114,6 +123,18 @@ BAD: list[tuple[str, list[str]]] = [
     (f"{BASELINE}?key={KEY}&tenant=t&vm=v&ResourcePoolName=p", ["ResourcePoolName"]),
     (f"{BASELINE}?key={KEY}&tenant=t&Region=r&MachineSize=s", ["Region", "MachineSize"]),
     (f"{BASELINE}?key={KEY}&Region=r&MachineSize=s", ["MachineSize"]),
+    (f"v1/get-forecast?key={KEY}&hours=169&vm=v", ["hours", "vm"]),
+    ("v1/get-forecast?hours=-1", ["key", "hours"]),
+    (LOGONS, ["tenant"]),
+    (
+        f"{LOGONS}?pool=&vm={'x' * 600}&days=0&serve=1&bootMinutes=121&format=pdf&key=a.b",
+        ["pool", "format", "tenant", "vm", "days", "serve", "bootMinutes", "key"],
+    ),
+    (f"{LOGONS}?tenant=t&days=15&serve=0.49&bootMinutes=-1", ["days", "serve", "bootMinutes"]),
+    (f"{LOGONS}?tenant=t&days=1.5&serve=95&bootMinutes=ten", ["days", "serve", "bootMinutes"]),
+    (f"{LOGONS}?tenant=t&serve=0.9991&pool=p&vm=v", ["serve", "vm"]),
+    (f"{LOGONS}?tenant=t&vm=v&format=avd-scaling-plan", ["format"]),
+    (f"{LOGONS}?tenant=t&format=avd-scaling-plan&serve=nan", ["serve", "format"]),
     (TENANT_CHART, ["key", "tenant", "minutes"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=1&tenant=a&tenant=b&vm=", ["tenant", "vm"]),
     (f"{TENANT_CHART}?key={KEY}&minutes=10081&tenant=a&vm=b", ["minutes"]),

@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.minutes import DAY, HOUR, MINUTE, WINDOW
-from domain.zones import ZONES, Local, local, local_windows, windows_of_day, zone_of, zone_of_most
+from domain.windows_zones import windows_name
+from domain.zones import (
+    ZONES,
+    Local,
+    local,
+    local_quarters,
+    local_windows,
+    shown,
+    when,
+    windows_of_day,
+    zone_of,
+    zone_of_most,
+)
 
 LORD_HOWE = "Australia/Lord_Howe"
 EVERY = sorted({*ZONES.values(), LORD_HOWE, "Asia/Kathmandu", "Australia/Eucla", "America/St_Johns", "Pacific/Chatham"})
@@ -128,3 +140,66 @@ def hours_with_another_number(day: str, zone: str) -> dict[int, int]:
 def test_the_day_of_a_clock_change_has_an_hour_less_or_more(day: str, zone: str, expected: dict[int, int]) -> None:
     assert hours_with_another_number(day, zone) == expected
     assert len(windows_of_day(date.fromisoformat(day), zone)) == 96 + sum(number - 4 for number in expected.values())
+
+
+@given(days, zones)
+def test_a_window_is_the_quarter_of_the_day_that_clocks_show(day: date, zone: str) -> None:
+    of_day = windows_of_day(day, zone)
+    for window, quarter in zip(of_day, local_quarters(of_day, zone), strict=True):
+        hours, minutes = map(int, shown(window, zone).split(":"))
+        assert quarter == hours * 4 + minutes // 15
+
+
+@given(days, zones, st.integers(-600, 2_400))
+def test_a_time_of_a_day_is_the_moment_at_which_clocks_show_it(day: date, zone: str, minutes: int) -> None:
+    first, latest = when(day, minutes, zone), when(day, minutes, zone, latest=True)
+    assert first <= latest
+    meant = datetime.fromisoformat(day.isoformat()) + timedelta(minutes=minutes)
+    for moment in (first, latest):
+        found = datetime.fromtimestamp(moment, ZoneInfo(zone)).replace(tzinfo=None)
+        assert found == meant or (first == latest and timedelta(0) < found - meant <= timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("day", "minutes", "zone", "first", "latest"),
+    [
+        ("2026-11-16", 9 * 60, "Europe/London", "2026-11-16T09:00", "2026-11-16T09:00"),
+        ("2026-03-29", 90, "Europe/London", "2026-03-29T01:30", "2026-03-29T01:30"),  # skipped: clocks show 2:30
+        ("2026-03-29", 9 * 60, "Europe/London", "2026-03-29T08:00", "2026-03-29T08:00"),
+        ("2026-10-25", 90, "Europe/London", "2026-10-25T00:30", "2026-10-25T01:30"),  # twice
+        ("2026-10-24", 24 * 60 + 90, "Europe/London", "2026-10-25T00:30", "2026-10-25T01:30"),
+        ("2026-10-26", -10, "Europe/London", "2026-10-25T23:50", "2026-10-25T23:50"),
+        ("2026-10-04", 135, LORD_HOWE, "2026-10-03T15:45", "2026-10-03T15:45"),  # 2:15 is skipped: clocks show 2:45
+        ("2026-04-05", 105, LORD_HOWE, "2026-04-04T14:45", "2026-04-04T15:15"),
+        ("2026-11-16", 90.5, None, "2026-11-16T01:30:30", "2026-11-16T01:30:30"),
+    ],
+)
+def test_a_skipped_time_moves_on_and_of_a_doubled_one_both_can_be_had(
+    day: str, minutes: float, zone: str | None, first: str, latest: str
+) -> None:
+    of = date.fromisoformat(day)
+    assert (when(of, minutes, zone), when(of, minutes, zone, latest=True)) == (utc(first), utc(latest))
+
+
+def test_clocks_are_shown_for_people() -> None:
+    assert shown(utc("2026-07-01T08:05"), "Asia/Kathmandu") == "13:50"
+    assert shown(utc("2026-07-01T08:05"), None) == "08:05"
+
+
+def test_every_zone_of_a_region_has_a_name_in_windows() -> None:
+    names = {zone: windows_name(zone) for zone in ZONES.values()}
+    assert names["Europe/London"] == names["Europe/Dublin"] == "GMT Standard Time"
+    assert names["America/New_York"] == names["America/Toronto"] == "Eastern Standard Time"
+    assert windows_name(None) == "UTC"
+    with pytest.raises(KeyError):
+        windows_name(LORD_HOWE)
+
+
+def test_zones_with_one_name_in_windows_have_the_same_clocks() -> None:
+    """Today's. So each zone stands with others of its kind, or alone."""
+    clocks: dict[str, set[tuple[str, str]]] = {}
+    for zone in ZONES.values():
+        clocks.setdefault(windows_name(zone), set()).add(
+            (shown(utc("2026-01-15T12:00"), zone), shown(utc("2026-07-15T12:00"), zone))
+        )
+    assert {name: len(each) for name, each in clocks.items()} == dict.fromkeys(clocks, 1)

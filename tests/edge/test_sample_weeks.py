@@ -6,15 +6,19 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from domain.baselines import HOURS
+from domain.capacity import dates, learn
 from domain.counters import COUNTERS, reduce_readings, reduction_of
 from domain.minutes import DAY, HOUR, WINDOW, iso
 from domain.zones import local
 from local.fleet import Desktop, desktops, moments, told
-from local.truth import CYCLE, Incident, incidents
+from local.truth import CYCLE, DISK_CYCLE, FREE, FULL_DISKS, Incident, incidents
 
 CPU, INPUT, LOGONS = "win_cpu.percent_processor_time", "win_session.input_delay_ms", "win_session.logons"
+LIMIT = 5.0
 FLEET = desktops(60)
 LONDON = next(each for each in FLEET if each.zone == "Europe/London")
 
@@ -127,14 +131,15 @@ def test_any_four_weeks_have_each_incident_once_for_all_whom_it_strikes(first: s
         "silent VM": 48,
         "holiday": 24,
     }
-    hours |= dict.fromkeys(("slow VM", "noisy neighbour", "stopped service", "log-on storm"), CYCLE * 24)
+    always = ("slow VM", "noisy neighbour", "stopped service", "log-on storm", "full disk")
+    hours |= dict.fromkeys(always, CYCLE * 24)
     assert by_kind.keys() == hours.keys()
     for kind, lasts in hours.items():
         assert set(by_kind[kind].values()) == {lasts * HOUR}, kind
     struck = {kind: len(each) for kind, each in by_kind.items()}
     assert (struck["holiday"], struck["slow morning"], struck["bad size"]) == (60, 60, 20)
     assert (struck["bad region"], struck["bad tenant"], struck["bad pool"]) == (10, 10, 5)
-    assert (struck["silent VM"], struck["slow VM"], struck["noisy neighbour"]) == (1, 1, 1)
+    assert (struck["silent VM"], struck["slow VM"], struck["noisy neighbour"], struck["full disk"]) == (1, 1, 1, 2)
 
 
 def values_of(numbers: Iterable[int], windows: Sequence[int], key: str) -> float:
@@ -191,6 +196,23 @@ def test_at_any_time_the_slow_vm_is_the_slowest_also_while_others_are_slow() -> 
     for window in range(FIRST, FIRST + CYCLE * DAY, 11 * HOUR):
         delays = {each.number: each.of_window(window).get(INPUT, 0.0) for each in FLEET}
         assert max(delays, key=lambda number: delays[number]) == 8
+
+
+@pytest.mark.parametrize("start", range(FIRST, FIRST + DISK_CYCLE * DAY, 13 * DAY))
+def test_at_any_time_four_weeks_tell_when_a_disk_runs_full(start: int) -> None:
+    known = range(start, start + CYCLE * DAY, 2 * HOUR)
+    told = []
+    for desktop in (FLEET[each.number or 0] for each in FULL_DISKS):
+        free = np.full((1, CYCLE, HOURS), np.nan)
+        free[0, :, ::2] = np.reshape([desktop.of_window(window)[FREE] for window in known], (CYCLE, -1))
+        found = dates(learn(free, falls=True), LIMIT, falls=True)
+        if found.latest[0] > 0:
+            evenings = range(known[-1] + DAY, known[-1] + DISK_CYCLE * DAY, DAY)
+            day = next(day for day, at in enumerate(evenings) if desktop.of_window(at)[FREE] <= LIMIT)
+            assert found.earliest[0] <= day <= found.latest[0]
+            assert found.latest[0] - found.earliest[0] <= 7 + day / 4
+            told.append(desktop.number)
+    assert told
 
 
 def test_incidents_are_told_in_words_and_the_guide_names_whom_they_strike() -> None:

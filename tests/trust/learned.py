@@ -5,8 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from domain.baselines import HOURS, LINES, Bands
+from domain.capacity import Growth
 from domain.day_baselines import DayBaselines
+from domain.day_capacity import DayCapacity
 from domain.digests import Series, Whose
+from domain.forecasts import DAYS_AHEAD, LEADS, Forecasts
 from domain.learning_times import LastLearned
 from domain.minutes import WINDOW
 from domain.named_series import NamedSeries
@@ -39,4 +42,18 @@ async def _learned(tables: Tables, tenant: str | None, vm: str, value: float) ->
         day = local(CLOSED, zone).day
         bands = Bands(np.full((LINES, len(series), HOURS), value), np.full(len(series), int(value)))
         await tables.baselines.write(tenant, day, DayBaselines(zone, NamedSeries.from_series(series), bands))
+        await tables.forecasts.write(tenant, zone, day, series, _constant(len(series), value))
     await tables.baselines.write_learned(tenant, LastLearned("Europe/Amsterdam"), None)
+    if tenant:
+        numbers = [[value], [40.0], [0.0], [value], [value], [1.0], [1.0], [1.0], [0.1], [0.1]]
+        growth = Growth(*np.array(numbers))
+        for key in (KEY, FEW):
+            day = local(CLOSED, "Europe/Amsterdam").day
+            await tables.capacity.write(tenant, key, DayCapacity("Europe/Amsterdam", day, [vm], growth), None)
+
+
+def _constant(series: int, value: float) -> Forecasts:
+    """The same forecast for all series."""
+    shapes = ((DAYS_AHEAD, HOURS), (2, HOURS), (len(LEADS), 2), (), (), (), (), ())
+    values = (value, 0.0, 0.0, 0.0, 0.0, 0.5, 0.8, value)
+    return Forecasts(*(np.full((series, *shape), each) for shape, each in zip(shapes, values, strict=True)))

@@ -30,6 +30,10 @@ KNOWN: Mapping[str, st.SearchStrategy[object]] = {
     "vm": st.sampled_from(["m0", "v0"]),
     "minutes": st.sampled_from([1, 15, 60]),
     "hours": st.sampled_from([1, 24]),
+    "pool": st.just("pool"),
+    "days": st.sampled_from([1, 14]),
+    "serve": st.sampled_from(["0.5", "0.95"]),
+    "bootMinutes": st.sampled_from([0, 10]),
     "baseline": st.sampled_from(["true", "false"]),
     "start": st.sampled_from([SECRET, SECRET - 30, SECRET - 300, WINDOW_START]),
     "end": st.sampled_from([SECRET, SECRET + 30, SECRET + 300, WINDOW_START + WINDOW]),
@@ -49,6 +53,7 @@ KNOWN: Mapping[str, st.SearchStrategy[object]] = {
     "gaps": st.just("null"),
     "format": st.sampled_from(["json", "csv", "ndjson"]),
     "limit": st.sampled_from([1, 5000]),
+    "lines": st.sampled_from([1, 5000]),
     "page": st.just("x"),
 }
 """What the attacker gives for each parameter that there is."""

@@ -56,9 +56,14 @@ KNOWN: dict[str, list[object]] = {
     "final": ["false", "true"],
     "baseline": ["true"],
     "hours": [1, 24],
+    "pool": ["pool"],
+    "days": [1, 14],
+    "serve": ["0.95"],
+    "bootMinutes": [0, 10],
     "gaps": ["null"],
     "format": ["json", "csv", "ndjson"],
     "limit": [1, 20_000],
+    "lines": [1, 5_000],
     "page": ["x"],
     **{name: [value] for name, value in STRANGERS.items()},
 }
@@ -165,21 +170,25 @@ async def test_what_a_tenant_is_not_told_is_there_to_be_told(stores: list[Tables
     assert '"PerfValue":14.0,"rank":35.0,' in shown
 
 
-async def test_a_tenants_caller_is_told_what_is_normal_for_itself_and_an_operator_for_everybody(
-    stores: list[Tables],
+@pytest.mark.parametrize("endpoint", ["get_baseline", "get_forecast"])
+async def test_a_tenants_caller_is_told_what_was_learned_of_itself_and_an_operator_of_everybody(
+    stores: list[Tables], endpoint: str
 ) -> None:
     """Else it would be no news above that of others it is told nothing."""
     populations: list[dict[str, object]] = [{}, {"Region": "westeurope"}, {"MachineSize": "Standard_D4s_v3"}]
     populations += [{"tenant": ME}, {"tenant": ME, "vm": MINE}, {"tenant": "other-0"}]
     for population in populations:
         asked: dict[str, object] = {"key": KEY, "hours": 1, **population}
-        one, other = await answers(stores, "get_baseline", asked, roles="operator")
+        one, other = await answers(stores, endpoint, asked, roles="operator")
         assert '"reason":null' in one
         own = population.get("tenant") == ME
         assert (one == other) == own, population
-        told, _ = await answers(stores, "get_baseline", asked, tid=ME)
+        told, _ = await answers(stores, endpoint, asked, tid=ME)
         assert told[:3] == ("200" if own else "404" if "tenant" in population else "403")
         assert ('"expected":40.0' in told) == own
+
+
+async def test_a_chart_tells_a_tenants_caller_what_is_normal_for_itself_only(stores: list[Tables]) -> None:
     chart: dict[str, object] = {"key": KEY, "start": CLOSED, "end": LATER, "baseline": "true"}
     one, other = await answers(stores, "get_data", chart, roles="operator")
     assert ('"expected":48.0' in one, '"expected":56.5' in other) == (True, True)
@@ -205,6 +214,18 @@ async def test_a_tenants_caller_gets_a_verdict_and_what_is_unusual_of_its_own_vm
     assert refused.startswith("403")
     one, other = await answers(stores, "get_unusual", {"window": CLOSED}, roles="operator")
     assert '"judged":2,' in one
+
+
+async def test_a_tenants_caller_is_told_which_of_its_own_vms_run_full(stores: list[Tables]) -> None:
+    """Else it would be no news above that of others it is told nothing."""
+    told, _ = await answers(stores, "get_capacity", {"key": KEY, "tenant": ME, "limit": 45}, tid=ME)
+    assert f'"vm":"{MINE}","value":40.0,"perDay":1.0,"reached":false' in told
+    for other in ({}, {"tenant": "other-0"}):
+        refused, _ = await answers(stores, "get_capacity", {"key": KEY, "limit": 45, **other}, tid=ME)
+        assert refused.startswith("404" if other else "403")
+    one, other_one = await answers(stores, "get_capacity", {"key": KEY, "limit": 45}, roles="operator")
+    assert one != other_one
+    assert "other-vm-0-0" in one
 
 
 @dataclass(frozen=True, slots=True)

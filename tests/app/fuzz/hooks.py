@@ -58,6 +58,10 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001
     if {"tenant", "message", "reason"} <= defined and "message" not in query:  # whose one message is
         query.pop("tenant", None)
     _fit_population(query, defined)
+    if "pool" in query:  # of log-ons: a pool or a VM, and a plan only of a pool
+        query.pop("vm", None)
+    elif query.get("format") == "avd-scaling-plan":
+        query.pop("format")
 
 
 def _fit_time(query: dict[str, Any], defined: set[str]) -> None:
@@ -89,6 +93,8 @@ def _fit_population(query: dict[str, Any], defined: set[str]) -> None:
         both = own if "tenant" in query else others
         for name in (*wrong, *([both[1]] if both[0] in query else [])):
             query.pop(name, None)
+    if {"limit", "lines"} <= defined:  # of capacity: not every counter has a limit of its own
+        query.setdefault("limit", 95)
     if "order" in defined and "tenant" not in query:
         for name in ("ResourcePoolName", "SiteName"):
             query.pop(name, None)
