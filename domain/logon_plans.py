@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from domain.histogram import Flags, Floats, Ints
     from domain.logon_odds import Small
 
-_PRICES = 14
+_PRICES = 11
 _CHEAPEST, _DEARER = 15.0, 1.85
-"""Prices of a miss in idle minutes: the cheapest, and by what each next one is dearer: up to some 44,000."""
+"""Prices of a miss in idle minutes: the cheapest, and by what each next one is dearer. The dearest is some five days:
+to serve one more log-on is worth no more."""
 
 _LEVELS = (*(0.04 * step for step in range(1, 24)), 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998, 0.999)
 """Levels of odds that are tried: below which one do past times lie?"""
@@ -36,6 +37,9 @@ the past may have been lucky."""
 
 _LEVEL_WEIGHS = 4.0
 """The same of the share that lies below a level."""
+
+_NEAR = 60.0
+"""In minutes: times of neighbouring prices that lie farther apart have nothing between them."""
 
 _HALF_LIFE = 28.0
 """After so many days a miss counts half."""
@@ -166,11 +170,15 @@ class _Choice(NamedTuple):
     beyond: "Floats"
 
     def between(self, of_choices: "Floats") -> "Floats":
-        """Return what lies between the values of the choice before and of this one, or this one's if that has none."""
+        """Return what lies between the values of the choice before and of this one; this one's if they are not near.
+
+        Between times that are far apart, such as the begins of two shifts, nobody may come.
+        """
         import numpy as np  # noqa: PLC0415
 
         own, before = picked(of_choices, self.at), picked(of_choices, np.maximum(self.at - 1, 0))
-        return np.where(np.isnan(before), own, before + (own - before) * self.beyond)
+        near = np.abs(own - before) <= _NEAR  # false where there is none before
+        return np.where(near, before + (own - before) * self.beyond, own)
 
 
 def _least(shares: "Floats", serve: float) -> _Choice:

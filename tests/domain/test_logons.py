@@ -140,7 +140,7 @@ def test_a_holiday_changes_nothing_about_other_days(seed: int, holiday: int) -> 
     for was, now in zip(before, after, strict=True):
         assert at(now.probability) == pytest.approx(at(was.probability), abs=0.03)
         assert (now.start_by is None) == (was.start_by is None)
-        assert at(now.start_by or 0) == pytest.approx(at(was.start_by or 0), abs=20)
+        assert at(now.start_by or 0) == pytest.approx(at(was.start_by or 0), abs=45)
     # Of somebody who is away while others are not, it does.
     assert at(alone[holiday % 7].probability) < at(after[holiday % 7].probability)
 
