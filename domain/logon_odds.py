@@ -260,7 +260,7 @@ def picked(values: "Floats | Small", at: "Ints") -> "Floats":
     import numpy as np  # noqa: PLC0415
 
     rows = np.arange(at.size)
-    return np.asarray(values.reshape(at.size, -1)[rows, at.reshape(-1)].reshape(at.shape), np.float64)
+    return np.asarray(values.reshape(at.size, values.shape[-1])[rows, at.reshape(-1)].reshape(at.shape), np.float64)
 
 
 def summed(values: "Small") -> "Small":

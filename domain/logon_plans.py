@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from domain.histogram import Flags, Floats, Ints
     from domain.logon_odds import Small
 
-_PRICES = 14
+_PRICES = 11
 _CHEAPEST, _DEARER = 15.0, 1.85
-"""Prices of a miss in idle minutes: the cheapest, and by what each next one is dearer: up to some 44,000."""
+"""Prices of a miss in idle minutes: the cheapest, and by what each next one is dearer. The dearest is some five days:
+to serve one more log-on is worth no more."""
 
 _LEVELS = (*(0.04 * step for step in range(1, 24)), 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998, 0.999)
 """Levels of odds that are tried: below which one do past times lie?"""
@@ -36,6 +37,9 @@ the past may have been lucky."""
 
 _LEVEL_WEIGHS = 4.0
 """The same of the share that lies below a level."""
+
+_NEAR = 60.0
+"""In minutes: times of neighbouring prices that lie farther apart have nothing between them."""
 
 _HALF_LIFE = 28.0
 """After so many days a miss counts half."""
@@ -62,7 +66,7 @@ def plans(
     """Return the plans of each day of the history, made of the days before it, and of each day ahead.
 
     ``first`` and ``last`` are what came, and ``known`` tells which days are known, by series and day. ``of_ends`` is
-    the calendar for last log-offs.
+    the calendar for last log-offs. Before the first log-on of a series nothing is started.
     """
     import numpy as np  # noqa: PLC0415
 
@@ -76,7 +80,8 @@ def plans(
         weights @ (of_day[:, :past] * known[:, :, None]) + 2 * of_day
     )
     price = _least(_share(in_time, came, promise, weights, _ODDS_WEIGH, _DOUBT), serve)
-    begin, give_up = price.between(begins), price.between(ends)
+    ever = (came[:, :, 0] @ (calendar.age.T > 0))[:, :, None]
+    begin, give_up = (price.between(np.where(ever, each, np.nan)) for each in (begins, ends))
     level = _level(levels_of(odds.last[:, :past], last / LAST_MINUTES), _weights(of_ends), serve)
     stop = quantiles(odds.last, level) * LAST_MINUTES
     return Plans(begin, give_up, np.where(np.isnan(begin), np.nan, stop))
@@ -165,11 +170,15 @@ class _Choice(NamedTuple):
     beyond: "Floats"
 
     def between(self, of_choices: "Floats") -> "Floats":
-        """Return what lies between the values of the choice before and of this one, or this one's if that has none."""
+        """Return what lies between the values of the choice before and of this one; this one's if they are not near.
+
+        Between times that are far apart, such as the begins of two shifts, nobody may come.
+        """
         import numpy as np  # noqa: PLC0415
 
         own, before = picked(of_choices, self.at), picked(of_choices, np.maximum(self.at - 1, 0))
-        return np.where(np.isnan(before), own, before + (own - before) * self.beyond)
+        near = np.abs(own - before) <= _NEAR  # false where there is none before
+        return np.where(near, before + (own - before) * self.beyond, own)
 
 
 def _least(shares: "Floats", serve: float) -> _Choice:

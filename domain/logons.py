@@ -125,7 +125,7 @@ def habits(
     import numpy as np  # noqa: PLC0415
 
     there = np.asarray(known, np.bool_)
-    on = _joined((used & there[None, :, None]).reshape(len(used), -1), _BREAK)
+    on = _joined((used & there[None, :, None]).reshape(len(used), len(there) * QUARTERS), _BREAK)
     begins, ends = _sessions(on, there)
     begins = begins.reshape(used.shape)
     first = np.where(begins.any(axis=2), begins.argmax(axis=2) * 15.0, np.nan)
@@ -137,11 +137,16 @@ def habits(
 
 def _joined(on: "Flags", most: int) -> "Flags":
     """Return flags with breaks of at most so many quarters filled."""
-    before, after = on.copy(), on.copy()
+    import numpy as np  # noqa: PLC0415
+
+    quarters = on.shape[1]
+    lately = np.pad(on, ((0, 0), (0, most)))  # on in this quarter or one of so many before
     for back in range(1, most + 1):
-        before[:, back:] |= on[:, :-back]
-        after[:, :-back] |= on[:, back:]
-    return on | (before & after)
+        lately[:, back : back + quarters] |= on
+    found = lately[:, :quarters].copy()
+    for later in range(1, most + 1):
+        found &= lately[:, later : later + quarters]
+    return found
 
 
 def _sessions(on: "Flags", known: "Flags") -> tuple["Flags", "Flags"]:
@@ -152,7 +157,7 @@ def _sessions(on: "Flags", known: "Flags") -> tuple["Flags", "Flags"]:
     begins, ends = on.copy(), on.copy()
     begins[:, 1:] &= ~on[:, :-1]
     ends[:, :-1] &= ~on[:, 1:]
-    by_day = begins.reshape(-1, days, QUARTERS)
+    by_day = begins.reshape(len(on), days, QUARTERS)
     wide = _joined(on, 4 * RETURN).reshape(by_day.shape)
     wide[:, :, 4 * MORNING :] = on.reshape(by_day.shape)[:, :, 4 * MORNING :]
     carried = np.logical_and.accumulate(wide, axis=2)

@@ -65,6 +65,14 @@ def test_a_long_break_is_within_the_day() -> None:
     assert same(found.last[0].tolist(), [1005, NAN])
 
 
+@pytest.mark.parametrize(("quarters", "ends"), [(3, False), (4, True), (5, True)])
+def test_a_break_of_an_hour_ends_a_session(quarters: int, ends: bool) -> None:
+    """On the first day it goes on from the day before, so only a log-on after a break counts."""
+    flags = np.ones((1, 2, 96), np.bool_)
+    flags[0, 0, 50 : 50 + quarters] = flags[0, 0, 90:] = flags[0, 1] = False
+    assert same(learned(flags).first[0].tolist(), [(50 + quarters) * 15 if ends else NAN, NAN])
+
+
 def test_a_session_of_days_begins_anew_at_each_midnight() -> None:
     first, last = times((540, 4 * 1440 - 60), None, None, None, None)
     assert same(first, [540, 0, 0, NAN, NAN])
@@ -78,6 +86,16 @@ def test_what_goes_on_when_history_begins_or_ends_has_no_known_end_there() -> No
     found = learned(flags)
     assert same(found.first[0].tolist(), [NAN, NAN, 1200])
     assert np.isnan(found.last).all()
+
+
+def test_an_hour_that_the_clocks_skip_divides_no_shift() -> None:
+    """The quarters of that hour have no windows. The hour that comes twice has each quarter once, as other days do."""
+    flags = used([[(1320, 1800), (1320, 1800), None], [(540, 1020), (540, 1020), (540, 1020)]])
+    flags[:, 1, 8:12] = False
+    found = learned(flags)
+    assert same(found.first[0].tolist(), [1320, 1320, NAN])
+    assert same(found.last[0].tolist(), [1800, 1800, NAN])
+    assert found.first[1].tolist() == [540] * 3
 
 
 def test_a_day_that_is_not_known_teaches_nothing_and_hides_what_goes_over_it() -> None:
