@@ -38,6 +38,7 @@ from benchmarks.fleet import (
     tenant_name,
     vm_name,
 )
+from benchmarks.forecasts import bench_forecasts
 from benchmarks.normal import bench_normal
 from benchmarks.operations import bench_operations
 from benchmarks.page import bench_page
@@ -272,6 +273,7 @@ BENCHMARKS: dict[str, Callable[[], object]] = {
     "spoc": bench_spoc,
     "edge": bench_edge,
     "normal": bench_normal,
+    "forecasts": bench_forecasts,
 }
 
 

@@ -1,4 +1,7 @@
-"""``python -m benchmarks forecasts``: how true forecasts are, beside simple rivals, on real VMs (benchmarks.traces).
+"""``python -m benchmarks forecasts``: how true is what is said of the future, beside simple rivals.
+
+Usage on real VMs (benchmarks.traces), full disks on made ones (benchmarks.disks), log-ons of made people and real VMs
+(benchmarks.people).
 
 Rolling origins: every 7 hours from the sixth week on, 48 hours ahead. Ours are as learned four hours before midnight,
 corrected by the hours of the day so far, as answers are. All rivals know every hour up to the origin. Their bands are
@@ -6,7 +9,6 @@ the 10 and 90 % quantiles of their own errors in the last four weeks, two days a
 week, those of its values, as usual.
 """
 
-import os
 import time
 import warnings
 from collections import defaultdict
@@ -14,13 +16,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.disks import bench_disks
+from benchmarks.people import bench_people
 from benchmarks.traces import NAMES, Array, there, trace
 from domain.baselines import HOURS, MOST_DAYS
 from domain.forecasting import learn
 from domain.forecasts import DAYS_AHEAD, Forecasts, course, joined
 
 AHEAD = 48
-EVERY = int(os.environ.get("EV", "7"))
+EVERY = 7
 """Hours from one origin to the next: all hours of the day have their turn."""
 
 FIRST_DAY = 35
@@ -81,10 +85,10 @@ def _with_errors(known: Array, method: Callable[[Array], Array]) -> Band:
 
 def bench_forecasts() -> dict[str, dict[str, float]]:
     """Measure all that is foretold: usage, full disks, and log-ons."""
-    if not there():
+    found = _usage() if there() else {}
+    if not found:
         print("forecasts: the traces are not here, so forecasts of usage are not measured")
-        return {}
-    return _usage()
+    return found | bench_disks() | bench_people()
 
 
 def _usage() -> dict[str, dict[str, float]]:

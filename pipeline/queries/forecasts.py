@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from domain.baselines import FEWEST_DAYS, HOURS
-from domain.counters import COUNTERS, reduce_readings, reduction_of
+from domain.counters import COUNTERS, Reduction, reduce_readings, reduction_of
 from domain.digests import Series
 from domain.disclosure import ForTenants
 from domain.exact import LARGEST, mean
@@ -78,6 +78,8 @@ class Told:
     """The share of these weeks' hours that were within the bands that were known before. null: too little history."""
     reason: str | None
     """Why nothing is known, or no band; null: both are."""
+    rule: Reduction
+    """How a window's value follows from its 15 minutes: their mean, sum, least or greatest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ async def get_forecast(tables: Tables, question: SeriesQuestion, view: View) -> 
     expected = await _expected(tables, asked.tenant, series, learned, windows, view) if learned else {}
     days, mase, coverage = learned.told if learned else (0, None, None)
     reason = _reason(series, days, list(expected.values()))
-    told = (asked.key, asked.vm, days, zone or "UTC", mase, coverage, reason)
+    rule = reduction_of(asked.key, view.reductions)
+    told = (asked.key, asked.vm, days, zone or "UTC", mase, coverage, reason, rule)
     lines = [(window, *expected.get(window, (None, None, None))) for window in windows]
     if asked.tenant is not None and view.caller.tenant:
         return OwnForecast(*told, asked.tenant, [OwnForecastItem(*line) for line in lines])

@@ -10,7 +10,6 @@ from domain.names import decode_name
 from storage.documents import Document
 from storage.schema import STANDINGS
 from storage.tables.baselines import ZONE
-from storage.tables.capacity import CAPACITY
 from storage.tables.digests import UTC, partition_of
 from storage.tables.forecasts import is_head
 from storage.tables.rows import without
@@ -43,11 +42,8 @@ class Learned(Table):
     async def of(self, tenant: str | None) -> AsyncIterator[LearnedDocument]:
         """Yield all documents."""
         async for document in self.documents.scan(STANDINGS, partition_of(tenant)):
-            kind, *rest = document.id.split("_")
-            if kind in (ZONE, CAPACITY):
-                yield LearnedDocument(document, None, None)
-                continue
-            zone = decode_name(rest[0])
+            _, *rest = document.id.split("_")
+            zone = decode_name(rest[0]) if rest else UTC
             day = next((day for text in (*rest[1:2], document.body.get("first")) if (day := _day(text))), None)
             yield LearnedDocument(document, None if zone == UTC else zone, day)
 

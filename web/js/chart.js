@@ -14,7 +14,7 @@ const CURSORS = uPlot.sync("cursors");
 
 /**
  * @typedef {{unit: string, beside: import("./series.js").Beside, small: boolean, utc: boolean, interval: number, height: number,
- *   onRange?: (start: number, end: number) => void}} Look
+ *   ahead?: "" | "fleet" | "tenant" | "vm", onRange?: (start: number, end: number) => void}} Look
  */
 
 /** @param {string} name */
@@ -35,7 +35,8 @@ function alone(plot, series) {
 
 /** @param {Look} look @param {number} width @param {() => [number, number]} range @returns {import("uplot").Options} */
 function options(look, width, range) {
-  const { unit, beside, small, utc, interval, height, onRange } = look;
+  const { unit, beside, small, utc, interval, height, ahead, onRange } = look;
+  const after = 7 + (beside ? 1 : 0) + (beside === "vm" ? 1 : 0); // the position of the first column of a forecast, as times are at 0
   /** @type {(label: string, name: string, more?: Partial<import("uplot").Series>) => import("uplot").Series} */
   const line = (label, name, more = {}) => ({
     label,
@@ -48,6 +49,7 @@ function options(look, width, range) {
   /** @type {(label: string, value: (value: number) => string) => import("uplot").Series} Only for the legend. */
   const told = (label, value) => ({ label, scale: label, paths: () => null, points: { show: false }, value: (_, each) => (each == null ? "–" : value(each)) });
   const hidden = { show: false };
+  const edge = { width: 0, points: { show: false } };
   return {
     width,
     height,
@@ -72,16 +74,20 @@ function options(look, width, range) {
     axes: small ? [hidden, hidden] : axes(unit, utc, colour),
     series: [
       { label: "Time", value: (_, at) => (at == null ? "–" : moment(at, utc)) },
-      line("Fleet maximum", "edge", { width: 0, points: { show: false } }),
-      line("Fleet minimum", "edge", { width: 0, points: { show: false } }),
+      line("Fleet maximum", "edge", edge),
+      line("Fleet minimum", "edge", edge),
       line("Fleet average", "fleet"),
       line("Not final yet", "fleet", { dash: [5, 4] }),
       told(interval > 1 ? "Samples" : "VMs", (count) => count.toLocaleString()),
       told("Coverage", percent),
       ...(beside ? [line("Tenant average", "tenant", { dash: [10, 3] })] : []),
       ...(beside === "vm" ? [line("This VM", "vm", { width: 2.5 })] : []),
+      ...(ahead ? [line("Forecast", ahead, { dash: [2, 4] }), line("Forecast, high", "edge", edge), line("Forecast, low", "edge", edge)] : []),
     ],
-    bands: [{ series: [MAX, MIN], fill: colour("band") }],
+    bands: [
+      { series: [MAX, MIN], fill: colour("band") },
+      ...(ahead ? [/** @type {import("uplot").Band} */ ({ series: [after + 1, after + 2], fill: colour("band") })] : []),
+    ],
     hooks: {
       setSelect: [
         (plot) => {

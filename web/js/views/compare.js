@@ -1,6 +1,7 @@
 // The fleet's counters under one another with one cursor. A chosen tenant's line is over the fleet's, and a
 // chosen VM's over both.
 
+import { AHEAD, askAhead, endOf, extended, goodness } from "../ahead.js";
 import { askCharts } from "../ask.js";
 import { Chart } from "../chart.js";
 import { moment } from "../clock.js";
@@ -10,6 +11,7 @@ import { percent, written } from "../numbers.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
 import { caveats, columns, inWords, newestOf, ownNewest } from "../series.js";
 import { TenantControls } from "../tenants.js";
+import { ownTenant } from "../who.js";
 
 const FIRST_COUNTERS = 4; // shown if none is chosen
 
@@ -17,7 +19,7 @@ const FIRST_COUNTERS = 4; // shown if none is chosen
  * @typedef {import("../ask.js").Counter} Counter
  * @typedef {import("../ask.js").Item} Item
  * @typedef {import("../lists.js").Lists} Lists
- * @typedef {{keys: string[], tenant: string, vm: string}} Own
+ * @typedef {{keys: string[], tenant: string, vm: string, ahead: string}} Own
  * @typedef {import("../page.js").Chosen<Own>} Chosen
  * @typedef {{tenant: string, list: Record<string, string>[]}} Vms
  * @typedef {{counter: Counter, figure: HTMLElement, latest: HTMLElement, remove: HTMLElement, chart: Chart, note: HTMLElement,
@@ -27,7 +29,7 @@ const FIRST_COUNTERS = 4; // shown if none is chosen
 export class Compare {
   name = "compare";
   title = "Compare";
-  parameters = ["key", "tenant", "vm"];
+  parameters = ["key", "tenant", "vm", "ahead"];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
@@ -35,7 +37,10 @@ export class Compare {
     this.body = made("div", { id: "compare" });
     this.add = made("select", { id: "add" });
     this.whose = new TenantControls((choice) => host.choose({ own: { ...this.own, ...choice } }));
-    this.fields = [this.whose.field, labelled("Counters", this.add)];
+    this.ahead = made("select", { id: "ahead" });
+    fill(this.ahead, AHEAD, "0");
+    this.fields = [this.whose.field, made("div", { class: "pair" }, labelled("Counters", this.add), labelled("Forecast", this.ahead))];
+    this.ahead.addEventListener("change", () => host.choose({ own: { ...this.own, ahead: this.ahead.value } }));
     this.add.addEventListener("change", () => this.add.value && host.choose({ own: { ...this.own, keys: [...this.panels.keys(), this.add.value] } }));
     /** @type {Map<string, Panel>} those that are shown, by counter */
     this.panels = new Map();
@@ -44,7 +49,7 @@ export class Compare {
     /** @type {Vms} those of the tenant that was asked for last */
     this.vms = { tenant: "", list: [] };
     /** @type {Own} */
-    this.own = { keys: [], tenant: "", vm: "" };
+    this.own = { keys: [], tenant: "", vm: "", ahead: "0" };
     this.utc = false;
     /** @type {import("../series.js").Beside} */
     this.beside = "";
@@ -52,12 +57,14 @@ export class Compare {
 
   /** @param {URLSearchParams} given @returns {Own} */
   read(given) {
-    return { keys: [...new Set(given.getAll("key").filter(Boolean))], tenant: given.get("tenant") ?? "", vm: given.get("vm") ?? "" };
+    const ahead = AHEAD.find(([hours]) => hours === given.get("ahead"))?.[0] ?? "0";
+    return { keys: [...new Set(given.getAll("key").filter(Boolean))], tenant: given.get("tenant") ?? "", vm: given.get("vm") ?? "", ahead };
   }
 
   /** @param {Own} own @returns {[string, string][]} */
-  write({ keys, tenant, vm }) {
-    return [...keys.map((key) => /** @type {[string, string]} */ (["key", key])), ["tenant", tenant], ["vm", tenant && vm]];
+  write({ keys, tenant, vm, ahead }) {
+    const own = keys.map((key) => /** @type {[string, string]} */ (["key", key]));
+    return [...own, ["tenant", tenant], ["vm", tenant && vm], ["ahead", ahead === "0" ? "" : ahead]];
   }
 
   /** The known part of the choice, and a message about the unknown part. @param {Own} own @param {Lists} lists */
@@ -84,6 +91,7 @@ export class Compare {
     const more = lists.counters.filter((counter) => !keys.includes(counter.key));
     fill(this.add, [["", "add a counter …"], ...more.map(({ key, title, group }) => /** @type {[string, string, string]} */ ([key, title, group]))], "");
     this.add.disabled = !more.length;
+    this.ahead.value = own.ahead;
     this.layOut(lists.counters.filter((counter) => keys.includes(counter.key)), keys);
   }
 
@@ -147,31 +155,41 @@ export class Compare {
     const { keys, tenant, vm, notice } = this.known(own, lists);
     if (!keys.length) return { own, newest: 0, end: 0, suppressed: "", notice, empty: "There is no counter to show. Add one above." };
     const asked = this.table({ ...chosen, own }, lists);
-    const answer = await askCharts(asked.path, keys, minutesOf(range), asked.parameters);
+    const latest = own.ahead !== "0" && !range.start; // a range of the past has nothing ahead
+    const [answer, ahead] = await Promise.all([
+      askCharts(asked.path, keys, minutesOf(range), asked.parameters),
+      latest ? askAhead(keys, own.ahead, asked.whose.length || !ownTenant() ? asked.whose : [["tenant", ownTenant()]]) : new Map(),
+    ]);
     if (!current()) return null;
     for (const panel of this.spare.values()) panel.chart.close();
     this.spare.clear();
     this.beside = vm ? "vm" : tenant && "tenant";
-    this.draw(answer, chosen);
+    this.draw(answer, ahead, chosen);
     const some = [...answer.items.values()].some((items) => items.length);
     return { own, newest: some ? answer.end : 0, end: answer.end, suppressed: answer.suppressed ?? "", notice, empty: "" };
   }
 
-  /** @param {Awaited<ReturnType<typeof askCharts>>} answer @param {Chosen} chosen */
-  draw(answer, { range }) {
+  /** @param {Awaited<ReturnType<typeof askCharts>>} answer @param {Map<string, import("../ahead.js").Forecast>} forecasts @param {Chosen} chosen */
+  draw(answer, forecasts, { range }) {
+    const end = Math.max(answer.end, ...[...forecasts.values()].map(endOf));
+    const whose = this.beside || (ownTenant() ? "tenant" : "fleet");
     this.utc = range.utc;
     const interval = intervalOf(range, this.width());
     const height = this.panels.size > 2 ? 190 : this.panels.size > 1 ? 240 : 320;
     for (const panel of this.panels.values()) {
       const { counter } = panel;
       panel.items = answer.items.get(counter.key) ?? [];
+      const forecast = forecasts.get(counter.key);
+      const points = columns(panel.items, interval, this.beside);
+      /** @type {import("../chart.js").Look} */
       const look = {
-        unit: counter.unit, beside: this.beside, small: false, utc: range.utc, interval, height,
+        unit: counter.unit, beside: this.beside, small: false, utc: range.utc, interval, height, ahead: forecast ? whose : "",
         onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.host.choose({ range: { start, end } }),
       };
-      panel.chart.show(columns(panel.items, interval, this.beside), look, answer.start, answer.end);
+      panel.chart.show(forecast ? extended(points, forecast, range.by, interval, whose) : points, look, answer.start, end);
       panel.drawing.setAttribute("aria-label", inWords(counter.title, counter.unit, panel.items, range.utc, this.beside));
-      panel.note.textContent = panel.items.length ? caveats(panel.items, interval) : "No data in this range.";
+      const said = panel.items.length ? caveats(panel.items, interval) : "No data in this range.";
+      panel.note.textContent = forecast ? `${said} ${goodness(forecast, range.by, interval, whose)}` : said;
       this.headline(panel);
       this.tabulate(panel);
     }
@@ -182,7 +200,7 @@ export class Compare {
     const { keys, tenant, vm } = this.known(own, lists);
     /** @type {[string, string][]} */
     const whose = tenant ? [["tenant", tenant], ...(vm ? [/** @type {[string, string]} */ (["vm", vm])] : [])] : [];
-    return { path: whose.length ? "v1/get-tenant-data" : "v1/get-data", keys, parameters: [...shape(range, this.width()), ...whose] };
+    return { whose, path: whose.length ? "v1/get-tenant-data" : "v1/get-data", keys, parameters: [...shape(range, this.width()), ...whose] };
   }
 
   /** The newest values. @param {Panel} panel */

@@ -1,0 +1,73 @@
+// What a counter will be: asks for forecasts, and puts them beside a chart's points. Does not know how they are drawn.
+
+import { ask } from "./ask.js";
+import { percent } from "./numbers.js";
+
+/**
+ * @typedef {{window: number, expected: number | null, low: number | null, high: number | null}} ForecastItem
+ * @typedef {{history: number, timeZone: string, mase: number | null, coverage: number | null, reason: string | null,
+ *   rule: "avg" | "sum" | "min" | "max", data: ForecastItem[]}} Forecast
+ * @typedef {"fleet" | "tenant" | "vm"} Whose
+ */
+
+/** The choices: hours and their names. */
+export const AHEAD = /** @type {[string, string][]} */ ([["0", "nothing"], ["24", "24 hours"], ["48", "2 days"], ["168", "a week"]]);
+
+const WINDOW = 900; // seconds
+const MINUTES = 15; // of a window
+const HALF = 450; // a window's value is drawn at its middle
+
+/**
+ * Ask for the forecasts of counters.
+ * @param {string[]} keys @param {string} hours @param {[string, string][]} whose @returns {Promise<Map<string, Forecast>>}
+ */
+export async function askAhead(keys, hours, whose) {
+  const answers = await Promise.all(keys.map((key) => ask("v1/get-forecast", [["key", key], ["hours", hours], ...whose])));
+  return new Map(keys.map((key, at) => [key, answers[at]]));
+}
+
+/**
+ * What a window's value is multiplied by to mean what a chart's points show; null: they mean something else.
+ * @param {Forecast} forecast @param {string} by @param {number} interval minutes @param {Whose} whose
+ */
+function scaleOf({ rule }, by, interval, whose) {
+  if (by === "avg" || interval === 1) return { avg: 1, sum: 1 / MINUTES, min: null, max: null }[rule];
+  return whose === "vm" && by === rule && interval === MINUTES ? 1 : null;
+}
+
+/**
+ * A chart's columns with three more: what is expected, and the high and the low end of its band.
+ * @param {import("uplot").AlignedData} columns @param {Forecast} forecast @param {string} by @param {number} interval
+ * @param {Whose} whose @returns {import("uplot").AlignedData}
+ */
+export function extended(columns, forecast, by, interval, whose) {
+  const scale = scaleOf(forecast, by, interval, whose);
+  const items = scale === null ? [] : forecast.data;
+  const later = new Map(items.map((item) => [item.window + HALF, item]));
+  const old = new Map([...columns[0]].map((time, at) => [time, at]));
+  const times = [...new Set([...old.keys(), ...later.keys()])].sort((one, other) => one - other);
+  const before = columns.slice(1).map((column) => times.map((time) => column?.[old.get(time) ?? -1] ?? null));
+  const ahead = (/** @type {"expected" | "high" | "low"} */ line) =>
+    times.map((time) => {
+      const value = later.get(time)?.[line] ?? null;
+      return value === null ? null : value * (scale ?? 1);
+    });
+  return /** @type {import("uplot").AlignedData} */ ([times, ...before, ahead("expected"), ahead("high"), ahead("low")]);
+}
+
+/** The last second of a forecast; 0: it has none. @param {Forecast} forecast */
+export const endOf = (forecast) => (forecast.data.at(-1)?.window ?? -WINDOW) + WINDOW;
+
+/** How good a forecast is, or why there is none. @param {Forecast} forecast @param {string} by @param {number} interval @param {Whose} whose */
+export function goodness(forecast, by, interval, whose) {
+  if (forecast.data.every((item) => item.expected === null)) return `No forecast: ${forecast.reason}.`;
+  if (scaleOf(forecast, by, interval, whose) === null) {
+    return `The forecast is of each VM's ${forecast.rule === "min" ? "least" : "greatest"} value in 15 minutes, and these points are means, so it is not drawn.`;
+  }
+  const score =
+    forecast.mase === null
+      ? "There is too little history for a score."
+      : `In the last four weeks its mean error was ${percent(forecast.mase)} of that of "same time yesterday"` +
+        (forecast.coverage === null ? "." : `, and ${percent(forecast.coverage)} of hours were in the band.`);
+  return `Forecast for ${{ fleet: "the fleet", tenant: "the tenant", vm: "this VM" }[whose]} (dotted): the mean of each hour, with a band for four hours of five, from ${forecast.history} days. ${score}${forecast.reason ? ` No band: ${forecast.reason}.` : ""}`;
+}
