@@ -22,9 +22,6 @@ from storage.tables.table import Stored, Table
 
 CAPACITY_VERSION = 1
 
-CAPACITY = "capacity"
-"""The beginning of the ids."""
-
 
 @dataclass(frozen=True, slots=True)
 class Capacity(Table):
@@ -35,7 +32,7 @@ class Capacity(Table):
 
         What can't be read counts as not learned: the next run of learning writes it again.
         """
-        prefix = f"{CAPACITY}_{encode_name(key)}_"
+        prefix = f"capacity_{encode_name(key)}_"
         by_zone: dict[str, list[Document]] = {}
         async for document in self.documents.scan(STANDINGS, partition_of(tenant), prefix, prefix + "~"):
             by_zone.setdefault(document.id.split("_")[2], []).append(document)
@@ -71,7 +68,7 @@ class _Head(msgspec.Struct):
 
 
 def _prefix(zone: str | None, key: str) -> str:
-    return f"{CAPACITY}_{encode_name(key)}_{zone_id(zone)}"
+    return f"capacity_{encode_name(key)}_{zone_id(zone)}"
 
 
 def _capacity(zone: str, documents: Sequence[Document]) -> DayCapacity | None:
