@@ -1,16 +1,14 @@
 """Learns the forecasts of a tenant or of the fleet, from the history that learning has read, and scores them."""
 
-from dataclasses import asdict
 from datetime import date
-from typing import Any
 
-from domain.forecast_scores import ForecastScore, scored
+from domain.forecast_scores import scored
 from domain.forecasting import learn
 from domain.forecasts import is_forecast, joined
 from domain.histories import History
 from pipeline.concurrency import cooperatively
 from storage.tables import Tables
-from storage.tables.scores import PartScores
+from storage.tables.scores import PartScores, figures_of
 
 
 async def learn_forecasts(tables: Tables, tenant: str | None, zone: str | None, day: date, history: History) -> None:
@@ -27,10 +25,6 @@ async def learn_forecasts(tables: Tables, tenant: str | None, zone: str | None, 
     for row, each in enumerate(series):
         if each.whose.kind == "pool":
             of_pools.setdefault(each.whose.name or "", []).append(row)
-    whole = _figures(scored(forecasts, range(len(series))))
-    pools = {name: figures for name, of in of_pools.items() if (figures := _figures(scored(forecasts, of)))}
-    await tables.scores.write(tenant, zone, "forecasts", PartScores(whole, pools))
-
-
-def _figures(score: ForecastScore | None) -> dict[str, Any]:
-    return asdict(score) if score else {}
+    whole = scored(forecasts, range(len(series)))
+    pools = {name: figures_of(score) for name, of in of_pools.items() if (score := scored(forecasts, of))}
+    await tables.scores.write(tenant, zone, "forecasts", PartScores(figures_of(whole) if whole else {}, pools))

@@ -67,7 +67,7 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
         scores: Sequence[Score | None]
         if asked.vm is None and (asked.serve, asked.boot_minutes) == (SERVE, BOOT_MINUTES):  # learning has scored these
             pools = stored[zone].pools if zone in stored else {}
-            scores = [score_of(pools.get(each.name or "", {})) for each in known]
+            scores = [score_of(pools.get(each.name or "", {}), Score) for each in known]
         else:
             scores = scored(of, asked.serve, asked.boot_minutes).of_series
         for each, row, score in zip(known, ahead(of, weekdays, asked.serve, asked.boot_minutes), scores, strict=True):
@@ -81,7 +81,7 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
             listed = [date.fromisoformat(each.day) for each in data]
             found = _sessions(learned, known[0], listed)
             quarters = None if found is None else quarters_of(listed, found, zone)
-    past = joined([known_score for each in stored.values() if (known_score := score_of(each.tenant))])
+    past = joined([known_score for each in stored.values() if (known_score := score_of(each.tenant, Score))])
     return Logons(
         tenant,
         zone or "UTC",

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from domain.closing import Driver, Progress
 from domain.errors import Unavailable
 from domain.minutes import MINUTE, utc_day
-from domain.tenant_habits import joined
 from pipeline.advice import advice
 from pipeline.queries.enrolments import TenantState, not_calm, unsigned_lately
-from pipeline.queries.logon_answers import PastAdvice, past_advice
+from pipeline.queries.scores import TenantScores, get_scores
 from pipeline.queries.view import View, age, progress_of
 from storage.documents import Corrupt
 from storage.schema import DAY
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS
-from storage.tables.scores import score_of
 
 MOST_REFUSALS = 10
 """How many reasons of refusals are listed."""
@@ -73,14 +71,6 @@ class OnlyRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class TenantAdvice:
-    """How past advice on log-ons did for a tenant's VMs."""
-
-    tenant: str
-    past: PastAdvice
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """The state of the system."""
 
@@ -115,8 +105,8 @@ class Status:
     """The state of sending to Prometheus; null: nothing was ever sent (REMOTE_WRITE_URL)."""
     sampleFleetFilled: float | None
     """The share of a sample fleet's past that is filled, 0 to 1, while a local host fills it; null: none does."""
-    logonAdvice: Sequence[TenantAdvice]
-    """Of the first tenants, by name, how past advice on log-ons did (/v1/get-logons)."""
+    scores: Sequence[TenantScores]
+    """How good what was said of the future was, by tenant and pool (/v1/get-logons, /v1/get-forecast)."""
 
 
 class Pulse:
@@ -168,7 +158,7 @@ async def status(tables: Tables, view: View) -> Status:
         (await not_calm(tables, view))[:MOST_STATES],
         await _remote_write(tables),
         await _filled(tables, view.now),
-        (await _advice(tables))[:MOST_STATES],
+        (await get_scores(tables))[:MOST_STATES],
     )
 
 
@@ -183,15 +173,6 @@ async def _only_refused(tables: Tables, progress: Progress, now: int) -> OnlyRef
                 reasons.update(message.reasons)
     listed = [RefusedReason(reason, count, advice(reason)) for reason, count in reasons.most_common(MOST_REFUSALS)]
     return OnlyRefused(since, reasons.total(), listed) if listed else None
-
-
-async def _advice(tables: Tables) -> list[TenantAdvice]:
-    found = []
-    for tenant, zones in sorted((await tables.scores.every("logons")).items()):
-        scores = [score for each in zones.values() if (score := score_of(each.tenant))]
-        if past := past_advice(joined(scores)):
-            found.append(TenantAdvice(tenant, past))
-    return found
 
 
 async def _filled(tables: Tables, now: int) -> float | None:

@@ -5,10 +5,11 @@ A document has a part for each kind of what is said, such as advice on log-ons; 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from domain.forecast_scores import ForecastScore
 from domain.logon_scores import Score
 from domain.names import decode_name, encode_name
 from storage.documents import Conflict
@@ -32,8 +33,8 @@ class PartScores:
 
 
 class _Body(msgspec.Struct):
-    tenant: dict[str, dict[str, Any]]
-    pools: dict[str, dict[str, dict[str, Any]]]
+    tenant: dict[Part, dict[str, Any]]
+    pools: dict[str, dict[Part, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +43,25 @@ class ScoresTable(Table):
 
     async def read(self, tenant: str, part: Part) -> Mapping[str | None, PartScores]:
         """Return a part of a tenant's scores, by zone. What can't be read is left out."""
-        return (await self._between(part, f"{encode_name(tenant)}_", f"{encode_name(tenant)}_~")).get(tenant, {})
+        found = await self._between(f"{encode_name(tenant)}_", f"{encode_name(tenant)}_~")
+        return {zone: parts[part] for zone, parts in found.get(tenant, {}).items() if part in parts}
 
-    async def every(self, part: Part) -> Mapping[str, Mapping[str | None, PartScores]]:
-        """Return a part of all scores, by tenant and zone."""
-        return await self._between(part, "", "~")
+    async def every(self) -> Mapping[str, Mapping[str | None, Mapping[Part, PartScores]]]:
+        """Return all scores, by tenant, zone and part. What can't be read is left out."""
+        return await self._between("", "~")
 
-    async def _between(self, part: Part, first: str, last: str) -> dict[str, dict[str | None, PartScores]]:
-        found: dict[str, dict[str | None, PartScores]] = {}
+    async def _between(self, first: str, last: str) -> dict[str, dict[str | None, dict[Part, PartScores]]]:
+        found: dict[str, dict[str | None, dict[Part, PartScores]]] = {}
         async for document in self.documents.scan(STANDINGS, _PARTITION, first, last):
             tenant, zone = map(decode_name, document.id.split("_"))
             try:
                 body = msgspec.convert(document.body, _Body)
             except ValueError:  # it is written again when the tenant is learned again
                 continue
-            if part in body.tenant:
-                pools = {pool: of[part] for pool, of in body.pools.items() if part in of}
-                found.setdefault(tenant, {})[None if zone == UTC else zone] = PartScores(body.tenant[part], pools)
+            found.setdefault(tenant, {})[None if zone == UTC else zone] = {
+                part: PartScores(of, {pool: each[part] for pool, each in body.pools.items() if part in each})
+                for part, of in body.tenant.items()
+            }
         return found
 
     async def write(self, tenant: str, zone: str | None, part: Part, scores: PartScores) -> None:
@@ -99,16 +102,19 @@ class ScoresTable(Table):
                     again = True
 
 
-def figures_of(score: Score) -> dict[str, Any]:
-    """Return a score of advice as figures."""
+def figures_of(score: Score | ForecastScore) -> dict[str, Any]:
+    """Return a score as figures."""
     return {
         name: round(value, _DECIMALS) if isinstance(value, float) else value for name, value in asdict(score).items()
     }
 
 
-def score_of(figures: Mapping[str, Any]) -> Score | None:
-    """Return a score of advice from figures; None: these are no such figures."""
+AScore = TypeVar("AScore", Score, ForecastScore)
+
+
+def score_of(figures: Mapping[str, Any] | None, kind: type[AScore]) -> AScore | None:
+    """Return a score from figures; None: these are no such figures."""
     try:
-        return msgspec.convert(figures, Score)
+        return msgspec.convert(figures, kind)
     except ValueError:  # includes msgspec's ValidationError
         return None

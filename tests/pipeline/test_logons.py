@@ -179,8 +179,12 @@ async def test_past_advice_is_scored_by_pool_and_tenant(tables: Tables) -> None:
     scores = (await tables.scores.read("t", "logons"))[LONDON]
     assert scores.pools.keys() == {"desk", "night"}
     told = await status(tables, a_view(NOW))
-    (of,) = told.logonAdvice
-    assert (of.tenant, of.past) == ("t", answer.tenantPast)
+    (of,) = told.scores
+    assert (of.tenant, of.logons) == ("t", answer.tenantPast)
+    assert {each.pool: each.logons is not None for each in of.pools} == {"desk": True, "night": True}
+    assert of.forecasts
+    assert of.forecasts.series > 3
+    assert 0 < of.forecasts.mase < 1  # its people come as they came
 
 
 async def test_learning_twice_changes_nothing(tables: Tables, memory: MemoryDocuments) -> None:

@@ -185,27 +185,29 @@ async def test_a_part_of_the_scores_leaves_the_others_as_they_are(tables: Tables
     await tables.scores.write(TENANT, ZONE, "forecasts", forecasts)
     await tables.scores.write("u", None, "logons", PartScores())
     assert await tables.scores.read(TENANT, "logons") == {ZONE: logons}
-    assert await tables.scores.every("forecasts") == {TENANT: {ZONE: forecasts}}
-    assert (await tables.scores.every("logons")).keys() == {TENANT, "u"}
+    assert await tables.scores.every() == {
+        TENANT: {ZONE: {"logons": logons, "forecasts": forecasts}},
+        "u": {None: {"logons": PartScores()}},
+    }
     await tables.scores.write(TENANT, ZONE, "logons", PartScores(figures_of(SCORE)))
     assert (await tables.scores.read(TENANT, "logons"))[ZONE].pools == {}
     assert await tables.scores.read(TENANT, "forecasts") == {ZONE: forecasts}
     await tables.scores.delete(TENANT)
     assert await tables.scores.read(TENANT, "forecasts") == {}
-    assert (await tables.scores.every("logons")).keys() == {"u"}
+    assert (await tables.scores.every()).keys() == {"u"}
 
 
 async def test_scores_that_cant_be_read_are_left_out_and_written_again(tables: Tables) -> None:
     await tables.documents.upsert(STANDINGS, "scores", "t_UTC", {"tenant": "?"})
-    assert await tables.scores.every("logons") == {}
+    assert await tables.scores.every() == {}
     await tables.scores.write("t", None, "logons", PartScores({"days": 1}))
     assert await tables.scores.read("t", "logons") == {None: PartScores({"days": 1})}
 
 
 def test_a_score_is_the_same_as_figures() -> None:
-    assert score_of(figures_of(SCORE)) == SCORE
-    assert score_of({}) is None
-    assert score_of({**figures_of(SCORE), "days": "many"}) is None
+    assert score_of(figures_of(SCORE), Score) == SCORE
+    assert score_of({}, Score) is None
+    assert score_of({**figures_of(SCORE), "days": "many"}, Score) is None
 
 
 def test_a_day_without_anybody_is_nothing() -> None:
