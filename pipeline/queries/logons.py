@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from domain.digests import Whose
 from domain.errors import NotFound
-from domain.logon_scores import Score, scored
+from domain.logon_scores import Score, advised
 from domain.logons import BOOT_MINUTES, SERVE, DayAhead, ahead
 from domain.scaling_plan import plan_times
 from domain.sessions_ahead import SessionsAhead, sessions_ahead
@@ -68,9 +68,11 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
         if asked.vm is None and (asked.serve, asked.boot_minutes) == (SERVE, BOOT_MINUTES):  # learning has scored these
             pools = stored[zone].pools if zone in stored else {}
             scores = [score_of(pools.get(each.name or "", {}), Score) for each in known]
+            rows = ahead(of, weekdays, asked.serve, asked.boot_minutes)
         else:
-            scores = scored(of, asked.serve, asked.boot_minutes).of_series
-        for each, row, score in zip(known, ahead(of, weekdays, asked.serve, asked.boot_minutes), scores, strict=True):
+            rows, past_scores = advised(of, weekdays, asked.serve, asked.boot_minutes)
+            scores = past_scores.of_series
+        for each, row, score in zip(known, rows, scores, strict=True):
             series.append(series_of(each, row[0], score))
             first = _first(row, days, zone, view.now)
             data += [
