@@ -201,7 +201,7 @@ def test_no_tenant_learns_the_value_of_another_s_vms(by: str, *, sees_percentile
         ranked = sees_percentiles
         means = frozenset({by}) & MEANS or MEANS
 
-    games = 30 if by == "all of them" else 15
+    games, shown = (36, 10) if by == "all of them" else (15, 5)
     play(AgainstThisRule, games, 12)
     assert AgainstThisRule.games >= games
-    assert AgainstThisRule.shown >= games / 3  # else it would prove nothing
+    assert AgainstThisRule.shown >= shown  # else it would prove nothing
