@@ -63,14 +63,13 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
         of = learned.of(known)
         today = local(view.now, zone).day
         days = [today + timedelta(days=more) for more in range(-1, asked.days + 1)]
-        weekdays = [day.weekday() for day in days]
         scores: Sequence[Score | None]
         if asked.vm is None and (asked.serve, asked.boot_minutes) == (SERVE, BOOT_MINUTES):  # learning has scored these
             pools = stored[zone].pools if zone in stored else {}
             scores = [score_of(pools.get(each.name or "", {}), Score) for each in known]
         else:
             scores = scored(of, asked.serve, asked.boot_minutes).of_series
-        for each, row, score in zip(known, ahead(of, weekdays, asked.serve, asked.boot_minutes), scores, strict=True):
+        for each, row, score in zip(known, _ahead(learned, known, days, asked), scores, strict=True):
             series.append(series_of(each, row[0], score))
             first = _first(row, days, zone, view.now)
             data += [
@@ -105,14 +104,13 @@ async def get_scaling_plan(tables: Tables, asked: LogonQuestion, view: View) -> 
         raise NotFound(f"there is no plan for the pool {pool.name!r}: {NOT_LEARNED}")
     tomorrow = local(view.now, zone).day + timedelta(days=1)
     days = [tomorrow + timedelta(days=more) for more in range(7)]
-    weekdays = [day.weekday() for day in days]
-    (row,) = ahead(learned.of([pool]), weekdays, asked.serve, asked.boot_minutes)
+    (row,) = _ahead(learned, [pool], days, asked)
     if row[0].reason:
         raise NotFound(f"there is no plan for the pool {pool.name!r}: it has {row[0].reason}")
     sessions = _sessions(learned, pool, days)
     times = {
-        weekday: plan_times(of, None if sessions is None else sessions.expected[at])
-        for at, (weekday, of) in enumerate(zip(weekdays, row, strict=True))
+        day.weekday(): plan_times(of, None if sessions is None else sessions.expected[at])
+        for at, (day, of) in enumerate(zip(days, row, strict=True))
     }
     return scaling_plan(zone, times)
 
@@ -141,6 +139,17 @@ def _whose(asked: LogonQuestion, learned: TenantHabits | None) -> Sequence[Whose
 
 def _reason(asked: LogonQuestion, learned: TenantHabits | None) -> str:
     return NO_POOLS if learned and asked.vm is None and asked.pool is None else NOT_LEARNED
+
+
+def _ahead(
+    learned: TenantHabits, known: Sequence[Whose], days: Sequence[date], asked: LogonQuestion
+) -> list[list[DayAhead]]:
+    """Return what is expected on days in sequence. The first may be the history's last, or some days after it."""
+    after = (days[0] - learned.last).days - 1
+    follow = [learned.last + timedelta(days=more) for more in range(1, (days[-1] - learned.last).days + 1)]
+    weekdays = [day.weekday() for day in follow]
+    rows = ahead(learned.of(known), weekdays, asked.serve, asked.boot_minutes, again=max(0, -after))
+    return [row[max(0, after) :] for row in rows]
 
 
 def _first(row: Sequence[DayAhead], days: Sequence[date], zone: str | None, now: int) -> int:
