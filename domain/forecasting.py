@@ -76,7 +76,7 @@ _PERSISTENCES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 _HOURS_LATER = (1, 3, 6, 12)
 """The persistence is the one of these that makes errors so many hours later smallest."""
 
-_AT_ONCE = 200
+_AT_ONCE = 100
 """How many series are learned side by side: enough to be fast, few enough that other work waits only briefly."""
 
 _LARGEST = 1e300
