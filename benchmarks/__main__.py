@@ -22,7 +22,6 @@ from typing import Any
 import orjson
 
 from benchmarks.beside import bench_beside
-from benchmarks.charts import draw
 from benchmarks.edge import bench_edge
 from benchmarks.fleet import (
     HORIZON,
@@ -295,8 +294,17 @@ def main() -> None:
                 **json.loads(json.dumps(figures)),
             }
             path.write_text(json.dumps(results, indent=1))
-            draw(results, OUT / "results.svg")
-            print(f"  figures: {path}; drawn: {OUT / 'results.svg'}")
+            print(f"  figures: {path}; {_drawn(results)}")
+
+
+def _drawn(results: dict[str, Any]) -> str:
+    """Draw the figures, where the library for it is installed: most benchmarks need nothing but what tests need."""
+    try:
+        from benchmarks.charts import draw  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        return f"not drawn, since {error.name} is not installed (requirements/bench.txt)"
+    draw(results, OUT / "results.svg")
+    return f"drawn: {OUT / 'results.svg'}"
 
 
 if __name__ == "__main__":

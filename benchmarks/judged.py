@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.fleet import NOW, POOLS, REGIONS, SIZES, TIMES, VIEW
 from domain.closing import Progress
 from domain.counters import COUNTERS as KNOWN
+from domain.forecasts import RECENT_HOURS
 from domain.minutes import DAY, HOUR, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
@@ -26,6 +27,7 @@ from pipeline.closing import change
 from pipeline.judging import judged_of, write_judged
 from pipeline.learning import learn_fleet, learn_tenant
 from pipeline.queries.baselines import get_baseline
+from pipeline.queries.forecasts import get_forecast
 from pipeline.queries.series import SeriesQuestion
 from pipeline.queries.unusual import get_unusual
 from pipeline.queries.verdicts import get_verdict
@@ -102,6 +104,9 @@ async def _judge(tables: Tables) -> float:
             await tables.due.set(Mark(name, window))
         await change(tables, partial(Progress.counting, window=window, vms=[sum(TENANTS_OF)] * 15))
         await summarize_window(tables, window, TIMES, at_once=True)
+    for hour in range(LAST - RECENT_HOURS * HOUR, LAST - HOUR + 1, HOUR):  # which forecasts read
+        if await tables.standings.read(_name(0), hour) is None:
+            await tables.standings.write(_name(0), hour, _standings(0, TENANTS_OF[0], hour), None)
     return statistics.median(spent) * 1e3
 
 
@@ -118,6 +123,13 @@ def _questions() -> dict[str, Callable[[Tables], Awaitable[object]]]:
         "get-unusual of a tenant of 474 VMs": lambda tables: get_unusual(tables, small, LAST, 20, VIEW),
         "get-verdict in a tenant of 1,000 VMs": lambda tables: get_verdict(tables, tenant, vm(0), LAST, VIEW),
         "get-verdict in a tenant of 474 VMs": lambda tables: get_verdict(tables, small, vm(1), LAST, VIEW),
+        "get-forecast of a VM, a week": lambda tables: get_forecast(
+            tables, SeriesQuestion(KEYS[0], 168, tenant, "vm-00-0001"), VIEW
+        ),
+        "get-forecast of a tenant of 1,000 VMs": lambda tables: get_forecast(
+            tables, SeriesQuestion(KEYS[0], 48, tenant), VIEW
+        ),
+        "get-forecast of the fleet": lambda tables: get_forecast(tables, SeriesQuestion(KEYS[0], 48), VIEW),
         "get-baseline of a VM, a day": lambda tables: get_baseline(
             tables, SeriesQuestion(KEYS[0], 24, tenant, "vm-00-0001"), VIEW
         ),

@@ -106,13 +106,14 @@ def advised(
     serve: float = SERVE,
     boot_minutes: int = BOOT_MINUTES,
     back: int = BACK,
+    again: int = 0,
 ) -> tuple[list[list[DayAhead]], Scores]:
     """Return what domain.logons.ahead returns, and scored: both together take hardly longer than one of them."""
     calendars = of_days(habits, weekdays_ahead)
     days, parts = [], []
     for some in habits.some():
         foretold = outlook(some, calendars, serve)
-        days += told(some, foretold, boot_minutes)
+        days += told(some, foretold, boot_minutes, again)
         parts.append(_past(some, foretold, boot_minutes, back))
     return days, scores_of(parts, boot_minutes)
 

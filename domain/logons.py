@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from domain.holidays import holidays
 from domain.logon_odds import FIRST_MINUTES, LAST_MINUTES, Calendar, Odds, odds
 from domain.logon_plans import Bands, Plans, bands, plans
 
@@ -29,17 +30,6 @@ FEWEST_DAYS = 3
 
 RETURN, MORNING = 3, 6
 """Who was logged on over midnight, and is back within so many hours and before this hour, does not begin a day."""
-
-LEAST_TENANT = 5
-"""With fewer VMs a tenant has no holidays."""
-
-_FEWEST_ALIKE = 3
-"""Of so many days of a weekday on, it is known what is usual."""
-
-_MOST_HOLIDAYS = 0.25
-"""If a larger share of the days were holidays, they are none, but how the tenant works."""
-
-_ROUNDING = 1e-5
 
 _AT_ONCE = 16
 
@@ -119,20 +109,28 @@ def habits(
     not known, began at an unknown time and is left out. So is the log-off of what still goes on when the last day, or a
     known one before one that is not, ends.
 
-    A holiday is a day on which less than half as many of the tenant's VMs were used as usually on that weekday. It
-    teaches nothing about other days. A tenant of less than LEAST_TENANT VMs has none: there, somebody is away.
+    Holidays (domain.holidays) teach nothing about other days.
     """
     import numpy as np  # noqa: PLC0415
 
     there = np.asarray(known, np.bool_)
-    on = _joined((used & there[None, :, None]).reshape(len(used), len(there) * QUARTERS), _BREAK)
-    begins, ends = _sessions(on, there)
+    numbers = np.asarray(weekdays, np.int64)
+    first, last = np.full((2, *used.shape[:2]), np.nan)
+    for at in range(0, len(used), _AT_ONCE):
+        rows = slice(at, at + _AT_ONCE)
+        first[rows], last[rows] = _first_and_last(used[rows] & there[None, :, None], there)
+    begun = np.logical_or.accumulate(used.any(axis=2) | seen.any(axis=2), axis=1)
+    return Habits(first, last, begun & there, holidays(tenant_used, numbers, there), numbers)
+
+
+def _first_and_last(used: "Flags", known: "Flags") -> tuple["Floats", "Floats"]:
+    """Return first log-ons and last log-offs by series and day."""
+    import numpy as np  # noqa: PLC0415
+
+    begins, ends = _sessions(_joined(used.reshape(len(used), len(known) * QUARTERS), _BREAK), known)
     begins = begins.reshape(used.shape)
     first = np.where(begins.any(axis=2), begins.argmax(axis=2) * 15.0, np.nan)
-    last = np.where(np.isnan(first), np.nan, _log_offs(begins, ends, there))
-    begun = np.logical_or.accumulate((used | seen).any(axis=2), axis=1)
-    numbers = np.asarray(weekdays, np.int64)
-    return Habits(first, last, begun & there, holidays(tenant_used, numbers, there), numbers)
+    return first, np.where(np.isnan(first), np.nan, _log_offs(begins, ends, known))
 
 
 def _joined(on: "Flags", most: int) -> "Flags":
@@ -185,30 +183,6 @@ def _log_offs(begins: "Flags", ends: "Flags", known: "Flags") -> "Floats":
     day = found // QUARTERS
     cut = (found % QUARTERS == QUARTERS - 1) & ~np.append(known, False)[day + 1]
     return np.where(cut, np.nan, (found + 1 - midnights) * 15.0)
-
-
-def holidays(tenant_used: Sequence[float], weekdays: "Ints", known: "Flags") -> "Flags":
-    """Return which days were holidays, as far as was known before each day, and before the day after the last one.
-
-    ``tenant_used`` and what a holiday is: as of habits.
-    """
-    import numpy as np  # noqa: PLC0415
-
-    shares = np.where(known, np.asarray(tenant_used, np.float64), np.nan)
-    days = len(shares)
-    found = np.zeros((days + 1, days), np.bool_)
-    told = np.flatnonzero(~np.isnan(shares))
-    apart = np.diff(np.unique(np.append(np.round(shares[told], 6), [0.0, 1.0])))
-    if apart.min() > 1 / LEAST_TENANT + _ROUNDING:  # shares of so few VMs lie far apart
-        return found
-    for weekday in range(7):
-        own = told[weekdays[told] == weekday]
-        for number in range(_FEWEST_ALIKE, len(own) + 1):
-            some = own[:number]
-            until = int(own[number]) + 1 if number < len(own) else days + 1
-            found[int(some[-1]) + 1 : until, some] = shares[some] < np.median(shares[some]) / 2
-    found &= (found.sum(axis=1) <= _MOST_HOLIDAYS * np.arange(days + 1))[:, None]
-    return found
 
 
 def ahead(

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.day_profiles import SATURDAY, Profiles, quantile, usual_errors
-from domain.logons import FEWEST_DAYS, QUARTERS, holidays
+from domain.holidays import holidays
+from domain.logons import FEWEST_DAYS, QUARTERS
 
 if TYPE_CHECKING:
     from domain.histogram import Floats, Ints

@@ -23,8 +23,8 @@ async def learn_forecasts(tables: Tables, tenant: str | None, zone: str | None, 
         return
     of_pools: dict[str, list[int]] = {}
     for row, each in enumerate(series):
-        if each.whose.kind == "pool":
-            of_pools.setdefault(each.whose.name or "", []).append(row)
+        if each.whose.kind == "pool" and each.whose.name is not None:
+            of_pools.setdefault(each.whose.name, []).append(row)
     whole = scored(forecasts, range(len(series)))
     pools = {name: figures_of(score) for name, of in of_pools.items() if (score := scored(forecasts, of))}
     await tables.scores.write(tenant, zone, "forecasts", PartScores(figures_of(whole) if whole else {}, pools))

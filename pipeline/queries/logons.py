@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from domain.digests import Whose
 from domain.errors import NotFound
-from domain.logon_scores import Score, scored
+from domain.logon_scores import Score, advised
 from domain.logons import BOOT_MINUTES, SERVE, DayAhead, ahead
 from domain.scaling_plan import plan_times
 from domain.sessions_ahead import SessionsAhead, sessions_ahead
@@ -63,13 +63,17 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
         of = learned.of(known)
         today = local(view.now, zone).day
         days = [today + timedelta(days=more) for more in range(-1, asked.days + 1)]
+        weekdays, again = _after(learned.last, days)
         scores: Sequence[Score | None]
         if asked.vm is None and (asked.serve, asked.boot_minutes) == (SERVE, BOOT_MINUTES):  # learning has scored these
             pools = stored[zone].pools if zone in stored else {}
             scores = [score_of(pools.get(each.name or "", {}), Score) for each in known]
+            rows = ahead(of, weekdays, asked.serve, asked.boot_minutes, again)
         else:
-            scores = scored(of, asked.serve, asked.boot_minutes).of_series
-        for each, row, score in zip(known, _ahead(learned, known, days, asked), scores, strict=True):
+            rows, past_scores = advised(of, weekdays, asked.serve, asked.boot_minutes, again=again)
+            scores = past_scores.of_series
+        for each, told, score in zip(known, rows, scores, strict=True):
+            row = told[-len(days) :]
             series.append(series_of(each, row[0], score))
             first = _first(row, days, zone, view.now)
             data += [
@@ -104,7 +108,9 @@ async def get_scaling_plan(tables: Tables, asked: LogonQuestion, view: View) -> 
         raise NotFound(f"there is no plan for the pool {pool.name!r}: {NOT_LEARNED}")
     tomorrow = local(view.now, zone).day + timedelta(days=1)
     days = [tomorrow + timedelta(days=more) for more in range(7)]
-    (row,) = _ahead(learned, [pool], days, asked)
+    weekdays, again = _after(learned.last, days)
+    (told,) = ahead(learned.of([pool]), weekdays, asked.serve, asked.boot_minutes, again)
+    row = told[-len(days) :]
     if row[0].reason:
         raise NotFound(f"there is no plan for the pool {pool.name!r}: it has {row[0].reason}")
     sessions = _sessions(learned, pool, days)
@@ -141,15 +147,13 @@ def _reason(asked: LogonQuestion, learned: TenantHabits | None) -> str:
     return NO_POOLS if learned and asked.vm is None and asked.pool is None else NOT_LEARNED
 
 
-def _ahead(
-    learned: TenantHabits, known: Sequence[Whose], days: Sequence[date], asked: LogonQuestion
-) -> list[list[DayAhead]]:
-    """Return what is expected on days in sequence. The first may be the history's last, or some days after it."""
-    after = (days[0] - learned.last).days - 1
-    follow = [learned.last + timedelta(days=more) for more in range(1, (days[-1] - learned.last).days + 1)]
-    weekdays = [day.weekday() for day in follow]
-    rows = ahead(learned.of(known), weekdays, asked.serve, asked.boot_minutes, again=max(0, -after))
-    return [row[max(0, after) :] for row in rows]
+def _after(last: date, days: Sequence[date]) -> tuple[list[int], int]:
+    """Return the weekdays from the day after the last one that was learned, and how many of the days come before it.
+
+    ``days``: in sequence. What is foretold of the days since then ends with what is foretold of these.
+    """
+    follow = [last + timedelta(days=more) for more in range(1, (days[-1] - last).days + 1)]
+    return [day.weekday() for day in follow], max(0, len(days) - len(follow))
 
 
 def _first(row: Sequence[DayAhead], days: Sequence[date], zone: str | None, now: int) -> int:

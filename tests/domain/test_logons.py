@@ -158,7 +158,9 @@ def test_who_comes_at_any_time_is_told_a_wide_band_and_served_early(seed: int) -
     told = [day for days in found for day in days]
     assert 0.35 < np.mean([at(day.probability) for day in told]) < 0.65
     assert np.mean([day.first.high - day.first.low for day in told if day.first is not None]) > 450
-    assert np.mean([at(day.start_by) for day in told]) < 450
+    starts = [day.start_by for day in told if day.start_by is not None]
+    assert len(starts) > 0.9 * len(told)
+    assert np.mean(starts) < 450
 
 
 def test_of_a_new_vm_is_said_how_many_days_it_has() -> None:

@@ -64,12 +64,13 @@ def test_of_a_vm_its_own_forecast_is_shown(page: Page) -> None:
     assert (asked[0]["tenant"], asked[0]["vm"]) == ([tenant_name(1)], [vm_name(1, 0)])
 
 
-def test_a_forecast_of_something_else_than_the_points_is_not_drawn(page: Page) -> None:
+def test_a_forecast_of_something_else_than_the_points_says_so(page: Page) -> None:
     foretell(page, rule="max")
     page.goto(f"/?view=compare&key={DELAY}&ahead=24")
-    expect(note(page)).to_contain_text("greatest value in 15 minutes")
+    expect(note(page)).to_contain_text("greatest value in 15 minutes, and these points are not")
     page.goto(f"/?view=compare&key={DELAY}&ahead=24&by=max&interval=15{OF_VM}")
     expect(note(page)).to_contain_text("Forecast for this VM (dotted)")
+    expect(note(page)).not_to_contain_text("greatest value")
 
 
 @pytest.mark.parametrize("hours", ["24", "168"])

@@ -65,7 +65,8 @@ async def fill(tables: Tables, tenant: str = "t", days: int = DAYS, *, late: boo
         there = [vm for vm in VMS if used(vm, window - (7_200 if late else 0))]
         vms = [StandingVm(vm, window, Dimensions(None, VMS[vm][0], VMS[vm][1], "D4")) for vm in sorted(there)]
         came = [0.0 if used(vm.vm, window - WINDOW) else 1.0 for vm in vms]
-        columns = {ACTIVE: np.ones(len(vms)), LOGONS: np.array(came), CPU: np.full(len(vms), 30.0)}
+        cpu = [random.Random(f"{vm.vm} {window}").gauss(30, 5) for vm in vms]  # noqa: S311
+        columns = {ACTIVE: np.ones(len(vms)), LOGONS: np.array(came), CPU: np.array(cpu)}
         stored = await tables.standings.read(tenant, window)
         if vms:
             await tables.standings.write(tenant, window, Standings(vms, columns), stored.etag if stored else None)

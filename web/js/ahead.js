@@ -26,31 +26,29 @@ export async function askAhead(keys, hours, whose) {
   return new Map(keys.map((key, at) => [key, answers[at]]));
 }
 
+/** What a window's value is multiplied by to stand beside means of minutes. @param {Forecast} forecast */
+const scaleOf = ({ rule }) => (rule === "sum" ? 1 / MINUTES : 1);
+
 /**
- * What a window's value is multiplied by to mean what a chart's points show; null: they mean something else.
+ * Whether a chart's points mean what a forecast is of.
  * @param {Forecast} forecast @param {string} by @param {number} interval minutes @param {Whose} whose
  */
-function scaleOf({ rule }, by, interval, whose) {
-  if (by === "avg" || interval === 1) return { avg: 1, sum: 1 / MINUTES, min: null, max: null }[rule];
-  return whose === "vm" && by === rule && interval === MINUTES ? 1 : null;
-}
+const comparable = ({ rule }, by, interval, whose) =>
+  by === "avg" || interval === 1 ? rule === "avg" || rule === "sum" : whose === "vm" && by === rule && interval === MINUTES;
 
 /**
  * A chart's columns with three more: what is expected, and the high and the low end of its band.
- * @param {import("uplot").AlignedData} columns @param {Forecast} forecast @param {string} by @param {number} interval
- * @param {Whose} whose @returns {import("uplot").AlignedData}
+ * @param {import("uplot").AlignedData} columns @param {Forecast} forecast @returns {import("uplot").AlignedData}
  */
-export function extended(columns, forecast, by, interval, whose) {
-  const scale = scaleOf(forecast, by, interval, whose);
-  const items = scale === null ? [] : forecast.data;
-  const later = new Map(items.map((item) => [item.window + HALF, item]));
+export function extended(columns, forecast) {
+  const later = new Map(forecast.data.map((item) => [item.window + HALF, item]));
   const old = new Map([...columns[0]].map((time, at) => [time, at]));
   const times = [...new Set([...old.keys(), ...later.keys()])].sort((one, other) => one - other);
   const before = columns.slice(1).map((column) => times.map((time) => column?.[old.get(time) ?? -1] ?? null));
   const ahead = (/** @type {"expected" | "high" | "low"} */ line) =>
     times.map((time) => {
       const value = later.get(time)?.[line] ?? null;
-      return value === null ? null : value * (scale ?? 1);
+      return value === null ? null : value * scaleOf(forecast);
     });
   return /** @type {import("uplot").AlignedData} */ ([times, ...before, ahead("expected"), ahead("high"), ahead("low")]);
 }
@@ -61,13 +59,14 @@ export const endOf = (forecast) => (forecast.data.at(-1)?.window ?? -WINDOW) + W
 /** How good a forecast is, or why there is none. @param {Forecast} forecast @param {string} by @param {number} interval @param {Whose} whose */
 export function goodness(forecast, by, interval, whose) {
   if (forecast.data.every((item) => item.expected === null)) return `No forecast: ${forecast.reason}.`;
-  if (scaleOf(forecast, by, interval, whose) === null) {
-    return `The forecast is of each VM's ${forecast.rule === "min" ? "least" : "greatest"} value in 15 minutes, and these points are means, so it is not drawn.`;
-  }
+  const what = { avg: "mean", sum: "mean", min: "least value in 15 minutes", max: "greatest value in 15 minutes" }[forecast.rule];
+  const apart = comparable(forecast, by, interval, whose) ? "" : ` It is of each VM's ${what}, and these points are not, so it need not lie on them.`;
   const score =
     forecast.mase === null
       ? "There is too little history for a score."
       : `In the last four weeks its mean error was ${percent(forecast.mase)} of that of "same time yesterday"` +
         (forecast.coverage === null ? "." : `, and ${percent(forecast.coverage)} of hours were in the band.`);
-  return `Forecast for ${{ fleet: "the fleet", tenant: "the tenant", vm: "this VM" }[whose]} (dotted): the mean of each hour, with a band for four hours of five, from ${forecast.history} days. ${score}${forecast.reason ? ` No band: ${forecast.reason}.` : ""}`;
+  const of = { fleet: "the fleet", tenant: "the tenant", vm: "this VM" }[whose];
+  const band = forecast.reason ? ` No band: ${forecast.reason}.` : "";
+  return `Forecast for ${of} (dotted): the mean of each hour, with a band for four hours of five, from ${forecast.history} days.${apart} ${score}${band}`;
 }

@@ -186,7 +186,7 @@ export class Compare {
         unit: counter.unit, beside: this.beside, small: false, utc: range.utc, interval, height, ahead: forecast ? whose : "",
         onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.host.choose({ range: { start, end } }),
       };
-      panel.chart.show(forecast ? extended(points, forecast, range.by, interval, whose) : points, look, answer.start, end);
+      panel.chart.show(forecast ? extended(points, forecast) : points, look, answer.start, end);
       panel.drawing.setAttribute("aria-label", inWords(counter.title, counter.unit, panel.items, range.utc, this.beside));
       const said = panel.items.length ? caveats(panel.items, interval) : "No data in this range.";
       panel.note.textContent = forecast ? `${said} ${goodness(forecast, range.by, interval, whose)}` : said;
