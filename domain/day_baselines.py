@@ -34,7 +34,11 @@ class DayBaselines:
 
 def day_baselines(day: date, zone: str | None, history: History) -> DayBaselines:
     """Return the baselines of a day, learned from the history before it."""
-    bands = learn(history.hours, history.weekdays, day.weekday())
+    return as_kept(zone, history, learn(history.hours, history.weekdays, day.weekday()))
+
+
+def as_kept(zone: str | None, history: History, bands: Bands) -> DayBaselines:
+    """Return the baselines that were learned from a history, rounded."""
     return DayBaselines(zone, NamedSeries.from_series(history.series), Bands(_kept(bands.lines), bands.days))
 
 

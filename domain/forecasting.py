@@ -7,8 +7,8 @@ is of, of zones, or of where forecasts are kept.
 on such a weekday, at the level of the last days; and the median of the same weekdays. Each is the best for some series.
 
 **Combination.** Each day of the last weeks is forecast from the days before it by all of them, as many days ahead (the
-lead). A method's weight falls steeply with the errors that it made at this lead, recent ones counting most. So the best
-one of late leads, and another takes over without a jump.
+lead). A method's weight falls steeply with the errors that it made at this lead (or at four days, if it is longer),
+recent ones counting most. So the best one of late leads, and another takes over without a jump.
 
 **Band.** The errors that the combination made in the last three weeks, in usual errors of the hour. Their quantiles are
 the ends of the band (split conformal prediction: Vovk and others, "Algorithmic Learning in a Random World", 2005). They
@@ -54,6 +54,10 @@ _LEARNED = 42
 _STEEP = 8
 """A method's weight falls with this power of its error."""
 
+_WEIGHED = LEADS[-2]
+"""Methods are weighed by their errors at this lead, or a smaller one. A week ahead, the last days are right by their
+weekdays alone, which tells nothing of five, six and eight days ahead."""
+
 _HALF_LIFE = 6.0
 """After so many days a method's error counts half."""
 
@@ -72,7 +76,7 @@ _PERSISTENCES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 _HOURS_LATER = (1, 3, 6, 12)
 """The persistence is the one of these that makes errors so many hours later smallest."""
 
-_AT_ONCE = 200
+_AT_ONCE = 100
 """How many series are learned side by side: enough to be fast, few enough that other work waits only briefly."""
 
 _LARGEST = 1e300
@@ -160,7 +164,7 @@ class _Learning:
                     sums[lead] += np.where(there, apart, 0.0).sum(axis=2), there.sum(axis=2)
             for ahead, each in forecasts.items():
                 lead = lead_of(ahead)
-                combined = _combined(each, *sums[lead])
+                combined = _combined(each, *sums[min(lead, _WEIGHED)])
                 if end == self._number:
                     expected[ahead - 1] = combined
                 elif ahead == lead and end + lead - 1 < self._number:

@@ -3,7 +3,7 @@
 Knows how digests of days are put together. Refuses to know what is learned.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,12 @@ class History(NamedTuple):
 
 def history_of(day: date, digests: Mapping[date, Digest]) -> History:
     """Return the history before a day, of at most MOST_DAYS days. It begins with the first day that has a digest."""
+    *_, whole = history_in_steps(day, digests)
+    return whole
+
+
+def history_in_steps(day: date, digests: Mapping[date, Digest]) -> Iterator[History]:
+    """Yield the same after each digest, since it takes long: the last one is whole."""
     import numpy as np  # noqa: PLC0415
 
     before = sorted(each for each in digests if 0 < (day - each).days <= MOST_DAYS)
@@ -44,9 +50,11 @@ def history_of(day: date, digests: Mapping[date, Digest]) -> History:
     rows = {each: row for row, each in enumerate(series)}
     first = max(((day - each).days for each in before), default=0)
     hours = np.full((len(series), first, HOURS), np.nan)
+    found = History(series, hours, [(day.weekday() - back) % 7 for back in range(first, 0, -1)])
+    yield found
     for each in before:
         known = [(rows[one], at) for at, one in enumerate(digests[each].series) if one in rows]
         if known:
             to, at = (list(column) for column in zip(*known, strict=True))
             hours[to, first - (day - each).days] = digests[each].hours[at]
-    return History(series, hours, [(day.weekday() - back) % 7 for back in range(first, 0, -1)])
+        yield found

@@ -7,7 +7,7 @@ those that serve as many; chosen with hindsight, so no schedule that anybody cou
 Refuses to know how advice is made (domain.logons).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,7 +70,7 @@ class Scores:
     whole: Score
 
 
-class _Past(NamedTuple):
+class Past(NamedTuple):
     """What was foretold and what came, by series and scored day. Times are minutes after the day's midnight."""
 
     counted: "Flags"
@@ -88,8 +88,16 @@ class _Past(NamedTuple):
 
 def scored(habits: Habits, serve: float = SERVE, boot_minutes: int = BOOT_MINUTES, back: int = BACK) -> Scores:
     """Return how good advice of the last ``back`` days was. Advice of a day is made only of the days before it."""
-    _, scores = advised(habits, [], serve, boot_minutes, back)
-    return scores
+    return scores_of(list(past_in_parts(habits, serve, boot_minutes, back)), boot_minutes)
+
+
+def past_in_parts(
+    habits: Habits, serve: float = SERVE, boot_minutes: int = BOOT_MINUTES, back: int = BACK
+) -> Iterator["Past"]:
+    """Yield what scores_of makes the same of, for some series at a time, since it takes long: some 3 ms a series."""
+    calendars = of_days(habits, [])
+    for some in habits.some():
+        yield _past(some, outlook(some, calendars, serve), boot_minutes, back)
 
 
 def advised(
@@ -98,27 +106,43 @@ def advised(
     serve: float = SERVE,
     boot_minutes: int = BOOT_MINUTES,
     back: int = BACK,
+    again: int = 0,
 ) -> tuple[list[list[DayAhead]], Scores]:
     """Return what domain.logons.ahead returns, and scored: both together take hardly longer than one of them."""
-    import numpy as np  # noqa: PLC0415
-
     calendars = of_days(habits, weekdays_ahead)
     days, parts = [], []
     for some in habits.some():
         foretold = outlook(some, calendars, serve)
-        days += told(some, foretold, boot_minutes)
+        days += told(some, foretold, boot_minutes, again)
         parts.append(_past(some, foretold, boot_minutes, back))
-    if not parts:
-        return [], Scores([], _NONE)
-    past = _Past._make(np.concatenate(each) for each in zip(*parts, strict=True))
-    whole = _score(past, boot_minutes)
-    if len(habits.first) == 1:
-        return days, Scores([whole], whole)
-    rows = [_Past._make(each[row : row + 1] for each in past) for row in range(len(habits.first))]
-    return days, Scores([_score(row, boot_minutes) for row in rows], whole)
+    return days, scores_of(parts, boot_minutes)
 
 
-def _past(habits: Habits, foretold: Outlook, boot_minutes: int, back: int) -> _Past:
+def scores_of(parts: Sequence["Past"], boot_minutes: int = BOOT_MINUTES) -> Scores:
+    """Return the scores of the series of all parts."""
+    past = _joined(parts)
+    if past is None:
+        return Scores([], _NONE)
+    whole, number = _score(past, boot_minutes), len(past.first)
+    if number == 1:
+        return Scores([whole], whole)
+    rows = [Past._make(each[row : row + 1] for each in past) for row in range(number)]
+    return Scores([_score(row, boot_minutes) for row in rows], whole)
+
+
+def score_of_whole(parts: Sequence["Past"], boot_minutes: int = BOOT_MINUTES) -> Score:
+    """Return the score of the series of all parts together, and not of each."""
+    past = _joined(parts)
+    return _score(past, boot_minutes) if past else _NONE
+
+
+def _joined(parts: Sequence["Past"]) -> "Past | None":
+    import numpy as np  # noqa: PLC0415
+
+    return Past._make(np.concatenate(each) for each in zip(*parts, strict=True)) if parts else None
+
+
+def _past(habits: Habits, foretold: Outlook, boot_minutes: int, back: int) -> Past:
     """Hold the advice of the last days against what came."""
     import numpy as np  # noqa: PLC0415
 
@@ -134,7 +158,7 @@ def _past(habits: Habits, foretold: Outlook, boot_minutes: int, back: int) -> _P
     waited = np.where(came & (first < plans.begin), plans.begin, np.fmin(first, plans.give_up)) - plans.begin
     waited = np.where(came & (first < plans.begin), 0.0, waited + boot_minutes)
     idle = np.nan_to_num(waited) + np.nan_to_num(np.maximum(plans.stop - last, 0))
-    found = _Past(
+    found = Past(
         habits.taught & (history >= _EARLIEST),
         np.broadcast_to(habits.weekdays < _SATURDAY, came.shape),
         first,
@@ -148,10 +172,10 @@ def _past(habits: Habits, foretold: Outlook, boot_minutes: int, back: int) -> _P
         (first + _QUARTER / 2 >= firsts.low) & (first + _QUARTER / 2 <= firsts.high),
         (last - _QUARTER / 2 >= lasts.low) & (last - _QUARTER / 2 <= lasts.high),
     )
-    return _Past._make(each[:, max(0, came.shape[1] - back) :] for each in found)
+    return Past._make(each[:, max(0, came.shape[1] - back) :] for each in found)
 
 
-def _score(past: _Past, boot_minutes: int) -> Score:
+def _score(past: Past, boot_minutes: int) -> Score:
     """Return the score of some series together."""
     import numpy as np  # noqa: PLC0415
 
@@ -180,7 +204,7 @@ def _score(past: _Past, boot_minutes: int) -> Score:
     )
 
 
-def _fixed(past: _Past, served: int, stopped_later: int, boot_minutes: int) -> tuple[int, float]:
+def _fixed(past: Past, served: int, stopped_later: int, boot_minutes: int) -> tuple[int, float]:
     """Return how many log-ons the best fixed schedule serves that serves at least so many, and its idle minutes.
 
     It also stops as often after the last log-off as the advice does. Nobody to serve: it starts nothing.

@@ -186,16 +186,22 @@ def _log_offs(begins: "Flags", ends: "Flags", known: "Flags") -> "Floats":
 
 
 def ahead(
-    habits: Habits, weekdays_ahead: Sequence[int], serve: float = SERVE, boot_minutes: int = BOOT_MINUTES
+    habits: Habits,
+    weekdays_ahead: Sequence[int],
+    serve: float = SERVE,
+    boot_minutes: int = BOOT_MINUTES,
+    again: int = 0,
 ) -> list[list[DayAhead]]:
     """Return what is expected of each series on the days that follow its history, of these weekdays, and advice.
 
-    ``serve``: which share of first log-ons shall find the VM up. ``boot_minutes``: how long a VM takes to start.
+    The first of these days must be the one after the history, since rosters are counted in days. ``serve``: which share
+    of first log-ons shall find the VM up. ``boot_minutes``: how long a VM takes to start. ``again``: so many of the
+    last days of the history come first, each foretold from the days before it.
     """
     calendars = of_days(habits, weekdays_ahead)
     found = []
     for some in habits.some():
-        found += told(some, outlook(some, calendars, serve), boot_minutes)
+        found += told(some, outlook(some, calendars, serve), boot_minutes, again)
     return found
 
 
@@ -227,11 +233,11 @@ def outlook(habits: Habits, calendars: tuple[Calendar, Calendar], serve: float) 
     )
 
 
-def told(habits: Habits, foretold: Outlook, boot_minutes: int) -> list[list[DayAhead]]:
-    """Return what is foretold of some series on the days ahead, and advice."""
+def told(habits: Habits, foretold: Outlook, boot_minutes: int, again: int = 0) -> list[list[DayAhead]]:
+    """Return what is foretold of some series on the days ahead, and advice. ``again``: as of ahead."""
     import numpy as np  # noqa: PLC0415
 
-    past = len(habits.weekdays)
+    past = len(habits.weekdays) - again
     come = foretold.odds.come[:, past:].tolist()
     begin, give_up, stop = (each[:, past:].tolist() for each in foretold.plans)
     firsts, lasts = (

@@ -19,10 +19,10 @@ from itertools import chain, repeat
 from typing import ClassVar
 
 from domain.always import DAYS, always
-from domain.baselines import MOST_DAYS
-from domain.day_baselines import day_baselines
+from domain.baselines import MOST_DAYS, in_parts, joined
+from domain.day_baselines import as_kept
 from domain.digests import Digest
-from domain.histories import TAUGHT_BY, history_of
+from domain.histories import TAUGHT_BY, history_in_steps
 from domain.learning_times import (
     LEARNED_VERSION,
     LastLearned,
@@ -183,8 +183,9 @@ class _Learning(Digesting):
         self.problems.update((str(error), None) for at, error in corrupt.items() if at not in again)
         made = await self.days([(zone, at) for at in again], make)
         digests = {**read, **{at: digest for (_, at), (digest, _) in made.items()}}
-        (history,) = await cooperatively(history_of(each, digests) for each in [day])
-        (baselines,) = await cooperatively(day_baselines(each, zone, history) for each in [day])
+        *_, history = await cooperatively(history_in_steps(day, digests))
+        parts = await cooperatively(in_parts(history.hours, history.weekdays, day.weekday()))
+        baselines = as_kept(zone, history, joined(parts))
         if tenant is not None:
             peers = await self._peers(day)
             (worse,) = await cooperatively(always(each, digests, peers, self.sizes) for each in [day])

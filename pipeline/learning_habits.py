@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from domain.learning_times import days_back, still_whole
-from domain.logon_scores import scored
+from domain.logon_scores import past_in_parts, score_of_whole, scores_of
 from domain.logons import MOST_DAYS
 from domain.tenant_habits import TenantHabits, tenant_habits
 from domain.use_days import UseDay, side_by_side
@@ -41,8 +41,8 @@ async def learn_habits(run: Digesting, tenant: str, zone: str | None, make: Make
         except Conflict:  # another run wrote: look again
             continue
         break
-    scores = await cooperatively(map(_scores, [found] if found else []))
-    await tables.scores.write(tenant, zone, "logons", scores[0] if scores else PartScores())
+    scores = await _scores(found) if found else PartScores()
+    await tables.scores.write(tenant, zone, "logons", scores)
 
 
 async def _use_days(run: Digesting, tenant: str, zone: str | None, last: date, make: Make) -> Mapping[date, UseDay]:
@@ -53,11 +53,11 @@ async def _use_days(run: Digesting, tenant: str, zone: str | None, last: date, m
     return {**read, **{at: use for (_, at), (_, use) in made.items() if use}}
 
 
-def _scores(of: TenantHabits) -> PartScores:
+async def _scores(of: TenantHabits) -> PartScores:
     """Return the scores of advice at the usual service level: of all VMs together, and of each pool."""
     pools = of.pools
-    vms = scored(of.of(of.whose[len(pools) :])).whole
-    of_pools = scored(of.of(pools)).of_series
+    vms = score_of_whole(await cooperatively(past_in_parts(of.of(of.whose[len(pools) :]))))
+    of_pools = scores_of(await cooperatively(past_in_parts(of.of(pools)))).of_series
     return PartScores(
         figures_of(vms) if vms.days else {},
         {each.name or "": figures_of(score) for each, score in zip(pools, of_pools, strict=True) if score.days},

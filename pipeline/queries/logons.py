@@ -63,16 +63,17 @@ async def get_logons(tables: Tables, asked: LogonQuestion, view: View) -> Logons
         of = learned.of(known)
         today = local(view.now, zone).day
         days = [today + timedelta(days=more) for more in range(-1, asked.days + 1)]
-        weekdays = [day.weekday() for day in days]
+        weekdays, again = _after(learned.last, days)
         scores: Sequence[Score | None]
         if asked.vm is None and (asked.serve, asked.boot_minutes) == (SERVE, BOOT_MINUTES):  # learning has scored these
             pools = stored[zone].pools if zone in stored else {}
             scores = [score_of(pools.get(each.name or "", {}), Score) for each in known]
-            rows = ahead(of, weekdays, asked.serve, asked.boot_minutes)
+            rows = ahead(of, weekdays, asked.serve, asked.boot_minutes, again)
         else:
-            rows, past_scores = advised(of, weekdays, asked.serve, asked.boot_minutes)
+            rows, past_scores = advised(of, weekdays, asked.serve, asked.boot_minutes, again=again)
             scores = past_scores.of_series
-        for each, row, score in zip(known, rows, scores, strict=True):
+        for each, told, score in zip(known, rows, scores, strict=True):
+            row = told[-len(days) :]
             series.append(series_of(each, row[0], score))
             first = _first(row, days, zone, view.now)
             data += [
@@ -107,14 +108,15 @@ async def get_scaling_plan(tables: Tables, asked: LogonQuestion, view: View) -> 
         raise NotFound(f"there is no plan for the pool {pool.name!r}: {NOT_LEARNED}")
     tomorrow = local(view.now, zone).day + timedelta(days=1)
     days = [tomorrow + timedelta(days=more) for more in range(7)]
-    weekdays = [day.weekday() for day in days]
-    (row,) = ahead(learned.of([pool]), weekdays, asked.serve, asked.boot_minutes)
+    weekdays, again = _after(learned.last, days)
+    (told,) = ahead(learned.of([pool]), weekdays, asked.serve, asked.boot_minutes, again)
+    row = told[-len(days) :]
     if row[0].reason:
         raise NotFound(f"there is no plan for the pool {pool.name!r}: it has {row[0].reason}")
     sessions = _sessions(learned, pool, days)
     times = {
-        weekday: plan_times(of, None if sessions is None else sessions.expected[at])
-        for at, (weekday, of) in enumerate(zip(weekdays, row, strict=True))
+        day.weekday(): plan_times(of, None if sessions is None else sessions.expected[at])
+        for at, (day, of) in enumerate(zip(days, row, strict=True))
     }
     return scaling_plan(zone, times)
 
@@ -143,6 +145,15 @@ def _whose(asked: LogonQuestion, learned: TenantHabits | None) -> Sequence[Whose
 
 def _reason(asked: LogonQuestion, learned: TenantHabits | None) -> str:
     return NO_POOLS if learned and asked.vm is None and asked.pool is None else NOT_LEARNED
+
+
+def _after(last: date, days: Sequence[date]) -> tuple[list[int], int]:
+    """Return the weekdays from the day after the last one that was learned, and how many of the days come before it.
+
+    ``days``: in sequence. What is foretold of the days since then ends with what is foretold of these.
+    """
+    follow = [last + timedelta(days=more) for more in range(1, (days[-1] - last).days + 1)]
+    return [day.weekday() for day in follow], max(0, len(days) - len(follow))
 
 
 def _first(row: Sequence[DayAhead], days: Sequence[date], zone: str | None, now: int) -> int:

@@ -61,9 +61,9 @@ class ForecastsTable(Table):
                 return None
             named, numbers = rows_of([document.body])
             row = int(named.rows([series.whose], series.key)[0])
+            return None if row < 0 else _forecasts(numbers[row : row + 1])
         except (ValueError, KeyError, TypeError):  # includes msgspec's ValidationError
             return None
-        return None if row < 0 else _forecasts(numbers[row : row + 1])
 
     async def write(
         self, tenant: str | None, zone: str | None, day: date, series: Sequence[Series], forecasts: Forecasts
@@ -111,10 +111,12 @@ def _numbers(forecasts: Forecasts) -> "Floats":
 
 
 def _forecasts(numbers: "Floats") -> Forecasts:
-    """Return what such a matrix says. Raises ValueError if its rows are too short."""
+    """Return what such a matrix says. Raises ValueError if its rows are of another length."""
     import numpy as np  # noqa: PLC0415
 
     ends = np.cumsum([np.prod(shape, dtype=np.int64) for shape in _SHAPES])
-    columns = np.split(numbers, ends, axis=1)
-    found = Forecasts(*(each.reshape(-1, *shape) for each, shape in zip(columns[:-1], _SHAPES, strict=True)))
+    if numbers.shape[1] != ends[-1]:
+        raise ValueError("these are no forecasts")
+    columns = np.split(numbers, ends[:-1], axis=1)
+    found = Forecasts(*(each.reshape(-1, *shape) for each, shape in zip(columns, _SHAPES, strict=True)))
     return found._replace(floor=np.where(np.isnan(found.floor), -np.inf, found.floor))

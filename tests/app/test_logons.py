@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -36,8 +37,16 @@ def noon(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
 
 
-async def a_store(last: date, tenant: str = ME) -> Tables:
-    """Eight weeks until a day: every day one VM is used from nine to five, and another from 1:30 to 2:30 at night."""
+def every_day(_: date) -> bool:
+    return True
+
+
+def four_on_four_off(day: date) -> bool:
+    return day.toordinal() % 8 < 4
+
+
+async def a_store(last: date, tenant: str = ME, on: Callable[[date], bool] = every_day) -> Tables:
+    """Eight weeks until a day: of the days ``on``, one VM is used from nine to five, another from 1:30 to 2:30."""
     tables = Tables(MemoryDocuments())
     pools = [FORMULA, "night"]
     whose = [*(Whose("pool", pool) for pool in pools), Whose("vm", "day"), Whose("vm", "night")]
@@ -45,8 +54,12 @@ async def a_store(last: date, tenant: str = ME) -> Tables:
     used[[0, 2], 36:68] = True
     used[[1, 3], 6:10] = True
     sessions = np.where(used[:2], [[20.0], [3.0]], 0.0)
-    of_day = UseDay(LONDON, whose, used, np.ones((4, 96), np.bool_), sessions, 2, 2)
-    use = side_by_side({last - timedelta(days=back): of_day for back in range(56)}, last, 56)
+    seen = np.ones((4, 96), np.bool_)
+    of_days = {
+        day: UseDay(LONDON, whose, used & on(day), seen, sessions * on(day), 2 * on(day), 2)
+        for day in (last - timedelta(days=back) for back in range(56))
+    }
+    use = side_by_side(of_days, last, 56)
     habits = tenant_habits(LONDON, use)
     assert habits
     await tables.habits.write(tenant, habits, None)
@@ -107,6 +120,20 @@ async def test_sessions_are_told_by_quarters_of_real_time() -> None:
     assert len(windows) == 4 * 96 + 4
     assert windows == list(range(windows[0], windows[0] + len(windows) * 900, 900))
     assert {each["expected"] for each in answer["sessions"]} == {0.0, 3.0}
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 3, 6])
+async def test_a_roster_goes_on_whenever_it_was_learned_the_last_time(before: int) -> None:
+    """Learning in the evening knows yesterday, and in the night after that the day before yesterday is the last one."""
+    today = date(2026, 11, 19)
+    tables = await a_store(today - timedelta(days=before), on=four_on_four_off)
+    for of in ({"vm": "day"}, {"pool": FORMULA}):
+        for row in (await told(tables, today, days=14, **of))["data"]:
+            assert (row["probability"] > 0.5) == four_on_four_off(date.fromisoformat(row["day"])), row
+    plan = json.loads(await answered(tables, today, pool=FORMULA, serve="0.5", format="avd-scaling-plan"))
+    planned = {day for each in plan["schedules"] for day in each["daysOfWeek"]}
+    week = [today + timedelta(days=more) for more in range(1, 8)]
+    assert planned == {f"{day:%A}" for day in week if four_on_four_off(day)}
 
 
 async def test_rows_are_the_same_in_every_format() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from domain.baselines import FEWEST_DAYS, HOURS, MOST_DAYS, Bands, learn
+from domain.baselines import FEWEST_DAYS, HOURS, MOST_DAYS, Bands, in_parts, learn
 
 Array = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -205,3 +205,10 @@ def test_presence_is_the_share_of_the_last_days_of_this_type_with_a_value(seed: 
             assert row.tolist() == [
                 sum(not math.isnan(series[at, hour]) for at in same) / len(same) for hour in range(HOURS)
             ]
+
+
+def test_of_many_series_only_a_few_are_learned_without_a_pause() -> None:
+    hours = np.random.default_rng(1).normal(50, 5, (450, 10, HOURS))
+    parts = list(in_parts(hours, [day % 7 for day in range(10)], 3))
+    assert max(len(each.days) for each in parts) <= 100
+    assert sum(len(each.days) for each in parts) == 450

@@ -16,7 +16,7 @@ from domain.day_baselines import day_baselines
 from domain.digests import Digest, FleetDay, Series, TenantDay, Whose, fleet_averages, kept_of_vms, rounded
 from domain.fleet_summary import FleetSummary
 from domain.histogram import TINY, histograms_of
-from domain.histories import history_of
+from domain.histories import history_in_steps, history_of
 from domain.minutes import WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
@@ -167,3 +167,11 @@ def test_what_is_kept_of_a_constant_holds_it(values: list[float]) -> None:
     assert (bands.low <= constant).all()
     assert (bands.high >= constant).all()
     assert bands.expected == pytest.approx(hours, rel=3e-4)
+
+
+def test_a_history_is_put_together_with_a_pause_after_each_day() -> None:
+    days = [date(2026, 11, 2 + day) for day in range(5)]
+    digests = {day: Digest(None, [Series(Whose("vm", "v"), CPU)], np.full((1, HOURS), float(day.day))) for day in days}
+    *steps, whole = history_in_steps(date(2026, 11, 7), digests)
+    assert len(steps) == len(days)
+    assert whole.hours[0, :, 0].tolist() == [2, 3, 4, 5, 6]

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.logon_scores import BACK, FEWEST_SCORED, advised, scored
+from domain.logon_scores import (
+    BACK,
+    FEWEST_SCORED,
+    advised,
+    past_in_parts,
+    score_of_whole,
+    scored,
+)
 from domain.logons import MOST_DAYS, Habits, ahead, habits
 from tests.domain.logon_cases import SATURDAY, Flags, Stay, each, learned, nine_to_five, used, weekdays
 
@@ -146,3 +153,10 @@ def test_advice_and_scores_together_are_those_asked_for_alone() -> None:
     days, scores = advised(found, [0, 5], serve=0.9, boot_minutes=5)
     assert days == ahead(found, [0, 5], serve=0.9, boot_minutes=5)
     assert scores == scored(found, serve=0.9, boot_minutes=5)
+
+
+def test_of_many_series_only_a_few_are_scored_without_a_pause() -> None:
+    found = learned(mixed(3, 40))
+    parts = list(past_in_parts(found))
+    assert max(len(each.first) for each in parts) <= 16
+    assert score_of_whole(parts) == scored(found).whole

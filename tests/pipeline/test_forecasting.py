@@ -27,6 +27,7 @@ from storage.schema import STANDINGS
 from storage.tables import Tables
 from storage.tables.catalogue import COUNTERS, Entry
 from storage.tables.digests import partition_of
+from storage.tables.rows import parts_of
 from tests.builders import a_view
 from tests.pipeline.memory import MemoryDocuments
 from tests.pipeline.test_learning import CPU, LONDON, NETWORK, NOW, TOKYO, VMS, fill, usual
@@ -165,6 +166,17 @@ async def test_a_forecast_that_cant_be_read_counts_as_not_learned(tables: Tables
     assert (await asked(tables, 1, vm="b")).reason == NOT_LEARNED
     await learn_tenant(tables, TENANT, NOW)  # tomorrow has its own
     assert (await asked(tables, 1, NOW + 5 * HOUR, vm="b")).reason is None
+
+
+@pytest.mark.parametrize("width", [1, 252])
+async def test_rows_of_another_length_are_no_forecast(tables: Tables, memory: MemoryDocuments, width: int) -> None:
+    await learned(tables, 4)
+    partition, known = partition_of(TENANT), [Series(Whose("vm", "b"), CPU)]
+    (part,) = parts_of(known, width)
+    async for document in memory.scan(STANDINGS, partition, "forecast_", "forecast_~"):
+        body = {**document.body, **part.body(np.ones((1, width))), "shards": 1}
+        await memory.upsert(STANDINGS, partition, document.id, body)
+    assert (await asked(tables, 1, vm="b")).reason == NOT_LEARNED
 
 
 async def test_a_tenants_caller_gets_its_own_forecast(tables: Tables) -> None:
