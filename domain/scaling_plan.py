@@ -60,5 +60,5 @@ def _in_order(*times: int) -> PlanTimes:
     backward: list[int] = []
     for time in reversed(forward):
         backward.append(min(time, latest))
-        latest = backward[-1] - APART
+        latest = (backward[-1] - APART) // APART * APART
     return PlanTimes(*reversed(backward))

@@ -53,7 +53,7 @@ def test_a_shift_over_midnight_ends_with_the_day_and_its_peak_is_that_of_its_eve
     night[: 6 * 4] = 10.0  # of the shift before
     night[22 * 4 :] = 9.0
     times = plan_times(a_day(start=21 * 60 + 35, stop=30 * 60, first=22 * 60), night)
-    assert times == PlanTimes(21 * 60 + 30, 22 * 60, 23 * 60 + 44, 23 * 60 + 59)
+    assert times == PlanTimes(21 * 60 + 30, 22 * 60, 23 * 60 + 30, 23 * 60 + 59)
 
 
 def test_a_start_before_midnight_is_at_midnight() -> None:
