@@ -198,11 +198,13 @@ class _Learning:
         """Return the usual errors of the hours, and the band's ends, by the errors of some days. See Forecasts."""
         import numpy as np  # noqa: PLC0415
 
-        days = [day for day in errors[1] if first <= day < after]
-        if not days:
+        of_leads = {
+            lead: {day: each for day, each in of.items() if first <= day < after} for lead, of in errors.items()
+        }
+        if not of_leads[1]:
             return np.full((self._series, 2, HOURS), np.nan), np.full((self._series, len(LEADS), 2), np.nan)
-        of_days = np.stack([errors[1][day] for day in days])
-        weekends = np.array([self._weekday_of(day) >= SATURDAY for day in days])
+        of_days = np.stack(list(of_leads[1].values()))
+        weekends = np.array([self._weekday_of(day) >= SATURDAY for day in of_leads[1]])
         sizes = np.abs(of_days).transpose(1, 0, 2).reshape(self._series, -1)
         whole = quantile(sizes, 0.5, 1)
         least = _LEAST_USUAL * np.nan_to_num(np.nansum(sizes, axis=1) / (~np.isnan(sizes)).sum(axis=1))
@@ -210,10 +212,9 @@ class _Learning:
         usual = [np.maximum(each, least[:, None]) for each in usual]
         ends = np.full((self._series, len(LEADS), 2), np.nan)
         for at, lead in enumerate(LEADS):
-            some = [day for day in errors[lead] if first <= day < after] or days
-            of_lead = errors[lead] if some is not days else errors[1]
-            scales = np.stack([usual[self._weekday_of(day) >= SATURDAY] for day in some])
-            relative = np.stack([of_lead[day] for day in some]) / np.where(scales > 0, scales, np.nan)
+            of_lead = of_leads[lead] or of_leads[1]  # those of a later lead come later
+            scales = np.stack([usual[self._weekday_of(day) >= SATURDAY] for day in of_lead])
+            relative = np.stack(list(of_lead.values())) / np.where(scales > 0, scales, np.nan)
             relative = np.clip(relative, -_LARGEST, _LARGEST).transpose(1, 0, 2).reshape(self._series, -1)
             for side, share in enumerate(_SHARES[at]):
                 ends[:, at, side] = np.nan_to_num(quantile(relative, share, 1))

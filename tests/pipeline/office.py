@@ -3,6 +3,7 @@
 Their VMs stop when they leave, and stopped VMs tell of nothing. All is drawn with a seed.
 """
 
+import asyncio
 import itertools
 import math
 import random
@@ -15,6 +16,7 @@ from domain.minutes import DAY, WINDOW
 from domain.samples import Dimensions
 from domain.standings import Standings, StandingVm
 from domain.use_days import ACTIVE, LOGONS
+from pipeline.learning import learn_tenant
 from storage.tables import Tables
 from storage.tables.catalogue import TENANTS, Entry, vms_of
 from storage.tables.marks import Mark
@@ -82,6 +84,19 @@ async def know(tables: Tables, tenant: str = "t") -> None:
         entry = Entry(vm, NOW - WINDOW, Dimensions(None, pool, region, "D4"))
         await tables.catalogue.write_entry(vms_of(tenant), entry, None)
     await tables.catalogue.write_entry(TENANTS, Entry(tenant, NOW), None)
+
+
+def learned_office() -> MemoryDocuments:
+    """Return a store in which the office has been learned."""
+
+    async def made() -> MemoryDocuments:
+        memory = MemoryDocuments()
+        await fill(Tables(memory))
+        await know(Tables(memory))
+        await learn_tenant(Tables(memory), "t", NOW)
+        return memory
+
+    return asyncio.run(made())
 
 
 def copied(memory: MemoryDocuments) -> MemoryDocuments:

@@ -1,6 +1,5 @@
 """Log-ons and what goes wrong: purges, broken documents, and what an older version has left."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from storage.schema import STANDINGS
 from storage.tables import Tables
 from storage.tables.digests import partition_of
 from tests.pipeline.memory import MemoryDocuments
-from tests.pipeline.office import DAYS, NOW, copied, fill, know
+from tests.pipeline.office import DAYS, NOW, copied, learned_office
 from tests.pipeline.test_logons import ahead, by_day
 from tests.pipeline.test_operations import carry_out
 from tests.pipeline.test_purge_of_learning import learned
@@ -30,15 +29,7 @@ USE = "use_Europe~2FLondon_2026-11-10_000000"
 @pytest.fixture(scope="module")
 def office() -> MemoryDocuments:
     """The office, when it has been learned."""
-
-    async def made() -> MemoryDocuments:
-        memory = MemoryDocuments()
-        await fill(Tables(memory))
-        await know(Tables(memory))
-        await learn_tenant(Tables(memory), "t", NOW)
-        return memory
-
-    return asyncio.run(made())
+    return learned_office()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """From standings to log-ons ahead: of VMs and pools, by their clocks, with late data, purges and broken documents."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,21 +18,13 @@ from storage.tables import Tables
 from storage.tables.digests import partition_of
 from tests.builders import a_view
 from tests.pipeline.memory import MemoryDocuments
-from tests.pipeline.office import DAYS, LONDON, NOW, TODAY, TOKYO, copied, fill, know, near
+from tests.pipeline.office import DAYS, LONDON, NOW, TODAY, TOKYO, copied, fill, know, learned_office, near
 
 
 @pytest.fixture(scope="module")
 def office() -> MemoryDocuments:
     """The office, when it has been learned."""
-
-    async def made() -> MemoryDocuments:
-        memory = MemoryDocuments()
-        await fill(Tables(memory))
-        await know(Tables(memory))
-        await learn_tenant(Tables(memory), "t", NOW)
-        return memory
-
-    return asyncio.run(made())
+    return learned_office()
 
 
 @pytest.fixture
