@@ -14,7 +14,8 @@ const PING_PATIENCE_MS = 4_000; // for a sign of life
  * @typedef {{key: string, title: string, unit: string, group: string, newest: number}} Counter
  * @typedef {{timestamp: number, PerfType: string, PerfName: string, average: number | null, PerfValue: number | null,
  *   count: number | null, tenants: number | null, min: number | null, max: number | null, coverage: number | null,
- *   final: boolean, suppressed: string | null, tenantAverage?: number | null}} Item a point of a chart
+ *   final: boolean, suppressed: string | null, tenantAverage?: number | null,
+ *   expected?: number | null, low?: number | null, high?: number | null}} Item a point of a chart
  * @typedef {{start: number, end: number, suppressed: string | null, data: Item[]}} Answer
  * @typedef {[string, string][]} Parameters names and values, names may repeat
  */

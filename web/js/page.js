@@ -41,7 +41,7 @@ import { tellWho } from "./who.js";
  *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
  *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
  *   table: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
- *   drawings: () => [string, HTMLCanvasElement][], width: () => number, fit: () => void}} View
+ *   drawings: () => import("./files.js").Drawing[], width: () => number, fit: () => void}} View
  */
 
 /**
@@ -235,7 +235,7 @@ async function saveCsv() {
 async function savePng() {
   if (!shown) return;
   const { view, range } = shown.chosen;
-  const heading = `Spot PC Insights, ${byId("range").selectedOptions[0].textContent}, ${zoneName(range.utc)}, saved ${dated(Date.now() / 1000, range.utc)}`;
+  const heading = [`Spot PC Insights, ${byId("range").selectedOptions[0].textContent}, ${zoneName(range.utc)}, saved ${dated(Date.now() / 1000, range.utc)}`];
   save(await picture(heading, view.drawings()), fileName(view.name, "png"));
 }
 

@@ -1,7 +1,7 @@
 // The fleet's counters under one another with one cursor. A chosen tenant's line is over the fleet's, and a
 // chosen VM's over both.
 
-import { AHEAD, askAhead, endOf, extended, goodness } from "../ahead.js";
+import { AHEAD, askAhead, endOf, extended, goodness } from "../forecast.js";
 import { askCharts } from "../ask.js";
 import { Chart } from "../chart.js";
 import { moment } from "../clock.js";
@@ -12,6 +12,7 @@ import { intervalOf, minutesOf, shape } from "../range.js";
 import { caveats, columns, inWords, newestOf, ownNewest } from "../series.js";
 import { TenantControls } from "../tenants.js";
 import { ownTenant } from "../who.js";
+import { Zoom } from "../zoom.js";
 
 const FIRST_COUNTERS = 4; // shown if none is chosen
 
@@ -35,6 +36,7 @@ export class Compare {
   constructor(host) {
     this.host = host;
     this.body = made("div", { id: "compare" });
+    this.zoom = new Zoom((range) => host.choose({ range }), this.body);
     this.add = made("select", { id: "add" });
     this.whose = new TenantControls((choice) => host.choose({ own: { ...this.own, ...choice } }));
     this.ahead = made("select", { id: "ahead" });
@@ -84,8 +86,9 @@ export class Compare {
   }
 
   /** Set controls and panels to the choice. @param {Chosen} chosen @param {Lists} lists */
-  show({ own }, lists) {
+  show({ own, range }, lists) {
     this.own = own;
+    this.zoom.show(range);
     const { keys, tenant, vm } = this.known(own, lists);
     this.whose.show(lists, { tenant, vm }, tenant && this.vms.tenant === tenant ? this.vms.list : []);
     const more = lists.counters.filter((counter) => !keys.includes(counter.key));
@@ -169,7 +172,7 @@ export class Compare {
     return { own, newest: some ? answer.end : 0, end: answer.end, suppressed: answer.suppressed ?? "", notice, empty: "" };
   }
 
-  /** @param {Awaited<ReturnType<typeof askCharts>>} answer @param {Map<string, import("../ahead.js").Forecast>} forecasts @param {Chosen} chosen */
+  /** @param {Awaited<ReturnType<typeof askCharts>>} answer @param {Map<string, import("../forecast.js").Forecast>} forecasts @param {Chosen} chosen */
   draw(answer, forecasts, { range }) {
     const end = Math.max(answer.end, ...[...forecasts.values()].map(endOf));
     const whose = this.beside || (ownTenant() ? "tenant" : "fleet");
@@ -184,7 +187,7 @@ export class Compare {
       /** @type {import("../chart.js").Look} */
       const look = {
         unit: counter.unit, beside: this.beside, small: false, utc: range.utc, interval, height, ahead: forecast ? whose : "",
-        onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.host.choose({ range: { start, end } }),
+        onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.zoom.into(start, end),
       };
       panel.chart.show(forecast ? extended(points, forecast) : points, look, answer.start, end);
       panel.drawing.setAttribute("aria-label", inWords(counter.title, counter.unit, panel.items, range.utc, this.beside));
@@ -241,10 +244,10 @@ export class Compare {
     for (const panel of this.panels.values()) panel.chart.fit();
   }
 
-  /** @returns {[string, HTMLCanvasElement][]} titles and drawings */
+  /** @returns {import("../files.js").Drawing[]} */
   drawings() {
-    return [...this.panels.values()].flatMap(({ counter, chart, latest }) =>
-      chart.canvas ? [/** @type {[string, HTMLCanvasElement]} */ ([`${counter.title}: ${latest.textContent}`, chart.canvas])] : [],
+    return [...this.panels.values()].flatMap(({ counter: { title, key }, chart }) =>
+      chart.canvas ? [{ title: title === key ? title : `${title} (${key})`, legend: chart.legend, canvas: chart.canvas }] : [],
     );
   }
 }
