@@ -7,12 +7,12 @@ import { Chart } from "../chart.js";
 import { moment } from "../clock.js";
 import { fill, labelled, made } from "../elements.js";
 import { askVms, named } from "../lists.js";
+import { tenantText, vmText } from "../names.js";
 import { percent, written } from "../numbers.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
 import { caveats, columns, inWords, newestOf, ownNewest } from "../series.js";
 import { TenantControls } from "../tenants.js";
 import { ownTenant } from "../who.js";
-import { Zoom } from "../zoom.js";
 
 const FIRST_COUNTERS = 4; // shown if none is chosen
 
@@ -27,16 +27,17 @@ const FIRST_COUNTERS = 4; // shown if none is chosen
  *   table: HTMLDetailsElement, items: Item[], drawing: HTMLElement}} Panel
  */
 
-export class Compare {
-  name = "compare";
-  title = "Compare";
+export class Vm {
+  name = "vm";
+  title = "VM";
   parameters = ["key", "tenant", "vm", "ahead"];
+  /** @type {import("../page.js").Control[]} */
+  controls = ["range", "points", "csv", "png"];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
     this.host = host;
-    this.body = made("div", { id: "compare" });
-    this.zoom = new Zoom((range) => host.choose({ range }), this.body);
+    this.body = made("div", { id: "vm-view" });
     this.add = made("select", { id: "add" });
     this.whose = new TenantControls((choice) => host.choose({ own: { ...this.own, ...choice } }));
     this.ahead = made("select", { id: "ahead" });
@@ -86,9 +87,8 @@ export class Compare {
   }
 
   /** Set controls and panels to the choice. @param {Chosen} chosen @param {Lists} lists */
-  show({ own, range }, lists) {
+  show({ own }, lists) {
     this.own = own;
-    this.zoom.show(range);
     const { keys, tenant, vm } = this.known(own, lists);
     this.whose.show(lists, { tenant, vm }, tenant && this.vms.tenant === tenant ? this.vms.list : []);
     const more = lists.counters.filter((counter) => !keys.includes(counter.key));
@@ -187,7 +187,7 @@ export class Compare {
       /** @type {import("../chart.js").Look} */
       const look = {
         unit: counter.unit, beside: this.beside, small: false, utc: range.utc, interval, height, ahead: forecast ? whose : "",
-        onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.zoom.into(start, end),
+        onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.host.zoom(start, end),
       };
       panel.chart.show(forecast ? extended(points, forecast) : points, look, answer.start, end);
       panel.drawing.setAttribute("aria-label", inWords(counter.title, counter.unit, panel.items, range.utc, this.beside));
@@ -238,6 +238,13 @@ export class Compare {
     );
     const head = made("thead", {}, made("tr", {}, ...heads.map((text) => made("th", { scope: "col" }, text))));
     table.append(made("div", { class: "rows", tabindex: "0", role: "region", "aria-label": `Data of ${counter.title}` }, made("table", {}, head, made("tbody", {}, ...rows.reverse()))));
+  }
+
+  /** @param {Chosen} chosen @param {Lists} lists */
+  heading({ own }, lists) {
+    const { tenant, vm } = this.known(own, lists);
+    if (!tenant) return "The fleet";
+    return vm ? `VM ${vmText(tenant, vm)} of ${tenantText(tenant, lists.labels)}` : `Tenant ${tenantText(tenant, lists.labels)}`;
   }
 
   fit() {
