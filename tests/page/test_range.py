@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import NEWEST
-from tests.page.looking import CPU, IN_A_BROWSER, card
+from tests.page.looking import CPU, IN_A_BROWSER, card, opened
 
 pytestmark = IN_A_BROWSER
 
@@ -35,7 +35,7 @@ def asked_of(page: Page, act: Callable[[], Any], path: str = "/v1/get-data") -> 
 def test_a_range_of_time_can_be_chosen_and_never_has_more_points_than_pixels(
     page: Page, text: str, minutes: int
 ) -> None:
-    page.goto("/?minutes=30")
+    page.goto("/?view=fleet&minutes=30")
     expect(card(page, CPU).locator("canvas")).to_be_visible()
     asked = asked_of(page, lambda: page.get_by_label("Time range").select_option(text))
     assert asked["minutes"] == [str(minutes)]
@@ -68,19 +68,21 @@ def test_a_range_can_be_dragged_and_stands_in_the_url(page: Page) -> None:
 def test_interval_and_aggregation_can_be_changed(page: Page) -> None:
     page.goto(f"/?key={CPU}&minutes=60")
     expect(page.locator("figure canvas")).to_be_visible()
-    assert asked_of(page, lambda: page.get_by_label("Interval").select_option("15 min"))["aggregationInterval"] == [
-        "15"
-    ]
-    assert asked_of(page, lambda: page.get_by_label("Aggregation").select_option("maximum"))["aggregationBy"] == ["max"]
+    assert asked_of(page, lambda: opened(page, "Display").get_by_label("Interval").select_option("15 min"))[
+        "aggregationInterval"
+    ] == ["15"]
+    assert asked_of(page, lambda: opened(page, "Display").get_by_label("Aggregation").select_option("maximum"))[
+        "aggregationBy"
+    ] == ["max"]
     expect(page.locator("figure .note")).to_contain_text("Each point covers 15 min.")
     assert ("interval=15" in page.url, "by=max" in page.url) == (True, True)
 
 
 def test_the_clock_is_local_or_utc_and_says_which(page: Page) -> None:
-    page.goto("/")
+    page.goto("/?view=fleet")
     at = datetime.fromtimestamp(NEWEST + 14 * 60 + 30, UTC)
     expect(page.locator("#status")).to_contain_text(f"newest minute {at.astimezone(ZoneInfo('Asia/Kolkata')):%H:%M}")
     expect(page.get_by_label("Time zone")).to_contain_text("local (Asia/Calcutta)")
-    page.get_by_label("Time zone").select_option("UTC")
+    opened(page, "Display").get_by_label("Time zone").select_option("UTC")
     expect(page.locator("#status")).to_contain_text(f"newest minute {at:%H:%M}")
     assert "tz=utc" in page.url

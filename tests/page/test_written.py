@@ -110,7 +110,7 @@ def test_small_values_are_shown_as_they_are(page: Page, shared_local: Local) -> 
     shared_local.put("slow", a_message(records_of("t", "v", key, [0.0042] * 14 + [0.0349], NEWEST)))
     shared_local.settled()
     page.add_init_script(RECORD)
-    page.goto(f"http://127.0.0.1:{shared_local.port}/")
+    page.goto(f"http://127.0.0.1:{shared_local.port}/?view=fleet")
     expect(card(page, key).locator("strong")).to_have_text("0.0349")
     expect(card(page, key).locator(".change")).to_have_text("+0.0307")
     card(page, key).click()
