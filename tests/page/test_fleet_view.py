@@ -20,7 +20,7 @@ def test_every_counter_has_a_card_with_its_newest_value_its_change_and_its_vms(p
     newest = fleet_mean(CPU, last_final)
     before = sum(fleet_mean(CPU, last_final - 1 - back) for back in range(60 - 15)) / 45
     expect(card(page, CPU).locator("strong")).to_have_text(shown(newest))
-    sign = "▲ +" if newest > before else "▼ \u2212"
+    sign = "+" if newest > before else "\u2212"
     change = card(page, CPU).locator(".change")
     expect(change).to_have_text(re.compile(rf"^{re.escape(sign)}[\d.]+ points\s*$"))
     told = float(change.inner_text().removeprefix(sign).split()[0])

@@ -11,7 +11,8 @@ const PATIENCE_MS = 30_000; // for an answer
 const PING_PATIENCE_MS = 4_000; // for a sign of life
 
 /**
- * @typedef {{key: string, title: string, unit: string, group: string, newest: number}} Counter
+ * @typedef {{key: string, title: string, unit: string, group: string, newest: number, rule: "avg" | "sum" | "min" | "max",
+ *   worse: "high" | "low" | "none"}} Counter `rule`: how minutes make the value of a window. `worse`: the bad direction
  * @typedef {{timestamp: number, PerfType: string, PerfName: string, average: number | null, PerfValue: number | null,
  *   count: number | null, tenants: number | null, min: number | null, max: number | null, coverage: number | null,
  *   final: boolean, suppressed: string | null, tenantAverage?: number | null}} Item a point of a chart
