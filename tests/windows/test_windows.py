@@ -270,7 +270,7 @@ def test_dev_runs_what_it_plans_on_windows(windows: Windows) -> None:
         done = [windows.python(f"C:\\{project.name}\\dev.py", "run", "PORT=8080") for _ in range(2)]
     finally:
         shutil.rmtree(project)
-    assert [each.returncode for each in done] == [7, 7], done[0].stderr.decode()
+    assert [each.returncode for each in done] == [7, 7], [each.stderr.decode() for each in done]
     first, second = (each.stdout.decode().split("\r\n") for each in done)
     assert "installs -r local.txt -c lock.txt" in first
     assert "runs on port 8080" in first

@@ -57,3 +57,15 @@ export function ago(seconds) {
   const minutes = Math.round(Math.max(0, seconds) / 60);
   return minutes < 1 ? "just now" : minutes < 120 ? `${minutes} min ago` : `${Math.round(minutes / 60)} h ago`;
 }
+
+/** The midnight that begins the day of a moment, or another one so many days from it. @param {number} at Unix seconds @param {boolean} utc @param {number} days */
+export function midnight(at, utc, days) {
+  const date = new Date(at * 1000);
+  return (utc ? Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate() + days) : Number(new Date(date.getFullYear(), date.getMonth(), date.getDate() + days))) / 1000;
+}
+
+/** A moment as a field for a date and time has it. @param {number} at Unix seconds @param {boolean} utc */
+export const toField = (at, utc) => new Date((at + offset(at, utc)) * 1000).toISOString().slice(0, 16);
+
+/** The moment that such a field has; not a number if it has none. @param {string} text @param {boolean} utc @returns {number} Unix seconds */
+export const fromField = (text, utc) => Date.parse(utc ? `${text}Z` : text) / 1000;

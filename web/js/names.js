@@ -147,3 +147,9 @@ export function texts(masked, nameOf) {
   }
   return all;
 }
+
+/** A tenant for people: the operator's label, its own name if that is loaded, or its masked name. @param {string} tenant @param {Map<string, string>} labels */
+export const tenantText = (tenant, labels) => labels.get(tenant) ?? tenantName(tenant) ?? short(tenant);
+
+/** A VM for people: its real name if that is loaded, or its masked name. @param {string} tenant @param {string} vm */
+export const vmText = (tenant, vm) => vmName(tenant, vm) ?? short(vm);

@@ -2,18 +2,24 @@
 // Knows what a view is, when to ask again and what to say on failure. Does not know what a view asks and draws.
 
 import { askForKey } from "./access.js";
-import { askTable, NoAccess, ping, Problem } from "./ask.js";
-import { clock, dated, zoneName } from "./clock.js";
+import { NoAccess, ping, Problem } from "./ask.js";
+import { clock } from "./clock.js";
+import { onDrops } from "./drops.js";
 import { byId, made, settled } from "./elements.js";
 import { EMBEDDED, takeTokens } from "./embedded.js";
-import { fileName, picture, save } from "./files.js";
 import { askLists, NO_LISTS } from "./lists.js";
 import { isLate, say, sayAge, tell, tellProblem } from "./notices.js";
-import { minutesOf, onRange, readRange, showRange, writeRange } from "./range.js";
+import { onRange, readRange, showRange, writeRange } from "./range.js";
 import { whyRefused } from "./refused.js";
-import { Compare } from "./views/compare.js";
+import { saveCsv, savePng } from "./saving.js";
+import { Ahead } from "./views/ahead.js";
 import { Fleet } from "./views/fleet.js";
-import { tellWho } from "./who.js";
+import { Now } from "./views/now.js";
+import { Operations } from "./views/operations.js";
+import { Vm } from "./views/vm.js";
+import { Vms } from "./views/vms.js";
+import { Where } from "./views/where.js";
+import { ownTenant, tellWho } from "./who.js";
 
 /**
  * @typedef {import("./ask.js").Parameters} Parameters
@@ -34,21 +40,29 @@ import { tellWho } from "./who.js";
  */
 
 /**
- * What the page needs from a view. `fields` are its controls. `parameters` are its own URL parameters. `show` sets
- * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile.
- * @template Own
- * @typedef {{name: string, title: string, parameters: string[], fields: HTMLElement[], body: HTMLElement,
- *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
- *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
- *   table: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
- *   drawings: () => [string, HTMLCanvasElement][], width: () => number, fit: () => void}} View
+ * Which of the controls for all views a view uses: the range of time, what it is compared with, interval and aggregation
+ * of points, and what can be saved of it.
+ * @typedef {"range" | "against" | "points" | "csv" | "png"} Control
  */
 
 /**
- * What a view needs from the page: change the choice; adjust what needs no answer from the server; ask again;
- * the address of a view.
+ * What the page needs from a view. `fields` are its own controls. `parameters` are its own URL parameters. `show` sets
+ * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile.
+ * `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
+ * @template Own
+ * @typedef {{name: string, title: string, parameters: string[], controls: Control[], fields: HTMLElement[], body: HTMLElement,
+ *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
+ *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
+ *   table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
+ *   drawings?: () => [string, HTMLCanvasElement][], width: () => number, fit: () => void,
+ *   heading: (chosen: Chosen<Own>, lists: Lists) => string}} View
+ */
+
+/**
+ * What a view needs from the page: change the choice; adjust what needs no answer from the server; look at a part of the
+ * range, from which Esc and a double click lead back; ask again; the address of a view.
  * @typedef {{choose: (changes: {range?: Partial<Range>, own?: unknown}) => void, adjust: (own: unknown) => void,
- *   refresh: () => void, address: (view: string, own: unknown, range: Range) => string}} Host
+ *   zoom: (start: number, end: number) => void, refresh: () => void, address: (view: string, own: unknown, range: Range) => string}} Host
  */
 
 const REFRESH_MS = 60_000;
@@ -57,6 +71,10 @@ const CHECK_MS = 5_000; // how often the page checks that the server is there
 /** @type {Host} */
 const host = {
   choose: ({ range, own }) => go({ ...base(), range: { ...base().range, ...range }, own: own ?? base().own }),
+  zoom(start, end) {
+    left.push(base().range);
+    go({ ...base(), range: { ...base().range, start, end } });
+  },
   adjust(own) {
     wanted = { ...base(), own };
     if (shown) shown.chosen = { ...shown.chosen, own };
@@ -68,10 +86,16 @@ const host = {
 };
 
 /**
- * A new view needs a file in views/ and a line here. The first view is the default.
+ * A new view needs a file in views/, one in css/, and a line here. The first view is the default.
  * @type {[View<any>, ...View<any>[]]}
  */
-const VIEWS = [new Fleet(host), new Compare(host)];
+const VIEWS = [new Now(host), new Fleet(host), new Where(host), new Vms(host), new Vm(host), new Ahead(host), new Operations(host)];
+
+/** @type {Record<string, string>} Names that views had in links of old. */
+const OLD_NAMES = { compare: "vm" };
+
+/** @type {Range[]} The ranges from which a person has looked at a part, the last one last. */
+const left = [];
 
 /** @type {Chosen<any>} */
 let wanted = read(location.search);
@@ -91,7 +115,8 @@ let checking = false;
 /** @param {string} query @returns {Chosen<any>} */
 function read(query) {
   const given = new URLSearchParams(query);
-  const view = VIEWS.find(({ name }) => name === given.get("view")) ?? VIEWS.findLast(({ parameters }) => parameters.some((name) => given.get(name))) ?? VIEWS[0];
+  const asked = given.get("view") ?? (given.get("key") || given.get("tenant") ? "vm" : given.get("search") || given.get("sort") ? "fleet" : "");
+  const view = VIEWS.find(({ name }) => name === (OLD_NAMES[asked] ?? asked)) ?? VIEWS[0];
   return { view, range: readRange(given), own: view.read(given) };
 }
 
@@ -123,8 +148,16 @@ function bring(chosen) {
     view.body.hidden = !on;
     for (const field of view.fields) field.hidden = !on;
   }
-  chosen.view.show(chosen, lists);
-  showRange(chosen.range, chosen.view.width());
+  byId("to-operations").hidden = Boolean(ownTenant());
+  const { view } = chosen;
+  for (const control of document.querySelectorAll("[data-control]")) {
+    const name = /** @type {HTMLElement} */ (control).dataset.control ?? "";
+    if (!["display", "save"].includes(name)) /** @type {HTMLElement} */ (control).hidden = !view.controls.includes(/** @type {Control} */ (name));
+  }
+  view.show(chosen, lists);
+  showRange(chosen.range, view.width());
+  document.title = `${view.heading(chosen, lists)} – Spot PC Insights`;
+  byId("open-controls").textContent = view.controls.includes("range") ? `Choose (${byId("range").selectedOptions[0]?.textContent})` : "Choose";
 }
 
 /** Ask for the chosen data and show it. On failure, say so, and keep the charts and the controls as they were. */
@@ -209,45 +242,20 @@ async function check() {
   }
 }
 
-/** Save the data of the charts. If a view shows only a part, save all of it. */
-async function saveCsv() {
-  if (!shown) return;
-  const { chosen, end } = shown;
-  const { path, keys, parameters } = chosen.view.table(chosen, lists);
-  const minutes = minutesOf(chosen.range);
-  // All requests must use the shown range, although new data keeps arriving.
-  /** @type {Parameters} */
-  const fixed = [["start", String(end - (minutes - 1) * 60)], ["end", String(end)]];
-  const asked = chosen.range.start || !end ? parameters : [...fixed, ...parameters.filter(([name]) => name !== "minutes")];
-  byId("save-csv").disabled = true;
-  const saving = (/** @type {number} */ count) => tell("saving", `Saving ${count.toLocaleString()} of ${keys.length.toLocaleString()} counters …`);
-  try {
-    saving(0);
-    save(await askTable(path, keys, minutes, asked, saving), fileName(chosen.view.name, "csv"));
-    tell("saving", `Saved ${keys.length.toLocaleString()} ${keys.length === 1 ? "counter" : "counters"}.`);
-  } catch (error) {
-    tell("saving", "Not saved: see above.");
-    fail(error);
-  }
-  usable();
-}
-
-async function savePng() {
-  if (!shown) return;
-  const { view, range } = shown.chosen;
-  const heading = `Spot PC Insights, ${byId("range").selectedOptions[0].textContent}, ${zoneName(range.utc)}, saved ${dated(Date.now() / 1000, range.utc)}`;
-  save(await picture(heading, view.drawings()), fileName(view.name, "png"));
-}
-
 for (const view of VIEWS) {
   byId("views").append(made("a", { id: `to-${view.name}` }, view.title), " ");
   byId("own").append(...view.fields);
   byId("view").append(view.body);
 }
-onRange((range) => Object.keys(range).length && host.choose({ range }));
+onRange(() => base().range, (range) => {
+  left.length = 0;
+  host.choose({ range });
+});
+onDrops();
 byId("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
-byId("save-csv").addEventListener("click", () => saveCsv());
-byId("save-png").addEventListener("click", () => savePng().catch(fail));
+byId("save-csv").addEventListener("click", () => shown && saveCsv(shown, lists).catch(fail).finally(usable));
+byId("save-png").addEventListener("click", () => shown && savePng(shown, lists).catch(fail));
+byId("print").addEventListener("click", () => print());
 byId("again").addEventListener("click", () => show());
 askForKey(() => show());
 takeTokens(() => show());
@@ -260,7 +268,18 @@ document.addEventListener("click", (event) => {
   go(read(link.search));
   scrollTo(0, 0);
 });
+/** Go back to the range before the part that is looked at. */
+function zoomOut() {
+  const { range } = base();
+  if (range.start) host.choose({ range: left.pop() ?? { start: 0, end: 0 } });
+}
+document.addEventListener("dblclick", (event) => /** @type {HTMLElement} */ (event.target).closest(".u-over") && zoomOut());
+document.addEventListener("keydown", (event) => {
+  const at = /** @type {HTMLElement} */ (event.target);
+  if (event.key === "Escape" && !event.defaultPrevented && !at.closest("input, select, dialog, [popover]")) zoomOut();
+});
 addEventListener("popstate", () => {
+  left.length = 0;
   wanted = read(location.search);
   show();
 });

@@ -1,11 +1,9 @@
 // The controls that choose a tenant and one of its VMs, by masked names, labels and real names. Knows how to find and
 // show them. Does not know what is charted. It gives only masked names to other code.
 
-import { byId, fill, labelled, made, settled } from "./elements.js";
+import { fill, labelled, made, settled } from "./elements.js";
 import { NO_LISTS } from "./lists.js";
 import { forgetNames, hasNames, loadNames, NotTaken, onNames, tenantName, texts, vmName } from "./names.js";
-
-const CSV = "All counters of this view, as a table";
 
 /**
  * @typedef {{tenant: string, vm: string}} Choice by masked names; empty: none
@@ -35,12 +33,15 @@ export class TenantControls {
     this.tenantField = labelled("Find a tenant", this.findTenant);
     this.vmField = labelled("Find a VM", this.findVm);
     this.file = made("input", { id: "names", type: "file", accept: ".json,application/json", "aria-label": "File of names", hidden: "" });
-    this.load = made("button", { type: "button", title: "Shows real names: choose the file that “python -m edge.agent --names” wrote. It stays in this browser." }, "Load names …");
-    this.forget = made("button", { type: "button", title: "Removes all real names from this browser" }, "Forget names");
+    this.load = made("button", { type: "button" }, "Load names …");
+    this.forget = made("button", { type: "button" }, "Forget names");
     this.said = made("span", { class: "note", role: "status" });
-    this.field = made("div", { id: "whose", class: "pair" },
-      this.tenantField, labelled("Tenant", this.tenant), this.vmField, labelled("VM", this.vm), this.file, this.load, this.forget, this.said,
+    const about = made("span", { class: "note" }, "Real names come from the file that “python -m edge.agent --names” wrote. They stay in this browser.");
+    this.find = made("details", { class: "drop", id: "find" },
+      made("summary", {}, "Find"),
+      made("div", {}, this.tenantField, this.vmField, this.said, this.file, this.load, this.forget, about),
     );
+    this.field = made("div", { id: "whose", class: "pair" }, labelled("Tenant", this.tenant), labelled("VM", this.vm), this.find);
     this.lists = NO_LISTS;
     /** @type {Choice} */
     this.chosen = { tenant: "", vm: "" };
@@ -140,6 +141,5 @@ export class TenantControls {
     this.tenantField.hidden = tenants.length < 2;
     this.vmField.hidden = vms.length < 2;
     this.forget.hidden = !hasNames();
-    byId("save-csv").title = hasNames() || this.lists.labels.size ? `${CSV}. It keeps masked names: real names and labels are not in it.` : CSV;
   }
 }

@@ -43,6 +43,8 @@ export class Fleet {
   name = "fleet";
   title = "Fleet";
   parameters = ["search", "sort", "against"];
+  /** @type {import("../page.js").Control[]} */
+  controls = ["range", "points", "csv", "png"];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
@@ -115,7 +117,7 @@ export class Fleet {
     if (key !== this.laidOut) this.build(groups);
     this.laidOut = key;
     this.tell();
-    for (const { counter, link } of this.cards.values()) link.href = this.host.address("compare", this.target(counter.key), chosen.range);
+    for (const { counter, link } of this.cards.values()) link.href = this.host.address("vm", this.target(counter.key), chosen.range);
   }
 
   /** The counters that match the search. @param {Chosen} chosen @param {Lists} lists */
@@ -261,6 +263,10 @@ export class Fleet {
     card.change.title = `compared with the average of the hour before${unit === "%" ? ", in percentage points" : ""}`;
     card.vms.textContent = newest?.count ? `${newest.count.toLocaleString()} ${newest.count === 1 ? "VM" : "VMs"}` : items.length ? "suppressed" : "no data";
     if (newest && newest.count === null) card.vms.textContent = "";
+  }
+
+  heading() {
+    return "Fleet";
   }
 
   fit() {

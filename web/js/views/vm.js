@@ -1,12 +1,13 @@
 // The fleet's counters under one another with one cursor. A chosen tenant's line is over the fleet's, and a
 // chosen VM's over both.
 
-import { AHEAD, askAhead, endOf, extended, goodness } from "../ahead.js";
+import { AHEAD, askAhead, endOf, extended, goodness } from "../forecast.js";
 import { askCharts } from "../ask.js";
 import { Chart } from "../chart.js";
 import { moment } from "../clock.js";
 import { fill, labelled, made } from "../elements.js";
 import { askVms, named } from "../lists.js";
+import { tenantText, vmText } from "../names.js";
 import { percent, written } from "../numbers.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
 import { caveats, columns, inWords, newestOf, ownNewest } from "../series.js";
@@ -26,15 +27,17 @@ const FIRST_COUNTERS = 4; // shown if none is chosen
  *   table: HTMLDetailsElement, items: Item[], drawing: HTMLElement}} Panel
  */
 
-export class Compare {
-  name = "compare";
-  title = "Compare";
+export class Vm {
+  name = "vm";
+  title = "VM";
   parameters = ["key", "tenant", "vm", "ahead"];
+  /** @type {import("../page.js").Control[]} */
+  controls = ["range", "points", "csv", "png"];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
     this.host = host;
-    this.body = made("div", { id: "compare" });
+    this.body = made("div", { id: "vm-view" });
     this.add = made("select", { id: "add" });
     this.whose = new TenantControls((choice) => host.choose({ own: { ...this.own, ...choice } }));
     this.ahead = made("select", { id: "ahead" });
@@ -169,7 +172,7 @@ export class Compare {
     return { own, newest: some ? answer.end : 0, end: answer.end, suppressed: answer.suppressed ?? "", notice, empty: "" };
   }
 
-  /** @param {Awaited<ReturnType<typeof askCharts>>} answer @param {Map<string, import("../ahead.js").Forecast>} forecasts @param {Chosen} chosen */
+  /** @param {Awaited<ReturnType<typeof askCharts>>} answer @param {Map<string, import("../forecast.js").Forecast>} forecasts @param {Chosen} chosen */
   draw(answer, forecasts, { range }) {
     const end = Math.max(answer.end, ...[...forecasts.values()].map(endOf));
     const whose = this.beside || (ownTenant() ? "tenant" : "fleet");
@@ -184,7 +187,7 @@ export class Compare {
       /** @type {import("../chart.js").Look} */
       const look = {
         unit: counter.unit, beside: this.beside, small: false, utc: range.utc, interval, height, ahead: forecast ? whose : "",
-        onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.host.choose({ range: { start, end } }),
+        onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.host.zoom(start, end),
       };
       panel.chart.show(forecast ? extended(points, forecast) : points, look, answer.start, end);
       panel.drawing.setAttribute("aria-label", inWords(counter.title, counter.unit, panel.items, range.utc, this.beside));
@@ -235,6 +238,13 @@ export class Compare {
     );
     const head = made("thead", {}, made("tr", {}, ...heads.map((text) => made("th", { scope: "col" }, text))));
     table.append(made("div", { class: "rows", tabindex: "0", role: "region", "aria-label": `Data of ${counter.title}` }, made("table", {}, head, made("tbody", {}, ...rows.reverse()))));
+  }
+
+  /** @param {Chosen} chosen @param {Lists} lists */
+  heading({ own }, lists) {
+    const { tenant, vm } = this.known(own, lists);
+    if (!tenant) return "The fleet";
+    return vm ? `VM ${vmText(tenant, vm)} of ${tenantText(tenant, lists.labels)}` : `Tenant ${tenantText(tenant, lists.labels)}`;
   }
 
   fit() {

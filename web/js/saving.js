@@ -1,0 +1,42 @@
+// Saves what a view shows: its figures as a table, its charts as a picture. Knows what a view offers for that, not which view.
+
+import { askTable } from "./ask.js";
+import { dated, zoneName } from "./clock.js";
+import { byId } from "./elements.js";
+import { fileName, picture, save } from "./files.js";
+import { tell } from "./notices.js";
+import { minutesOf } from "./range.js";
+
+/**
+ * @typedef {{chosen: import("./page.js").Chosen<any>, end: number}} Shown
+ * @typedef {import("./lists.js").Lists} Lists
+ */
+
+/** Save the data of the charts. If a view shows only a part, save all of it. @param {Shown} shown @param {Lists} lists */
+export async function saveCsv({ chosen, end }, lists) {
+  if (!chosen.view.table) return;
+  const { path, keys, parameters } = chosen.view.table(chosen, lists);
+  const minutes = minutesOf(chosen.range);
+  // All requests must use the shown range, although new data keeps arriving.
+  /** @type {[string, string][]} */
+  const fixed = [["start", String(end - (minutes - 1) * 60)], ["end", String(end)]];
+  const asked = chosen.range.start || !end ? parameters : [...fixed, ...parameters.filter(([name]) => name !== "minutes")];
+  byId("save-csv").disabled = true;
+  const saving = (/** @type {number} */ count) => tell("saving", `Saving ${count.toLocaleString()} of ${keys.length.toLocaleString()} counters …`);
+  try {
+    saving(0);
+    save(await askTable(path, keys, minutes, asked, saving), fileName(chosen.view.name, "csv"));
+    tell("saving", `Saved ${keys.length.toLocaleString()} ${keys.length === 1 ? "counter" : "counters"}.`);
+  } catch (error) {
+    tell("saving", "Not saved: see the message on the page.");
+    throw error;
+  }
+}
+
+/** Save the charts as one picture. @param {Shown} shown @param {Lists} lists */
+export async function savePng({ chosen }, lists) {
+  const { view, range } = chosen;
+  if (!view.drawings) return;
+  const when = `${byId("range").selectedOptions[0].textContent}, ${zoneName(range.utc)}, saved ${dated(Date.now() / 1000, range.utc)}`;
+  save(await picture(`${view.heading(chosen, lists)}: ${when}`, view.drawings()), fileName(view.name, "png"));
+}
