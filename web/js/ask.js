@@ -41,15 +41,18 @@ export class NoAccess extends Problem {
   }
 }
 
-/** @param {string} path @param {Parameters} parameters @param {string} accept @param {number} [patience] milliseconds */
-async function response(path, parameters, accept, patience = PATIENCE_MS) {
+/**
+ * @param {string} path @param {Parameters} parameters @param {string} accept @param {number} [patience] milliseconds
+ * @param {RequestInit} [how] the method and the body, if it does not only ask
+ */
+async function response(path, parameters, accept, patience = PATIENCE_MS, how = {}) {
   const [key, token] = [EMBEDDED ? null : storedKey(), bearer()];
-  const headers = { Accept: accept, ...(key ? { "x-functions-key": key } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const headers = { Accept: accept, ...(how.body ? { "Content-Type": "application/json" } : {}), ...(key ? { "x-functions-key": key } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   const credentials = EMBEDDED ? "omit" : "same-origin"; // what the portal hands over counts, and no cookie
   let answer;
   try {
     // no-cache: the browser asks whether its copy is still right, and loads the answer again only if it is not.
-    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers, credentials, cache: "no-cache", signal: AbortSignal.timeout(patience) });
+    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { ...how, headers, credentials, cache: "no-cache", signal: AbortSignal.timeout(patience) });
   } catch (error) {
     const silent = error instanceof DOMException && error.name === "TimeoutError";
     throw new Problem(`The server ${silent ? "does not answer" : "can't be reached"}. Check your connection; if other sites work, tell the operator.`, true);
@@ -70,6 +73,13 @@ export async function ask(path, parameters = []) {
     throw new Problem("The server's answer can't be read. If it stays so, tell the operator.", true);
   });
 }
+
+/**
+ * Send a request of any method, and give its answer as it came. Fails as `ask` does.
+ * @param {string} method @param {string} path @param {Parameters} [parameters] in the URL @param {object} [body] sent as JSON
+ */
+export const send = (method, path, parameters = [], body) =>
+  response(path, parameters, "application/json", PATIENCE_MS, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
 
 /** Ask for a sign of life. Throws a Problem if none comes soon. */
 export const ping = () => response("v1/health", [], "application/json", PING_PATIENCE_MS);
