@@ -42,7 +42,7 @@ def test_the_api_is_shown_from_its_document(page: Page, path: str) -> None:
 def test_what_comes_before_any_data_is_small(page: Page) -> None:
     sizes: list[int] = []
     page.on("requestfinished", lambda request: sizes.append(_size(request)) if "/v1/" not in request.url else None)
-    page.goto("/")
+    page.goto("/?view=fleet")
     expect(card(page, CPU).locator("canvas")).to_be_visible()
     assert 10_000 < sum(sizes) < 150_000
 

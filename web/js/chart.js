@@ -16,9 +16,9 @@ const [AVERAGE, OPEN] = ["Fleet average", "Not final yet"]; // one line, of two 
 
 /**
  * @typedef {{unit: string, beside: import("./series.js").Beside, small: boolean, utc: boolean, interval: number, height: number,
- *   peers?: string, usual?: boolean, ahead?: "" | "fleet" | "tenant" | "vm", alone?: boolean,
+ *   peers?: string, before?: string, usual?: boolean, ahead?: "" | "fleet" | "tenant" | "vm", alone?: boolean,
  *   onRange?: (start: number, end: number) => void}} Look
- *   `peers`: the name of their line. `usual`: whether the band of what is usual is drawn. `ahead`: whose forecast is drawn.
+ *   `peers`, `before`: the names of the lines of VMs alike, and of an earlier time. `usual`: whether the band of what is usual is drawn. `ahead`: whose forecast is drawn.
  *   `alone`: only the forecast is drawn. Its columns stand in this order.
  * @typedef {{text: string, colour: string, dash: number[]}} Entry of a legend
  */
@@ -41,7 +41,7 @@ function alone(plot, series) {
  * The lines of a chart, in the order of its columns.
  * @param {Look} look @returns {import("uplot").Series[]}
  */
-function lines({ unit, beside, small, utc, interval, peers, usual, ahead, alone: only }) {
+function lines({ unit, beside, small, utc, interval, peers, before, usual, ahead, alone: only }) {
   /** @type {(label: string, name: string, more?: Partial<import("uplot").Series>) => import("uplot").Series} */
   const line = (label, name, more = {}) => ({
     label,
@@ -69,6 +69,7 @@ function lines({ unit, beside, small, utc, interval, peers, usual, ahead, alone:
     ...(usual ? [line("Usual, high", "usual", edge), line("Usual, low", "usual", edge)] : []), // first, so behind all
     ...(only ? [] : observed),
     ...(peers ? [line(peers, "peers", { dash: [3, 3], width: 1.5 })] : []),
+    ...(before ? [line(before, "soft", { dash: [1, 3], width: 1.5 })] : []),
     ...(ahead ? [line("Forecast", ahead, { dash: [2, 4] }), line("Forecast, high", "edge", edge), line("Forecast, low", "edge", edge)] : []),
   ];
 }

@@ -5,7 +5,7 @@ import { LOCALES } from "./locale.js";
 const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 const DECIMAL = ["", "k", "M", "G", "T", "P", "E"];
 const IN_FULL = 1e6; // plain numbers below this are written in full
-const LONG = 5; // digits after the point
+const MOST_DIGITS = 8; // after the point
 const TINY = 1e-5; // plain numbers below this are written as a power of ten
 
 /** Write as a power of ten, which is always short. @param {number} value @param {number} [digits] */
@@ -18,64 +18,57 @@ function rounded(value) {
   return size && size < TINY ? asPower(value) : value.toLocaleString(LOCALES, { maximumSignificantDigits: 3 });
 }
 
-/** @param {number} value @param {number} base @param {string[]} prefixes @returns {[number, string | undefined]} */
-function scaled(value, base, prefixes) {
-  let power = 0;
-  for (; Math.abs(value) >= base; power++) value /= base;
-  return [value, prefixes[power]];
+/**
+ * What a value is best divided by, and the unit it then has: prefixes of the SI, or of IEC 80000 where bytes are counted.
+ * @param {number} value @param {string} unit @returns {[number, string] | null} null: only a power of ten is short
+ */
+function scaled(value, unit) {
+  const size = Math.abs(value);
+  const bytes = unit.startsWith("B");
+  if (unit === "s" && size && size < 1) return [1e-3, "ms"];
+  if (!bytes && (size < IN_FULL || unit)) return size < IN_FULL ? [1, unit] : null;
+  const [base, prefixes] = bytes ? [1024, BINARY] : [1000, DECIMAL];
+  let [power, by] = [0, 1];
+  for (; size / by >= base; power++) by *= base;
+  const prefix = prefixes[power];
+  return prefix === undefined ? null : [by, prefix + unit];
 }
 
-/** A value with its unit. Large ones have a prefix of the SI, or of IEC 80000 where bytes are counted. @param {number | null | undefined} value @param {string} unit */
+/** A value with its unit. @param {number | null | undefined} value @param {string} unit */
 export function written(value, unit) {
   if (value === null || value === undefined) return "–";
-  const tail = unit ? ` ${unit}` : "";
-  if (unit.startsWith("B")) {
-    const [size, prefix] = scaled(value, 1024, BINARY);
-    return prefix === undefined ? asPower(value, 4) + tail : `${rounded(size)} ${prefix}${unit}`;
-  }
-  if (Math.abs(value) < IN_FULL) return rounded(value) + tail;
-  const [size, prefix] = scaled(value, 1000, DECIMAL);
-  if (unit || prefix === undefined) return asPower(value, 4) + tail;
-  return `${size.toLocaleString(LOCALES, { maximumSignificantDigits: 4 })} ${prefix}`;
+  const [by, name] = scaled(value, unit) ?? [0, unit];
+  const counted = !unit && by > 1; // a count in full has more digits than its prefix leaves
+  const text = !by ? asPower(value, 4) : counted ? (value / by).toLocaleString(LOCALES, { maximumSignificantDigits: 4 }) : rounded(value / by);
+  return name ? `${text} ${name}` : text;
 }
 
 /**
- * Write the marks of an axis, which all have one prefix and equally many digits after the point.
- * @param {number[]} values evenly spaced @param {string} unit
+ * Values of one counter that stand in one column or at one axis: all in the same unit and with the same digits, three of
+ * the largest, or as many as tell them apart; fewer if these are all zero. What has no value is a dash.
+ * @param {(number | null | undefined)[]} values @param {string} unit @returns {string[]}
  */
 export function alike(values, unit) {
-  const most = Math.max(...values.map(Math.abs));
-  const [base, prefixes] = unit.startsWith("B") ? [1024, BINARY] : unit || most < IN_FULL ? [Infinity, [""]] : [1000, DECIMAL];
-  // The largest prefix with which short numbers are exact. Beyond all prefixes, powers of ten are short.
-  const [, largest] = scaled(most, base, prefixes);
-  const fitting = prefixes.slice(0, largest === undefined ? 1 : prefixes.indexOf(largest) + 1).map((prefix, power) => {
-    const shown = values.map((value) => value / (power ? base ** power : 1));
-    const size = most / (power ? base ** power : 1);
-    const inPowers = size >= IN_FULL || (size > 0 && size < TINY) || digitsOf(shown) > LONG;
-    return { prefix, shown, inPowers, digits: inPowers ? Math.min(2, digitsOf(shown.map(mantissa))) : digitsOf(shown) };
-  });
-  const { prefix, shown, inPowers, digits } = fitting.findLast((each) => each.digits < 2) ?? /** @type {typeof fitting[0]} */ (fitting[0]);
-  const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  const format = new Intl.NumberFormat(LOCALES, { notation: inPowers ? "scientific" : "standard", ...fixed });
-  const tail = unit || prefix ? ` ${prefix}${unit}` : "";
-  return shown.map((value) => (inPowers && !value ? "0" : format.format(value)) + tail);
-}
-
-/** @param {number} value */
-const mantissa = (value) => (value ? value / 10 ** Math.floor(Math.log10(Math.abs(value))) : 0);
-
-/** How many digits after the point write all values exactly: steps of an axis are short. @param {number[]} values */
-function digitsOf(values) {
-  const most = Math.max(...values.map(Math.abs));
-  const exact = (/** @type {number} */ digits) => values.every((value) => Math.abs(Number(value.toFixed(digits)) - value) <= 1e-6 * most);
-  return [0, 1, 2, 3, 4, 5].find(exact) ?? LONG + 1;
+  const all = values.filter((value) => typeof value === "number");
+  const sizes = all.map(Math.abs);
+  const largest = Math.max(0, ...sizes);
+  const scale = scaled(largest, unit);
+  if (!scale || (largest && largest / scale[0] < TINY)) return values.map((value) => written(value, unit));
+  const [by, name] = scale;
+  const span = (Math.max(...all) - Math.min(...all)) / by;
+  const after = (/** @type {number} */ size, /** @type {number} */ digits) => (size > 0 ? digits - 1 - Math.floor(Math.log10(size)) : 0);
+  const most = Math.max(0, Math.min(MOST_DIGITS, Math.max(after(largest / by, 3), after(span, 2))));
+  const needed = all.map((value) => (value / by).toFixed(most).replace(/\.?0*$/, "").split(".")[1]?.length ?? 0);
+  const digits = most ? Math.max(0, ...needed) : 0;
+  const look = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return values.map((value) => (typeof value === "number" ? `${(value / by).toLocaleString(LOCALES, look)}${name ? ` ${name}` : ""}` : "–"));
 }
 
 /** How a value changed, with a sign. A percentage changes by percentage points. @param {number} from @param {number} to @param {string} unit */
 export function change(from, to, unit) {
   if (written(from, unit) === written(to, unit)) return "unchanged";
   const text = written(Math.abs(to - from), unit === "%" ? "points" : unit);
-  return `${to > from ? "▲ +" : "▼ −"}${text}`;
+  return `${to > from ? "+" : "−"}${text}`;
 }
 
 /** A share of a whole, rounded down: only all is 100 %, and only nothing is 0 %. @param {number} share 0 to 1 */

@@ -156,7 +156,7 @@ function bring(chosen) {
   }
   view.show(chosen, lists);
   showRange(chosen.range, view.width());
-  document.title = `${view.heading(chosen, lists)} – Spot PC Insights`;
+  document.title = `${view.heading(chosen, lists)} · Spot PC Insights`;
   byId("open-controls").textContent = view.controls.includes("range") ? `Choose (${byId("range").selectedOptions[0]?.textContent})` : "Choose";
 }
 

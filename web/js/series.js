@@ -69,6 +69,9 @@ export function joined(columns, rows, width) {
   return /** @type {Columns} */ ([times, ...before, ...more]);
 }
 
+/** The value of a point that is about what is looked at. @param {Item} item @param {Beside} beside */
+export const ownOf = (item, beside) => (beside === "vm" ? item.PerfValue : beside ? item.tenantAverage : item.average) ?? null;
+
 /** A chart in a sentence or two. @param {string} title @param {string} unit @param {Item[]} items @param {boolean} utc @param {Beside} beside */
 export function inWords(title, unit, items, utc, beside) {
   const shown = items.filter((item) => item.average !== null);
