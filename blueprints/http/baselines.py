@@ -6,6 +6,7 @@ import azure.durable_functions as df
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import CPU, Example
 from blueprints.http.fields import whole_number
 from blueprints.http.series import SeriesParameters
 from blueprints.services import Services
@@ -30,7 +31,7 @@ class BaselineParameters(SeriesParameters):
     ] = 24
 
 
-@endpoint(blueprint, "v1/get-baseline", PEOPLE)
+@endpoint(blueprint, "v1/get-baseline", PEOPLE, group="What is normal", example=Example({"key": CPU, "hours": 1}))
 async def get_baseline(shared: Services, view: View, asked: BaselineParameters) -> Baseline | OwnBaseline:
     """What is normal for a counter: the expected value and an 80 % band in each window of a range."""
     return await baseline_of(shared.tables, asked.question(asked.hours), view)

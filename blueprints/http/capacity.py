@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http import paging
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import DISK, Example
 from blueprints.http.fields import Key, Name, PageToken, whole_number
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
@@ -64,7 +65,9 @@ class CapacityParameters(ListParameters):
         return {"limit": NO_LIMIT} if key and "limit" not in given and limit_of(key) is None else {}
 
 
-@endpoint(blueprint, "v1/get-capacity", PEOPLE)
+@endpoint(
+    blueprint, "v1/get-capacity", PEOPLE, group="What comes", example=Example({"key": DISK, "limit": 5, "lines": 3})
+)
 async def get_capacity(shared: Services, view: View, asked: CapacityParameters) -> Capacity | OwnCapacity:
     """The VMs whose counter reaches a limit, such as a full disk: when, as a range of days, the soonest first."""
     question = CapacityQuestion(asked.key, asked.limit, asked.tenant, asked.lines, _place(asked))

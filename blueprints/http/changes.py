@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import Example
 from blueprints.http.fields import Key, Moment, Name, known, moment, whole_number
 from blueprints.http.reading import ListParameters
 from blueprints.http.standings import MOST_WINDOWS
@@ -64,7 +65,7 @@ class ChangesParameters(ListParameters):
         return {}
 
 
-@endpoint(blueprint, "v1/get-changes", PEOPLE)
+@endpoint(blueprint, "v1/get-changes", PEOPLE, group="Questions about data", example=Example({"limit": 3}))
 async def get_changes(shared: Services, view: View, asked: ChangesParameters) -> Changes | OwnChanges:
     """What moved most between two ranges of windows: regions, sizes and tenants of the fleet, or VMs of a tenant."""
     question = ChangesQuestion(asked.start, asked.end, asked.against, asked.tenant, asked.key, asked.limit)

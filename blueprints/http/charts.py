@@ -9,6 +9,7 @@ from pydantic import Field
 
 from blueprints.http import paging
 from blueprints.http.endpoints import EVERY_CALLER, PEOPLE, endpoint
+from blueprints.http.examples import CPU, TENANT, VM, Example
 from blueprints.http.fields import (
     MOST_KEYS,
     MOST_MINUTES,
@@ -222,7 +223,9 @@ class TenantChartParameters(ChartParameters):
     ] = None
 
 
-@endpoint(blueprint, "v1/get-data", EVERY_CALLER)
+@endpoint(
+    blueprint, "v1/get-data", EVERY_CALLER, group="Questions about data", example=Example({"key": [CPU], "minutes": 5})
+)
 async def get_data(
     shared: Services, view: View, asked: FleetChartParameters
 ) -> FleetAnswer | BandedFleetAnswer | DisclosedAnswer:
@@ -246,7 +249,13 @@ async def _fleet_data(shared: Services, view: View, asked: FleetChartParameters)
     return replace(answer, nextPage=asked.token_of(beyond) if beyond else None)
 
 
-@endpoint(blueprint, "v1/get-tenant-data", PEOPLE)
+@endpoint(
+    blueprint,
+    "v1/get-tenant-data",
+    PEOPLE,
+    group="Questions about data",
+    example=Example({"key": [CPU], "minutes": 5, "tenant": TENANT, "vm": VM}),
+)
 async def get_tenant_data(
     shared: Services, view: View, asked: TenantChartParameters
 ) -> TenantAnswer | BandedTenantAnswer | DisclosedTenantAnswer | BandedDisclosedTenantAnswer:

@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from pydantic import Field
 
 from blueprints.http.endpoints import OPERATORS, endpoint
+from blueprints.http.examples import Example
 from blueprints.http.fields import Flag
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
@@ -41,7 +42,7 @@ class EmptyParameters(NoParameters):
         return {} if dry or "confirm" in given else {"confirm": missing}
 
 
-@endpoint(blueprint, "v1/admin/empty", OPERATORS, starts=True)
+@endpoint(blueprint, "v1/admin/empty", OPERATORS, starts=True, group="Operations", example=Example({"dryRun": "true"}))
 async def empty(shared: Services, view: View, asked: EmptyParameters) -> Operation:  # noqa: ARG001
     """Remove everything of all tenants; or only count what would be removed, and estimate what that costs."""
     if not asked.dryRun and asked.confirm != shared.store:

@@ -18,7 +18,8 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from blueprints.http.access import caller_behind, of_another_site, refused
-from blueprints.http.formats import chosen_format, negotiated, respond, written
+from blueprints.http.examples import NOTHING, Example, Group
+from blueprints.http.formats import Text, chosen_format, negotiated, respond, written
 from blueprints.http.problems import problem, problem_of
 from blueprints.http.reading import KEY_PARAMETERS, Bytes, ListParameters, NoParameters, read
 from blueprints.http.shown import may_be_shown
@@ -52,18 +53,6 @@ VARY = "Accept, Accept-Encoding, Authorization, Cookie, X-Functions-Key"
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A text answer: its writers by media type. Every reader understands the last media type."""
-
-    forms: Mapping[str, Callable[[], str]]
-
-
-@dataclass(frozen=True, slots=True)
-class DisclosedText(Text, ForTenants):
-    """A text answer that contains only disclosed figures."""
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
     """A running operation."""
 
@@ -80,7 +69,7 @@ class Endpoint:
     POST and PUT in a JSON object in the body, unless they are Bytes: then the body is taken as it is. If the endpoint
     ``starts`` an operation, its method is POST, its parameters are in the query, and its ``work`` returns the
     operation. If ``asks_durable`` is true, its ``work`` gets a client of Durable Functions. ``status`` is that of a
-    good answer.
+    good answer. ``group`` and ``example`` only present it.
     """
 
     method: Method
@@ -94,6 +83,8 @@ class Endpoint:
     starts: bool
     asks_durable: bool
     status: HTTPStatus
+    group: Group
+    example: Example
 
     @property
     def methods(self) -> Sequence[str]:
@@ -155,6 +146,8 @@ def endpoint(
     method: Method = "GET",
     starts: bool = False,
     status: HTTPStatus = HTTPStatus.OK,
+    group: Group = "The API itself",
+    example: Example = NOTHING,
 ) -> Callable[[Work], Work]:
     """Register a function as an endpoint. Its annotations give the types of its parameters and its answer.
 
@@ -174,7 +167,8 @@ def endpoint(
         with_client = starts or asks_durable
         by = "POST" if starts else method
         made = Endpoint(
-            by, route, callers, max_age, work, hints["asked"], answer, media_types, starts, asks_durable, status
+            *(by, route, callers, max_age, work, hints["asked"], answer, media_types),
+            *(starts, asks_durable, status, group, example),
         )
         earlier = endpoints_of(route)
         if earlier:

@@ -6,6 +6,7 @@ import azure.durable_functions as df
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import CPU, Example
 from blueprints.http.fields import whole_number
 from blueprints.http.series import SeriesParameters
 from blueprints.services import Services
@@ -30,7 +31,7 @@ class ForecastParameters(SeriesParameters):
     ] = 48
 
 
-@endpoint(blueprint, "v1/get-forecast", PEOPLE)
+@endpoint(blueprint, "v1/get-forecast", PEOPLE, group="What comes", example=Example({"key": CPU, "hours": 1}))
 async def get_forecast(shared: Services, view: View, asked: ForecastParameters) -> Forecast | OwnForecast:
     """What a counter will be: the expected value and an 80 % band in each window of the hours that come."""
     return await forecast_of(shared.tables, asked.question(asked.hours), view)

@@ -8,8 +8,8 @@ import gzip
 import hashlib
 import io
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from operator import attrgetter
@@ -21,6 +21,7 @@ from pydantic_core import to_json
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_etags, parse_options_header
 
+from domain.disclosure import ForTenants
 from domain.names import NAMES_KEPT
 
 Format = Literal["json", "csv", "ndjson"]
@@ -43,6 +44,18 @@ _FORMULA = re.compile(r"((?:^|[;,|\t\r\n])[\s\"]*)(?=[=+@\-\uff1d\uff0b\uff20\uf
 """Finds the start of a formula: at the start of a cell, or of text that a spreadsheet may take for a cell. Some
 spreadsheets split elsewhere (at semicolons, in many locales) or ignore quotes. The last four characters are the
 full-width forms, which some spreadsheets treat alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text answer: its writers by media type. Every reader understands the last media type."""
+
+    forms: Mapping[str, Callable[[], str]]
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedText(Text, ForTenants):
+    """A text answer that contains only disclosed figures."""
 
 
 def chosen_format(asked: Format | None, accept: str) -> Format:

@@ -6,6 +6,7 @@ import azure.durable_functions as df
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import CPU, Example
 from blueprints.http.fields import Key, Minutes, Name, whole_number
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
@@ -33,7 +34,13 @@ class HistogramParameters(ListParameters):
     tenant: Annotated[Name | None, Field(description="The tenant's masked name; default: the fleet.")] = None
 
 
-@endpoint(blueprint, "v1/get-histogram", PEOPLE)
+@endpoint(
+    blueprint,
+    "v1/get-histogram",
+    PEOPLE,
+    group="Questions about data",
+    example=Example({"key": CPU, "minutes": 15, "aggregationInterval": 15}),
+)
 async def get_histogram(
     shared: Services, view: View, asked: HistogramParameters
 ) -> HistogramAnswer | OwnHistogramAnswer:

@@ -10,6 +10,8 @@ import azure.durable_functions as df
 from pydantic import AfterValidator, Field
 
 from blueprints.http.endpoints import ANYBODY, endpoint
+from blueprints.http.examples import CODE as EXAMPLE_CODE
+from blueprints.http.examples import KEY_ID, PUBLIC_KEY, TENANT, Example
 from blueprints.http.fields import PublicKey
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
@@ -80,7 +82,17 @@ class Joined(ForTenants):
     """Where to get the package for the tenant's VMs; null: ask the operator."""
 
 
-@endpoint(blueprint, "v1/join", ANYBODY, method="POST")
+EXAMPLE = Example(
+    {
+        "code": EXAMPLE_CODE,
+        "publicKey": PUBLIC_KEY,
+        "proof": "MxMOuzCuPm1pSJZwoLpFc77tbhe0mpR23f4gqcgMqTfbGvPKe3B4VTAN23RoXvR+OY4YuvWDvalxTRr5wlSRCg==",
+    },
+    Joined(TENANT, KEY_ID, confirmed=False, packages=None),
+)
+
+
+@endpoint(blueprint, "v1/join", ANYBODY, method="POST", group="Joining", example=EXAMPLE)
 async def join(shared: Services, view: View, asked: JoinParameters) -> Joined:
     """Join with a code: from then on, the key that comes with it awaits the operator's confirmation."""
     if not asked.proven:

@@ -8,6 +8,7 @@ import azure.durable_functions as df
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import TENANT, Example
 from blueprints.http.fields import Name, whole_number
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
@@ -77,7 +78,7 @@ class LogonParameters(ListParameters):
         return problems
 
 
-@endpoint(blueprint, "v1/get-logons", PEOPLE)
+@endpoint(blueprint, "v1/get-logons", PEOPLE, group="What comes", example=Example({"tenant": TENANT, "days": 1}))
 async def get_logons(shared: Services, view: View, asked: LogonParameters) -> Logons | ScalingPlan:
     """When people will log on and off, by local day, and when to start and stop VMs; and how past advice did."""
     question = LogonQuestion(asked.tenant, asked.pool, asked.vm, asked.days, asked.serve, asked.bootMinutes)

@@ -7,8 +7,10 @@ from typing import Annotated
 import azure.durable_functions as df
 from pydantic import Field
 
-from blueprints.http.endpoints import EVERY_CALLER, FLEET_WIDE, DisclosedText, Text, endpoint
+from blueprints.http.endpoints import EVERY_CALLER, FLEET_WIDE, endpoint
+from blueprints.http.examples import CPU, END, START, Example
 from blueprints.http.fields import MOST_KEYS, MOST_TENANT_MINUTES, Key, Moment, range_problems
+from blueprints.http.formats import DisclosedText, Text
 from blueprints.http.reading import NoParameters
 from blueprints.services import Services
 from domain.errors import BadParameters
@@ -22,7 +24,7 @@ MOST_EXPORTED = 20_160
 """The most minutes in one export, summed over its counters: 14 days of one, 8 hours of 40. As text, this is 14 MB."""
 
 
-@endpoint(blueprint, "metrics", FLEET_WIDE, media_types=(OPENMETRICS, PLAIN))
+@endpoint(blueprint, "metrics", FLEET_WIDE, media_types=(OPENMETRICS, PLAIN), group="Questions about data")
 async def metrics(shared: Services, view: View, asked: NoParameters) -> Text:  # noqa: ARG001
     """The newest final minute of each counter over the fleet, for a Prometheus that scrapes.
 
@@ -55,7 +57,12 @@ class ExportParameters(NoParameters):
         return range_problems(given, now)
 
 
-@endpoint(blueprint, "v1/get-openmetrics", EVERY_CALLER, media_types=(OPENMETRICS,))
+@endpoint(
+    *(blueprint, "v1/get-openmetrics", EVERY_CALLER),
+    media_types=(OPENMETRICS,),
+    group="Questions about data",
+    example=Example({"key": [CPU], "start": START, "end": END}),
+)
 async def get_openmetrics(shared: Services, view: View, asked: ExportParameters) -> Text | DisclosedText:
     """Every final minute of a range over the fleet as OpenMetrics, for promtool tsdb create-blocks-from openmetrics."""
     minutes = ((asked.end or view.now) - asked.start) // 60

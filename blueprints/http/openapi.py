@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from blueprints.http.endpoints import Endpoint, Text
-from blueprints.http.formats import MEDIA_TYPES
+from blueprints.http.endpoints import OPERATIONS, Endpoint, Started
+from blueprints.http.examples import GROUPS, INSTANCE
+from blueprints.http.formats import MEDIA_TYPES, Text, adapter
 from blueprints.http.problems import MEDIA_TYPE, Problem
 from blueprints.http.reading import Bytes, ListParameters
 from blueprints.settings import sign_in
@@ -50,6 +51,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Spot PC Insights", "version": "1", "description": ABOUT},
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": about} for name, about in GROUPS.items()],
         "paths": {
             f"/{route}": {each.method.lower(): _operation(each) for each in endpoints if each.route == route}
             for route in dict.fromkeys(each.route for each in endpoints)
@@ -72,6 +74,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
     return {
         "operationId": of.name,
         "summary": of.meaning,
+        "tags": [of.group],
         "x-callers": list(of.callers) or ["anybody"],
         "security": [] if of.public else [{"signIn" if sign_in().on else "key": []}],  # the scheme in use here
         "parameters": _parameters(of),
@@ -108,7 +111,9 @@ def _content(of: Endpoint) -> dict[str, Any]:
         return {media_type: {"schema": {"type": "string"}} for media_type in of.media_types}
     references = [{"$ref": REFERENCE.format(model=each.__name__)} for each in of.answers]
     schema: dict[str, Any] = references[0] if len(references) == 1 else {"anyOf": references}
-    content: dict[str, Any] = {media_type: {"schema": schema} for media_type in of.media_types}
+    answer = Started(INSTANCE, f"/{OPERATIONS}/{INSTANCE}") if of.starts else of.example.answer
+    example = {} if answer is None else {"example": adapter(type(answer)).dump_python(answer, mode="json")}
+    content: dict[str, Any] = {media_type: {"schema": schema, **example} for media_type in of.media_types}
     if issubclass(of.parameters, ListParameters):
         content |= {kind: {"schema": {"type": "string"}} for form, kind in MEDIA_TYPES.items() if form != "json"}
     return content
@@ -121,7 +126,8 @@ def _body(of: Endpoint) -> dict[str, Any]:
     for name in of.in_path:
         del schema["properties"][name]
         schema["required"].remove(name)
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+    example = {name: value for name, value in of.example.asked.items() if name not in of.in_path}
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
 def _parameters(of: Endpoint) -> list[dict[str, Any]]:
@@ -143,6 +149,7 @@ def _parameters(of: Endpoint) -> list[dict[str, Any]]:
                 "required": name in required,
                 "description": described.get("description", ""),
                 "schema": kind,
+                **({"example": of.example.asked[name]} if name in of.example.asked else {}),
             }
         )
     return parameters

@@ -5,7 +5,7 @@ no answer names that API or contains that key.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import azure.durable_functions as df
 from pydantic import Field
 
 from blueprints.http.endpoints import OPERATIONS, OPERATORS, endpoint
+from blueprints.http.examples import AT, INSTANCE, Example
 from blueprints.http.reading import NoParameters
 from blueprints.operations import forget, run_of, stop
 from blueprints.services import Services
@@ -93,7 +94,15 @@ class OperationParameters(NoParameters):
     ]
 
 
-@endpoint(blueprint, OPERATIONS, OPERATORS, max_age=0)
+_DONE = OperationStatus(INSTANCE, "done", AT, AT + 60, Progress(2, 2, None), {"windows": 8}, None)
+ONE = Example({"instance": INSTANCE}, _DONE)
+STOPPED = Example(
+    {"instance": INSTANCE},
+    replace(_DONE, state="stopped", progress=Progress(1, 2, None), figures={"windows": 4}, error="stopped by operator"),
+)
+
+
+@endpoint(blueprint, OPERATIONS, OPERATORS, max_age=0, group="Operations")
 async def operations(
     shared: Services,
     view: View,
@@ -105,7 +114,7 @@ async def operations(
     return OperationList([OperationItem(**asdict(record)) for record in records])
 
 
-@endpoint(blueprint, f"{OPERATIONS}/{{instance}}", OPERATORS, max_age=0)
+@endpoint(blueprint, f"{OPERATIONS}/{{instance}}", OPERATORS, max_age=0, group="Operations", example=ONE)
 async def operation_status(
     shared: Services,  # noqa: ARG001
     view: View,  # noqa: ARG001
@@ -116,7 +125,7 @@ async def operation_status(
     return _status(asked.instance, await _run(client, asked.instance))
 
 
-@endpoint(blueprint, f"{OPERATIONS}/{{instance}}", OPERATORS, method="DELETE")
+@endpoint(blueprint, f"{OPERATIONS}/{{instance}}", OPERATORS, method="DELETE", group="Operations", example=ONE)
 async def forget_operation(
     shared: Services,  # noqa: ARG001
     view: View,  # noqa: ARG001
@@ -131,7 +140,7 @@ async def forget_operation(
     return _status(asked.instance, run)
 
 
-@endpoint(blueprint, f"{OPERATIONS}/{{instance}}/stop", OPERATORS, method="POST")
+@endpoint(blueprint, f"{OPERATIONS}/{{instance}}/stop", OPERATORS, method="POST", group="Operations", example=STOPPED)
 async def stop_operation(
     shared: Services,  # noqa: ARG001
     view: View,

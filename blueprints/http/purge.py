@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from pydantic import Field
 
 from blueprints.http.endpoints import OPERATORS, endpoint
+from blueprints.http.examples import TENANT, VM, Example
 from blueprints.http.fields import (
     Flag,
     Moment,
@@ -22,6 +23,8 @@ from pipeline.queries.names import tenant_if_named, vm_named
 from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
+
+EXAMPLE = Example({"tenant": TENANT, "vm": VM, "dryRun": "true"})
 
 
 class PurgeParameters(NoParameters):
@@ -60,7 +63,7 @@ class PurgeParameters(NoParameters):
         return problems
 
 
-@endpoint(blueprint, "v1/admin/purge", OPERATORS, starts=True)
+@endpoint(blueprint, "v1/admin/purge", OPERATORS, starts=True, group="Operations", example=EXAMPLE)
 async def purge(shared: Services, view: View, asked: PurgeParameters) -> Operation:
     """Forget a tenant, one of its VMs, or everything before a time; or only count what would be removed."""
     tenant = await tenant_if_named(shared.tables, asked.tenant, view)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import azure.durable_functions as df
 
 from blueprints.http.endpoints import ANYBODY, endpoint
+from blueprints.http.examples import Example
 from blueprints.http.reading import Bytes
 from blueprints.services import Services
 from domain.disclosure import ForTenants
@@ -24,7 +25,10 @@ class Pushed(ForTenants):
     """Its id in the queue, derived from its bytes: the same message always has the same."""
 
 
-@endpoint(blueprint, "v1/push", ANYBODY, method="POST", status=HTTPStatus.ACCEPTED)
+EXAMPLE = Example(answer=Pushed("5d41402abc4b2a76b9719d911017c592"))
+
+
+@endpoint(blueprint, "v1/push", ANYBODY, method="POST", status=HTTPStatus.ACCEPTED, group="Joining", example=EXAMPLE)
 async def push(shared: Services, view: View, asked: Bytes) -> Pushed:  # noqa: ARG001
     """Hand one signed message to the queue. It is safe when the answer is 202; sending it again is harmless."""
     register = await shared.tables.enrolments.register_for_strangers()

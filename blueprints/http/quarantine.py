@@ -8,6 +8,7 @@ import azure.durable_functions as df
 from pydantic import Field
 
 from blueprints.http.endpoints import OPERATORS, endpoint
+from blueprints.http.examples import Example
 from blueprints.http.fields import (
     Day,
     MessageName,
@@ -24,6 +25,9 @@ from pipeline.queries.view import View
 blueprint = df.Blueprint()
 
 MOST_LISTED = 500
+
+DAY = "2026-11-24"
+ONE = Example({"day": DAY, "message": "0123456789abcdef0123456789abcdef"})
 
 
 class QuarantineParameters(NoParameters):
@@ -130,7 +134,7 @@ class Quarantined:
     data: list[RefusedItem]
 
 
-@endpoint(blueprint, "v1/admin/quarantine", OPERATORS, max_age=0)
+@endpoint(blueprint, "v1/admin/quarantine", OPERATORS, max_age=0, group="Operations", example=Example({"day": DAY}))
 async def quarantine(shared: Services, view: View, asked: QuarantineParameters) -> QuarantineList:
     """The messages of a day with refused inputs, and the reasons."""
     day = asked.day or utc_day(view.now)
@@ -145,7 +149,7 @@ async def quarantine(shared: Services, view: View, asked: QuarantineParameters) 
     return QuarantineList(day, None, items)
 
 
-@endpoint(blueprint, "v1/admin/quarantine/message", OPERATORS, max_age=0)
+@endpoint(blueprint, "v1/admin/quarantine/message", OPERATORS, max_age=0, group="Operations", example=ONE)
 async def quarantined(shared: Services, view: View, asked: QuarantinedParameters) -> Quarantined:  # noqa: ARG001
     """The refused inputs of a message, as they came."""
     message = await shared.tables.quarantine.message(asked.day, asked.message)
@@ -155,13 +159,13 @@ async def quarantined(shared: Services, view: View, asked: QuarantinedParameters
     return Quarantined(message.day, message.message, message.message_id, message.received, message.proven, inputs)
 
 
-@endpoint(blueprint, "v1/admin/quarantine/reingest", OPERATORS, starts=True)
+@endpoint(blueprint, "v1/admin/quarantine/reingest", OPERATORS, starts=True, group="Operations", example=ONE)
 async def reingest(shared: Services, view: View, asked: ReingestParameters) -> Operation:  # noqa: ARG001
     """Try refused inputs once more, after a fix; inputs that are refused again stay in the quarantine."""
     return Reingest(asked.day, asked.message, asked.reason, asked.tenant)
 
 
-@endpoint(blueprint, "v1/admin/quarantine/drop", OPERATORS, starts=True)
+@endpoint(blueprint, "v1/admin/quarantine/drop", OPERATORS, starts=True, group="Operations", example=ONE)
 async def drop(shared: Services, view: View, asked: SelectionParameters) -> Operation:  # noqa: ARG001
     """Forget refused inputs."""
     return Drop(asked.day, asked.message, asked.reason)

@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from pydantic import Field
 
 from blueprints.http.endpoints import OPERATORS, endpoint
+from blueprints.http.examples import START, Example
 from blueprints.http.fields import (
     Moment,
     Name,
@@ -38,7 +39,7 @@ class RebuildParameters(NoParameters):
         return {"start": problem} if problem else {}
 
 
-@endpoint(blueprint, "v1/admin/rebuild", OPERATORS, starts=True)
+@endpoint(blueprint, "v1/admin/rebuild", OPERATORS, starts=True, group="Operations", example=Example({"start": START}))
 async def rebuild(shared: Services, view: View, asked: RebuildParameters) -> Operation:
     """Recompute the rollups and report rows of a range from the samples."""
     earliest = (await shared.horizon()).oldest

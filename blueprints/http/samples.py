@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http import paging
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import CPU, END, START, TENANT, VM, Example
 from blueprints.http.fields import (
     MOST_KEYS,
     NO_SECOND,
@@ -71,7 +72,13 @@ class SamplesParameters(ListParameters):
         return SamplesQuestion(self.tenant, self.vm, tuple(dict.fromkeys(self.key)), self.start, self.end, self.limit)
 
 
-@endpoint(blueprint, "v1/samples", PEOPLE)
+@endpoint(
+    blueprint,
+    "v1/samples",
+    PEOPLE,
+    group="Questions about data",
+    example=Example({"tenant": TENANT, "vm": VM, "key": [CPU], "start": START, "end": END}),
+)
 async def samples(shared: Services, view: View, asked: SamplesParameters) -> SamplesAnswer:
     """The samples as they came, of one VM, of one tenant or of all tenants, page by page."""
     oldest = view.now - lifetime_of_samples(shared.settings.samples_retention_days)  # nothing older is there

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http import paging
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import CPU, Example
 from blueprints.http.fields import NO_SECOND, Key, Moment, Name, PageToken, known, moment, whole_number
 from blueprints.http.reading import ListParameters
 from blueprints.services import Services
@@ -159,7 +160,7 @@ class GroupsParameters(WindowsParameters):
         return Windows(self.windows or 1, self.window, self.start, self.end)
 
 
-@endpoint(blueprint, "v1/get-ranking", PEOPLE)
+@endpoint(blueprint, "v1/get-ranking", PEOPLE, group="Questions about data", example=Example({"key": CPU, "limit": 3}))
 async def get_ranking(shared: Services, view: View, asked: RankingParameters) -> Ranking | OwnRanking:
     """The VMs of the fleet or of a tenant by a counter's window value, the worst first."""
     filters: dict[Dimension, str] = {
@@ -185,7 +186,9 @@ def _question(asked: RankingParameters) -> object:
     return asked.model_dump(mode="json", exclude={"page", "limit", "format"})
 
 
-@endpoint(blueprint, "v1/get-groups", PEOPLE)
+@endpoint(
+    blueprint, "v1/get-groups", PEOPLE, group="Questions about data", example=Example({"key": CPU, "groupBy": "Region"})
+)
 async def get_groups(shared: Services, view: View, asked: GroupsParameters) -> Groups | OwnGroups:
     """A counter's window values by region, size, tenant, pool, site or VM."""
     return await groups_of(shared.tables, GroupsQuestion(asked.key, asked.groupBy, asked.asked, asked.tenant), view)

@@ -23,7 +23,7 @@ class Alive(ForTenants):
     status: Literal["ok"] = "ok"
 
 
-@endpoint(blueprint, "v1/status", OPERATORS, max_age=0)
+@endpoint(blueprint, "v1/status", OPERATORS, max_age=0, group="Operations")
 async def status(shared: Services, view: View, asked: NoParameters) -> Status:  # noqa: ARG001
     """The age of the report, the work that waits for averaging, and today's refusals with their reasons."""
     return await status_of(shared.tables, view)

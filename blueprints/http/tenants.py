@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import azure.durable_functions as df
 from pydantic import AfterValidator, Field
 
 from blueprints.http.endpoints import OPERATORS, endpoint
+from blueprints.http.examples import AT, CODE, KEY_ID, PUBLIC_KEY, TENANT, Example
 from blueprints.http.fields import PRINTABLE, PageToken, PublicKey
 from blueprints.http.paging import place_of, refused, token_of
 from blueprints.http.reading import NoParameters
@@ -24,6 +26,7 @@ from pipeline.queries.enrolments import (
     Admitted,
     EnrolmentItem,
     EnrolmentList,
+    KeyItem,
     admitted,
     enrolment_item,
     list_enrolments,
@@ -129,7 +132,35 @@ class RevokeParameters(NoParameters):
     key: Annotated[KeyId, Field(description="The key's id, as the list of tenants has it.")]
 
 
-@endpoint(blueprint, "v1/admin/tenants", OPERATORS, max_age=0)
+_KEY = KeyItem(KEY_ID, PUBLIC_KEY, AT, None, confirmed=True)
+_WAITING = EnrolmentItem(
+    tenant=TENANT,
+    state="code unused",
+    enrolled=False,
+    label="Contoso",
+    contact="Ada Example, ada@contoso.example",
+    directories=[],
+    applications=[],
+    since=AT,
+    keys=[],
+    newest=None,
+    silentSeconds=None,
+    unsignedSeen=None,
+    unsignedKey=None,
+    corrupt=False,
+    codeExpires=AT + 7 * 24 * 3_600,
+    heartbeat=None,
+)
+_JOINED = replace(_WAITING, state="waits for first files", enrolled=True, keys=[_KEY], codeExpires=None)
+_LEFT = replace(_JOINED, state="every key is revoked", enrolled=False, keys=[replace(_KEY, revoked=AT + 3_600)])
+NEW = Example(
+    {"label": _WAITING.label, "contact": _WAITING.contact}, Admitted(**asdict(_WAITING), code=CODE, packages=None)
+)
+CONFIRMED = Example({"tenant": TENANT, "key": KEY_ID}, _JOINED)
+REVOKED = Example({"tenant": TENANT, "key": KEY_ID}, _LEFT)
+
+
+@endpoint(blueprint, "v1/admin/tenants", OPERATORS, max_age=0, group="Operations")
 async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) -> EnrolmentList:
     """The tenants, how far each is in words, their keys, and which ones still send unsigned."""
     question = ["admin/tenants"]
@@ -144,7 +175,7 @@ async def enrolments(shared: Services, view: View, asked: EnrolmentsParameters) 
     return EnrolmentList(None if left is None else token_of([left], question), items)
 
 
-@endpoint(blueprint, "v1/admin/tenants", OPERATORS, method="POST")
+@endpoint(blueprint, "v1/admin/tenants", OPERATORS, method="POST", group="Operations", example=NEW)
 async def enrol(shared: Services, view: View, asked: EnrolParameters) -> Admitted:
     """Enter a tenant, give it one more key or a code to join with, or change its data."""
     if asked.tenant is None and (problems := _without_name(asked)):
@@ -166,14 +197,14 @@ def _without_name(asked: EnrolParameters) -> Mapping[str, str]:
     return problems | ({"publicKey": "needs a tenant"} if asked.publicKey else {})
 
 
-@endpoint(blueprint, "v1/admin/tenants/confirm", OPERATORS, method="POST")
+@endpoint(blueprint, "v1/admin/tenants/confirm", OPERATORS, method="POST", group="Operations", example=CONFIRMED)
 async def confirm(shared: Services, view: View, asked: ConfirmParameters) -> EnrolmentItem:
     """Confirm a key that a SPOC has joined with: messages signed with it are taken from then on."""
     enrolment = await confirm_key(shared.tables, asked.tenant, asked.key)
     return await enrolment_item(shared.tables, enrolment, view)
 
 
-@endpoint(blueprint, "v1/admin/tenants/revoke", OPERATORS, method="POST")
+@endpoint(blueprint, "v1/admin/tenants/revoke", OPERATORS, method="POST", group="Operations", example=REVOKED)
 async def revoke(shared: Services, view: View, asked: RevokeParameters) -> EnrolmentItem:
     """Revoke a key of a tenant for good: messages signed with it are refused from then on."""
     return await enrolment_item(shared.tables, await revoke_key(shared.tables, asked.tenant, asked.key, view.now), view)

@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import Example
 from blueprints.http.fields import Name, known, moment, whole_number
 from blueprints.http.reading import ListParameters
 from blueprints.http.standings import Window
@@ -50,7 +51,7 @@ def of_the_past(given: Mapping[str, Sequence[str]], now: int) -> dict[str, str]:
     return {"window": "is of a time to come"} if window is not None and window > now + FUTURE_TOLERANCE else {}
 
 
-@endpoint(blueprint, "v1/get-unusual", PEOPLE)
+@endpoint(blueprint, "v1/get-unusual", PEOPLE, group="What is normal", example=Example({"limit": 3}))
 async def get_unusual(shared: Services, view: View, asked: UnusualParameters) -> Unusual | OwnUnusual:
     """What is unusual, the most telling first: VMs, and groups that stand for theirs."""
     return await unusual_of(shared.tables, asked.tenant, asked.window, asked.limit, view)

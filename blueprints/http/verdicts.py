@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from pydantic import Field
 
 from blueprints.http.endpoints import PEOPLE, endpoint
+from blueprints.http.examples import TENANT, VM, Example
 from blueprints.http.fields import Name
 from blueprints.http.reading import ListParameters
 from blueprints.http.standings import Window
@@ -38,7 +39,7 @@ class VerdictParameters(ListParameters):
         return of_the_past(given, now)
 
 
-@endpoint(blueprint, "v1/get-verdict", PEOPLE)
+@endpoint(blueprint, "v1/get-verdict", PEOPLE, group="What is normal", example=Example({"tenant": TENANT, "vm": VM}))
 async def get_verdict(shared: Services, view: View, asked: VerdictParameters) -> VmVerdict | OwnVmVerdict:
     """Is it me or everyone: the smallest population that explains what is unusual at a VM, with the evidence."""
     return await verdict_of(shared.tables, asked.tenant, asked.vm, asked.window, view)

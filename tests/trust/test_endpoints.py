@@ -10,7 +10,8 @@ import azure.durable_functions as df
 import pytest
 
 from blueprints.http import endpoints
-from blueprints.http.endpoints import ENDPOINTS, PEOPLE, Endpoint, Text, endpoint
+from blueprints.http.endpoints import ENDPOINTS, PEOPLE, Endpoint, endpoint
+from blueprints.http.formats import Text
 from blueprints.http.reading import ListParameters, NoParameters
 from blueprints.http.shown import may_be_shown
 from blueprints.services import Services

@@ -15,8 +15,10 @@ const PING_PATIENCE_MS = 4_000; // for a sign of life
  *   worse: "high" | "low" | "none"}} Counter `rule`: how minutes make the value of a window. `worse`: the bad direction
  * @typedef {{timestamp: number, PerfType: string, PerfName: string, average: number | null, PerfValue: number | null,
  *   count: number | null, tenants: number | null, min: number | null, max: number | null, coverage: number | null,
- *   final: boolean, suppressed: string | null, tenantAverage?: number | null}} Item a point of a chart
- * @typedef {{start: number, end: number, suppressed: string | null, data: Item[]}} Answer
+ *   final: boolean, suppressed: string | null, tenantAverage?: number | null,
+ *   expected?: number | null, low?: number | null, high?: number | null}} Item a point of a chart
+ * @typedef {{key: string, history: number, timeZone: string, reason: string | null}} Baseline from what it is known what is usual
+ * @typedef {{start: number, end: number, suppressed: string | null, data: Item[], baselines?: Baseline[]}} Answer
  * @typedef {[string, string][]} Parameters names and values, names may repeat
  */
 
@@ -41,15 +43,18 @@ export class NoAccess extends Problem {
   }
 }
 
-/** @param {string} path @param {Parameters} parameters @param {string} accept @param {number} [patience] milliseconds */
-async function response(path, parameters, accept, patience = PATIENCE_MS) {
+/**
+ * @param {string} path @param {Parameters} parameters @param {string} accept @param {number} [patience] milliseconds
+ * @param {RequestInit} [how] the method and the body, if it does not only ask
+ */
+async function response(path, parameters, accept, patience = PATIENCE_MS, how = {}) {
   const [key, token] = [EMBEDDED ? null : storedKey(), bearer()];
-  const headers = { Accept: accept, ...(key ? { "x-functions-key": key } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const headers = { Accept: accept, ...(how.body ? { "Content-Type": "application/json" } : {}), ...(key ? { "x-functions-key": key } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   const credentials = EMBEDDED ? "omit" : "same-origin"; // what the portal hands over counts, and no cookie
   let answer;
   try {
     // no-cache: the browser asks whether its copy is still right, and loads the answer again only if it is not.
-    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { headers, credentials, cache: "no-cache", signal: AbortSignal.timeout(patience) });
+    answer = await fetch(`${path}?${new URLSearchParams(parameters)}`, { ...how, headers, credentials, cache: "no-cache", signal: AbortSignal.timeout(patience) });
   } catch (error) {
     const silent = error instanceof DOMException && error.name === "TimeoutError";
     throw new Problem(`The server ${silent ? "does not answer" : "can't be reached"}. Check your connection; if other sites work, tell the operator.`, true);
@@ -71,6 +76,13 @@ export async function ask(path, parameters = []) {
   });
 }
 
+/**
+ * Send a request of any method, and give its answer as it came. Fails as `ask` does.
+ * @param {string} method @param {string} path @param {Parameters} [parameters] in the URL @param {object} [body] sent as JSON
+ */
+export const send = (method, path, parameters = [], body) =>
+  response(path, parameters, "application/json", PATIENCE_MS, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+
 /** Ask for a sign of life. Throws a Problem if none comes soon. */
 export const ping = () => response("v1/health", [], "application/json", PING_PATIENCE_MS);
 
@@ -88,8 +100,8 @@ function* portions(keys, minutes, parameters) {
 /**
  * Ask for charts of counters, in as few requests as possible.
  * @param {string} path @param {string[]} keys @param {number} minutes how long the range is @param {Parameters} parameters
- * @returns {Promise<{items: Map<string, Item[]>, start: number, end: number, suppressed: string | null}>} points by counter,
- *   from the first existing one to the end of the range
+ * @returns {Promise<{items: Map<string, Item[]>, baselines: Map<string, Baseline>, start: number, end: number, suppressed: string | null}>}
+ *   points by counter, from the first existing one to the end of the range
  */
 export async function askCharts(path, keys, minutes, parameters) {
   /** @type {Answer[]} */
@@ -99,6 +111,7 @@ export async function askCharts(path, keys, minutes, parameters) {
   const firsts = [...items.values()].flatMap((each) => each[0]?.timestamp ?? []);
   return {
     items,
+    baselines: new Map(answers.flatMap((answer) => answer.baselines ?? []).map((each) => [each.key, each])),
     start: Math.min(...(firsts.length ? firsts : answers.map((answer) => answer.start))),
     end: Math.max(...answers.map((answer) => answer.end)),
     suppressed: answers[0]?.suppressed ?? null,

@@ -1,5 +1,7 @@
 // Writes numbers for people, with their units. Knows units and rounding. Does not know what is measured.
 
+import { LOCALES } from "./locale.js";
+
 const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 const DECIMAL = ["", "k", "M", "G", "T", "P", "E"];
 const IN_FULL = 1e6; // plain numbers below this are written in full
@@ -7,13 +9,13 @@ const MOST_DIGITS = 8; // after the point
 const TINY = 1e-5; // plain numbers below this are written as a power of ten
 
 /** Write as a power of ten, which is always short. @param {number} value @param {number} [digits] */
-export const asPower = (value, digits = 3) => value.toLocaleString([], { notation: "scientific", maximumSignificantDigits: digits });
+export const asPower = (value, digits = 3) => value.toLocaleString(LOCALES, { notation: "scientific", maximumSignificantDigits: digits });
 
 /** With three significant digits, and never with fewer than all before the point. @param {number} value */
 function rounded(value) {
   const size = Math.abs(value);
-  if (size >= 100) return value.toLocaleString([], { maximumFractionDigits: 0 });
-  return size && size < TINY ? asPower(value) : value.toLocaleString([], { maximumSignificantDigits: 3 });
+  if (size >= 100) return value.toLocaleString(LOCALES, { maximumFractionDigits: 0 });
+  return size && size < TINY ? asPower(value) : value.toLocaleString(LOCALES, { maximumSignificantDigits: 3 });
 }
 
 /**
@@ -37,7 +39,7 @@ export function written(value, unit) {
   if (value === null || value === undefined) return "–";
   const [by, name] = scaled(value, unit) ?? [0, unit];
   const counted = !unit && by > 1; // a count in full has more digits than its prefix leaves
-  const text = !by ? asPower(value, 4) : counted ? (value / by).toLocaleString([], { maximumSignificantDigits: 4 }) : rounded(value / by);
+  const text = !by ? asPower(value, 4) : counted ? (value / by).toLocaleString(LOCALES, { maximumSignificantDigits: 4 }) : rounded(value / by);
   return name ? `${text} ${name}` : text;
 }
 
@@ -59,7 +61,7 @@ export function alike(values, unit) {
   const needed = all.map((value) => (value / by).toFixed(most).replace(/\.?0*$/, "").split(".")[1]?.length ?? 0);
   const digits = most ? Math.max(0, ...needed) : 0;
   const look = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return values.map((value) => (typeof value === "number" ? `${(value / by).toLocaleString([], look)}${name ? ` ${name}` : ""}` : "–"));
+  return values.map((value) => (typeof value === "number" ? `${(value / by).toLocaleString(LOCALES, look)}${name ? ` ${name}` : ""}` : "–"));
 }
 
 /** How a value changed, with a sign. A percentage changes by percentage points. @param {number} from @param {number} to @param {string} unit */
@@ -73,7 +75,7 @@ export function change(from, to, unit) {
 export function percent(share) {
   // 0.29 times 1000 is a little less than 290, which must not become 28.9 %.
   const tenths = Math.floor(share * 1000 + 1e-9);
-  return share > 0 && tenths < 1 ? "less than 0.1 %" : `${(tenths / 10).toLocaleString()} %`;
+  return share > 0 && tenths < 1 ? "less than 0.1 %" : `${(tenths / 10).toLocaleString(LOCALES)} %`;
 }
 
 /** Shorten a masked name. Masked names are long and differ at the end. @param {string} name */
