@@ -1,7 +1,6 @@
 // The last hours of what is unusual, beside what is normal at each of them: the points for its small chart. Knows which
-// question the API answers for a VM, and which for each kind of group. Does not know how points are drawn.
+// question the API answers for a VM, and which for each kind of group. Does not know how points are drawn, and does not ask itself.
 
-import { ask } from "./ask.js";
 import { grouped, WINDOW } from "./unusual.js";
 
 const WINDOWS = 24; // six hours
@@ -14,6 +13,7 @@ const MINUTES = WINDOW / 60;
  * @typedef {import("./lines.js").Point} Point
  * @typedef {{window: number, group: string | null, average: number | null, sum: number | null, count: number | null}} Group as `/v1/get-groups` has it
  * @typedef {{window: number, expected: number | null, low: number | null, high: number | null}} Normal
+ * @typedef {(path: string, parameters: Parameters) => Promise<any>} Ask
  * @typedef {Pick<import("./unusual.js").Line, "kind" | "tenant" | "name">} Whose
  */
 
@@ -22,12 +22,10 @@ const MINUTES = WINDOW / 60;
  * @param {import("./unusual.js").Line} line @param {Counter} counter @param {number} window the last one @param {Ask} asked
  * @returns {Promise<Point[]>} oldest first
  */
-export async function evidence(line, counter, window, asked = ask) {
+export async function evidence(line, counter, window, asked) {
   const points = await (line.kind === "vm" ? ofVm(line, counter, window, asked) : ofGroup(line, counter.key, window, asked));
   return line.why === "always" ? points.map(({ at, value }) => ({ at, value, expected: line.high ?? line.low })) : points;
 }
-
-/** @typedef {(path: string, parameters: Parameters) => Promise<any>} Ask */
 
 /** A VM's minutes, reduced as its counter is. @param {Whose} whose @param {Counter} counter @param {number} window @param {Ask} asked */
 async function ofVm({ tenant, name }, { key, rule }, window, asked) {

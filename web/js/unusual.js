@@ -51,18 +51,19 @@ const joined = (texts) => (texts.length < 2 ? texts.join("") : `${texts.slice(0,
 const POPULATIONS = [["region", "region"], ["size", "VM size"], ["tenant", "tenant"], ["pool", "pool"]];
 
 /**
- * One sentence or two on how everything is.
- * @param {Unusual} answer @param {boolean} utc @param {number} now Unix seconds
- * @param {number | null} days from how many days it is known what is normal, if nothing was judged; null: it is not known
+ * One sentence on how everything is.
+ * @param {Unusual} answer @param {number | null} days from how many days it is known what is normal, if nothing was
+ *   judged; null: it can't be told
  */
-export function howItIs(answer, utc, now, days) {
-  const { window, tenant, judged, reason, data } = answer;
+export const howItIs = ({ tenant, judged, reason, data }, days) => (reason !== null && !data.length ? learning(days) : found(data, judged, tenant !== null));
+
+/** Of when that is, and whether it is late. @param {number} window @param {boolean} utc @param {number} now Unix seconds */
+export function ofWhen(window, utc, now) {
   const end = window + WINDOW;
   const late = now - end > LATE;
   const span = day(window, utc) === day(now, utc) ? `${clock(window, utc)} – ${clock(end, utc)}` : fromTo(window, end, utc);
-  const when = `Newest complete quarter hour: ${span}${late ? `, which ended ${ago(now - end)}: data is late` : ""}. VMs push every 15 min.`;
-  if (reason !== null && !data.length) return `${learning(days)} ${window ? when : ""}`.trim();
-  return `${found(data, judged, tenant !== null)} ${when}`;
+  const text = `Newest complete quarter hour: ${span}${late ? `, which ended ${ago(now - end)}: data is late` : ""}. VMs push every 15 min.`;
+  return text.replaceAll(" – ", "\u00a0–\u00a0");
 }
 
 /** @param {number | null} days */
@@ -90,10 +91,11 @@ function found(data, judged, own) {
   }
   if (count("vm")) words.push(`${most}${count("vm").toLocaleString()} of ${vms} ${count("vm") === 1 ? "is unusual by itself" : "are unusual by themselves"}`);
   else if (words.length && judged > 1) words.push(`none of ${vms} is unusual by itself`);
+  const stopped = total([...some.stopped.values()].flat());
   if (some.silent.length) words.push(`${counted(total(some.silent), "VM")} ${total(some.silent) === 1 ? "is" : "are"} silent`);
-  if (some.stopped.size) words.push(`${counted(some.stopped.size, "service")} ${some.stopped.size === 1 ? "is" : "are"} stopped on ${counted(total([...some.stopped.values()].flat()), "VM")}`);
+  if (some.stopped.size) words.push(`${counted(some.stopped.size, "service")} ${some.stopped.size === 1 ? "is" : "are"} stopped${stopped ? ` on ${counted(stopped, "VM")}` : ""}`);
   if (!words.length) words.push(judged === 1 ? "the only VM is as usual" : `all ${vms} are as usual`);
-  const usual = POPULATIONS.filter(([kind]) => !count(kind) && !(own && kind !== "pool")).map(([, word]) => `${word}s`);
+  const usual = POPULATIONS.filter(([kind]) => !data.some((line) => line.kind === kind) && !(own && kind !== "pool")).map(([, word]) => `${word}s`);
   if (usual.length) words.push(`all ${joined(usual)} are as usual`);
   const text = words.join("; ");
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -10,7 +10,7 @@ import { onNames, tenantText, vmText } from "../names.js";
 import { NO_LISTS } from "../lists.js";
 import { writeRange } from "../range.js";
 import { spark } from "../spark.js";
-import { counted, howItIs, identity, MOST_LINES, parts, sinceWhen, total, WINDOW } from "../unusual.js";
+import { counted, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total, WINDOW } from "../unusual.js";
 import { ownTenant, tellWho } from "../who.js";
 
 const CHARTS = 8; // lines whose charts are asked for whether they are in view or not
@@ -132,7 +132,8 @@ export class Now {
     const { utc } = chosen.range;
     const { first, unusual, always, silent, stopped } = parts(answer.data);
     render(
-      html`<p class="lead" role="status">${howItIs(answer, utc, Date.now() / 1000, this.days)}</p>
+      html`<p class="lead" role="status">${howItIs(answer, this.days)}</p>
+        ${answer.window ? html`<p class="note">${ofWhen(answer.window, utc, Date.now() / 1000)}</p>` : nothing}
         <div class="now-parts">
           <div>
             ${this.list("Worth a look first", `On their worse side, or far from other VMs of their size too. ${LEGEND}`, first)}
