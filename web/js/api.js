@@ -52,6 +52,9 @@ function header(described) {
   return scheme === "key" && storedKey() ? "x-functions-key: KEY" : "";
 }
 
+/** Whether the caller may ask, as far as the page knows. @param {Described} described @param {string} [role] */
+const may = (described, role) => !role || described["x-callers"].some((/** @type {string} */ each) => each === role || each === "anybody");
+
 /** The example of an operation. @param {Operation} operation @param {import("./examples.js").Here} here */
 function example({ path, method, described }, here) {
   const asks = method === "GET";
@@ -60,8 +63,7 @@ function example({ path, method, described }, here) {
   /** @type {HTMLElement[]} */
   const parts = [made("div", { class: "line" }, made("code", {}, line), copied(line))];
   if (!asks) parts.push(...notRun(described, request));
-  else if (here.role && !described["x-callers"].some((/** @type {string} */ each) => each === here.role || each === "anybody"))
-    parts.push(made("p", { class: "note" }, `You may not ask this: you are signed in as one of ${CALLERS[here.role]}. Somebody whom it is for can.`));
+  else if (!may(described, here.role)) parts.push(made("p", { class: "note" }, `You may not ask this: you are signed in as one of ${CALLERS[here.role ?? ""]}. Somebody whom it is for can.`));
   else if (request.missing.length) parts.push(made("p", { class: "note" }, "This app has none of this now, so this request would find nothing. It shows the form only."));
   else parts.push(...runs(request));
   return made("div", { class: "example" }, made("h4", {}, "Example"), ...parts);
