@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.counters import COUNTERS as KNOWN_COUNTERS
-from domain.counters import GROUPS, by_interest
+from domain.counters import GROUPS, Reduction, Worse, by_interest, reduction_of, worse_of
 from domain.disclosure import ForTenants
 from domain.names import split_key
 from domain.samples import Dimensions
@@ -25,6 +25,10 @@ class CounterItem(ForTenants):
     """Empty for plain numbers."""
     group: str
     """The common name of its PerfType."""
+    rule: Reduction
+    """How a VM's minutes make the value of a window of 15 minutes."""
+    worse: Worse
+    """The direction in which it is bad: a high value, a low one, or neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ async def list_counters(tables: Tables, view: View) -> list[CounterItem]:
         perf_type, perf_name = split_key(key)
         known = KNOWN_COUNTERS.get(key)
         title, unit = (known.title, known.unit) if known else (perf_name, "")
-        items.append(CounterItem(key, newest[key], title, unit, GROUPS.get(perf_type, perf_type)))
+        group, rule = GROUPS.get(perf_type, perf_type), reduction_of(key, view.reductions)
+        items.append(CounterItem(key, newest[key], title, unit, group, rule, worse_of(key)))
     return items
 
 

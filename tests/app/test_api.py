@@ -201,9 +201,10 @@ def test_lists_for_drop_downs(api: Local) -> None:
     counters, tenants, vms = (
         api.get(path)[1]["data"] for path in ("/v1/counters", "/v1/tenants", f"/v1/vms?tenant={quote(TENANT)}")
     )
+    percent = {"unit": "%", "rule": "avg", "worse": "high"}
     assert counters == [
-        {"key": KEY, "newest": NEWEST, "title": "Processor time", "unit": "%", "group": "Processor"},
-        {"key": MEMORY, "newest": NEWEST - 300, "title": "Memory used", "unit": "%", "group": "Memory"},
+        {"key": KEY, "newest": NEWEST, "title": "Processor time", "group": "Processor", **percent},
+        {"key": MEMORY, "newest": NEWEST - 300, "title": "Memory used", "group": "Memory", **percent},
     ]
     assert [each["tenant"] for each in tenants] == ["other", TENANT]
     assert vms == [

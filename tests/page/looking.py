@@ -22,7 +22,7 @@ IN_A_BROWSER = [
 CPU, MEMORY = "win_cpu.percent_processor_time", "win_mem.percent_used"
 COMPARED = f"/?key={CPU}&key={MEMORY}&tenant={quote(tenant_name(1), safe='')}&vm={quote(vm_name(1, 0), safe='')}"
 CHANGES = "/?sort=change&minutes=60"
-VIEWS = {"fleet": "/", "changes": CHANGES, "compare": COMPARED, "api": "/docs"}
+VIEWS = {"fleet": "/?view=fleet", "changes": CHANGES, "compare": COMPARED, "api": "/docs"}
 
 
 def problem(page: Page) -> Locator:
@@ -81,3 +81,10 @@ def legend(page: Page, figure: int) -> dict[str, str]:
     """What the legend of a chart says, by name."""
     rows = page.locator("figure").nth(figure).locator(".u-series")
     return {row.locator("th").inner_text(): row.locator("td").inner_text() for row in rows.all()}
+
+
+def opened(page: Page, drop: str) -> Page:
+    """The page with the controls open that are behind a button."""
+    if not page.locator("details.drop[open]", has=page.get_by_text(drop, exact=True)).count():
+        page.locator("details.drop > summary", has_text=drop).click()
+    return page

@@ -30,7 +30,7 @@ def page(browser: Browser, filled: Local) -> Iterator[Page]:
 
 
 DOWN = {"status": 503, "content_type": "application/problem+json", "body": '{"detail": "the store is down"}'}
-FLEET, COMPARE = "/?minutes=60", f"/?key={CPU}&minutes=60"
+FLEET, COMPARE = "/?view=fleet&minutes=60", f"/?key={CPU}&minutes=60"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_first_load_that_fails_is_told_and_can_be_tried_again(
 
 def test_a_failed_load_is_tried_again_without_being_asked(page: Page) -> None:
     page.route("**/v1/counters**", lambda route: route.abort())
-    page.goto("/")
+    page.goto("/?view=fleet")
     expect(problem(page)).to_contain_text("The page tries again every few seconds.")
     page.unroute("**/v1/counters**")
     expect(card(page, CPU).locator("canvas")).to_be_visible(timeout=SOON)

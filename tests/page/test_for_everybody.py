@@ -39,12 +39,12 @@ def test_a_chart_has_a_summary_and_a_table(page: Page) -> None:
     expect(rows).to_have_count(60)
     expect(rows.first).to_contain_text("no, covers 87.5 %")
     expect(card(page, CPU)).to_have_count(0)
-    page.goto("/")
+    page.goto("/?view=fleet")
     expect(card(page, CPU).get_by_role("img")).to_have_attribute("aria-label", re.compile(r"the fleet average is"))
 
 
 def test_it_can_be_used_by_keyboard(page: Page) -> None:
-    page.goto("/")
+    page.goto("/?view=fleet")
     expect(card(page, CPU).locator("canvas")).to_be_visible()
     page.get_by_label("Search").focus()
     for _ in range(30):
@@ -77,7 +77,7 @@ def test_light_and_dark_have_their_own_colours(open_page: Callable[..., Page]) -
     grounds = set()
     for scheme in ("light", "dark"):
         page = open_page(color_scheme=scheme)
-        page.goto("/")
+        page.goto("/?view=fleet")
         expect(page.locator("canvas").first).to_be_visible()
         grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert len(grounds) == 2

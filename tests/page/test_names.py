@@ -13,7 +13,7 @@ from edge.naming import Names, add_names
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, TENANTS, fill, tenant_name, vm_name
-from tests.page.looking import IN_A_BROWSER
+from tests.page.looking import IN_A_BROWSER, opened
 
 pytestmark = IN_A_BROWSER
 
@@ -86,7 +86,7 @@ def said(page: Page) -> Locator:
 
 def load(page: Page, content: bytes, name: str = "names.json") -> None:
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Load names").click()
+        opened(page, "Find").get_by_role("button", name="Load names").click()
     chooser.value.set_files({"name": name, "mimeType": "application/json", "buffer": content})
 
 
@@ -151,14 +151,14 @@ def test_real_names_are_shown_and_found_and_sent_nowhere(open_as: Callable[..., 
     tenants(page).select_option("Northwind")
     expect(vms(page).locator("option")).to_have_count(3)
     assert vm_names(page) == {"": ALL_VMS, vm_name(0, 0): "PC-ALMA", vm_name(0, 1): "PC-BRUNO"}
-    page.get_by_label("Find a VM").fill("bruno")
+    opened(page, "Find").get_by_label("Find a VM").fill("bruno")
     expect(said(page)).to_contain_text("1 of 2 VMs match")
-    page.get_by_label("Find a VM").press("Enter")
+    opened(page, "Find").get_by_label("Find a VM").press("Enter")
     expect(vms(page)).to_have_value(vm_name(0, 1))
     expect(vms(page)).to_have_attribute("title", vm_name(0, 1))
     expect(page.locator(".latest .vm strong")).to_contain_text("%")
     with page.expect_download() as caught:
-        page.get_by_role("button", name="Save CSV").click()
+        opened(page, "Save").get_by_role("button", name="Save CSV").click()
     assert not [name for name in ("PC-", "Northwind") if name in caught.value.path().read_text()]
     page.reload()
     expect(vms(page).locator("option:checked")).to_contain_text("PC-BRUNO")
@@ -183,8 +183,8 @@ def test_files_of_tenants_stand_side_by_side_until_they_are_forgotten(
     offered = texts(tenants(page))
     assert offered[tenant_name(0)] == "Northwind"
     assert offered[tenant_name(1)] == masked[tenant_name(1)] + " · Real Contoso"
-    page.get_by_label("Find a tenant").fill("real")
-    page.get_by_label("Find a tenant").press("Enter")
+    opened(page, "Find").get_by_label("Find a tenant").fill("real")
+    opened(page, "Find").get_by_label("Find a tenant").press("Enter")
     expect(vms(page).locator("option")).to_have_count(3)
     same = {vm_name(1, vm): f"PC-1 (…{vm_name(1, vm)[-12:]})" for vm in (0, 1)}
     assert vm_names(page) == {"": ALL_VMS, **same}
@@ -193,7 +193,7 @@ def test_files_of_tenants_stand_side_by_side_until_they_are_forgotten(
     other = page.context.new_page()
     other.goto(page.url)
     expect(vms(other).locator("option:checked")).to_contain_text("PC-1")
-    page.get_by_role("button", name="Forget names").click()
+    opened(page, "Find").get_by_role("button", name="Forget names").click()
     for each in (page, other):
         expect(vms(each).locator("option:checked")).to_contain_text(f"…{vm_name(1, 0)[-12:]}")
         assert texts(tenants(each)) == masked
@@ -261,7 +261,7 @@ def test_a_browser_without_room_says_so(open_as: Callable[..., Page], tmp_path: 
     page.evaluate("localStorage.setItem('other', 'x'.repeat(5 * 2 ** 20 - 100))")
     load(page, a_file(tmp_path))
     expect(said(page)).to_contain_text("names.json was not loaded: the browser has no room for it")
-    page.get_by_role("button", name="Save CSV").click()  # and the page goes on
+    opened(page, "Save").get_by_role("button", name="Save CSV").click()  # and the page goes on
     expect(page.locator("#saving")).to_have_text("Saved 1 counter.")
 
 
@@ -273,5 +273,5 @@ def test_what_is_kept_and_can_not_be_read_is_left_out_and_can_be_forgotten(
     page.reload()
     load(page, a_file(tmp_path))
     expect(said(page)).to_contain_text("Loaded")
-    page.get_by_role("button", name="Forget names").click()
+    opened(page, "Find").get_by_role("button", name="Forget names").click()
     assert page.evaluate("Object.keys(localStorage)") == []

@@ -62,7 +62,7 @@ def test_minutes_that_are_not_final_are_apart_with_their_coverage(page: Page) ->
 
 def test_data_that_is_late_is_said_to_be(page: Page) -> None:
     page.clock.install(time=NEWEST + 15 * 60 + 27 * 60)
-    page.goto("/")
+    page.goto("/?view=fleet")
     expect(page.locator("#status")).to_have_text(re.compile(r"newest minute \d\d:\d\d, 2[78] min ago: data is late"))
     expect(page.locator("#status")).to_have_class("late")
 
@@ -73,7 +73,7 @@ def test_data_that_is_late_is_said_to_be(page: Page) -> None:
         (f"/?key={CPU}&minutes=1440&interval=30", 1280),
         (f"/?key={CPU}&minutes=1440&interval=720", 1280),
         (f"/?key={CPU}&minutes=10080", 390),  # where only a long interval fits
-        ("/?minutes=10080", 390),
+        ("/?view=fleet&minutes=10080", 390),
     ],
 )
 def test_a_long_interval_does_not_make_data_late(open_page: Callable[..., Page], path: str, width: int) -> None:
@@ -88,7 +88,7 @@ def test_a_long_interval_does_not_make_data_late(open_page: Callable[..., Page],
 def test_loading_is_shown(page: Page) -> None:
     held: list[Route] = []
     page.route("**/v1/get-data**", lambda route: held.append(route))  # noqa: PLW0108  (it wants a function of Python's)
-    page.goto("/")
+    page.goto("/?view=fleet")
     expect(page.locator("#main")).to_have_attribute("aria-busy", "true")
     expect(page.locator("#status")).to_have_text("loading …")
     for route in held:
@@ -101,7 +101,7 @@ def test_before_any_data_has_come_it_says_so_and_shows_the_first(browser: Browse
     local.start()
     page = browser.new_page()
     page.clock.install()
-    page.goto(f"http://127.0.0.1:{local.port}/")
+    page.goto(f"http://127.0.0.1:{local.port}/?view=fleet")
     expect(page.locator("#empty")).to_contain_text("No data has arrived yet")
     local.put("first", a_message(records_of("t", "v", CPU, [42.0] * 15, NEWEST)))
     local.settled()
@@ -116,14 +116,14 @@ def test_if_all_that_came_was_refused_it_says_why_and_what_to_do(browser: Browse
     local.put("old", a_message([a_record(timestamp=1_648_637_647)]))
     local.settled()
     page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{local.port}/")
+    page.goto(f"http://127.0.0.1:{local.port}/?view=fleet")
     said = page.locator("#empty")
     expect(said).to_contain_text("Nothing has been accepted yet: the only input that came was refused.")
     expect(said).to_contain_text("“timestamp is older than samples are kept”. What to do: send samples of the present")
     local.put("older", a_message(records_of("t", "v", CPU, [42.0] * 15, NEWEST - 3600)))
     local.put("after", a_message([a_record(timestamp=1_648_637_647, PerfName="again")]))
     local.settled()
-    page.goto(f"http://127.0.0.1:{local.port}/")
+    page.goto(f"http://127.0.0.1:{local.port}/?view=fleet")
     expect(card(page, CPU).locator("strong")).to_have_text("42 %")
     expect(page.locator("#notice")).to_contain_text(
         "Nothing newer has been accepted: all 2 inputs that came were refused."

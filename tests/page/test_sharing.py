@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, tenant_name, value_of, vm_name
-from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, MEMORY, card, problem
+from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, MEMORY, card, opened, problem
 
 pytestmark = IN_A_BROWSER
 
@@ -24,8 +24,8 @@ def test_everything_that_is_chosen_can_be_shared_by_its_url(page: Page) -> None:
         *(("Aggregation", "max"), ("Time zone", "utc")),
     ):
         expect(page.get_by_label(label, exact=True)).to_have_value(value)
-    page.get_by_label("Aggregation").select_option("average")
-    page.get_by_label("Time zone").select_option("")
+    opened(page, "Display").get_by_label("Aggregation").select_option("average")
+    opened(page, "Display").get_by_label("Time zone").select_option("")
     page.go_back()
     page.go_back()
     expect(page.get_by_label("Aggregation")).to_have_value("max")
@@ -44,7 +44,7 @@ def test_what_is_shown_can_be_saved_as_csv(page: Page) -> None:
     page.goto(f"{COMPARED}&minutes=60")
     expect(page.locator("figure canvas")).to_have_count(2)
     with page.expect_download() as caught:
-        page.get_by_role("button", name="Save CSV").click()
+        opened(page, "Save").get_by_role("button", name="Save CSV").click()
     rows = list(csv.DictReader(io.StringIO(caught.value.path().read_text())))
     assert len(rows) == 2 * 60
     assert {row["PerfName"] for row in rows} == {"percent_processor_time", "percent_used"}
@@ -57,7 +57,7 @@ def test_what_is_shown_can_be_saved_as_a_picture(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.locator("canvas").first).to_be_visible()
     with page.expect_download() as caught:
-        page.get_by_role("button", name="Save PNG").click()
+        opened(page, "Save").get_by_role("button", name="Save PNG").click()
     content = caught.value.path().read_bytes()
     assert content.startswith(b"\x89PNG")
     assert len(content) > 10_000
@@ -83,7 +83,7 @@ def test_the_csv_of_the_fleet_has_all_counters_that_match_and_not_only_those_in_
     expect(page.locator(".card canvas").first).to_be_visible()
     assert page.locator(".card canvas").count() < len(expected)
     with page.expect_download() as caught:
-        page.get_by_role("button", name="Save CSV").click()
+        opened(page, "Save").get_by_role("button", name="Save CSV").click()
     expect(page.locator("#saving")).to_have_text(f"Saved {len(expected)} counters.")
     rows = list(csv.DictReader(io.StringIO(caught.value.path().read_text())))
     assert {f"{row['PerfType']}.{row['PerfName']}" for row in rows} == set(expected)
@@ -93,7 +93,7 @@ def test_the_csv_of_the_fleet_has_all_counters_that_match_and_not_only_those_in_
 
 def test_a_long_csv_says_how_far_it_is_and_a_failed_one_saves_nothing(browser: Browser, filled: Local) -> None:
     page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{filled.port}/?minutes=10080")
+    page.goto(f"http://127.0.0.1:{filled.port}/?view=fleet&minutes=10080")
     expect(page.locator(".card canvas").first).to_be_visible()
     asked: list[Route] = []
 
@@ -105,7 +105,7 @@ def test_a_long_csv_says_how_far_it_is_and_a_failed_one_saves_nothing(browser: B
 
     page.route("**/v1/get-data**", answer_once)
     page.on("download", lambda download: pytest.fail(f"{download.suggested_filename} was saved"))
-    page.get_by_role("button", name="Save CSV").click()
+    opened(page, "Save").get_by_role("button", name="Save CSV").click()
     expect(page.locator("#saving")).to_have_text(f"Saving 10 of {len(KEYS)} counters \u2026")
     asked[1].abort()
     expect(page.locator("#saving")).to_have_text("Not saved: see above.")

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, fill, tenant_name
-from tests.page.looking import CPU, IN_A_BROWSER, card
+from tests.page.looking import CPU, IN_A_BROWSER, card, opened
 
 pytestmark = IN_A_BROWSER
 
@@ -36,7 +36,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 
 def sign_in(page: Page, host: Local, name: str) -> None:
-    page.goto(f"http://127.0.0.1:{host.port}/?minutes=60")
+    page.goto(f"http://127.0.0.1:{host.port}/?view=fleet&minutes=60")
     expect(page.locator("#problem")).to_contain_text("You are not signed in")
     expect(page.get_by_label("Access key")).to_be_hidden()
     page.get_by_role("link", name="Sign in").click()
@@ -47,7 +47,7 @@ def test_it_asks_for_a_key_where_keys_count(browser: Browser, keyed: Local) -> N
     page = browser.new_page()
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))
-    page.goto(f"http://127.0.0.1:{keyed.port}/?minutes=60")
+    page.goto(f"http://127.0.0.1:{keyed.port}/?view=fleet&minutes=60")
     for key, said in (("wrong", "An access key is needed."), ("sesame", "This access key is not valid.")):
         expect(page.locator("#problem")).to_contain_text(said)
         expect(page.get_by_role("link", name="Sign in")).to_be_hidden()
@@ -66,7 +66,7 @@ def test_it_leads_to_the_sign_in_and_back_and_says_who_is_signed_in(browser: Bro
     page = browser.new_page()
     sign_in(page, guarded, "olga")
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
-    assert page.url.endswith("/?minutes=60")
+    assert page.url.endswith("/?view=fleet&minutes=60")
     expect(page.locator("#who")).to_contain_text("Olga, operator")
     page.get_by_role("link", name="Sign out").click()
     expect(page.locator("#problem")).to_contain_text("You are not signed in")
@@ -79,7 +79,7 @@ def test_an_expired_session_becomes_a_button_and_nothing_is_lost(browser: Browse
     sign_in(page, guarded, "olga")
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
     page.context.clear_cookies()
-    page.get_by_label("Interval").select_option("5")
+    opened(page, "Display").get_by_label("Interval").select_option("5")
     expect(page.locator("#problem")).to_contain_text("or your sign-in has expired. What you see is from")
     expect(card(page, CPU).locator("strong")).to_contain_text("%")
     expect(page.locator("#who")).to_be_hidden()
@@ -114,7 +114,7 @@ def test_a_key_that_cannot_be_sent_is_refused_and_can_be_corrected(
     browser: Browser, keyed: Local, key: str, said: str
 ) -> None:
     page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{keyed.port}/?minutes=60")
+    page.goto(f"http://127.0.0.1:{keyed.port}/?view=fleet&minutes=60")
     field = page.get_by_label("Access key")
     field.fill(key)
     asked: list[str] = []

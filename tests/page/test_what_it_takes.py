@@ -31,7 +31,7 @@ def test_the_policy_is_strict_and_nothing_is_inline(page: Page, filled: Local) -
 def test_what_comes_before_any_data_is_small(page: Page) -> None:
     sizes: list[int] = []
     page.on("requestfinished", lambda request: sizes.append(_size(request)) if "/v1/" not in request.url else None)
-    page.goto("/")
+    page.goto("/?view=fleet")
     expect(card(page, CPU).locator("canvas")).to_be_visible()
     assert 10_000 < sum(sizes) < 150_000
 

@@ -11,11 +11,14 @@ const PATIENCE_MS = 30_000; // for an answer
 const PING_PATIENCE_MS = 4_000; // for a sign of life
 
 /**
- * @typedef {{key: string, title: string, unit: string, group: string, newest: number}} Counter
+ * @typedef {{key: string, title: string, unit: string, group: string, newest: number, rule: "avg" | "sum" | "min" | "max",
+ *   worse: "high" | "low" | "none"}} Counter `rule`: how minutes make the value of a window. `worse`: the bad direction
  * @typedef {{timestamp: number, PerfType: string, PerfName: string, average: number | null, PerfValue: number | null,
  *   count: number | null, tenants: number | null, min: number | null, max: number | null, coverage: number | null,
- *   final: boolean, suppressed: string | null, tenantAverage?: number | null}} Item a point of a chart
- * @typedef {{start: number, end: number, suppressed: string | null, data: Item[]}} Answer
+ *   final: boolean, suppressed: string | null, tenantAverage?: number | null,
+ *   expected?: number | null, low?: number | null, high?: number | null}} Item a point of a chart
+ * @typedef {{key: string, history: number, timeZone: string, reason: string | null}} Baseline from what it is known what is usual
+ * @typedef {{start: number, end: number, suppressed: string | null, data: Item[], baselines?: Baseline[]}} Answer
  * @typedef {[string, string][]} Parameters names and values, names may repeat
  */
 
@@ -97,8 +100,8 @@ function* portions(keys, minutes, parameters) {
 /**
  * Ask for charts of counters, in as few requests as possible.
  * @param {string} path @param {string[]} keys @param {number} minutes how long the range is @param {Parameters} parameters
- * @returns {Promise<{items: Map<string, Item[]>, start: number, end: number, suppressed: string | null}>} points by counter,
- *   from the first existing one to the end of the range
+ * @returns {Promise<{items: Map<string, Item[]>, baselines: Map<string, Baseline>, start: number, end: number, suppressed: string | null}>}
+ *   points by counter, from the first existing one to the end of the range
  */
 export async function askCharts(path, keys, minutes, parameters) {
   /** @type {Answer[]} */
@@ -108,6 +111,7 @@ export async function askCharts(path, keys, minutes, parameters) {
   const firsts = [...items.values()].flatMap((each) => each[0]?.timestamp ?? []);
   return {
     items,
+    baselines: new Map(answers.flatMap((answer) => answer.baselines ?? []).map((each) => [each.key, each])),
     start: Math.min(...(firsts.length ? firsts : answers.map((answer) => answer.start))),
     end: Math.max(...answers.map((answer) => answer.end)),
     suppressed: answers[0]?.suppressed ?? null,

@@ -1,7 +1,7 @@
 // The axes of charts: the positions and texts of their marks. Knows clocks and units. Does not know what is charted.
 
 import { clock, day, offset } from "./clock.js";
-import { asPower, written } from "./numbers.js";
+import { alike } from "./numbers.js";
 
 const [MINUTE, HOUR, DAY] = [60, 3_600, 86_400];
 const QUARTER = 900; // clocks differ from UTC by quarters of an hour
@@ -11,7 +11,6 @@ const STEPS = [
 const POWERS_OF_TWO = Array.from({ length: 1_060 }, (_, power) => 2 ** (power - 40)); // up to the largest number
 const ROOM = 90; // pixels that a time or a day takes
 const SIDE = 90; // and the widest value
-const WIDEST = 11; // characters
 
 /** Moments at which the clock shows a multiple of a step. @param {number} start @param {number} end @param {number} step seconds @param {boolean} utc */
 export function marks(start, end, step, utc) {
@@ -34,12 +33,6 @@ export function times(times, utc) {
   });
 }
 
-/** A value, short enough to fit beside its mark. @param {number} value @param {string} unit */
-function label(value, unit) {
-  const text = written(value, unit);
-  return text.length > WIDEST ? `${asPower(value)} ${unit}` : text;
-}
-
 /** @param {string} unit @param {boolean} utc @param {(name: string) => string} colour @returns {import("uplot").Axis[]} */
 export function axes(unit, utc, colour) {
   const look = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
@@ -52,7 +45,7 @@ export function axes(unit, utc, colour) {
     {
       ...look, size: SIDE,
       ...(unit.startsWith("B") ? { incrs: POWERS_OF_TWO } : {}),
-      values: (_plot, values) => values.map((value) => label(value, unit)),
+      values: (_plot, values) => alike(values, unit),
     },
   ];
 }

@@ -1,10 +1,10 @@
-// A chart of one counter: the fleet's band and average, and on request the lines of a tenant and a VM.
-// Knows the chart library (uPlot), colours and shapes. Does not know where points come from.
+// A chart of one counter: the fleet's band and average, and on request the lines of a tenant, a VM and its peers, what is
+// usual, and what is ahead. Knows the chart library (uPlot), colours and shapes. Does not know where points come from.
 
 import { axes } from "./axes.js";
 import { moment } from "./clock.js";
+import { LOCALES } from "./locale.js";
 import { percent, written } from "./numbers.js";
-import { MAX, MIN } from "./series.js";
 
 /** @type {typeof import("uplot")} */
 const uPlot = /** @type {any} */ (globalThis).uPlot;
@@ -12,9 +12,15 @@ const uPlot = /** @type {any} */ (globalThis).uPlot;
 /** All charts with a cursor share one cursor. Moving it in one chart moves it in all. */
 const CURSORS = uPlot.sync("cursors");
 
+const [AVERAGE, OPEN] = ["Fleet average", "Not final yet"]; // one line, of two parts that meet
+
 /**
  * @typedef {{unit: string, beside: import("./series.js").Beside, small: boolean, utc: boolean, interval: number, height: number,
- *   ahead?: "" | "fleet" | "tenant" | "vm", onRange?: (start: number, end: number) => void}} Look
+ *   peers?: string, before?: string, usual?: boolean, ahead?: "" | "fleet" | "tenant" | "vm", alone?: boolean,
+ *   onRange?: (start: number, end: number) => void}} Look
+ *   `peers`, `before`: the names of the lines of VMs alike, and of an earlier time. `usual`: whether the band of what is usual is drawn. `ahead`: whose forecast is drawn.
+ *   `alone`: only the forecast is drawn. Its columns stand in this order.
+ * @typedef {{text: string, colour: string, dash: number[]}} Entry of a legend
  */
 
 /** @param {string} name */
@@ -26,17 +32,16 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
  */
 function alone(plot, series) {
   const values = plot.data[series] ?? [];
-  const found = [];
-  for (let at = 0; at < values.length; at++) {
-    if (values[at] != null && values[at - 1] == null && values[at + 1] == null) found.push(at);
-  }
-  return found;
+  const points = [...values.keys()].filter((at) => values[at] !== undefined);
+  const isGap = (/** @type {number | undefined} */ at) => at === undefined || values[at] === null;
+  return points.filter((at, place) => values[at] !== null && isGap(points[place - 1]) && isGap(points[place + 1]));
 }
 
-/** @param {Look} look @param {number} width @param {() => [number, number]} range @returns {import("uplot").Options} */
-function options(look, width, range) {
-  const { unit, beside, small, utc, interval, height, ahead, onRange } = look;
-  const after = 7 + (beside ? 1 : 0) + (beside === "vm" ? 1 : 0); // the position of the first column of a forecast, as times are at 0
+/**
+ * The lines of a chart, in the order of its columns.
+ * @param {Look} look @returns {import("uplot").Series[]}
+ */
+function lines({ unit, beside, small, utc, interval, peers, before, usual, ahead, alone: only }) {
   /** @type {(label: string, name: string, more?: Partial<import("uplot").Series>) => import("uplot").Series} */
   const line = (label, name, more = {}) => ({
     label,
@@ -48,8 +53,59 @@ function options(look, width, range) {
   });
   /** @type {(label: string, value: (value: number) => string) => import("uplot").Series} Only for the legend. */
   const told = (label, value) => ({ label, scale: label, paths: () => null, points: { show: false }, value: (_, each) => (each == null ? "–" : value(each)) });
-  const hidden = { show: false };
   const edge = { width: 0, points: { show: false } };
+  const observed = [
+    line("Fleet maximum", "edge", edge),
+    line("Fleet minimum", "edge", edge),
+    line(AVERAGE, "fleet"),
+    line(OPEN, "fleet", { dash: [5, 4] }),
+    told(interval > 1 ? "Samples" : "VMs", (count) => count.toLocaleString(LOCALES)),
+    told("Coverage", percent),
+    ...(beside ? [line("Tenant average", "tenant", { dash: [10, 3] })] : []),
+    ...(beside === "vm" ? [line("This VM", "vm", { width: 2.5 })] : []),
+  ];
+  return [
+    { label: "Time", value: (_, at) => (at == null ? "–" : moment(at, utc)) },
+    ...(usual ? [line("Usual, high", "usual", edge), line("Usual, low", "usual", edge)] : []), // first, so behind all
+    ...(only ? [] : observed),
+    ...(peers ? [line(peers, "peers", { dash: [3, 3], width: 1.5 })] : []),
+    ...(before ? [line(before, "soft", { dash: [1, 3], width: 1.5 })] : []),
+    ...(ahead ? [line("Forecast", ahead, { dash: [2, 4] }), line("Forecast, high", "edge", edge), line("Forecast, low", "edge", edge)] : []),
+  ];
+}
+
+/**
+ * The values of a legend are of the newest point while no point is pointed at, and what has no value is left out.
+ * @param {import("uplot")} plot
+ */
+function tellLegend(plot) {
+  if (plot.cursor.idx == null) plot.setLegend({ idxs: newest(plot) }, false);
+  const rows = /** @type {NodeListOf<HTMLElement>} */ (plot.root.querySelectorAll(".u-series"));
+  const has = (/** @type {number} */ series) => plot.data[series]?.[plot.legend.idxs?.[series] ?? -1] != null;
+  const average = plot.series.findIndex(({ label }) => label === AVERAGE);
+  rows.forEach((row, series) => (row.hidden = !has(series) || (plot.series[series]?.label === OPEN && has(average))));
+}
+
+/** Of each line, the place of its point at the newest time with data; where all is ahead, at the first. @param {import("uplot")} plot */
+function newest(plot) {
+  const places = [...plot.data[0].keys()];
+  const first = plot.series.findIndex(({ label }) => label === "Forecast");
+  const ofLine = (/** @type {string} */ label) => places.findLast((at) => plot.data[plot.series.findIndex((each) => each.label === label)]?.[at] != null);
+  const at = ["This VM", "Tenant average", AVERAGE, OPEN].map(ofLine).find((place) => place !== undefined)
+    ?? places.find((place) => plot.data[first]?.[place] != null);
+  return plot.series.map((_, series) => places.findLast((place) => at !== undefined && place <= at && plot.data[series]?.[place] !== undefined) ?? null);
+}
+
+/** @param {Look} look @param {number} width @param {() => [number, number]} range @returns {import("uplot").Options} */
+function options(look, width, range) {
+  const { unit, small, utc, height, onRange } = look;
+  const series = lines(look);
+  const hidden = { show: false };
+  /** @param {string} high @param {string} low @param {string} fill @returns {import("uplot").Band[]} */
+  const band = (high, low, fill) => {
+    const [top, bottom] = [high, low].map((label) => series.findIndex((each) => each.label === label));
+    return top && bottom && top > 0 ? [{ series: [top, bottom], fill: colour(fill) }] : [];
+  };
   return {
     width,
     height,
@@ -57,7 +113,7 @@ function options(look, width, range) {
     legend: { show: !small },
     cursor: small
       ? { show: false }
-      : { drag: { x: true, y: false, setScale: false }, sync: { key: CURSORS.key } },
+      : { drag: { x: Boolean(onRange), y: false, setScale: false }, sync: { key: CURSORS.key } },
     select: { show: !small, left: 0, top: 0, width: 0, height: 0 },
     scales: {
       x: { range }, // the same for all charts, so that they are aligned whatever their data
@@ -72,23 +128,14 @@ function options(look, width, range) {
       },
     },
     axes: small ? [hidden, hidden] : axes(unit, utc, colour),
-    series: [
-      { label: "Time", value: (_, at) => (at == null ? "–" : moment(at, utc)) },
-      line("Fleet maximum", "edge", edge),
-      line("Fleet minimum", "edge", edge),
-      line("Fleet average", "fleet"),
-      line("Not final yet", "fleet", { dash: [5, 4] }),
-      told(interval > 1 ? "Samples" : "VMs", (count) => count.toLocaleString()),
-      told("Coverage", percent),
-      ...(beside ? [line("Tenant average", "tenant", { dash: [10, 3] })] : []),
-      ...(beside === "vm" ? [line("This VM", "vm", { width: 2.5 })] : []),
-      ...(ahead ? [line("Forecast", ahead, { dash: [2, 4] }), line("Forecast, high", "edge", edge), line("Forecast, low", "edge", edge)] : []),
-    ],
+    series,
     bands: [
-      { series: [MAX, MIN], fill: colour("band") },
-      ...(ahead ? [/** @type {import("uplot").Band} */ ({ series: [after + 1, after + 2], fill: colour("band") })] : []),
+      ...band("Usual, high", "Usual, low", "usual"),
+      ...band("Fleet maximum", "Fleet minimum", "band"),
+      ...band("Forecast, high", "Forecast, low", "band"),
     ],
     hooks: {
+      ...(small ? {} : { ready: [tellLegend], setLegend: [tellLegend] }),
       setSelect: [
         (plot) => {
           if (plot.select.width < 4) return;
@@ -147,6 +194,18 @@ export class Chart {
   /** @returns {HTMLCanvasElement | null} */
   get canvas() {
     return this.plot?.ctx.canvas ?? null;
+  }
+
+  /** The lines that the chart shows, with the values that the legend tells. @returns {Entry[]} */
+  get legend() {
+    const plot = this.plot;
+    if (!plot) return [];
+    return [...plot.root.querySelectorAll(".u-series")].flatMap((row, series) => {
+      if (![...(plot.data[series] ?? [])].some((value) => value != null)) return [];
+      const { dash = [], stroke } = plot.series[series] ?? {};
+      const [label = "", value = ""] = [...row.children].map((each) => each.textContent ?? "");
+      return [{ text: /** @type {HTMLElement} */ (row).hidden ? label : `${label}: ${value}`, colour: String((typeof stroke === "function" && stroke(plot, series)) || ""), dash }];
+    });
   }
 
   close() {

@@ -1,5 +1,7 @@
-// Writes moments and durations in one format, by the viewer's locale, in the viewer's time zone or in UTC.
+// Writes moments and durations in one format, by the viewer's languages, in the viewer's time zone or in UTC.
 // URLs and files use Unix seconds or ISO 8601 instead. Knows time zones and their changes. Does not know the charts.
+
+import { LOCALES } from "./locale.js";
 
 const DATE = /** @type {const} */ ({ year: "numeric", month: "short", day: "numeric" });
 const TIME = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
@@ -14,7 +16,7 @@ function format(at, utc, options) {
   const key = `${utc} ${Object.keys(options)}`;
   let made = formats.get(key);
   if (!made) {
-    made = new Intl.DateTimeFormat([], { ...options, ...(utc ? { timeZone: "UTC" } : {}) });
+    made = new Intl.DateTimeFormat(LOCALES, { ...options, ...(utc ? { timeZone: "UTC" } : {}) });
     formats.set(key, made);
   }
   return made.format(at * 1000);

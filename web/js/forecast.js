@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { percent } from "./numbers.js";
+import { joined } from "./series.js";
 
 /**
  * @typedef {{window: number, expected: number | null, low: number | null, high: number | null}} ForecastItem
@@ -41,16 +42,9 @@ const comparable = ({ rule }, by, interval, whose) =>
  * @param {import("uplot").AlignedData} columns @param {Forecast} forecast @returns {import("uplot").AlignedData}
  */
 export function extended(columns, forecast) {
-  const later = new Map(forecast.data.map((item) => [item.window + HALF, item]));
-  const old = new Map([...columns[0]].map((time, at) => [time, at]));
-  const times = [...new Set([...old.keys(), ...later.keys()])].sort((one, other) => one - other);
-  const before = columns.slice(1).map((column) => times.map((time) => column?.[old.get(time) ?? -1] ?? null));
-  const ahead = (/** @type {"expected" | "high" | "low"} */ line) =>
-    times.map((time) => {
-      const value = later.get(time)?.[line] ?? null;
-      return value === null ? null : value * scaleOf(forecast);
-    });
-  return /** @type {import("uplot").AlignedData} */ ([times, ...before, ahead("expected"), ahead("high"), ahead("low")]);
+  const scale = scaleOf(forecast);
+  const scaled = (/** @type {number | null} */ value) => (value === null ? null : value * scale);
+  return joined(columns, new Map(forecast.data.map(({ window, expected, high, low }) => [window + HALF, [expected, high, low].map(scaled)])), 3);
 }
 
 /** The last second of a forecast; 0: it has none. @param {Forecast} forecast */

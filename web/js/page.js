@@ -54,7 +54,7 @@ import { ownTenant, tellWho } from "./who.js";
  *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
  *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
  *   table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
- *   drawings?: () => [string, HTMLCanvasElement][], width: () => number, fit: () => void,
+ *   drawings?: () => import("./files.js").Drawing[], width: () => number, fit: () => void,
  *   heading: (chosen: Chosen<Own>, lists: Lists) => string}} View
  */
 
@@ -156,7 +156,7 @@ function bring(chosen) {
   }
   view.show(chosen, lists);
   showRange(chosen.range, view.width());
-  document.title = `${view.heading(chosen, lists)} – Spot PC Insights`;
+  document.title = `${view.heading(chosen, lists)} · Spot PC Insights`;
   byId("open-controls").textContent = view.controls.includes("range") ? `Choose (${byId("range").selectedOptions[0]?.textContent})` : "Choose";
 }
 

@@ -101,7 +101,7 @@ export const secondsBefore = ({ before }) => ({ "": 0, day: 86_400, week: 604_80
 /** A day of the viewer's clock, up to now. @param {number} back how many days ago @param {boolean} utc @param {number} now Unix seconds */
 export function aDay(back, utc, now) {
   const start = midnight(now, utc, -back);
-  return { start, end: Math.min(Math.floor(now / 60) * 60, midnight(now, utc, 1 - back) - 60) };
+  return { start, end: Math.max(start + 60, Math.min(Math.floor(now / 60) * 60, midnight(now, utc, 1 - back) - 60)) };
 }
 
 /** Why a range can't be shown; empty if it can. @param {number} start @param {number} end Unix seconds */

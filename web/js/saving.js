@@ -38,5 +38,5 @@ export async function savePng({ chosen }, lists) {
   const { view, range } = chosen;
   if (!view.drawings) return;
   const when = `${byId("range").selectedOptions[0].textContent}, ${zoneName(range.utc)}, saved ${dated(Date.now() / 1000, range.utc)}`;
-  save(await picture(`${view.heading(chosen, lists)}: ${when}`, view.drawings()), fileName(view.name, "png"));
+  save(await picture([`Spot PC Insights: ${view.heading(chosen, lists)}`, when], view.drawings()), fileName(view.name, "png"));
 }

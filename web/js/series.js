@@ -9,9 +9,6 @@ import { percent, written } from "./numbers.js";
  * @typedef {"" | "tenant" | "vm"} Beside what stands beside the fleet: nothing, a tenant, or a VM and its tenant
  */
 
-/** The positions of the band's columns, after the times. */
-export const MAX = 1, MIN = 2;
-
 /** The last item that counts as the newest: final and shown, else the last that is shown. @param {Item[]} items */
 export const newestOf = (items) => items.findLast((item) => item.final && item.average !== null) ?? items.findLast((item) => item.average !== null);
 
@@ -23,9 +20,9 @@ export const ownNewest = (items, beside) =>
  * Columns: times, then one column per line. A time without a point is a gap. Points that are not final form a separate
  * line, which begins at the last final point.
  * @param {Item[]} items oldest first @param {number} interval minutes @param {Beside} beside
- * @returns {Columns}
+ * @param {boolean} usual whether two columns more, the first, hold the ends of what is usual @returns {Columns}
  */
-export function columns(items, interval, beside) {
+export function columns(items, interval, beside, usual = false) {
   const step = interval * 60;
   /** @type {number[]} */
   const times = [];
@@ -46,6 +43,7 @@ export function columns(items, interval, beside) {
   const column = (value) => rows.map((item, at) => (item ? (value(item, at) ?? null) : null));
   return [
     times,
+    ...(usual ? [column((item) => item.high), column((item) => item.low)] : []),
     column((item) => item.max),
     column((item) => item.min),
     column((item) => (item.final ? item.average : null)),
@@ -56,6 +54,23 @@ export function columns(items, interval, beside) {
     ...(beside === "vm" ? [column((item) => item.PerfValue)] : []),
   ];
 }
+
+/**
+ * Columns with more columns beside them, whose times may be others. Where one side has no point, its value is undefined,
+ * which is no gap in its line, as null is.
+ * @param {Columns} columns @param {Map<number, (number | null)[]>} rows by Unix seconds @param {number} width how many values a row has
+ * @returns {Columns}
+ */
+export function joined(columns, rows, width) {
+  const old = new Map([...columns[0]].map((time, at) => [time, at]));
+  const times = [...new Set([...old.keys(), ...rows.keys()])].sort((one, other) => one - other);
+  const before = columns.slice(1).map((column) => times.map((time) => column?.[old.get(time) ?? -1]));
+  const more = Array.from({ length: width }, (_, place) => times.map((time) => rows.get(time)?.[place]));
+  return /** @type {Columns} */ ([times, ...before, ...more]);
+}
+
+/** The value of a point that is about what is looked at. @param {Item} item @param {Beside} beside */
+export const ownOf = (item, beside) => (beside === "vm" ? item.PerfValue : beside ? item.tenantAverage : item.average) ?? null;
 
 /** A chart in a sentence or two. @param {string} title @param {string} unit @param {Item[]} items @param {boolean} utc @param {Beside} beside */
 export function inWords(title, unit, items, utc, beside) {

@@ -273,10 +273,10 @@ export class Fleet {
     for (const card of this.cards.values()) card.chart.fit();
   }
 
-  /** @returns {[string, HTMLCanvasElement][]} titles and drawings of what is in view */
+  /** What is in view. @returns {import("../files.js").Drawing[]} */
   drawings() {
     return [...this.cards.values()].flatMap(({ counter, chart, value, inView }) =>
-      inView && chart.canvas ? [/** @type {[string, HTMLCanvasElement]} */ ([`${counter.title}: ${value.textContent}`, chart.canvas])] : [],
+      inView && chart.canvas ? [{ title: `${counter.title}: ${value.textContent}`, legend: [], canvas: chart.canvas }] : [],
     );
   }
 }

@@ -251,10 +251,10 @@ export class Vm {
     for (const panel of this.panels.values()) panel.chart.fit();
   }
 
-  /** @returns {[string, HTMLCanvasElement][]} titles and drawings */
+  /** @returns {import("../files.js").Drawing[]} */
   drawings() {
-    return [...this.panels.values()].flatMap(({ counter, chart, latest }) =>
-      chart.canvas ? [/** @type {[string, HTMLCanvasElement]} */ ([`${counter.title}: ${latest.textContent}`, chart.canvas])] : [],
+    return [...this.panels.values()].flatMap(({ counter: { title, key }, chart }) =>
+      chart.canvas ? [{ title: title === key ? title : `${title} (${key})`, legend: chart.legend, canvas: chart.canvas }] : [],
     );
   }
 }
