@@ -65,9 +65,14 @@ export class VmTable {
   }
 
   fit() {
-    if (this.place) this.seen = Math.max(ROW, this.place.clientHeight - (this.place.querySelector("thead")?.clientHeight ?? 0));
+    this.measure();
     this.draw();
     this.asks();
+  }
+
+  /** What is seen of rows: not what the head covers. */
+  measure() {
+    if (this.place) this.seen = Math.max(ROW, this.place.clientHeight - (this.place.querySelector("thead")?.offsetHeight ?? 0));
   }
 
   /** Draw before the next frame, once. */
@@ -85,15 +90,18 @@ export class VmTable {
     this.asks();
   }
 
-  inView() {
-    return rowsInView(this.place?.scrollTop ?? 0, this.seen, ROW, this.rows.length, SPARE);
+  /** @param {number} [scroll] pixels */
+  inView(scroll = this.place?.scrollTop ?? 0) {
+    return rowsInView(scroll, this.seen, ROW, this.rows.length, SPARE);
   }
 
-  draw() {
+  /** @param {number} [scroll] to where it scrolls then, in pixels */
+  draw(scroll) {
     if (!this.about) return;
-    const { first, last, before, after } = this.inView();
+    const { first, last, before, after } = this.inView(scroll);
     render(this.rows.length ? this.table(this.about, first, last) : this.none(this.about), this.list);
     this.list.querySelectorAll(".room td").forEach((room, at) => /** @type {HTMLElement} */ (room).style.setProperty("height", `${at ? after : before}px`));
+    if (this.place && scroll !== undefined) this.place.scrollTop = scroll; // now there is room for it
     const place = /** @type {HTMLElement | null} */ (this.list.querySelector(".rows"));
     if (place === this.place) return;
     this.place = place;
@@ -191,12 +199,12 @@ export class VmTable {
     const { place } = this;
     if (!link || !place || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const at = Number(/** @type {HTMLElement} */ (link).dataset.row);
+    this.measure();
     const to = rowAfterKey(at, event.key, Math.max(1, Math.floor(this.seen / ROW) - 1), this.rows.length);
     if (to === null) return;
     event.preventDefault();
     this.active = to;
-    place.scrollTop = scrolledTo(to, place.scrollTop, this.seen, ROW);
-    this.draw();
+    this.draw(scrolledTo(to, place.scrollTop, this.seen, ROW));
     /** @type {HTMLElement | null} */ (place.querySelector(`[data-row="${to}"]`))?.focus({ preventScroll: true });
     this.asks();
   }
