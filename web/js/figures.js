@@ -1,7 +1,7 @@
 // What a card of the fleet says of a counter's last quarter hour: a total where a total means something, else the average;
 // and how its values are spread. Knows which counters are counts of things. Does not know the document, or what is unusual.
 
-import { alike, written } from "./numbers.js";
+import { between, written } from "./numbers.js";
 
 /**
  * @typedef {import("./ask.js").Counter} Counter
@@ -30,20 +30,17 @@ export function figures(counter, point) {
   const usual = usually(point, unit);
   if (isService(counter) && typeof sum === "number" && number) {
     // Rounded down: a service that stopped on one VM within these minutes does not run on all.
-    return { ...NOTHING, main: `${Math.floor(sum + 1e-6)} of ${number}`, what: "VMs run it", usual, vms };
+    return { ...NOTHING, main: `${written(Math.floor(sum + 1e-6), "")} of ${written(number, "")}`, what: "VMs run it", vms };
   }
   const { p10, p50, p90 } = percentiles ?? {};
-  const [low, middle, high] = alike([p10, p50, p90], unit);
-  const spread = p50 === undefined ? (max === null ? "" : `highest ${written(max, unit)}, lowest ${written(min, unit)}`) : `Median ${middle}; 8 of 10 values from ${low} to ${high}`;
+  const known = p10 !== undefined && p50 !== undefined && p90 !== undefined;
+  const spread = known ? `Median ${written(p50, unit)}; 8 of 10: ${between(p10, p90, unit)}` : min === null || max === null ? "" : `Lowest to highest: ${between(min, max, unit)}`;
   if (isCount(counter) && typeof sum === "number") {
-    return { main: written(Math.round(sum), ""), what: counter.rule === "sum" ? "in 15 minutes, on all VMs" : "at a time, on all VMs", spread: `On average ${written(average, "")} on a VM${counter.rule === "sum" ? " in a minute" : ""}`, usual, vms };
+    const what = counter.rule === "sum" ? "in 15 min, all VMs" : "at a time, all VMs";
+    return { main: written(Math.round(sum), ""), what, spread: `On average ${written(average, "")} a VM${counter.rule === "sum" ? " and minute" : ""}`, usual, vms };
   }
   return { main: written(average, unit), what: "on average", spread, usual, vms };
 }
 
 /** @param {Point} point @param {string} unit */
-function usually({ low, high }, unit) {
-  if (typeof low !== "number" || typeof high !== "number") return "";
-  const [from, to] = alike([low, high], unit);
-  return from === to ? `Usually ${to} on average at this hour` : `Usually ${from} to ${to} on average at this hour`;
-}
+const usually = ({ low, high }, unit) => (typeof low === "number" && typeof high === "number" ? `Usual average now: ${between(low, high, unit)}` : "");

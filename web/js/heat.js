@@ -11,17 +11,20 @@
 
 export const LEVELS = 7; // besides none
 const ROWS = 16;
-const WIDE = 50; // from how many times the lowest value on rows grow with the value
+const WIDE = 8; // from how many times the lowest value on rows grow with the value
 
-/** @param {Column[]} columns oldest first @param {number} step seconds from one to the next @returns {Heat | null} null: no values */
-export function heat(columns, step) {
+/**
+ * @param {Column[]} columns oldest first @param {number} step seconds from one to the next
+ * @param {boolean} even whether all rows are equally wide, whatever the values @returns {Heat | null} null: no values
+ */
+export function heat(columns, step, even) {
   const filled = columns.filter(({ count, buckets }) => count && buckets.length);
   const [first, last] = [columns[0], columns.at(-1)];
   if (!first || !last || !filled.length) return null;
   const all = filled.flatMap(({ buckets }) => buckets);
   const [least, most] = [Math.min(...all.map(({ from }) => from)), Math.max(...all.map(({ from }) => from))];
   const whole = most - least < ROWS && all.every(({ from }) => Number.isInteger(from));
-  const logarithmic = !whole && least > 0 && most / least > WIDE;
+  const logarithmic = !even && !whole && least > 0 && most / least > WIDE;
   const rows = whole ? most - least + 1 : ROWS;
   const size = logarithmic ? Math.log(most / least) : most - least;
   const rowOf = (/** @type {number} */ value) => {

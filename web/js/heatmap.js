@@ -14,7 +14,7 @@ const SPREAD = [0.1, 0.5, 0.9];
 /** @param {import("./heat.js").Column[]} columns oldest first @param {Look} look */
 export function heatmap(columns, look) {
   const { unit, utc, step } = look;
-  const found = heat(columns, step);
+  const found = heat(columns, step, unit === "%");
   const [first, last] = [columns[0], columns.at(-1)];
   if (!found || !first || !last) return html`<p class="empty">No values in this range. Choose another time range.</p>`;
   const { columns: wide, rows, paths, low, high, most, logarithmic } = found;

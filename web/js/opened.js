@@ -93,11 +93,11 @@ export class Opened {
       <div class="opened-head">
         <h2>${counter.title}</h2>
         <span class="figures"><strong>${data ? main : "…"}</strong> <span class="what">${what}</span></span>
-        <span class="note">${data ? [spread, usual, vms].filter(Boolean).join(". ") : nothing}</span>
         <span class="opened-links">
           <a class="button" href=${this.host.address("vms", { key }, range)}>VMs by this counter</a>
           <a class="button" href=${this.host.address("vm", { keys: [key], tenant: "", vm: "" }, range)}>Beside a tenant or VM</a>
         </span>
+        <p class="note">${data ? [spread, usual, vms].filter(Boolean).join(". ") : nothing}</p>
       </div>
       ${this.ofCounter(counter).figure}
       <section class="panel" aria-label="How the values are spread"><h3>How the values of all VMs are spread</h3>
