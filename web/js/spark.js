@@ -1,10 +1,12 @@
 // A small chart as a template: a line over windows with the band of what is usual, a dot for each value outside the band,
 // and its scale in words beside it. Knows how that looks and is said. Does not know where points come from.
 
-import { clock, day, fromTo } from "./clock.js";
+import { clock, dated, fromTo } from "./clock.js";
 import { html, nothing, svg } from "./html.js";
 import { extremes, isOutside, scaleOf, shapes } from "./lines.js";
 import { alike, written } from "./numbers.js";
+
+const DAY = 86_400; // seconds
 
 /**
  * @typedef {import("./lines.js").Point} Point
@@ -55,9 +57,9 @@ export function spark(points, look) {
   return html`<div class="spark">
     ${sparkLine(points, look)}
     <div class="spark-values" aria-hidden="true"><span>${high}</span><span>${low === high ? nothing : low}</span></div>
-    <div class="spark-times" aria-hidden="true">${scale ? html`<span>${edge(scale.start, look.utc)}</span><span>${clock(scale.end + look.step, look.utc)}</span>` : nothing}</div>
+    <div class="spark-times" aria-hidden="true">${scale ? html`<span>${edge(scale, look.utc)}</span><span>${clock(scale.end + look.step, look.utc)}</span>` : nothing}</div>
   </div>`;
 }
 
-/** When a chart begins: the time, and the day if that is not today. @param {number} at @param {boolean} utc */
-const edge = (at, utc) => (day(at, utc) === day(Date.now() / 1000, utc) ? clock(at, utc) : `${day(at, utc)}, ${clock(at, utc)}`);
+/** When a chart begins: the time, and the day if it is longer than one. @param {{start: number, end: number}} scale @param {boolean} utc */
+const edge = ({ start, end }, utc) => (end - start < DAY ? clock(start, utc) : dated(start, utc));
