@@ -28,6 +28,7 @@ from pipeline.judging import judged_of, write_judged
 from pipeline.learning import learn_fleet, learn_tenant
 from pipeline.queries.baselines import get_baseline
 from pipeline.queries.forecasts import get_forecast
+from pipeline.queries.matrix import MatrixQuestion, get_matrix
 from pipeline.queries.series import SeriesQuestion
 from pipeline.queries.unusual import get_unusual
 from pipeline.queries.verdicts import get_verdict
@@ -121,6 +122,14 @@ def _questions() -> dict[str, Callable[[Tables], Awaitable[object]]]:
         "get-unusual of the fleet": lambda tables: get_unusual(tables, None, LAST, 20, VIEW),
         "get-unusual of a tenant of 1,000 VMs": lambda tables: get_unusual(tables, tenant, LAST, 20, VIEW),
         "get-unusual of a tenant of 474 VMs": lambda tables: get_unusual(tables, small, LAST, 20, VIEW),
+        "get-matrix of the fleet by region": lambda tables: get_matrix(tables, MatrixQuestion("Region"), VIEW),
+        "get-matrix of the fleet by tenant": lambda tables: get_matrix(tables, MatrixQuestion("tenant"), VIEW),
+        "get-matrix of the VMs of a tenant of 1,000": lambda tables: get_matrix(
+            tables, MatrixQuestion("vm", tenant=tenant), VIEW
+        ),
+        "get-matrix of the pools of a tenant of 1,000": lambda tables: get_matrix(
+            tables, MatrixQuestion("ResourcePoolName", tenant=tenant), VIEW
+        ),
         "get-verdict in a tenant of 1,000 VMs": lambda tables: get_verdict(tables, tenant, vm(0), LAST, VIEW),
         "get-verdict in a tenant of 474 VMs": lambda tables: get_verdict(tables, small, vm(1), LAST, VIEW),
         "get-forecast of a VM, a week": lambda tables: get_forecast(

@@ -40,6 +40,11 @@ TENANT = Whose("tenant")
 FLEET = Whose("fleet")
 
 
+def tenant_of_fleet(name: str) -> Whose:
+    """Return who a tenant is among what was found of the fleet; of its own, it is TENANT."""
+    return Whose("tenant", name)
+
+
 class Normals(NamedTuple):
     """What is normal for series in one hour: see domain.baselines.Bands. ``lines`` has a column for each series.
 
@@ -136,7 +141,8 @@ class Judged:
 
     ``vms``: the dimensions of the VMs that deviate. ``middles``: by counter, the median and MAD of the tenant's VMs;
     of the fleet, those of the VMs of each size. ``always``: the VMs that report and are unusual as always; it follows
-    from other tenants' VMs, too. ``findings``: of the fleet, the first of its list.
+    from other tenants' VMs, too. Of the fleet there are also: ``findings``, the first of its list; ``tenants``, what
+    lasts of the deviations of whole tenants; and the counts of each tenant by its name.
     """
 
     deviations: Sequence[Deviation] = ()
@@ -145,6 +151,7 @@ class Judged:
     middles: Mapping[Whose, Mapping[str, Middle]] = field(default_factory=dict)
     always: Mapping[Series, Always] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
+    tenants: Sequence[Deviation] = ()
 
     def __bool__(self) -> bool:
         """Tell whether anything was judged."""

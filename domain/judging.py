@@ -34,6 +34,7 @@ from domain.judged import (
     Judged,
     Middle,
     Normals,
+    tenant_of_fleet,
 )
 from domain.minutes import WINDOW
 from domain.samples import Dimensions
@@ -114,6 +115,8 @@ def judge_fleet(
         for whose, by_key in tenants[tenant].counts.items():
             if whose.kind == "pool":
                 continue
+            if whose == TENANT:
+                counts[tenant_of_fleet(tenant)] = {**by_key}
             of = counts.setdefault(FLEET if whose == TENANT else whose, {})
             for key, count in by_key.items():
                 of[key] = of.get(key, NOBODY).plus(count)
@@ -132,7 +135,13 @@ def judge_fleet(
             for group, middle in found:
                 if group.dimension == "MachineSize":
                     middles.setdefault(Whose("MachineSize", group.value), {})[key] = middle
-    return Judged(deviations, counts, {}, middles)
+    of_tenants = [
+        each._replace(whose=tenant_of_fleet(tenant))
+        for tenant in sorted(tenants)
+        for each in tenants[tenant].deviations
+        if each.score and each.whose == TENANT
+    ]
+    return Judged(deviations, counts, {}, middles, tenants=of_tenants)
 
 
 def _values(standings: Standings, series: Sequence[Series], vm_of: "Ints", vms: int) -> "Floats":

@@ -18,6 +18,7 @@ from blueprints.http.reading import NoParameters
 from blueprints.services import Services
 from domain.errors import NotFound
 from domain.minutes import utc_day
+from pipeline.advice import advice
 from pipeline.operations import Operation
 from pipeline.quarantine import Drop, Reingest
 from pipeline.queries.view import View
@@ -107,6 +108,8 @@ class QuarantineList:
     day: str
     nextPage: str | None
     """The value for the parameter page; null on the last page."""
+    advice: dict[str, str]
+    """What to do about each reason."""
     data: list[QuarantineItem]
 
 
@@ -117,6 +120,8 @@ class RefusedItem:
     position: int
     """Its position in the message, counted from 0."""
     reason: str
+    advice: str
+    """What to do about it."""
     input: str
     """Its JSON as it came; cut off if it is huge."""
 
@@ -141,12 +146,16 @@ async def quarantine(shared: Services, view: View, asked: QuarantineParameters) 
     items: list[QuarantineItem] = []
     async for each in shared.tables.quarantine.messages(day, asked.page or ""):
         if len(items) == MOST_LISTED:
-            return QuarantineList(day, each.message, items)
+            return _listed(day, each.message, items)
         refused = sum(each.reasons.values())
         items.append(
             QuarantineItem(each.message, each.message_id, each.received, refused, dict(each.reasons), each.proven)
         )
-    return QuarantineList(day, None, items)
+    return _listed(day, None, items)
+
+
+def _listed(day: str, next_page: str | None, items: list[QuarantineItem]) -> QuarantineList:
+    return QuarantineList(day, next_page, {reason: advice(reason) for each in items for reason in each.reasons}, items)
 
 
 @endpoint(blueprint, "v1/admin/quarantine/message", OPERATORS, max_age=0, group="Operations", example=ONE)
@@ -155,7 +164,10 @@ async def quarantined(shared: Services, view: View, asked: QuarantinedParameters
     message = await shared.tables.quarantine.message(asked.day, asked.message)
     if message is None:
         raise NotFound(f"no message {asked.message} of {asked.day} is in the quarantine")
-    inputs = [RefusedItem(**asdict(each)) for each in await shared.tables.quarantine.inputs(message)]
+    inputs = [
+        RefusedItem(**asdict(each), advice=advice(each.reason))
+        for each in await shared.tables.quarantine.inputs(message)
+    ]
     return Quarantined(message.day, message.message, message.message_id, message.received, message.proven, inputs)
 
 

@@ -177,10 +177,14 @@ def _group(kind: str, name: str | None) -> tuple[Whose, GroupKey]:
 def _usual(hours: Sequence[DayBaselines], series: Series) -> Usual:
     for each in hours:
         if series in each.series:
-            row = each.series.index(series)
-            expected, low, high = (_known(float(line)) for line in each.bands.lines[:3, row, 0])
-            return Usual(expected, low, high, int(each.bands.days[row]), each.zone)
+            return usual_at(each, each.series.index(series))
     return UNKNOWN
+
+
+def usual_at(of: DayBaselines, row: int) -> Usual:
+    """Return what is normal for the series of a row, given the baselines of one hour."""
+    expected, low, high = (_known(float(line)) for line in of.bands.lines[:3, row, 0])
+    return Usual(expected, low, high, int(of.bands.days[row]), of.zone)
 
 
 def _known(value: float) -> float | None:

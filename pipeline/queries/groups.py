@@ -91,10 +91,7 @@ class OwnGroups(ForTenants):
 async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Groups | OwnGroups:
     """Return a counter by group. Raises NotFound, BadParameters, and Forbidden where a tenant asks for the fleet."""
     (key,) = await known_counters(tables, [question.key], view)
-    offered = OF_FLEET if question.tenant is None else OF_TENANT
-    if question.by not in offered:
-        whose = "the fleet" if question.tenant is None else "a tenant"
-        raise BadParameters({"groupBy": f"must be, for {whose}, {', '.join(offered[:-1])} or {offered[-1]}"})
+    check_offered(question.by, question.tenant)
     progress = await progress_of(tables)
     if question.tenant is None:
         if view.caller.tenant:
@@ -109,7 +106,7 @@ async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Gr
             for window in windows
             if window in found
             for seen in [(coverage_of(progress, window), progress.is_final(window))]
-            for group, figures in _of_fleet(found[window], question.by)
+            for group, figures in of_fleet(found[window], question.by)
         ]
         return Groups(key, question.by, None, items)
     tenant = await tenant_named(tables, question.tenant, view)
@@ -122,7 +119,16 @@ async def get_groups(tables: Tables, question: GroupsQuestion, view: View) -> Gr
     return Groups(key, question.by, tenant, _of_tenant(GroupItem, key, question.by, standings, progress))
 
 
-def _of_fleet(summary: FleetFigures, by: GroupBy) -> Iterable[tuple[str | None, Figures]]:
+def check_offered(by: GroupBy, tenant: str | None) -> None:
+    """Raise BadParameters if the fleet, or a tenant, can't be grouped in this way."""
+    offered = OF_FLEET if tenant is None else OF_TENANT
+    if by not in offered:
+        whose = "the fleet" if tenant is None else "a tenant"
+        raise BadParameters({"groupBy": f"must be, for {whose}, {', '.join(offered[:-1])} or {offered[-1]}"})
+
+
+def of_fleet(summary: FleetFigures, by: GroupBy) -> Iterable[tuple[str | None, Figures]]:
+    """Yield the groups of the fleet's VMs, and their figures."""
     if by == "tenant":
         return summary.tenants.items()
     groups = zip(summary.groups, summary.figures, strict=True)
@@ -136,12 +142,12 @@ def _of_tenant(
     return [
         kind(window, group, *figures_of(values), len(each.vms) / most, progress.is_final(window))
         for window, each in standings.items()
-        for group, values in _grouped(each, key, by).items()
+        for group, values in grouped(each, key, by).items()
     ]
 
 
-def _grouped(standings: Standings, key: str, by: GroupBy) -> Mapping[str | None, list[float]]:
-    """Return the window values by group, those of unknown groups last."""
+def grouped(standings: Standings, key: str, by: GroupBy) -> Mapping[str | None, list[float]]:
+    """Return a tenant's window values by group, those of unknown groups last."""
     groups: dict[str | None, list[float]] = {}
     if key in standings.columns:
         for vm, value in zip(standings.vms, standings.columns[key].tolist(), strict=True):

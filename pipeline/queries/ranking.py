@@ -267,11 +267,12 @@ def _ordered(tenant: str, standings: Standings, question: RankingQuestion) -> li
         for vm, value, rank in zip(
             (standings.vms[at] for at in there), values.tolist(), ranks(values).tolist(), strict=True
         )
-        if _passes(vm, question.filters)
+        if passes(vm, question.filters)
     ]
     high = question.order == "highest"
     return sorted(listed, key=lambda each: (-each.value if high else each.value, each.vm))
 
 
-def _passes(vm: StandingVm, filters: Mapping[Dimension, str]) -> bool:
+def passes(vm: StandingVm, filters: Mapping[Dimension, str]) -> bool:
+    """Tell whether a VM has these values of dimensions."""
     return all(vm.value_of(dimension) == filters[dimension] for dimension in DIMENSIONS if dimension in filters)

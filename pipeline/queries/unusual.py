@@ -13,7 +13,7 @@ from domain.causes import Population
 from domain.disclosure import ForTenants
 from domain.errors import Forbidden
 from domain.findings import findings
-from domain.judged import REPORTING, Finding, Judged
+from domain.judged import FLEET, REPORTING, TENANT, Finding, Judged
 from domain.sentences import finding_sentence, service_of
 from pipeline.queries.names import tenant_named
 from pipeline.queries.view import View, progress_of
@@ -165,7 +165,7 @@ def _found(tenant: str | None, judged: Judged | None, fleet: Judged | None, *, o
 def _number(judged: Judged | None) -> int:
     if judged is None:
         return 0
-    of = next((by_key for whose, by_key in judged.counts.items() if whose.kind in ("tenant", "fleet")), {})
+    of = judged.counts.get(TENANT) or judged.counts.get(FLEET) or {}
     return max((count.judged for count in of.values()), default=0)
 
 

@@ -129,10 +129,11 @@ def _bodies(window: int, judged: Judged) -> dict[str, Mapping[str, Any]]:
         list(judged.always.items()),
         list(judged.findings),
     )
-    rows = np.array([[*each[2:-1], (window - each.since) // WINDOW] for each in judged.deviations], np.float64).reshape(
+    deviations = [*judged.deviations, *judged.tenants]
+    rows = np.array([[*each[2:-1], (window - each.since) // WINDOW] for each in deviations], np.float64).reshape(
         -1, _NUMBERS
     )
-    parts = list(parts_of([Series(each.whose, each.key) for each in judged.deviations], _NUMBERS))
+    parts = list(parts_of([Series(each.whose, each.key) for each in deviations], _NUMBERS))
     bodies: dict[str, dict[str, Any]] = {f"{place:04d}": {"rows": part.body(rows)} for place, part in enumerate(parts)}
     first = bodies.setdefault(_FIRST, {})
     first.update(msgspec.to_builtins(head))
@@ -146,15 +147,21 @@ def _judged(window: int, documents: Sequence[Document], some: "Some | None" = No
         deviations = _deviations(window, [each.body["rows"] for each in documents if "rows" in each.body], some)
         vms = head.vms if vm is None else EncodedVms(head.vms.names, [each for each in head.vms.vms if each[-1] == vm])
         return Judged(
-            deviations,
+            [each for each in deviations if not _of_tenants(each)],
             _decoded_counts(head.counts),
             {each.vm: each.dimensions for each in decode_vms(vms)},
             _decoded_middles(head.middles),
             dict(head.always),
             head.findings,
+            [each for each in deviations if _of_tenants(each)],
         )
     except (ValueError, IndexError, TypeError) as error:  # includes msgspec's ValidationError
         raise Corrupt(STANDINGS, number(window), documents[0], error) from error
+
+
+def _of_tenants(of: Deviation) -> bool:
+    """Tell whether this is of a whole tenant, among what was found of the fleet: only there a tenant has its name."""
+    return of.whose.kind == "tenant" and of.whose.name is not None
 
 
 def _readable(window: int, documents: Sequence[Document]) -> Judged | None:

@@ -80,7 +80,7 @@ def paths(endpoint: Endpoint, tenant: str, vm: str, key: str) -> Iterator[str]:
     fields = endpoint.parameters.model_fields
     known = {"tenant": tenant, "vm": vm, "key": key, "limit": "5000", "dryRun": "true", **QUARANTINED}
     known |= {"window": str(WINDOW_START), "groupBy": "vm"}
-    if endpoint.name in ("get_changes", "get_unusual"):  # which have no pages
+    if endpoint.name in ("get_changes", "get_unusual", "get_matrix"):  # which have no pages
         known |= {"limit": "100"}
     route = endpoint.route.format(instance="rebuild-0000000000000000")
     asked = {name: value for name, value in known.items() if name in fields}

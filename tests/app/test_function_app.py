@@ -49,6 +49,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "get_baseline": http("v1/get-baseline"),
     "get_forecast": http("v1/get-forecast"),
     "get_unusual": http("v1/get-unusual"),
+    "get_matrix": http("v1/get-matrix"),
     "get_verdict": http("v1/get-verdict"),
     "get_capacity": http("v1/get-capacity"),
     "get_logons": http("v1/get-logons"),

@@ -40,6 +40,7 @@ ANY_ENDPOINT = st.sampled_from(ENDPOINTS)
 LOGONS = "v1/get-logons"
 CHART, TENANT_CHART, RANKING, BASELINE = "v1/get-data", "v1/get-tenant-data", "v1/get-ranking", "v1/get-baseline"
 UNUSUAL, VERDICT, CAPACITY = "v1/get-unusual", "v1/get-verdict", "v1/get-capacity"
+MATRIX = "v1/get-matrix"
 BAD: list[tuple[str, list[str]]] = [
     (CHART, ["key", "minutes"]),
     (f"{CHART}?key=&minutes=", ["key", "minutes"]),
@@ -105,6 +106,11 @@ BAD: list[tuple[str, list[str]]] = [
     (f"{UNUSUAL}?limit=101&limit=1", ["limit"]),
     (f"{UNUSUAL}?window={WINDOW_START + DAY}", ["window"]),
     (f"{UNUSUAL}?vm=v&windows=2", ["vm", "windows"]),
+    (MATRIX, ["groupBy"]),
+    (f"{MATRIX}?groupBy=color&key=nodot&window=1&limit=0&format=xml", ["format", "groupBy", "key", "window", "limit"]),
+    (f"{MATRIX}?groupBy=vm&tenant=&limit=201&vm=v", ["tenant", "limit", "vm"]),
+    (f"{MATRIX}?groupBy=Region&window={WINDOW_START + DAY}&Region=a&SiteName=b", ["window", "Region", "SiteName"]),
+    (f"{MATRIX}?groupBy=vm&" + "&".join(f"key=a.b{number}" for number in range(21)), ["key"]),
     (VERDICT, ["tenant", "vm"]),
     (f"{VERDICT}?tenant=&vm={'x' * 600}&window=ten&format=pdf", ["tenant", "format", "vm", "window"]),
     (f"{VERDICT}?tenant=t&window={WINDOW_START + DAY}", ["vm", "window"]),

@@ -112,14 +112,21 @@ def test_counts_of_tenants_add_up_in_any_order_and_grouping(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     tenants = {f"t{at}": random_tenant(chance) for at in range(5)}
     whole = fleet_of(tenants).counts
+    assert {who: of for who, of in whole.items() if who.kind == "tenant"} == {
+        Whose("tenant", name): each.counts[TENANT] for name, each in tenants.items() if each
+    }
     order = chance.sample(sorted(tenants), len(tenants))
     assert fleet_of({name: tenants[name] for name in order}).counts == whole
     some, others = ({name: tenants[name] for name in part} for part in (order[:2], order[2:]))
     parts = [fleet_of(some), fleet_of(others)]
     as_tenants = [
-        Judged(counts={TENANT if who == FLEET else who: of for who, of in each.counts.items()}) for each in parts
+        Judged(counts={TENANT if who == FLEET else who: of for who, of in each.counts.items() if who.kind != "tenant"})
+        for each in parts
     ]
-    assert fleet_of(dict(zip("ab", as_tenants, strict=True))).counts == whole
+    together = fleet_of(dict(zip("ab", as_tenants, strict=True))).counts
+    assert [{who: of for who, of in each.items() if who.kind != "tenant"} for each in (together, whole)] == [
+        {who: of for who, of in whole.items() if who.kind != "tenant"}
+    ] * 2
     assert whole.get(FLEET, {}).get(CPU, Count(0, 0, 0)).judged == sum(
         each.counts[TENANT][CPU].judged for each in tenants.values() if each
     )

@@ -61,7 +61,7 @@ def main() -> None:
                     base_url=f"http://127.0.0.1:{host.port}", color_scheme="light", viewport=SIZE, timezone_id="UTC"
                 )
                 page.goto(path)
-                expect(page.locator("canvas, #operations section").first).to_be_visible()
+                expect(page.locator("canvas, #all-operations article").first).to_be_visible()
                 page.wait_for_load_state("networkidle")
                 if prepare:
                     prepare(page)

@@ -38,7 +38,7 @@ def main() -> None:
                     )
                     for view, path in VIEWS.items():
                         page.goto(path)
-                        expect(page.locator("canvas, #operations section").first).to_be_visible()
+                        expect(page.locator("canvas, #all-operations article").first).to_be_visible()
                         page.wait_for_load_state("networkidle")
                         if view == "compare":
                             page.locator(".u-over").first.hover()

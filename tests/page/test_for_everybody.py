@@ -18,7 +18,7 @@ pytestmark = IN_A_BROWSER
 def test_axe_finds_no_violation(open_page: Callable[..., Page], view: str, scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True)
     page.goto(VIEWS[view])
-    expect(page.locator("canvas, #operations section").first).to_be_visible()
+    expect(page.locator("canvas, #all-operations article").first).to_be_visible()
     if view == "changes":
         expect(page.locator(".changes li").first).to_be_visible()
     if view == "compare":
@@ -69,7 +69,7 @@ def test_it_can_be_used_by_keyboard(page: Page) -> None:
 def test_it_fits_from_a_phone_to_a_wall(open_page: Callable[..., Page], width: int, path: str) -> None:
     page = open_page(viewport={"width": width, "height": 900})
     page.goto(path)
-    expect(page.locator("canvas, #operations section").first).to_be_visible()
+    expect(page.locator("canvas, #all-operations article").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

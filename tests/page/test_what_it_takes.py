@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.charts import MOST_ROWS
-from blueprints.http.endpoints import ENDPOINTS
 from blueprints.http.fields import MOST_KEYS
 from blueprints.http.standings import MOST_WINDOWS
 from pipeline.queries.changes import MOST_SUMMARIES
@@ -28,15 +26,6 @@ def test_the_policy_is_strict_and_nothing_is_inline(page: Page, filled: Local) -
         assert not re.search(rb"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?:", body)
     page.goto("/")  # and whatever the browser refuses by it fails the fixture
     expect(card(page, CPU).locator("canvas")).to_be_visible()
-
-
-@pytest.mark.parametrize("path", ["/docs", "/docs/"])
-def test_the_api_is_shown_from_its_document(page: Page, path: str) -> None:
-    page.goto(path)
-    expect(page.locator("#operations section")).to_have_count(len(ENDPOINTS))
-    expect(page.locator("#operations")).to_contain_text("GET /v1/get-tenant-data")
-    page.get_by_role("link", name="TenantAnswer", exact=True).first.click()
-    expect(page.locator("#TenantAnswer h3")).to_be_in_viewport()
 
 
 def test_what_comes_before_any_data_is_small(page: Page) -> None:

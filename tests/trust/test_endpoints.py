@@ -217,6 +217,19 @@ async def test_a_tenants_caller_gets_a_verdict_and_what_is_unusual_of_its_own_vm
     assert '"judged":2,' in one
 
 
+async def test_a_tenants_caller_gets_a_matrix_of_its_own_vms_only(stores: list[Tables]) -> None:
+    """Else it would be no news above that of others it is told nothing."""
+    asked: dict[str, object] = {"groupBy": "vm", "tenant": ME, "window": CLOSED}
+    told, _ = await answers(stores, "get_matrix", asked, tid=ME)
+    assert f'"group":"{MINE}"' in told
+    assert '"expected":40.0,"low":40.0,"high":40.0' in told
+    for of in ({"groupBy": "Region"}, {"groupBy": "vm", "tenant": "other-0"}):
+        refused, _ = await answers(stores, "get_matrix", {**of, "window": CLOSED}, tid=ME)
+        assert refused.startswith("404" if "tenant" in of else "403")
+    one, other = await answers(stores, "get_matrix", {"groupBy": "tenant", "window": CLOSED}, roles="operator")
+    assert one != other
+
+
 async def test_a_tenants_caller_is_told_which_of_its_own_vms_run_full(stores: list[Tables]) -> None:
     """Else it would be no news above that of others it is told nothing."""
     told, _ = await answers(stores, "get_capacity", {"key": KEY, "tenant": ME, "limit": 45}, tid=ME)

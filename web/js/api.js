@@ -10,6 +10,8 @@ import { answers, fields, parameters } from "./schemas.js";
 /** @typedef {import("./schemas.js").Described} Described */
 /** @typedef {{path: string, method: string, described: Described}} Operation */
 
+/** @type {Record<string, string>} */
+const CALLERS = { operator: "operators", tenant: "tenants' people", machine: "programs", anybody: "anybody, without a key" };
 const COPIED_MS = 2_000; // for how long a button says so
 const WIDE = matchMedia("(min-width: 64rem)"); // as in api.css: the contents stand beside the text
 
@@ -26,7 +28,7 @@ async function whatIsHere() {
     me.role === "operator" ? rows("/v1/admin/operations") : [],
   ]);
   return {
-    now, tenant, vm: vms[0]?.vm, day: new Date(now * 1000).toISOString().slice(0, 10), confined: Boolean(me.tenant),
+    now, role: me.role, tenant, vm: vms[0]?.vm, day: new Date(now * 1000).toISOString().slice(0, 10), confined: Boolean(me.tenant),
     keys: counters.length ? counters.map((/** @type {Described} */ each) => each.key) : undefined,
     message: quarantined[0]?.message, instance: operations.find((/** @type {Described} */ each) => each.state === "running")?.instance,
   };
@@ -50,6 +52,9 @@ function header(described) {
   return scheme === "key" && storedKey() ? "x-functions-key: KEY" : "";
 }
 
+/** Whether the caller may ask, as far as the page knows. @param {Described} described @param {string} [role] */
+const may = (described, role) => !role || described["x-callers"].some((/** @type {string} */ each) => each === role || each === "anybody");
+
 /** The example of an operation. @param {Operation} operation @param {import("./examples.js").Here} here */
 function example({ path, method, described }, here) {
   const asks = method === "GET";
@@ -58,6 +63,7 @@ function example({ path, method, described }, here) {
   /** @type {HTMLElement[]} */
   const parts = [made("div", { class: "line" }, made("code", {}, line), copied(line))];
   if (!asks) parts.push(...notRun(described, request));
+  else if (!may(described, here.role)) parts.push(made("p", { class: "note" }, `You may not ask this: you are signed in as one of ${CALLERS[here.role ?? ""]}. Somebody whom it is for can.`));
   else if (request.missing.length) parts.push(made("p", { class: "note" }, "This app has none of this now, so this request would find nothing. It shows the form only."));
   else parts.push(...runs(request));
   return made("div", { class: "example" }, made("h4", {}, "Example"), ...parts);
@@ -102,7 +108,7 @@ function shown(operation, here) {
   return made("article", { id: described.operationId },
     made("h3", {}, made("a", { href: `#${described.operationId}` }, made("code", {}, `${method} ${path}`))),
     made("p", {}, described.summary),
-    made("p", { class: "note" }, `For: ${(described["x-callers"] ?? []).join(", ")}`),
+    made("p", { class: "note" }, `For ${described["x-callers"].map((/** @type {string} */ each) => CALLERS[each] ?? each).join(", ")}.`),
     example(operation, here),
     ...parameters(described),
     made("details", {}, made("summary", {}, "Statuses and types"), answers(described)),

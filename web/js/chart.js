@@ -66,7 +66,7 @@ function lines({ unit, beside, small, utc, interval, peers, before, usual, ahead
   ];
   return [
     { label: "Time", value: (_, at) => (at == null ? "–" : moment(at, utc)) },
-    ...(usual ? [line("Usual, high", "usual", edge), line("Usual, low", "usual", edge)] : []), // first, so behind all
+    ...(usual ? [line("Usual, high", "soft", edge), line("Usual, low", "soft", edge)] : []), // first, so behind all
     ...(only ? [] : observed),
     ...(peers ? [line(peers, "peers", { dash: [3, 3], width: 1.5 })] : []),
     ...(before ? [line(before, "soft", { dash: [1, 3], width: 1.5 })] : []),

@@ -7,7 +7,7 @@ const MOST_LINES = 80; // of an answer are shown
 
 /**
  * @typedef {any} Described a part of an OpenAPI document
- * @typedef {{keys?: string[], tenant?: string, vm?: string, day?: string, message?: string, instance?: string, now: number, confined?: boolean}} Here
+ * @typedef {{keys?: string[], tenant?: string, vm?: string, day?: string, message?: string, instance?: string, now: number, role?: string, confined?: boolean}} Here
  *   what this app has, as far as that is known; confined: the caller is one tenant's
  * @typedef {{path: string, parameters: [string, string][], body: string | null, bytes: boolean, missing: string[]}} Request
  *   missing: what this app would need for the request to find anything

@@ -15,6 +15,7 @@ import schemathesis
 from schemathesis import GenerationMode
 
 from domain.minutes import WINDOW
+from domain.standings import DIMENSIONS
 from pipeline.queries.groups import OF_FLEET, OF_TENANT
 from pipeline.queries.ranking import MOST_OF_FLEET
 
@@ -58,6 +59,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001
     if {"tenant", "message", "reason"} <= defined and "message" not in query:  # whose one message is
         query.pop("tenant", None)
     _fit_population(query, defined)
+    _fit_filters(query, defined)
     if "pool" in query:  # of log-ons: a pool or a VM, and a plan only of a pool
         query.pop("vm", None)
     elif query.get("format") == "avd-scaling-plan":
@@ -103,6 +105,13 @@ def _fit_population(query: dict[str, Any], defined: set[str]) -> None:
         if "Region" in query or "MachineSize" in query:
             query.pop("order", None)  # of a group only the worse end is kept
         query["limit"] = min(int(query.get("limit", 1)), MOST_OF_FLEET)
+
+
+def _fit_filters(query: dict[str, Any], defined: set[str]) -> None:
+    """Let a matrix filter only VMs."""
+    if {"groupBy", "Region"} <= defined and query.get("groupBy") != "vm":
+        for dimension in DIMENSIONS:
+            query.pop(dimension, None)
 
 
 def _fit_names(query: dict[str, Any]) -> None:

@@ -1,20 +1,21 @@
-// The fleet's counters under one another with one cursor. A chosen tenant's line is over the fleet's, and a
-// chosen VM's over both.
+// The counters of a VM under one another with one cursor, beside its tenant, VMs of its size and the fleet; before them the
+// verdict on it. Without a VM: a tenant beside the fleet, or the fleet. Knows what to ask; panels know how to show it.
 
-import { AHEAD, askAhead, endOf, extended, goodness } from "../forecast.js";
+import { askAbout, firstKeys, limited, tellAbout } from "../aboutvm.js";
 import { askCharts } from "../ask.js";
-import { Chart } from "../chart.js";
-import { moment } from "../clock.js";
 import { fill, labelled, made } from "../elements.js";
+import { AHEAD, askAhead, endOf, extended, goodness } from "../forecast.js";
 import { askVms, named } from "../lists.js";
-import { tenantText, vmText } from "../names.js";
-import { percent, written } from "../numbers.js";
-import { intervalOf, minutesOf, shape } from "../range.js";
-import { caveats, columns, inWords, newestOf, ownNewest } from "../series.js";
+import { onNames, tenantText, vmText } from "../names.js";
+import { Panel } from "../panel.js";
+import { askPeers, withPeers } from "../peers.js";
+import { intervalOf, minutesOf, secondsBefore, shape } from "../range.js";
+import { columns, joined, ownOf } from "../series.js";
 import { TenantControls } from "../tenants.js";
-import { ownTenant } from "../who.js";
+import { ownTenant, tellWho } from "../who.js";
 
 const FIRST_COUNTERS = 4; // shown if none is chosen
+const NONE = { items: new Map(), baselines: new Map(), start: 0, end: 0, suppressed: null };
 
 /**
  * @typedef {import("../ask.js").Counter} Counter
@@ -22,24 +23,34 @@ const FIRST_COUNTERS = 4; // shown if none is chosen
  * @typedef {import("../lists.js").Lists} Lists
  * @typedef {{keys: string[], tenant: string, vm: string, ahead: string}} Own
  * @typedef {import("../page.js").Chosen<Own>} Chosen
- * @typedef {{tenant: string, list: Record<string, string>[]}} Vms
- * @typedef {{counter: Counter, figure: HTMLElement, latest: HTMLElement, remove: HTMLElement, chart: Chart, note: HTMLElement,
- *   table: HTMLDetailsElement, items: Item[], drawing: HTMLElement}} Panel
+ * @typedef {Awaited<ReturnType<typeof askCharts>>} Answer
+ * @typedef {{answer: Answer, before: Answer, forecasts: Map<string, import("../forecast.js").Forecast>,
+ *   peers: Map<string, Map<number, (number | null)[]>>, size: string}} Told
  */
+
+/** Why what is usual is not drawn. @param {import("../ask.js").Baseline} baseline @param {import("../series.js").Beside} beside */
+function whyNotUsual({ history, reason }, beside) {
+  if (!history) return reason ? `What is usual is not drawn: ${reason}.` : "";
+  const instead = beside === "vm" ? " Interval 15 min with the aggregation minimum or maximum shows it." : "";
+  return `What is usual is not drawn: it is known of the greatest or least values in 15 minutes, and these points are something else.${instead}`;
+}
 
 export class Vm {
   name = "vm";
   title = "VM";
   parameters = ["key", "tenant", "vm", "ahead"];
   /** @type {import("../page.js").Control[]} */
-  controls = ["range", "points", "csv", "png"];
+  controls = ["range", "against", "points", "csv", "png"];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
     this.host = host;
-    this.body = made("div", { id: "vm-view" });
+    this.top = made("div", { id: "vm-top" });
+    this.charts = made("div", { id: "vm-charts" });
+    this.bottom = made("div", { id: "vm-bottom" });
+    this.body = made("div", { id: "vm-view" }, this.top, this.charts, this.bottom);
     this.add = made("select", { id: "add" });
-    this.whose = new TenantControls((choice) => host.choose({ own: { ...this.own, ...choice } }));
+    this.whose = new TenantControls((choice) => host.choose({ own: { ...this.own, ...choice, keys: this.byDefault ? [] : this.own.keys } }));
     this.ahead = made("select", { id: "ahead" });
     fill(this.ahead, AHEAD, "0");
     this.fields = [this.whose.field, made("div", { class: "pair" }, labelled("Counters", this.add), labelled("Forecast", this.ahead))];
@@ -49,13 +60,20 @@ export class Vm {
     this.panels = new Map();
     /** @type {Map<string, Panel>} the panels shown before, until the data of the new ones has arrived */
     this.spare = new Map();
-    /** @type {Vms} those of the tenant that was asked for last */
+    /** @type {{tenant: string, list: Record<string, string>[]}} those of the tenant that was asked for last */
     this.vms = { tenant: "", list: [] };
     /** @type {Own} */
     this.own = { keys: [], tenant: "", vm: "", ahead: "0" };
-    this.utc = false;
-    /** @type {import("../series.js").Beside} */
-    this.beside = "";
+    this.drawn = false;
+    this.tellAbout = () => {};
+    onNames(() => this.tellAbout());
+    /** @type {string[]} the counters that were shown because none was chosen */
+    this.defaults = [];
+  }
+
+  /** Whether nobody has chosen the counters, so that another VM may begin with others. */
+  get byDefault() {
+    return String(this.own.keys) === String(this.defaults);
   }
 
   /** @param {URLSearchParams} given @returns {Own} */
@@ -95,7 +113,7 @@ export class Vm {
     fill(this.add, [["", "add a counter …"], ...more.map(({ key, title, group }) => /** @type {[string, string, string]} */ ([key, title, group]))], "");
     this.add.disabled = !more.length;
     this.ahead.value = own.ahead;
-    this.layOut(lists.counters.filter((counter) => keys.includes(counter.key)), keys);
+    if (this.drawn) this.layOut(lists.counters.filter((counter) => keys.includes(counter.key)), keys); // else nothing moves when the verdict comes
   }
 
   /** Lay the panels out, if the layout changes. @param {Counter[]} counters @param {string[]} keys in their order */
@@ -107,32 +125,14 @@ export class Vm {
     for (const key of keys) this.spare.delete(key);
     for (const panel of this.panels.values()) panel.remove.hidden = this.panels.size === 1; // one is always shown
     const figures = [...this.panels.values()].map((panel) => panel.figure);
-    if (figures.some((figure, at) => this.body.children[at] !== figure) || this.body.children.length !== figures.length) {
-      this.body.replaceChildren(...figures);
+    if (figures.some((figure, at) => this.charts.children[at] !== figure) || this.charts.children.length !== figures.length) {
+      this.charts.replaceChildren(...figures);
     }
   }
 
-  /** @param {Counter} counter @returns {Panel} */
+  /** @param {Counter} counter */
   panel(counter) {
-    const id = `chart-${counter.key.replace(/[^\w-]/g, "-")}`;
-    const latest = made("span", { class: "latest" });
-    const remove = made("button", { type: "button", class: "plain", "aria-label": `Remove ${counter.title}` }, "×");
-    const drawing = made("div", { class: "chart", tabindex: "0", role: "img", id, "aria-label": `${counter.title}: loading` });
-    const note = made("p", { class: "note" });
-    const table = made("details", {}, made("summary", {}, "Data table"));
-    const title = made("span", { class: "title" }, counter.title, counter.title === counter.key ? "" : made("code", {}, counter.key));
-    const figure = made("figure", {}, made("figcaption", {}, title, latest, remove), drawing, note, table);
-    /** @type {Panel} */
-    const panel = { counter, figure, latest, remove, chart: new Chart(drawing), note, table, items: [], drawing };
-    remove.addEventListener("click", () => this.host.choose({ own: { ...this.own, keys: [...this.panels.keys()].filter((key) => key !== counter.key) } }));
-    table.addEventListener("toggle", () => this.tabulate(panel));
-    drawing.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -15, PageDown: 15 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      panel.chart.step(by);
-    });
-    return panel;
+    return new Panel(counter, () => this.host.choose({ own: { ...this.own, keys: [...this.panels.keys()].filter((key) => key !== counter.key) } }));
   }
 
   /** How wide a chart is. */
@@ -147,54 +147,91 @@ export class Vm {
   async refresh(chosen, lists, current) {
     const { range } = chosen;
     const own = { ...chosen.own };
-    if (!own.keys.length) own.keys = lists.counters.slice(0, FIRST_COUNTERS).map((counter) => counter.key);
     const of = named(lists.tenants, own.tenant);
     if (of && (this.vms.tenant !== of || (own.vm && !this.known(own, lists).vm))) {
       const list = await askVms(of);
       if (!current()) return null;
       this.vms = { tenant: of, list };
     }
-    this.show({ ...chosen, own }, lists);
-    const { keys, tenant, vm, notice } = this.known(own, lists);
-    if (!keys.length) return { own, newest: 0, end: 0, suppressed: "", notice, empty: "There is no counter to show. Add one above." };
-    const asked = this.table({ ...chosen, own }, lists);
-    const latest = own.ahead !== "0" && !range.start; // a range of the past has nothing ahead
-    const [answer, ahead] = await Promise.all([
-      askCharts(asked.path, keys, minutesOf(range), asked.parameters),
-      latest ? askAhead(keys, own.ahead, asked.whose.length || !ownTenant() ? asked.whose : [["tenant", ownTenant()]]) : new Map(),
-    ]);
+    const { tenant, vm } = this.known(own, lists);
+    const about = vm ? askAbout(tenant, vm, lists.counters) : null;
+    about?.catch(() => {}); // it is awaited below
+    await tellWho();
+    if (!own.keys.length) {
+      own.keys = about ? firstKeys(await about, lists.counters) : [];
+      if (!own.keys.length) own.keys = lists.counters.slice(0, FIRST_COUNTERS).map((counter) => counter.key);
+      this.defaults = own.keys;
+    }
     if (!current()) return null;
+    this.show({ ...chosen, own }, lists);
+    const { keys, notice } = this.known(own, lists);
+    if (!keys.length) return { own, newest: 0, end: 0, suppressed: "", notice, empty: "There is no counter to show. Add one above." };
+    const [told, said] = await Promise.all([this.ask({ ...chosen, own }, lists), about]);
+    if (!current()) return null;
+    const { answer } = told;
+    this.tellAbout = () => {
+      const shown = { tenant, vm, labels: lists.labels, counters: lists.counters, utc: range.utc };
+      if (said) tellAbout(this.top, this.bottom, said, answer.items, intervalOf(range, this.width()), shown);
+      for (const place of [this.top, this.bottom]) place.hidden = !said;
+    };
+    this.tellAbout();
+    this.drawn = true;
+    this.show({ ...chosen, own }, lists);
     for (const panel of this.spare.values()) panel.chart.close();
     this.spare.clear();
-    this.beside = vm ? "vm" : tenant && "tenant";
-    this.draw(answer, ahead, chosen);
+    this.draw(told, chosen, vm ? "vm" : tenant && "tenant");
     const some = [...answer.items.values()].some((items) => items.length);
     return { own, newest: some ? answer.end : 0, end: answer.end, suppressed: answer.suppressed ?? "", notice, empty: "" };
   }
 
-  /** @param {Awaited<ReturnType<typeof askCharts>>} answer @param {Map<string, import("../forecast.js").Forecast>} forecasts @param {Chosen} chosen */
-  draw(answer, forecasts, { range }) {
-    const end = Math.max(answer.end, ...[...forecasts.values()].map(endOf));
-    const whose = this.beside || (ownTenant() ? "tenant" : "fleet");
-    this.utc = range.utc;
+  /** Ask for all that charts show. @param {Chosen} chosen @param {Lists} lists @returns {Promise<Told>} */
+  async ask({ own, range, view }, lists) {
+    const { keys, vm } = this.known(own, lists);
+    const { whose, path, parameters } = this.table({ own, range, view }, lists);
+    const size = (vm && this.vms.list.find((each) => each.vm === vm)?.MachineSize) || "";
+    const all = vm ? [...new Set([...keys, ...limited(lists.counters)])] : keys;
+    /** @type {[string, string][]} What is usual in the fleet is not told to a tenant. */
+    const usual = whose.length || !ownTenant() ? [["baseline", "true"]] : [];
+    const now = Math.floor(Date.now() / 1000);
+    const latest = own.ahead !== "0" && !range.start; // a range of the past has nothing ahead
+    const [answer, forecasts, peers] = await Promise.all([
+      askCharts(path, all, minutesOf(range), [...parameters, ...usual]),
+      latest ? askAhead(keys, own.ahead, whose.length || !ownTenant() ? whose : [["tenant", ownTenant()]]) : new Map(),
+      size && !ownTenant() ? askPeers(keys, size, range.start || now - range.minutes * 60, Math.min(range.end || now, now)) : new Map(),
+    ]);
+    const back = secondsBefore(range);
+    const earlier = { ...range, start: answer.start - back, end: answer.end - back };
+    const before = back ? await askCharts(path, keys, minutesOf(range), [...shape(earlier, this.width()), ...whose]) : NONE;
+    return { answer, before, forecasts, peers, size };
+  }
+
+  /** @param {Told} told @param {Chosen} chosen @param {import("../series.js").Beside} beside */
+  draw({ answer, before, forecasts, peers, size }, { range }, beside) {
+    const shown = /** @type {[number, number]} */ ([answer.start, Math.max(answer.end, ...[...forecasts.values()].map(endOf))]);
+    const whose = beside || (ownTenant() ? "tenant" : "fleet");
     const interval = intervalOf(range, this.width());
     const height = this.panels.size > 2 ? 190 : this.panels.size > 1 ? 240 : 320;
-    for (const panel of this.panels.values()) {
-      const { counter } = panel;
-      panel.items = answer.items.get(counter.key) ?? [];
-      const forecast = forecasts.get(counter.key);
-      const points = columns(panel.items, interval, this.beside);
+    const back = secondsBefore(range);
+    for (const [key, panel] of this.panels) {
+      const items = answer.items.get(key) ?? [];
+      const [forecast, alike, baseline] = [forecasts.get(key), peers.get(key), answer.baselines.get(key)];
+      const usual = items.some(({ low }) => typeof low === "number");
+      let points = columns(items, interval, beside, usual);
+      if (alike?.size) points = withPeers(points, alike);
+      if (back) points = joined(points, new Map((before.items.get(key) ?? []).map((item) => [item.timestamp + back, [ownOf(item, beside)]])), 1);
+      if (forecast) points = extended(points, forecast);
+      const name = { vm: "this VM", tenant: "the tenant", fleet: "the fleet" }[whose];
       /** @type {import("../chart.js").Look} */
       const look = {
-        unit: counter.unit, beside: this.beside, small: false, utc: range.utc, interval, height, ahead: forecast ? whose : "",
+        unit: panel.counter.unit, beside, small: false, utc: range.utc, interval, height, usual, ahead: forecast ? whose : "",
+        peers: alike?.size ? `VMs of its size, ${size}` : "", before: back ? { day: "A day before", week: "A week before", "": "" }[range.before] : "",
         onRange: (/** @type {number} */ start, /** @type {number} */ end) => this.host.zoom(start, end),
       };
-      panel.chart.show(forecast ? extended(points, forecast) : points, look, answer.start, end);
-      panel.drawing.setAttribute("aria-label", inWords(counter.title, counter.unit, panel.items, range.utc, this.beside));
-      const said = panel.items.length ? caveats(panel.items, interval) : "No data in this range.";
-      panel.note.textContent = forecast ? `${said} ${goodness(forecast, range.by, interval, whose)}` : said;
-      this.headline(panel);
-      this.tabulate(panel);
+      panel.show(items, points, look, shown, [
+        usual ? `Grey: what is usual for ${name} at this hour (windows of 15 minutes, four days of five), from ${baseline?.history} days.` : "",
+        !usual && baseline && items.length ? whyNotUsual(baseline, beside) : "",
+        forecast ? goodness(forecast, range.by, interval, whose) : "",
+      ]);
     }
   }
 
@@ -204,40 +241,6 @@ export class Vm {
     /** @type {[string, string][]} */
     const whose = tenant ? [["tenant", tenant], ...(vm ? [/** @type {[string, string]} */ (["vm", vm])] : [])] : [];
     return { whose, path: whose.length ? "v1/get-tenant-data" : "v1/get-data", keys, parameters: [...shape(range, this.width()), ...whose] };
-  }
-
-  /** The newest values. @param {Panel} panel */
-  headline({ latest, items, counter: { unit } }) {
-    const own = ownNewest(items, this.beside);
-    const newest = own ?? newestOf(items);
-    const parts = newest
-      ? [
-          ...(own && this.beside === "vm" ? [["vm", "this VM", own.PerfValue]] : []),
-          ...(own ? [["tenant", this.beside === "vm" ? "its tenant" : "the tenant", own.tenantAverage]] : []),
-          ["fleet", "the fleet", newest.average],
-        ]
-      : [];
-    latest.replaceChildren(
-      ...parts.map(([name, text, value]) => made("span", { class: String(name) }, `${text} `, made("strong", {}, written(/** @type {number} */ (value), unit)))),
-    );
-  }
-
-  /** The points as a table, for people who can't see the chart. It is made when opened. @param {Panel} panel */
-  tabulate({ table, items, counter }) {
-    table.querySelector("div")?.remove();
-    if (!table.open) return;
-    const figure = (/** @type {number | null | undefined} */ value) => made("td", {}, written(value, counter.unit));
-    const heads = ["Time", "Fleet average", "Minimum", "Maximum", ...(this.beside ? ["Tenant average"] : []), ...(this.beside === "vm" ? ["This VM"] : []), "Final"];
-    const rows = items.map((item) =>
-      made("tr", {},
-        made("th", { scope: "row" }, moment(item.timestamp, this.utc)),
-        figure(item.average), figure(item.min), figure(item.max),
-        ...(this.beside ? [figure(item.tenantAverage)] : []), ...(this.beside === "vm" ? [figure(item.PerfValue)] : []),
-        made("td", {}, item.suppressed ?? (item.final ? "yes" : item.coverage === null ? "no" : `no, covers ${percent(item.coverage)}`)),
-      ),
-    );
-    const head = made("thead", {}, made("tr", {}, ...heads.map((text) => made("th", { scope: "col" }, text))));
-    table.append(made("div", { class: "rows", tabindex: "0", role: "region", "aria-label": `Data of ${counter.title}` }, made("table", {}, head, made("tbody", {}, ...rows.reverse()))));
   }
 
   /** @param {Chosen} chosen @param {Lists} lists */
@@ -251,10 +254,7 @@ export class Vm {
     for (const panel of this.panels.values()) panel.chart.fit();
   }
 
-  /** @returns {import("../files.js").Drawing[]} */
   drawings() {
-    return [...this.panels.values()].flatMap(({ counter: { title, key }, chart }) =>
-      chart.canvas ? [{ title: title === key ? title : `${title} (${key})`, legend: chart.legend, canvas: chart.canvas }] : [],
-    );
+    return [...this.panels.values()].flatMap((panel) => panel.saved);
   }
 }

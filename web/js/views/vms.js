@@ -1,45 +1,234 @@
-// The VMs view.
+// VMs by one counter, the worst first: of the fleet the worst at once, and all of them, tenant after tenant, if a person
+// asks for that. Knows where the rows come from and which controls choose them. How the table scrolls, vmtable.js knows.
 
-import { made } from "../elements.js";
+import { ask, Problem } from "../ask.js";
+import { fill, labelled, made, settled } from "../elements.js";
+import { named, NO_LISTS } from "../lists.js";
+import { onNames, tenantName, tenantText, texts, vmText } from "../names.js";
+import { VmTable } from "../vmtable.js";
+import { listed, matching, ordered, SORTS } from "../vmlist.js";
+import { ownTenant, tellWho } from "../who.js";
+
+/**
+ * @typedef {import("../ask.js").Counter} Counter
+ * @typedef {import("../ask.js").Parameters} Parameters
+ * @typedef {import("../vmlist.js").Ranked} Ranked
+ * @typedef {import("../vmlist.js").Vm} Vm
+ * @typedef {{key: string, tenant: string, pool: string, region: string, size: string, search: string, sort: string, all: boolean}} Own
+ *   `all`: of the fleet, not only the worst
+ * @typedef {import("../page.js").Chosen<Own>} Chosen
+ * @typedef {{id: string, at: number, wholly: boolean, vms: Vm[], of: number, tenants: number, loaded: number, failed: string[]}} Data
+ *   `id`: what was asked. `wholly`: whether all VMs are listed, or will be when all `tenants` are `loaded`. `of`: how many there are
+ */
+
+const FIRST = "win_session.input_delay_ms"; // shown if nothing is unusual
+const MOST = "5000"; // VMs in a page: the API's limit
+const AT_ONCE = 3; // tenants
+const FRESH_MS = 45_000;
+const WINDOW = 900;
 
 export class Vms {
   name = "vms";
   title = "VMs";
-  /** @type {string[]} */
-  parameters = [];
+  parameters = ["key", "tenant", "pool", "region", "size", "search", "sort", "all"];
   /** @type {import("../page.js").Control[]} */
   controls = [];
-  /** @type {HTMLElement[]} */
-  fields = [];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
     this.host = host;
-    this.body = made("div", { id: "vms" });
+    this.key = made("select", { id: "vms-key" });
+    this.tenant = made("select", { id: "vms-tenant" });
+    this.pool = made("select", { id: "vms-pool" });
+    this.region = made("select", { id: "vms-region" });
+    this.size = made("select", { id: "vms-size" });
+    this.search = made("input", { id: "vms-search", type: "search", autocomplete: "off", spellcheck: "false" });
+    this.tenantField = labelled("Tenant", this.tenant);
+    this.poolField = labelled("Pool", this.pool);
+    this.fields = [labelled("Counter", this.key), this.tenantField, this.poolField, labelled("Region", this.region), labelled("Size", this.size), labelled("Search", this.search)];
+    this.list = new VmTable(host);
+    this.body = made("div", { id: "vms" }, this.list.body);
+    this.lists = NO_LISTS;
+    /** @type {Own} */
+    this.own = this.read(new URLSearchParams());
+    /** @type {Data} */
+    this.data = { id: "", at: 0, wholly: false, vms: [], of: 0, tenants: 0, loaded: 0, failed: [] };
+    /** @type {{id: string, regions: string[], sizes: string[]}} of the fleet */
+    this.groups = { id: "", regions: [], sizes: [] };
+    /** @type {Chosen | null} */
+    this.chosen = null;
+    for (const name of /** @type {("key" | "tenant" | "pool" | "region" | "size")[]} */ (["key", "tenant", "pool", "region", "size"])) {
+      this[name].addEventListener("change", () => this.change({ [name]: this[name].value, ...(name === "tenant" ? { pool: "", region: "", size: "" } : {}) }));
+    }
+    this.search.addEventListener("input", settled(() => this.host.adjust({ ...this.own, search: this.search.value }), 250));
+    onNames(() => {
+      this.data.vms = this.data.vms.map((vm) => this.named(vm));
+      this.draw();
+    });
   }
 
-  read() {
-    return {};
+  /** @param {Partial<Own>} own */
+  change(own) {
+    this.host.choose({ own: { ...this.own, ...own } });
   }
 
-  /** @returns {[string, string][]} */
-  write() {
-    return [];
+  /** @param {URLSearchParams} given @returns {Own} */
+  read(given) {
+    const text = (/** @type {string} */ name) => given.get(name) ?? "";
+    const sort = SORTS.includes(text("sort")) ? text("sort") : "";
+    return { key: text("key"), tenant: text("tenant"), pool: text("pool"), region: text("region"), size: text("size"), search: text("search"), sort, all: text("all") === "true" };
   }
 
-  show() {}
+  /** @param {Own} own @returns {[string, string][]} */
+  write({ key, tenant, pool, region, size, search, sort, all }) {
+    return [["key", key], ["tenant", tenant], ["pool", pool], ["region", region], ["size", size], ["search", search], ["sort", sort], ["all", all && !tenant ? "true" : ""]];
+  }
 
-  async refresh() {
-    return { own: {}, newest: 0, end: 0, suppressed: "", notice: "", empty: "" };
+  /** Set the controls to the choice. @param {Chosen} chosen @param {import("../lists.js").Lists} lists */
+  show({ own }, lists) {
+    this.own = own;
+    this.lists = lists;
+    const tenant = named(lists.tenants, own.tenant) ?? "";
+    const distinct = (/** @type {"Region" | "MachineSize" | "ResourcePoolName"} */ of) => [...new Set(this.data.vms.map((vm) => vm[of] ?? ""))].filter(Boolean).sort();
+    const choices = (/** @type {string[]} */ all, /** @type {string} */ chosen, /** @type {string} */ none) =>
+      /** @type {[string, string][]} */ ([["", none], ...[...new Set([...all, ...(chosen ? [chosen] : [])])].map((each) => [each, each])]);
+    fill(this.key, lists.counters.map(({ key, title, group }) => [key, title, group]), own.key || FIRST);
+    fill(this.tenant, [["", "all tenants"], ...texts(lists.tenants, (each) => lists.labels.get(each) ?? tenantName(each))], tenant);
+    fill(this.pool, choices(distinct("ResourcePoolName"), own.pool, "all pools"), own.pool);
+    fill(this.region, choices(tenant ? distinct("Region") : this.groups.regions, own.region, "all regions"), own.region);
+    fill(this.size, choices(tenant ? distinct("MachineSize") : this.groups.sizes, own.size, "all sizes"), own.size);
+    this.tenantField.hidden = lists.tenants.length < 2 || Boolean(ownTenant());
+    this.poolField.hidden = !tenant && !own.pool;
+    if (document.activeElement !== this.search) this.search.value = own.search;
+  }
+
+  /** @param {Chosen} chosen @param {import("../lists.js").Lists} lists @param {() => boolean} current */
+  async refresh(chosen, lists, current) {
+    await tellWho(); // a tenant's people may not ask for the fleet
+    const tenant = ownTenant() || (named(lists.tenants, chosen.own.tenant) ?? "");
+    const notice = chosen.own.tenant && !tenant ? `There is no tenant ${chosen.own.tenant} here; you see all tenants. Check the link, or choose a tenant above.` : "";
+    const key = named(lists.counters.map((counter) => counter.key), chosen.own.key) ?? (await this.telling(tenant, lists));
+    const own = { ...chosen.own, key, tenant };
+    if (!tenant && this.groups.id !== key) await this.askGroups(key);
+    const wholly = !tenant && (own.all || Boolean(own.search || own.sort || own.pool || (own.region && own.size)));
+    const newest = Math.max(0, ...lists.counters.map((counter) => counter.newest));
+    const filters = tenant || wholly ? [] : [own.region, own.size];
+    const id = JSON.stringify([key, tenant, wholly && Math.floor(newest / WINDOW), ...filters]);
+    if (this.data.id !== id || (!wholly && Date.now() - this.data.at > FRESH_MS)) {
+      const data = tenant ? await this.askTenant(id, key, tenant) : wholly ? this.empty(id) : await this.askWorst(id, key, own);
+      if (!current()) return null;
+      this.data = data;
+      if (wholly) this.askAll(data, key, lists.tenants);
+    }
+    if (!current()) return null;
+    this.lists = lists;
+    this.chosen = { ...chosen, own };
+    this.show(this.chosen, lists);
+    this.draw();
+    return { own, newest, end: newest, suppressed: "", notice, empty: "" };
+  }
+
+  /** The counter to begin with: of what is most unusual. @param {string} tenant @param {import("../lists.js").Lists} lists */
+  async telling(tenant, lists) {
+    const unusual = await ask("v1/get-unusual", [["limit", "1"], ...this.whose(tenant)]);
+    const keys = lists.counters.map((counter) => counter.key);
+    return [unusual.data[0]?.key, FIRST, keys[0]].find((key) => keys.includes(key)) ?? "";
+  }
+
+  /** @param {string} tenant @returns {Parameters} */
+  whose(tenant) {
+    return tenant ? [["tenant", tenant]] : [];
+  }
+
+  /** The fleet's regions and sizes, to choose from. @param {string} key */
+  async askGroups(key) {
+    const [regions, sizes] = await Promise.all(["Region", "MachineSize"].map(async (by) => {
+      /** @type {{group: string | null}[]} */
+      const groups = (await ask("v1/get-groups", [["key", key], ["groupBy", by]])).data;
+      return groups.flatMap(({ group }) => group ?? []);
+    }));
+    this.groups = { id: key, regions: regions ?? [], sizes: sizes ?? [] };
+  }
+
+  /** @param {Ranked} ranked @returns {Vm} */
+  named(ranked) {
+    return listed(ranked, vmText(ranked.tenant, ranked.vm), tenantText(ranked.tenant, this.lists.labels));
+  }
+
+  /** @param {string} id @returns {Data} */
+  empty(id) {
+    return { id, at: Date.now(), wholly: true, vms: [], of: 0, tenants: this.lists.tenants.length, loaded: 0, failed: [] };
+  }
+
+  /** The worst of the fleet. @param {string} id @param {string} key @param {Own} own @returns {Promise<Data>} */
+  async askWorst(id, key, { region, size }) {
+    /** @type {Parameters} */
+    const filter = region ? [["Region", region]] : size ? [["MachineSize", size]] : [];
+    /** @type {{data: Ranked[]}} */
+    const { data } = await ask("v1/get-ranking", [["key", key], ["limit", "20"], ...filter]);
+    return { ...this.empty(id), wholly: false, vms: data.map((each) => this.named(each)), of: data[0]?.of ?? 0 };
+  }
+
+  /** All VMs of a tenant. @param {string} key @param {string} tenant @returns {Promise<Ranked[]>} */
+  async rankedOf(key, tenant) {
+    /** @type {Ranked[]} */
+    const all = [];
+    let page = "";
+    do {
+      const answer = await ask("v1/get-ranking", [["key", key], ["tenant", tenant], ["limit", MOST], ...(page ? /** @type {Parameters} */ ([["page", page]]) : [])]);
+      all.push(...answer.data);
+      page = answer.nextPage ?? "";
+    } while (page);
+    return all;
+  }
+
+  /** @param {string} id @param {string} key @param {string} tenant @returns {Promise<Data>} */
+  async askTenant(id, key, tenant) {
+    const vms = (await this.rankedOf(key, tenant)).map((each) => this.named(each));
+    return { ...this.empty(id), vms, of: vms.length, tenants: 1, loaded: 1 };
+  }
+
+  /** Load the VMs of all tenants, a few at a time, as long as they are asked for. @param {Data} data @param {string} key @param {string[]} tenants */
+  async askAll(data, key, tenants) {
+    const left = [...tenants];
+    const work = async () => {
+      for (let tenant = left.shift(); tenant !== undefined && this.data === data; tenant = left.shift()) {
+        try {
+          const found = await this.rankedOf(key, tenant);
+          data.vms = [...data.vms, ...found.map((each) => this.named(each))];
+          data.loaded += 1;
+          data.of = data.vms.length;
+        } catch (error) {
+          if (!(error instanceof Problem)) throw error;
+          data.failed.push(tenantText(tenant, this.lists.labels));
+        }
+        if (this.data === data) this.draw();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+
+  draw() {
+    if (!this.chosen) return;
+    const { own } = this.chosen;
+    const counter = this.lists.counters.find((each) => each.key === own.key);
+    if (!counter) return;
+    const rows = ordered(matching(this.data.vms, own), own.sort, counter.worse);
+    this.list.show(rows, { chosen: this.chosen, counter, data: this.data });
   }
 
   width() {
     return 240;
   }
 
-  fit() {}
+  fit() {
+    this.list.fit();
+  }
 
-  heading() {
-    return "VMs";
+  /** @param {Chosen} chosen @param {import("../lists.js").Lists} lists */
+  heading({ own }, lists) {
+    const title = lists.counters.find((each) => each.key === (this.chosen?.own.key ?? own.key))?.title;
+    const whose = own.tenant ? ` of ${tenantText(own.tenant, lists.labels)}` : "";
+    return `VMs${whose}${title ? ` by ${title.toLowerCase()}` : ""}`;
   }
 }

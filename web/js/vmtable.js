@@ -1,0 +1,241 @@
+// The table of VMs: it scrolls in its own place, with only the rows in view in the document (rows.js), and asks for the
+// small charts of those. Knows how rows look and which keys move among them. Does not know where the rows come from.
+
+import { ask, Problem } from "./ask.js";
+import { fromTo } from "./clock.js";
+import { made, settled } from "./elements.js";
+import { html, nothing, render, repeat, svg } from "./html.js";
+import { scaleOf } from "./lines.js";
+import { alike } from "./numbers.js";
+import { rowAfterKey, rowsInView, scrolledTo } from "./rows.js";
+import { sparkLine } from "./spark.js";
+
+/**
+ * @typedef {import("./vmlist.js").Vm} Vm
+ * @typedef {import("./lines.js").Point} Point
+ * @typedef {{chosen: import("./views/vms.js").Chosen, counter: import("./ask.js").Counter, data: import("./views/vms.js").Data}} About
+ */
+
+const ROW = 40; // pixels, as in vms.css
+const SPARE = 6;
+const WINDOW = 900;
+const WINDOWS = 8; // of the small charts
+const AT_ONCE = 4;
+const SETTLED_MS = 150; // after scrolling, before charts are asked for
+
+export class VmTable {
+  /** @param {import("./page.js").Host} host */
+  constructor(host) {
+    this.host = host;
+    this.told = made("div", {});
+    this.list = made("div", {});
+    this.body = made("div", {}, this.told, this.list);
+    /** @type {Vm[]} */
+    this.rows = [];
+    /** @type {About | null} */
+    this.about = null;
+    this.active = 0; // the row to which the tabulator key leads
+    /** @type {Map<string, Point[]>} by counter, window, tenant and VM */
+    this.trends = new Map();
+    this.asking = 0;
+    /** @type {{rows: Vm[], largest: number}} the largest value, for the bars */
+    this.most = { rows: [], largest: 1 };
+    this.pending = false;
+    this.asks = settled(() => this.askTrends(), SETTLED_MS);
+    /** @type {HTMLElement | null} what scrolls */
+    this.place = null;
+    this.seen = 20 * ROW; // of rows, in pixels
+    this.resized = new ResizeObserver(() => this.fit());
+    render(html`<p class="empty" role="status">Loading …</p>`, this.list);
+  }
+
+  /** @param {Vm[]} rows in their order @param {About} about */
+  show(rows, about) {
+    const other = this.about && JSON.stringify(this.about.chosen.own) !== JSON.stringify(about.chosen.own);
+    this.rows = rows;
+    this.about = about;
+    if (other) {
+      this.active = 0;
+      if (this.place) this.place.scrollTop = 0;
+    }
+    this.active = Math.max(0, Math.min(this.active, rows.length - 1));
+    render(this.words(about), this.told);
+    this.draw();
+    this.asks();
+  }
+
+  fit() {
+    if (this.place) this.seen = Math.max(ROW, this.place.clientHeight - (this.place.querySelector("thead")?.clientHeight ?? 0));
+    this.draw();
+    this.asks();
+  }
+
+  /** Draw before the next frame, once. */
+  soon() {
+    if (this.pending) return;
+    this.pending = true;
+    requestAnimationFrame(() => {
+      this.pending = false;
+      this.draw();
+    });
+  }
+
+  scrolled() {
+    this.soon();
+    this.asks();
+  }
+
+  inView() {
+    return rowsInView(this.place?.scrollTop ?? 0, this.seen, ROW, this.rows.length, SPARE);
+  }
+
+  draw() {
+    if (!this.about) return;
+    const { first, last, before, after } = this.inView();
+    render(this.rows.length ? this.table(this.about, first, last) : this.none(this.about), this.list);
+    this.list.querySelectorAll(".room td").forEach((room, at) => /** @type {HTMLElement} */ (room).style.setProperty("height", `${at ? after : before}px`));
+    const place = /** @type {HTMLElement | null} */ (this.list.querySelector(".rows"));
+    if (place === this.place) return;
+    this.place = place;
+    this.resized.disconnect();
+    if (place) this.resized.observe(place); // which fits it
+  }
+
+  /** What the table shows, and what can be done. @param {About} about */
+  words({ chosen, counter, data }) {
+    const { own, range } = chosen;
+    const best = (counter.worse === "low") === (own.sort === "best") ? "the highest" : "the lowest";
+    const order = own.sort && own.sort !== "best" ? `by ${own.sort}` : `${best} ${counter.title.toLowerCase()} first`;
+    const window = this.rows[0]?.window ?? data.vms[0]?.window;
+    const { wholly, of: all, tenants, loaded, failed } = data;
+    const where = [own.region, own.size].filter(Boolean).join(", ");
+    const count = `${this.rows.length.toLocaleString()} of ${all.toLocaleString()} ${all === 1 ? "VM" : "VMs"}`;
+    const part = wholly ? count : `The ${this.rows.length} worst of ${all.toLocaleString()} VMs${where ? ` in ${where}` : ""}`;
+    const loading = isLoading(data);
+    return html`<p class="lead">${part}, ${order}.</p>
+      <p class="note">${window ? `Values are of ${fromTo(window, window + WINDOW, range.utc)}${Date.now() / 1000 < window + WINDOW ? ", so far" : ""}. A rank says of how many VMs in a hundred the value is below this one.` : nothing}
+        ${wholly ? nothing : html`<a href=${this.host.address("vms", { ...own, all: true }, range)}>Show all VMs of all tenants</a>`}</p>
+      <div class="loading" role="status">${wholly && tenants > 1
+        ? html`${loading ? html`<progress max=${tenants} value=${loaded + failed.length} aria-label="Loading VMs"></progress>` : nothing}
+          ${loading ? "Loading: " : ""}${loaded.toLocaleString()} of ${tenants.toLocaleString()} tenants, ${data.vms.length.toLocaleString()} VMs.
+          ${failed.length ? `Not loaded: ${failed.join(", ")}. Reload the page to try again.` : ""}`
+        : nothing}</div>`;
+  }
+
+  /** @param {About} about */
+  none({ chosen, counter, data }) {
+    if (isLoading(data)) return html`<p class="empty">No VM that matches has come yet.</p>`;
+    const { search, pool, region, size } = chosen.own;
+    const wanted = [search && `“${search}”`, pool, region, size].filter(Boolean).join(", ");
+    return html`<p class="empty">${wanted ? `No VM matches ${wanted}. Search for a part of a real or masked name, or choose fewer filters.` : `No VM has ${counter.title.toLowerCase()} in the newest quarter hour. Choose another counter.`}</p>`;
+  }
+
+  /** @param {About} about @param {number} first @param {number} last */
+  table(about, first, last) {
+    const { counter, chosen } = about;
+    const { tenant } = chosen.own;
+    const rows = this.rows.slice(first, last);
+    const values = alike(rows.map((row) => row.PerfValue), counter.unit);
+    if (this.most.rows !== this.rows) this.most = { rows: this.rows, largest: this.rows.reduce((most, row) => Math.max(most, Math.abs(row.PerfValue)), 0) || 1 };
+    const trends = rows.map((row) => this.trends.get(this.id(row)) ?? []);
+    const scale = scaleOf(trends.flat().sort((one, other) => one.at - other.at));
+    const [low, high] = scale ? alike([scale.low, scale.high], counter.unit) : [];
+    const tab = this.active >= first && this.active < last ? this.active : first;
+    return html`<div class="table panel rows" @scroll=${() => this.scrolled()} @keydown=${(/** @type {KeyboardEvent} */ event) => this.keyed(event)}>
+      <table aria-rowcount=${this.rows.length + 1} aria-label="VMs by ${counter.title}">
+        <thead><tr aria-rowindex="1">
+          ${this.head("name", "VM", "name")}
+          ${this.head(chosen.own.sort === "best" ? "best" : "", counter.title, "value")}
+          <th scope="col" class="trend">Last 2 hours${scale ? html`<small>${low === high ? high : `${low} to ${high}`}</small>` : html`<small>&nbsp;</small>`}</th>
+          <th scope="col" class="rank">Rank in the fleet</th>
+          <th scope="col" class="rank">${tenant ? "Rank in its tenant" : "Rank in its size"}</th>
+          ${tenant ? nothing : this.head("tenant", "Tenant", "")}
+          ${this.head("pool", "Pool", "")}${this.head("region", "Region", "")}${this.head("size", "Size", "")}
+        </tr></thead>
+        <tbody>
+          <tr class="room" aria-hidden="true"><td colspan="9"></td></tr>
+          ${repeat(rows, (row) => `${row.tenant} ${row.vm}`, (row, at) => html`<tr aria-rowindex=${first + at + 2}>
+            <th scope="row"><a href=${this.address(row)} data-row=${first + at} tabindex=${first + at === tab ? 0 : -1} title=${row.vm}>${row.name}</a></th>
+            <td class="value"><span>${values[at]}</span>${bar(Math.abs(row.PerfValue) / this.most.largest)}</td>
+            <td class="trend">${trends[at]?.length ? sparkLine(trends[at] ?? [], { title: counter.title, unit: counter.unit, utc: chosen.range.utc, step: WINDOW, ...(scale ? { scale } : {}) }) : nothing}</td>
+            <td class="rank">${ranked(row.rank)}</td>
+            <td class="rank">${ranked(tenant ? row.tenantRank : row.peerRank)}</td>
+            ${tenant ? nothing : html`<td title=${row.tenant}>${row.owner}</td>`}
+            <td>${row.ResourcePoolName ?? "–"}</td><td>${row.Region ?? "–"}</td><td>${row.MachineSize ?? "–"}</td>
+          </tr>`)}
+          <tr class="room" aria-hidden="true"><td colspan="9"></td></tr>
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  /** A column by which rows can be ordered. @param {string} sort @param {string} title @param {string} kind */
+  head(sort, title, kind) {
+    const { own, range } = /** @type {About} */ (this.about).chosen;
+    const value = kind === "value";
+    const on = value ? !own.sort || own.sort === "best" : own.sort === sort;
+    const next = value ? (own.sort || !on ? "" : "best") : sort;
+    const up = value ? (/** @type {About} */ (this.about).counter.worse === "low") !== (own.sort === "best") : true;
+    return html`<th scope="col" class=${kind || "text"} aria-sort=${on ? (up ? "ascending" : "descending") : nothing}><a href=${this.host.address("vms", { ...own, sort: next }, range)}>${title}</a></th>`;
+  }
+
+  /** @param {Vm} row */
+  address(row) {
+    const { chosen } = /** @type {About} */ (this.about);
+    return this.host.address("vm", { keys: [chosen.own.key], tenant: row.tenant, vm: row.vm, ahead: "0" }, chosen.range);
+  }
+
+  /** Move among rows. @param {KeyboardEvent} event */
+  keyed(event) {
+    const link = /** @type {HTMLElement} */ (event.target).closest("[data-row]");
+    const { place } = this;
+    if (!link || !place || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const at = Number(/** @type {HTMLElement} */ (link).dataset.row);
+    const to = rowAfterKey(at, event.key, Math.max(1, Math.floor(this.seen / ROW) - 1), this.rows.length);
+    if (to === null) return;
+    event.preventDefault();
+    this.active = to;
+    place.scrollTop = scrolledTo(to, place.scrollTop, this.seen, ROW);
+    this.draw();
+    /** @type {HTMLElement | null} */ (place.querySelector(`[data-row="${to}"]`))?.focus({ preventScroll: true });
+    this.asks();
+  }
+
+  /** @param {Vm} row */
+  id(row) {
+    return `${this.about?.chosen.own.key} ${row.window} ${row.tenant} ${row.vm}`;
+  }
+
+  /** Ask for the small charts of the rows in view, a few at a time. */
+  async askTrends() {
+    if (!this.about || !this.body.offsetParent) return;
+    const mine = ++this.asking;
+    const { first, last } = this.inView();
+    const left = this.rows.slice(first, last).filter((row) => !this.trends.has(this.id(row)));
+    const { key } = this.about.chosen.own;
+    const work = async () => {
+      for (let row = left.shift(); row && mine === this.asking; row = left.shift()) {
+        const id = this.id(row);
+        try {
+          /** @type {{data: {window: number, PerfValue: number}[]}} */
+          const { data } = await ask("v1/get-ranking", [["key", key], ["tenant", row.tenant], ["vm", row.vm], ["windows", String(WINDOWS)]]);
+          this.trends.set(id, data.map(({ window, PerfValue }) => ({ at: window, value: PerfValue })).reverse());
+        } catch (error) {
+          if (!(error instanceof Problem)) throw error;
+          return; // the charts are missing; the page says so as soon as it can't load the rest
+        }
+        if (mine === this.asking) this.soon();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+}
+
+/** Whether VMs of further tenants are still to come. @param {About["data"]} data */
+const isLoading = ({ wholly, tenants, loaded, failed }) => wholly && loaded + failed.length < tenants;
+
+/** A bar for a share. @param {number} share 0 to 1 */
+const bar = (share) => html`<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">${svg`<rect class="all" width="100" height="4"></rect><rect width=${Math.round(100 * share)} height="4"></rect>`}</svg>`;
+
+/** @param {number | null} rank 0 to 100 */
+const ranked = (rank) => (rank === null ? "–" : html`<span>${Math.floor(rank)}</span>${bar(rank / 100)}`);
