@@ -228,8 +228,9 @@ export class Now {
 
   /** The address that tells more: the VM's, or the group's. @param {Line} line */
   target({ kind, tenant, name, key }) {
-    const by = /** @type {[string, string][]} */ ([["Region", kind === "region"], ["MachineSize", kind === "size"], ["ResourcePoolName", kind === "pool"]].flatMap(([each, on]) => (on && name !== null ? [[each, name]] : [])));
-    const own = kind === "vm" ? [["view", "vm"], ["key", key ?? ""], ["tenant", tenant ?? ""], ["vm", name ?? ""]] : [["view", "where"], ["key", key ?? ""], ["tenant", tenant ?? ""], ...by];
+    const group = { region: "region", size: "size", pool: "pool", vm: "vm", tenant: "", fleet: "" }[kind];
+    const view = kind === "vm" ? "vm" : group && name !== null ? "vms" : "where"; // a group's VMs; a whole by its parts
+    const own = [["view", view], ["key", key ?? ""], ["tenant", tenant ?? ""], ...(group ? [[group, name ?? ""]] : [])];
     const range = this.chosen ? writeRange(this.chosen.range) : [];
     return `?${new URLSearchParams([...own.filter(([, value]) => value), ...range])}`;
   }
