@@ -14,7 +14,7 @@ pytestmark = IN_A_BROWSER
 
 def test_a_vm_stands_beside_its_tenant_and_the_fleet(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("link", name="VM", exact=True).click()
     expect(page.locator("figure")).to_have_count(4)
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
     latest = page.locator("figure").first.locator(".latest")

@@ -83,6 +83,19 @@ export async function ask(path, parameters = []) {
 export const send = (method, path, parameters = [], body) =>
   response(path, parameters, "application/json", PATIENCE_MS, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
 
+/**
+ * An answer, or why there is none, for a part of a view: what fails there leaves the others as they are. What fails for
+ * everything, or passes soon, is thrown.
+ * @template Answer @param {Promise<Answer>} asked @returns {Promise<Answer | Problem>}
+ */
+export const orProblem = (asked) => asked.catch((error) => {
+  if (!(error instanceof Problem) || error.passing || (error instanceof NoAccess && error.way !== "as somebody else")) throw error;
+  return error;
+});
+
+/** Ask for a file to save. @param {string} path @param {Parameters} parameters @param {string} accept its type */
+export const askFile = async (path, parameters, accept) => (await response(path, parameters, accept)).blob();
+
 /** Ask for a sign of life. Throws a Problem if none comes soon. */
 export const ping = () => response("v1/health", [], "application/json", PING_PATIENCE_MS);
 

@@ -27,7 +27,9 @@ export class VmTable {
   /** @param {import("./page.js").Host} host */
   constructor(host) {
     this.host = host;
-    this.body = made("div", {});
+    this.told = made("div", {});
+    this.list = made("div", {});
+    this.body = made("div", {}, this.told, this.list);
     /** @type {Vm[]} */
     this.rows = [];
     /** @type {About | null} */
@@ -40,8 +42,11 @@ export class VmTable {
     this.most = { rows: [], largest: 1 };
     this.pending = false;
     this.asks = settled(() => this.askTrends(), SETTLED_MS);
-    this.resting = new ResizeObserver(() => this.fit());
-    render(html`<p class="empty" role="status">Loading …</p>`, this.body);
+    /** @type {HTMLElement | null} what scrolls */
+    this.place = null;
+    this.seen = 20 * ROW; // of rows, in pixels
+    this.resized = new ResizeObserver(() => this.fit());
+    render(html`<p class="empty" role="status">Loading …</p>`, this.list);
   }
 
   /** @param {Vm[]} rows in their order @param {About} about */
@@ -54,16 +59,13 @@ export class VmTable {
       if (this.place) this.place.scrollTop = 0;
     }
     this.active = Math.max(0, Math.min(this.active, rows.length - 1));
+    render(this.words(about), this.told);
     this.draw();
     this.asks();
   }
 
-  /** @returns {HTMLElement | null} what scrolls */
-  get place() {
-    return this.body.querySelector(".rows");
-  }
-
   fit() {
+    if (this.place) this.seen = Math.max(ROW, this.place.clientHeight - (this.place.querySelector("thead")?.clientHeight ?? 0));
     this.draw();
     this.asks();
   }
@@ -83,23 +85,20 @@ export class VmTable {
     this.asks();
   }
 
-  /** What is seen of rows, in pixels. @param {HTMLElement} place */
-  seen(place) {
-    return Math.max(ROW, place.clientHeight - (place.querySelector("thead")?.clientHeight ?? 0));
-  }
-
   inView() {
-    const { place } = this;
-    return rowsInView(place?.scrollTop ?? 0, place ? this.seen(place) : 20 * ROW, ROW, this.rows.length, SPARE);
+    return rowsInView(this.place?.scrollTop ?? 0, this.seen, ROW, this.rows.length, SPARE);
   }
 
   draw() {
     if (!this.about) return;
     const { first, last, before, after } = this.inView();
-    render(html`${this.words(this.about)}${this.rows.length ? this.table(this.about, first, last) : this.none(this.about)}`, this.body);
-    this.body.querySelectorAll(".room td").forEach((room, at) => /** @type {HTMLElement} */ (room).style.setProperty("height", `${at ? after : before}px`));
-    const { place } = this;
-    if (place) this.resting.observe(place);
+    render(this.rows.length ? this.table(this.about, first, last) : this.none(this.about), this.list);
+    this.list.querySelectorAll(".room td").forEach((room, at) => /** @type {HTMLElement} */ (room).style.setProperty("height", `${at ? after : before}px`));
+    const place = /** @type {HTMLElement | null} */ (this.list.querySelector(".rows"));
+    if (place === this.place) return;
+    this.place = place;
+    this.resized.disconnect();
+    if (place) this.resized.observe(place); // which fits it
   }
 
   /** What the table shows, and what can be done. @param {About} about */
@@ -192,12 +191,11 @@ export class VmTable {
     const { place } = this;
     if (!link || !place || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const at = Number(/** @type {HTMLElement} */ (link).dataset.row);
-    const seen = this.seen(place);
-    const to = rowAfterKey(at, event.key, Math.max(1, Math.floor(seen / ROW) - 1), this.rows.length);
+    const to = rowAfterKey(at, event.key, Math.max(1, Math.floor(this.seen / ROW) - 1), this.rows.length);
     if (to === null) return;
     event.preventDefault();
     this.active = to;
-    place.scrollTop = scrolledTo(to, place.scrollTop, seen, ROW);
+    place.scrollTop = scrolledTo(to, place.scrollTop, this.seen, ROW);
     this.draw();
     /** @type {HTMLElement | null} */ (place.querySelector(`[data-row="${to}"]`))?.focus({ preventScroll: true });
     this.asks();

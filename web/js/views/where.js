@@ -190,7 +190,7 @@ export class Where {
           ${counters.map(({ key, title }) => html`<th scope="col" aria-sort=${key === first ? "descending" : nothing}><a href=${this.to({ ...this.own, key })}>${title}</a></th>`)}
         </tr></thead>
         <tbody>${repeat(rows, (row) => row.group, (row, at) => html`<tr>
-          <th scope="row"><a href=${this.down(row.group, first)}>${this.text(row.group)}</a></th>
+          <th scope="row">${row.group === null ? "unknown" : html`<a href=${this.down(row.group, first)}>${this.text(row.group)}</a>`}</th>
           ${counters.map((counter) => this.cell(row, counter, columns.get(counter.key)?.[at] ?? "–"))}
         </tr>`)}</tbody>
       </table>
@@ -202,26 +202,25 @@ export class Where {
     const cell = row.cells.get(counter.key);
     if (!cell) return html`<td class="figure">–</td>`;
     const { side, level } = distance(cell, counter.worse);
-    return html`<td class="figure ${level ? `${side}-${level}` : ""}"><a href=${this.down(row.group, counter.key)}>${figure}</a>${compared(cell, counter).map((words) => html`<small>${words}</small>`)}</td>`;
+    const linked = row.group === null ? html`<span>${figure}</span>` : html`<a href=${this.down(row.group, counter.key)}>${figure}</a>`;
+    return html`<td class="figure ${level ? `${side}-${level}` : ""}">${linked}${compared(cell, counter).map((words) => html`<small>${words}</small>`)}</td>`;
   }
 
-  /** A group for people. @param {string | null} group */
+  /** A group for people. @param {string} group */
   text(group) {
     const { by, tenant } = this.own;
-    if (group === null) return "unknown";
     return by === "tenant" ? tenantText(group, this.lists.labels) : by === "vm" ? vmText(tenant, group) : group;
   }
 
-  /** The address of what a group consists of, ordered by a counter. @param {string | null} group @param {string} key */
-  down(group, key) {
+  /** The address of what a group consists of, ordered by a counter. @param {string} name @param {string} key */
+  down(name, key) {
     const { by, tenant } = this.own;
-    const name = group ?? "";
     const keys = key ? [key] : [];
     if (by === "vm") return this.host.address("vm", { keys, tenant, vm: name, ahead: "0" }, this.range);
     if (by === "tenant") return this.to({ tenant: name, by: OF_TENANT[0], key });
     const place = FILTERS.find(([, dimension]) => dimension === by)?.[0] ?? "pool";
     // Of the fleet's regions and sizes the API lists only the worst VMs.
-    if (!tenant || !name) return this.host.address("vms", { key, tenant, pool: "", region: "", size: "", search: "", sort: "", all: false, [place]: name }, this.range);
+    if (!tenant) return this.host.address("vms", { key, tenant, pool: "", region: "", size: "", search: "", sort: "", all: false, [place]: name }, this.range);
     return this.to({ tenant, by: "vm", [place]: name, key });
   }
 
