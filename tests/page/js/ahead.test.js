@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./browser.js";
+import { whenFull } from "../../../web/js/capacity.js";
+import { peak } from "../../../web/js/forecast.js";
 import { columns, joined } from "../../../web/js/series.js";
-
-/** @type {any} */ (globalThis).location = { search: "" }; // modules that ask look there whether the page is embedded
-const { whenFull } = await import("../../../web/js/capacity.js");
-const { peak } = await import("../../../web/js/forecast.js");
 
 const full = (/** @type {object} */ more) => /** @type {any} */ ({ reached: false, earliest: "2027-01-03", latest: "2027-01-16", ...more });
 
