@@ -6,12 +6,12 @@ import { between, written } from "./numbers.js";
 /**
  * @typedef {import("./ask.js").Counter} Counter
  * @typedef {import("./ask.js").Item & {sum?: number | null, percentiles?: Record<string, number> | null}} Point
- * @typedef {{main: string, what: string, spread: string, usual: string, vms: string}} Figures texts, or empty.
- *   `what`: what the main figure is. `spread`: the other figures. `usual`: what is usual at this hour.
+ * @typedef {{main: string, what: string, middle: string, spread: string, usual: string}} Figures texts, or empty.
+ *   `what`: what the main figure is, and of how many VMs. `middle`, `spread`: how values lie. `usual`: what is usual at this hour.
  */
 
 export const MINUTES = 15; // that the figures are of
-const NOTHING = { what: "", spread: "", usual: "" };
+const NOTHING = { what: "", middle: "", spread: "", usual: "" };
 
 /** Whether a sum over all VMs is a number of things. @param {Counter} counter */
 const isCount = ({ key, rule, unit }) => !unit && (rule === "sum" || /^win_session\.\w*sessions$/.test(key));
@@ -21,25 +21,26 @@ const isService = ({ key }) => key.startsWith("win_service.");
 
 /** @param {Counter} counter @param {Point | undefined} point of the last quarter hour @returns {Figures} */
 export function figures(counter, point) {
-  if (!point) return { ...NOTHING, main: "–", vms: "no data" };
+  if (!point) return { ...NOTHING, main: "–", what: "no data" };
   const { average, sum, count, min, max, percentiles } = point;
-  if (average === null) return { ...NOTHING, main: "–", vms: "suppressed" };
+  if (average === null) return { ...NOTHING, main: "–", what: "suppressed" };
   const { unit } = counter;
   const number = count ? Math.max(1, Math.round(count / MINUTES)) : 0;
-  const vms = number ? `${written(number, "")} ${number === 1 ? "VM" : "VMs"}` : "";
+  const of = number ? `, ${written(number, "")} ${number === 1 ? "VM" : "VMs"}` : "";
   const usual = usually(point, unit);
   if (isService(counter) && typeof sum === "number" && number) {
     // Rounded down: a service that stopped on one VM within these minutes does not run on all.
-    return { ...NOTHING, main: `${written(Math.floor(sum + 1e-6), "")} of ${written(number, "")}`, what: "VMs run it", vms };
+    return { ...NOTHING, main: `${written(Math.floor(sum + 1e-6), "")} of ${written(number, "")}`, what: "VMs run it" };
   }
   const { p10, p50, p90 } = percentiles ?? {};
   const known = p10 !== undefined && p50 !== undefined && p90 !== undefined;
-  const spread = known ? `Median ${written(p50, unit)}; 8 of 10: ${between(p10, p90, unit)}` : min === null || max === null ? "" : `Lowest to highest: ${between(min, max, unit)}`;
+  const middle = known ? `Median ${written(p50, unit)}` : "";
+  const spread = known ? `8 of 10 values: ${between(p10, p90, unit)}` : min === null || max === null ? "" : `All values: ${between(min, max, unit)}`;
   if (isCount(counter) && typeof sum === "number") {
-    const what = counter.rule === "sum" ? "in 15 min, all VMs" : "at a time, all VMs";
-    return { main: written(Math.round(sum), ""), what, spread: `On average ${written(average, "")} a VM${counter.rule === "sum" ? " and minute" : ""}`, usual, vms };
+    const [what, each] = counter.rule === "sum" ? ["in 15 min", "a VM and minute"] : ["at a time", "a VM"];
+    return { main: written(Math.round(sum), ""), what: `${what}${of}`, middle: `On average ${written(average, "")} ${each}`, spread, usual };
   }
-  return { main: written(average, unit), what: "on average", spread, usual, vms };
+  return { main: written(average, unit), what: `on average${of}`, middle, spread, usual };
 }
 
 /** @param {Point} point @param {string} unit */

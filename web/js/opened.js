@@ -86,18 +86,18 @@ export class Opened {
   /** @param {Counter} counter @param {Chosen} chosen */
   template(counter, chosen) {
     const data = this.data?.key === counter.key ? this.data : null;
-    const { main, what, spread, usual, vms } = figures(counter, data?.head);
+    const { main, what, middle, spread, usual } = figures(counter, data?.head);
     const { own, range } = chosen;
     const { key } = counter;
     return html`<p><a href=${this.host.address("fleet", { ...own, open: "" }, range)}>← All counters</a></p>
       <div class="opened-head">
         <h2>${counter.title}</h2>
-        <span class="figures"><strong>${data ? main : "…"}</strong> <span class="what">${what}</span></span>
+        <span class="figures"><strong>${data ? main : "…"}</strong> <span class="what">${data ? what : nothing}</span></span>
         <span class="opened-links">
           <a class="button" href=${this.host.address("vms", { key }, range)}>VMs by this counter</a>
           <a class="button" href=${this.host.address("vm", { keys: [key], tenant: "", vm: "" }, range)}>Beside a tenant or VM</a>
         </span>
-        <p class="note">${data ? [spread, usual, vms].filter(Boolean).join(". ") : nothing}</p>
+        <p class="note">${data ? [middle, spread, usual].filter(Boolean).join(". ") : nothing}</p>
       </div>
       ${this.ofCounter(counter).figure}
       <section class="panel" aria-label="How the values are spread"><h3>How the values of all VMs are spread</h3>

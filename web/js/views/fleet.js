@@ -162,10 +162,11 @@ export class Fleet {
     const points = (data?.items ?? []).map(({ timestamp, average, low, high, expected }) => ({ at: timestamp, value: average, low, high, expected }));
     return html`<a class=${classes({ card: true, unusual: line, worse: line?.notable })} data-key=${key} href=${this.host.address("fleet", { ...own, open: key }, range)}>
       <span class="title">${title}</span>
-      <span class="figures"><strong>${data ? told.main : "…"}</strong> <span class="what">${told.what}</span></span>
-      <span class="spread">${told.spread}</span>
+      <span class="figures"><strong>${data ? told.main : "…"}</strong> <span class="what">${data ? told.what : nothing}</span></span>
+      <span class="told">${told.middle}</span>
+      <span class="told">${told.spread}</span>
       <div class="small-chart">${spark(points, look)}</div>
-      <span class="vms">${[data ? told.vms : "", told.usual].filter(Boolean).join(". ")}</span>
+      <span class="told">${told.usual}</span>
       ${line ? html`<span class="why">${line.sentence}</span>` : nothing}
       ${changes.length ? html`<ul class="changes">${changes.map((each) => html`<li class=${each.worse ? "worse" : ""}>${said(each, unit, this.changes?.tenant ?? null, this.lists.labels)}</li>`)}</ul>` : nothing}
     </a>`;
