@@ -140,6 +140,7 @@ async function show() {
     byId("all-types").replaceChildren(made("h2", {}, "Types in the answers"),
       ...Object.entries(api.components.schemas).map(([name, described]) =>
         made("article", { id: name }, made("h3", {}, made("code", {}, name)), made("p", {}, described.description ?? ""), fields(described))));
+    byId("columns").hidden = false;
     if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   } catch (error) {
     byId("problem").hidden = false;
