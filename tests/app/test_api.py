@@ -343,7 +343,9 @@ def test_a_problem_names_its_request(api: Local, path: str, status: int) -> None
 
 
 def test_every_answer_names_its_request_anew(api: Local) -> None:
-    ids = {api.get(path)[2]["x-request-id"] for path in (CHART, CHART, "/v1/health", "/", "/assets/css/base.css", "/nope")}
+    ids = {
+        api.get(path)[2]["x-request-id"] for path in (CHART, CHART, "/v1/health", "/", "/assets/css/base.css", "/nope")
+    }
     assert len(ids) == 6
 
 
