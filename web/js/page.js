@@ -141,6 +141,7 @@ function go(chosen) {
 
 /** Set the controls and the layout to a choice. @param {Chosen<any>} chosen */
 function bring(chosen) {
+  for (const id of ["open-controls", "controls", "main"]) byId(id).hidden = false; // from the first time on: nothing moves then
   for (const view of VIEWS) {
     const on = view === chosen.view;
     const link = byId(`to-${view.name}`);
