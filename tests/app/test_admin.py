@@ -172,6 +172,8 @@ def test_the_quarantine_is_looked_into_tried_again_and_emptied(host: Local) -> N
     shown = ask(host, f"quarantine/message?day={day}&message={message['message']}")[1]
     (refused,) = shown["data"]
     assert (refused["position"], refused["reason"]) == (0, next(iter(message["reasons"])))
+    assert listed["advice"] == {refused["reason"]: refused["advice"]}
+    assert refused["advice"]
     assert json.loads(refused["input"])["PerfType"] == "a.b"
     again = host.operation_ended(host.start_operation(f"/v1/admin/quarantine/reingest?day={day}"))
     assert again["figures"] == {"accepted": 0, "stillRefused": 1}

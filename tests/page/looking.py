@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
-from tests.page.conftest import CHROMIUM
+from tests.page.conftest import CHROMIUM, NEWEST
 from tests.page.fleet import KEYS, TENANTS, VMS, tenant_name, value_of, vm_name
 
 IN_A_BROWSER = [
@@ -21,8 +21,37 @@ IN_A_BROWSER = [
 
 CPU, MEMORY = "win_cpu.percent_processor_time", "win_mem.percent_used"
 COMPARED = f"/?key={CPU}&key={MEMORY}&tenant={quote(tenant_name(1), safe='')}&vm={quote(vm_name(1, 0), safe='')}"
+PARTS = ("status", "running", "refused", "letters", "tenants")
 CHANGES = "/?sort=change&minutes=60"
-VIEWS = {"fleet": "/?view=fleet", "changes": CHANGES, "compare": COMPARED, "api": "/docs"}
+VIEWS = {
+    "now": "/",
+    "fleet": "/?view=fleet",
+    "changes": CHANGES,
+    "where": "/?view=where",
+    "vms": "/?view=vms",
+    "vm": f"{COMPARED}&minutes=60",
+    "ahead": "/?view=ahead",
+    **{f"operations-{part}": f"/?view=operations&part={part}" for part in PARTS},
+    "api": "/docs",
+}
+"""The address of every view, by name."""
+
+
+def open_view(page: Page, name: str) -> None:
+    """Open a view, and wait until it shows all that it asks for."""
+    page.goto(VIEWS[name])
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until a view shows all that it asks for."""
+    there = page.locator("#all-operations article, #main[aria-busy=false] #view > :not([hidden]) *")
+    expect(there.locator("visible=true").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+
+
+CHART = "svg:has(path.line)"
+"""A small chart that has data."""
 
 
 def problem(page: Page) -> Locator:
@@ -57,6 +86,21 @@ def answer_charts(page: Page, *items: dict[str, Any], start: int, end: int) -> N
     """Answer what charts ask with these points, of times that no host of these tests has data of."""
     body = json.dumps({"start": start, "end": end, "suppressed": None, "data": items})
     page.route("**/v1/get-data**", lambda route: route.fulfill(content_type="application/json", body=body))
+
+
+def a_finding(key: str, /, **fields: Any) -> dict[str, Any]:
+    """A line of what is unusual, as the API answers it."""
+    whose = {"kind": "region", "tenant": None, "name": "westus", "why": "unusual", "key": key, "vms": 5, "of": 10}
+    figures = {"value": 9.0, "expected": 5.0, "low": 4.0, "high": 6.0, "score": 2.0, "peers": None, "notable": True}
+    more = {"window": NEWEST - 900, "position": 1, "since": NEWEST - 2700, "also": "", "sentence": "Higher than usual."}
+    return {**whose, **figures, **more, **fields}
+
+
+def answer_unusual(page: Page, *findings: dict[str, Any], **fields: Any) -> None:
+    """Answer what is unusual with these lines; this host has learned nothing."""
+    known = {"window": NEWEST - 900, "tenant": None, "judged": 16, "coverage": 1.0, "final": True, "reason": None}
+    body = json.dumps({**known, **fields, "data": findings})
+    page.route("**/v1/get-unusual**", lambda route: route.fulfill(content_type="application/json", body=body))
 
 
 RECORD = """

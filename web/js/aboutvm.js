@@ -1,7 +1,7 @@
 // What is said of a VM besides its charts: the verdict, what ran out and will, and when people log on. Each is a panel, which
 // says so itself if its answer fails. Knows what to ask; the words come from other modules.
 
-import { NoAccess, Problem } from "./ask.js";
+import { orProblem, Problem } from "./ask.js";
 import { askCapacity, pace, whenFull } from "./capacity.js";
 import { fromTo, lasting } from "./clock.js";
 import { html, nothing, render } from "./html.js";
@@ -22,17 +22,11 @@ const FILLING = ["win_disk.percent_free_space", "win_mem.percent_used"]; // whic
  * @typedef {{tenant: string, vm: string, labels: Map<string, string>, counters: Counter[], utc: boolean}} Of
  */
 
-/** An answer, or why there is none: a panel that fails leaves the others as they are. @template Answer @param {Promise<Answer>} asked @returns {Promise<Answer | Problem>} */
-const either = (asked) => asked.catch((error) => {
-  if (!(error instanceof Problem) || error.passing || (error instanceof NoAccess && error.way !== "as somebody else")) throw error;
-  return error;
-});
-
 /** @param {string} tenant @param {string} vm @param {Counter[]} counters */
 export async function askAbout(tenant, vm, counters) {
   const filling = FILLING.filter((key) => counters.some((counter) => counter.key === key));
   const [verdict, logons, ...full] = await Promise.all([
-    either(askVerdict(tenant, vm)), either(askLogons(tenant, vm)), ...filling.map((key) => either(askCapacity(key, "", tenant, MOST_VMS))),
+    orProblem(askVerdict(tenant, vm)), orProblem(askLogons(tenant, vm)), ...filling.map((key) => orProblem(askCapacity(key, "", tenant, MOST_VMS))),
   ]);
   return { verdict, logons, full };
 }
@@ -42,6 +36,12 @@ export const firstKeys = ({ verdict }, counters) => (verdict instanceof Problem 
 
 /** The counters whose points tell what ran out. @param {Counter[]} counters @returns {string[]} */
 export const limited = (counters) => LIMITS.map(({ key }) => key).filter((key) => counters.some((each) => each.key === key));
+
+/** What is said without a VM. @param {HTMLElement} top @param {HTMLElement} bottom @param {string} tenant empty: the fleet */
+export function tellWithout(top, bottom, tenant) {
+  render(html`<p class="note">${tenant ? "Choose a VM above" : "Choose a tenant and a VM above"}: then it is said here whether the VM is as usual, or who else is not.</p>`, top);
+  render(nothing, bottom);
+}
 
 /**
  * @param {HTMLElement} top @param {HTMLElement} bottom where, before and after the charts @param {Awaited<ReturnType<typeof askAbout>>} told @param {Map<string, Item[]>} items points by counter

@@ -1,19 +1,25 @@
 // Which VMs run full, and when: asks for the list, and says it in words. Does not know which view shows it.
 
-import { ask } from "./ask.js";
+import { askKept } from "./ask.js";
 import { written } from "./numbers.js";
 import { LOCALES } from "./locale.js";
 
 /**
  * @typedef {{tenant: string, vm: string, value: number, perDay: number, reached: boolean, earliest: string, latest: string, history: number, timeZone: string}} Full
- * @typedef {{key: string, limit: number, of: number, tooYoung: number, reason: string | null, data: Full[]}} Capacity
+ * @typedef {{key: string, limit: number, of: number, tooYoung: number, reason: string | null, nextPage: string | null, data: Full[]}} Capacity
  */
 
-export const MOST_LINES = 100;
+const MOST_LINES = 100;
+
+/** The counters of which it is learned of each VM when they reach a limit: those that people look at first. */
+export const LEARNED = [
+  "win_disk.percent_free_space", "win_mem.percent_used", "win_cpu.percent_processor_time", "win_disk.percent_idle_time", "win_disk.current_disk_queue_length",
+  "win_disk.latency_read_seconds", "win_system.processor_queue_length", "win_session.active_sessions", "win_session.input_delay_ms", "win_session.logon_seconds",
+];
 
 /** @param {string} key @param {string} limit in the counter's unit; empty: its own @param {string} tenant empty: the fleet @returns {Promise<Capacity>} */
 export const askCapacity = (key, limit, tenant, lines = MOST_LINES) =>
-  ask("v1/get-capacity", [["key", key], ["lines", String(lines)], ...ifGiven("limit", limit), ...ifGiven("tenant", tenant)]);
+  askKept("v1/get-capacity", [["key", key], ["lines", String(lines)], ...ifGiven("limit", limit), ...ifGiven("tenant", tenant)]);
 
 /** @param {string} name @param {string} value @returns {[string, string][]} */
 export const ifGiven = (name, value) => (value ? [[name, value]] : []);

@@ -50,17 +50,26 @@ export function extended(columns, forecast) {
 /** The last second of a forecast; 0: it has none. @param {Forecast} forecast */
 export const endOf = (forecast) => (forecast.data.at(-1)?.window ?? -WINDOW) + WINDOW;
 
-/** How good a forecast is, or why there is none. @param {Forecast} forecast @param {string} by @param {number} interval @param {Whose} whose */
+/** How good a forecast is, or why there is none. @param {Forecast} forecast */
+export function score({ data, mase, coverage, history, reason }) {
+  if (data.every((item) => item.expected === null)) return `No forecast: ${reason}.`;
+  const how =
+    mase === null
+      ? "There is too little history for a score."
+      : `In the last four weeks its mean error was ${percent(mase)} of that of "same time yesterday"` + (coverage === null ? "." : `, and ${percent(coverage)} of hours were in the band.`);
+  return `From ${history} ${history === 1 ? "day" : "days"}. ${how}${reason ? ` No band: ${reason}.` : ""}`;
+}
+
+/** What a forecast is, and how good, beside the points of a chart. @param {Forecast} forecast @param {string} by @param {number} interval @param {Whose} whose */
 export function goodness(forecast, by, interval, whose) {
-  if (forecast.data.every((item) => item.expected === null)) return `No forecast: ${forecast.reason}.`;
   const what = { avg: "mean", sum: "mean", min: "least value in 15 minutes", max: "greatest value in 15 minutes" }[forecast.rule];
   const apart = comparable(forecast, by, interval, whose) ? "" : ` It is of each VM's ${what}, and these points are not, so it need not lie on them.`;
-  const score =
-    forecast.mase === null
-      ? "There is too little history for a score."
-      : `In the last four weeks its mean error was ${percent(forecast.mase)} of that of "same time yesterday"` +
-        (forecast.coverage === null ? "." : `, and ${percent(forecast.coverage)} of hours were in the band.`);
   const of = { fleet: "the fleet", tenant: "the tenant", vm: "this VM" }[whose];
-  const band = forecast.reason ? ` No band: ${forecast.reason}.` : "";
-  return `Forecast for ${of} (dotted): the mean of each hour, with a band for four hours of five, from ${forecast.history} days.${apart} ${score}${band}`;
+  return peak(forecast) ? `Forecast for ${of} (dotted): the mean of each hour, with a band for four hours of five.${apart} ${score(forecast)}` : score(forecast);
+}
+
+/** The window in which most is expected. @param {Forecast} forecast @returns {ForecastItem | null} */
+export function peak({ data }) {
+  const known = data.filter(({ expected }) => expected !== null);
+  return known.length ? known.reduce((most, each) => (Number(each.expected) > Number(most.expected) ? each : most)) : null;
 }

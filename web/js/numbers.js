@@ -11,8 +11,9 @@ const TINY = 1e-5; // plain numbers below this are written as a power of ten
 /** Write as a power of ten, which is always short. @param {number} value @param {number} [digits] */
 export const asPower = (value, digits = 3) => value.toLocaleString(LOCALES, { notation: "scientific", maximumSignificantDigits: digits });
 
-/** With three significant digits, and never with fewer than all before the point. @param {number} value */
-function rounded(value) {
+/** With three significant digits, and never with fewer than all before the point. @param {number} given */
+function rounded(given) {
+  const value = given || 0; // no minus before a zero
   const size = Math.abs(value);
   if (size >= 100) return value.toLocaleString(LOCALES, { maximumFractionDigits: 0 });
   return size && size < TINY ? asPower(value) : value.toLocaleString(LOCALES, { maximumSignificantDigits: 3 });
@@ -61,7 +62,15 @@ export function alike(values, unit) {
   const needed = all.map((value) => (value / by).toFixed(most).replace(/\.?0*$/, "").split(".")[1]?.length ?? 0);
   const digits = most ? Math.max(0, ...needed) : 0;
   const look = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return values.map((value) => (typeof value === "number" ? `${(value / by).toLocaleString(LOCALES, look)}${name ? ` ${name}` : ""}` : "–"));
+  return values.map((value) => (typeof value === "number" ? `${(value / by || 0).toLocaleString(LOCALES, look)}${name ? ` ${name}` : ""}` : "–"));
+}
+
+/** From one value to another, with the unit once: "3.4 – 34.3 %". @param {number} low @param {number} high @param {string} unit */
+export function between(low, high, unit) {
+  const [from = "", to = ""] = alike([low, high], unit);
+  const tail = to.slice(to.search(/ [^ ]*$/)); // the unit with its blank
+  const short = tail && from.endsWith(tail) && from !== to ? from.slice(0, -tail.length) : from;
+  return from === to ? to : `${short} – ${to}`.replaceAll(" ", "\u00a0");
 }
 
 /** How a value changed, with a sign. A percentage changes by percentage points. @param {number} from @param {number} to @param {string} unit */

@@ -9,6 +9,7 @@ import { byId, made, settled } from "./elements.js";
 import { EMBEDDED, takeTokens } from "./embedded.js";
 import { askLists, NO_LISTS } from "./lists.js";
 import { isLate, say, sayAge, tell, tellProblem } from "./notices.js";
+import { onPaper } from "./paper.js";
 import { onRange, readRange, showRange, writeRange } from "./range.js";
 import { whyRefused } from "./refused.js";
 import { saveCsv, savePng } from "./saving.js";
@@ -140,13 +141,15 @@ function go(chosen) {
 
 /** Set the controls and the layout to a choice. @param {Chosen<any>} chosen */
 function bring(chosen) {
+  for (const id of ["open-controls", "controls", "main"]) byId(id).hidden = false; // from the first time on: nothing moves then
   for (const view of VIEWS) {
     const on = view === chosen.view;
     const link = byId(`to-${view.name}`);
     link.href = on ? write(chosen) : write({ view, range: chosen.range, own: view.read(new URLSearchParams()) });
     link.toggleAttribute("aria-current", on);
     view.body.hidden = !on;
-    for (const field of view.fields) field.hidden = !on;
+    // Fields of other views are taken out, since they may have the same labels. Those that stay keep their focus.
+    if (on && byId("own").firstChild !== (view.fields[0] ?? null)) byId("own").replaceChildren(...view.fields);
   }
   byId("to-operations").hidden = Boolean(ownTenant());
   const { view } = chosen;
@@ -244,7 +247,6 @@ async function check() {
 
 for (const view of VIEWS) {
   byId("views").append(made("a", { id: `to-${view.name}` }, view.title), " ");
-  byId("own").append(...view.fields);
   byId("view").append(view.body);
 }
 onRange(() => base().range, (range) => {
@@ -252,6 +254,7 @@ onRange(() => base().range, (range) => {
   host.choose({ range });
 });
 onDrops();
+onPaper();
 byId("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
 byId("save-csv").addEventListener("click", () => shown && saveCsv(shown, lists).catch(fail).finally(usable));
 byId("save-png").addEventListener("click", () => shown && savePng(shown, lists).catch(fail));

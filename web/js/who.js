@@ -35,6 +35,9 @@ async function askWho() {
 /** Whether the caller is an operator, as far as the page knows. */
 export const isOperator = () => told && who.role === "operator";
 
+/** Who is signed in, in words; empty: that is not known. */
+export const signedIn = () => (told ? byId("who-name").textContent : "");
+
 /** The tenant to which the caller is confined; empty: to none, as far as the page knows. */
 export const ownTenant = () => (told && who.tenant) || "";
 

@@ -1,50 +1,40 @@
-// The fleet at a glance: one card per counter, with its newest value, its change and its last hours; by category, or what
-// changed most first. Only cards in view ask for their points, so many counters open as fast as few.
+// The fleet at a glance: one card per counter, what is unusual first, then by category; or what changed most first. A card
+// opens to more of its counter (opened.js). Only cards in view ask for their points, so many counters open as fast as few.
 
-import { askCharts } from "../ask.js";
+import { ask, askCharts, NoAccess } from "../ask.js";
 import { AGAINST, askChanges, compared, notable, said } from "../changes.js";
-import { Chart } from "../chart.js";
 import { fill, labelled, made, settled } from "../elements.js";
+import { figures, MINUTES } from "../figures.js";
+import { classes, html, nothing, render, repeat } from "../html.js";
+import { NO_LISTS } from "../lists.js";
 import { onNames } from "../names.js";
-import { change, written } from "../numbers.js";
+import { Opened } from "../opened.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
-import { columns, inWords, newestOf } from "../series.js";
-import { ownTenant, tellWho } from "../who.js";
+import { spark } from "../spark.js";
+import { grouped, MOST_LINES } from "../unusual.js";
+import { isOperator, ownTenant, tellWho } from "../who.js";
 
-const HEIGHT = 72;
-const CARD_REM = 16; // as in page.css
-const HOUR = 60;
+const POINTS = 100; // that a small chart has room for
 const LINES = 3; // how many changes a card tells
+const HOURS = 3; // from this range on, a point of a small chart is of a quarter hour, as what is usual is
 
-const [CHANGED, USUAL, NOT_COMPARED] = ["Moved more than usual", "Moved as usual", "Not compared"];
+const [UNUSUAL, CHANGED, USUAL, NOT_COMPARED] = ["Unusual now", "Moved more than usual", "Moved as usual", "Not compared"];
+const SORTS = /** @type {[Sort, string][]} */ ([["", "what is unusual first"], ["kind", "by category"], ["change", "what changed first"]]);
 
 /**
+ * @typedef {"" | "kind" | "change"} Sort
  * @typedef {import("../ask.js").Counter} Counter
- * @typedef {import("../ask.js").Item} Item
  * @typedef {import("../lists.js").Lists} Lists
- * @typedef {import("../changes.js").Against} Against
- * @typedef {import("../changes.js").Changes} Changes
- * @typedef {{search: string, sort: "kind" | "change", against: Against}} Own
+ * @typedef {import("../unusual.js").Line} Line
+ * @typedef {{search: string, sort: Sort, against: import("../changes.js").Against, open: string}} Own
  * @typedef {import("../page.js").Chosen<Own>} Chosen
- * @typedef {{counter: Counter, link: HTMLAnchorElement, value: HTMLElement, change: HTMLElement, vms: HTMLElement,
- *   told: HTMLElement, chart: Chart, drawing: HTMLElement, inView: boolean, asked: boolean}} Card
+ * @typedef {{head: import("../figures.js").Point | undefined, items: import("../figures.js").Point[], step: number}} Data of a card
  */
-
-/** The newest value against the mean of the hour before it. @param {Item[]} items of an hour and a minute */
-function againstTheHourBefore(items) {
-  const newest = newestOf(items);
-  const before = items.filter((item) => newest && item.timestamp < newest.timestamp && item.average !== null);
-  if (!newest || !before.length) return { newest, mean: null };
-  const values = before.map((item) => /** @type {number} */ (item.average));
-  return { newest, mean: values.reduce((sum, value) => sum + value, 0) / values.length };
-}
 
 export class Fleet {
   name = "fleet";
   title = "Fleet";
-  parameters = ["search", "sort", "against"];
-  /** @type {import("../page.js").Control[]} */
-  controls = ["range", "points", "csv", "png"];
+  parameters = ["search", "sort", "against", "open"];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
@@ -52,72 +42,71 @@ export class Fleet {
     this.body = made("div", { id: "fleet" });
     this.search = made("input", { id: "search", type: "search", placeholder: "processor, disk …", autocomplete: "off" });
     this.sort = made("select", { id: "sort" });
-    fill(this.sort, [["kind", "by category"], ["change", "what changed first"]], "kind");
+    fill(this.sort, SORTS, "");
     this.against = made("select", { id: "against" });
     fill(this.against, AGAINST, "previous");
     this.againstField = labelled("Compared with", this.against);
     // One field for both, since the page hides and shows fields.
     this.fields = [labelled("Search", this.search), made("div", { class: "pair" }, labelled("Order", this.sort), this.againstField)];
-    const choose = () => host.adjust({ search: this.search.value.trim(), sort: this.sort.value, against: this.against.value });
+    const choose = () => host.adjust({ search: this.search.value.trim(), sort: this.sort.value, against: this.against.value, open: "" });
     this.search.addEventListener("input", settled(choose, 150));
     for (const select of [this.sort, this.against]) select.addEventListener("change", choose);
-    this.lead = made("p", { id: "compared", class: "note", role: "status" });
-    /** @type {Changes | null} what changed, if that is the order */
+    this.opened = new Opened(host, () => this.draw());
+    this.lists = NO_LISTS;
+    /** @type {Chosen | null} */
+    this.chosen = null;
+    /** @type {import("../changes.js").Changes | null} what changed, if that is the order */
     this.changes = null;
-    /** @type {Lists | null} */
-    this.lists = null;
-    onNames(() => this.tell());
-    /** @type {Map<string, Card>} */
-    this.cards = new Map();
-    this.laidOut = "";
+    /** @type {Map<string, Line[]> | null} by counter, what is unusual, the most telling first; null: it is not known yet */
+    this.unusual = null;
+    /** @type {Map<string, Data>} */
+    this.data = new Map();
+    /** @type {Set<string>} */
+    this.inView = new Set();
     this.looked = false; // whether the page knows which cards are in view
-    const later = settled(() => host.refresh(), 50);
     /** Called when the page knows which cards are in view. */
     this.known = () => {};
-    this.watch = new IntersectionObserver(
-      (entries) => {
-        for (const entry of entries) {
-          const card = [...this.cards.values()].find((each) => each.link === entry.target);
-          if (!card) continue;
-          card.inView = entry.isIntersecting;
-          if (card.inView && !card.asked && this.looked) later();
-        }
-        this.looked = true;
-        this.known();
-      },
-      { rootMargin: "100px" },
-    );
+    const later = settled(() => this.more(), 50);
+    this.watch = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const key = /** @type {HTMLElement} */ (target).dataset.key ?? "";
+        if (isIntersecting) this.inView.add(key);
+        else this.inView.delete(key);
+        if (isIntersecting && !this.data.has(key) && this.looked) later();
+      }
+      this.looked = true;
+      this.known();
+    }, { rootMargin: "100px" });
+    onNames(() => this.draw());
+  }
+
+  /** @returns {import("../page.js").Control[]} */
+  get controls() {
+    return this.chosen?.own.open ? ["range", "points", "csv", "png"] : ["range", "points", "csv"];
   }
 
   /** @param {URLSearchParams} given @returns {Own} */
   read(given) {
     const against = AGAINST.find(([each]) => each === given.get("against"))?.[0] ?? "previous";
-    return { search: given.get("search") ?? "", sort: given.get("sort") === "change" ? "change" : "kind", against };
+    const sort = SORTS.find(([each]) => each === given.get("sort"))?.[0] ?? "";
+    return { search: given.get("search") ?? "", sort, against, open: given.get("open") ?? "" };
   }
 
   /** @param {Own} own @returns {[string, string][]} */
-  write({ search, sort, against }) {
-    const changed = sort === "change";
-    return [["search", search], ["sort", changed ? sort : ""], ["against", changed && against !== "previous" ? against : ""]];
+  write({ search, sort, against, open }) {
+    return [["search", search], ["sort", sort], ["against", sort === "change" && against !== "previous" ? against : ""], ["open", open]];
   }
 
   /** Set controls and cards to the choice. @param {Chosen} chosen @param {Lists} lists */
   show(chosen, lists) {
     const { search, sort, against } = chosen.own;
-    this.lists = lists;
+    [this.lists, this.chosen] = [lists, chosen];
     if (this.search !== document.activeElement) this.search.value = search;
     this.sort.value = sort;
     this.against.value = against;
     this.againstField.hidden = sort !== "change";
     if (sort !== "change") this.changes = null; // until they are asked for, cards stay as they are
-    this.lead.hidden = !this.changes;
-    if (this.changes) this.lead.textContent = compared(this.changes, chosen.range.utc);
-    const groups = this.groups(this.found(chosen, lists));
-    const key = JSON.stringify([...groups].map(([group, counters]) => [group, ...counters.map((counter) => counter.key)]));
-    if (key !== this.laidOut) this.build(groups);
-    this.laidOut = key;
-    this.tell();
-    for (const { counter, link } of this.cards.values()) link.href = this.host.address("vm", this.target(counter.key), chosen.range);
+    this.draw();
   }
 
   /** The counters that match the search. @param {Chosen} chosen @param {Lists} lists */
@@ -126,83 +115,76 @@ export class Fleet {
     return lists.counters.filter(({ group, title, key }) => words.every((word) => `${group} ${title} ${key}`.toLowerCase().includes(word)));
   }
 
+  /** The counter of the card that is open. */
+  get open() {
+    return this.lists.counters.find(({ key }) => key === this.chosen?.own.open);
+  }
+
   /** Counters by the headings under which they stand. @param {Counter[]} counters @returns {Map<string, Counter[]>} */
   groups(counters) {
-    const changed = this.changes && notable(this.changes);
-    const places = new Map([...(changed ?? new Map()).keys()].map((key, place) => [key, place]));
-    const ordered = changed ? counters.toSorted((one, other) => (places.get(one.key) ?? Infinity) - (places.get(other.key) ?? Infinity) || 0) : counters;
-    const usual = this.changes?.reason === null ? USUAL : NOT_COMPARED;
-    /** @type {Map<string, Counter[]>} */
-    const found = new Map();
-    for (const counter of ordered) {
-      const group = !changed ? counter.group : changed.has(counter.key) ? CHANGED : usual;
-      found.set(group, [...(found.get(group) ?? []), counter]);
+    if (this.changes) {
+      const changed = notable(this.changes);
+      const usual = this.changes.reason === null ? USUAL : NOT_COMPARED;
+      return grouped(first(counters, [...changed.keys()]), ({ key }) => (changed.has(key) ? CHANGED : usual));
     }
-    return found;
+    if (this.chosen?.own.sort === "kind") return grouped(counters, ({ group }) => group);
+    const unusual = [...(this.unusual?.keys() ?? [])];
+    return grouped(first(counters, unusual), ({ key, group }) => (unusual.includes(key) ? UNUSUAL : group));
   }
 
-  /** What a card opens: a tenant or VM that changed most, beside the fleet. @param {string} key */
-  target(key) {
-    const [first] = (this.changes && notable(this.changes).get(key)) ?? [];
-    const tenant = (first?.kind === "tenant" ? first.name : first?.kind === "vm" ? this.changes?.tenant : "") ?? "";
-    return { keys: [key], tenant, vm: first?.kind === "vm" ? (first.name ?? "") : "" };
-  }
-
-  /** Write on each card what has changed. */
-  tell() {
-    const changed = this.changes && notable(this.changes);
-    for (const { counter, told, change: by } of this.cards.values()) {
-      const lines = (changed?.get(counter.key) ?? []).slice(0, LINES);
-      by.hidden = Boolean(changed); // it compares with something else
-      told.hidden = !lines.length;
-      told.replaceChildren(
-        ...lines.map((each) => made("li", each.worse ? { class: "worse" } : {}, said(each, counter.unit, this.changes?.tenant ?? null, this.lists?.labels ?? new Map()))),
-      );
+  draw() {
+    const { chosen, lists, open } = this;
+    if (!chosen || (!this.unusual && !this.data.size)) return; // cards would move when it is known what is unusual
+    if (open) {
+      this.inView.clear();
+      return render(this.opened.template(open, chosen), this.body);
     }
-  }
-
-  /** @param {Map<string, Counter[]>} groups by heading */
-  build(groups) {
-    const old = this.cards;
-    this.cards = new Map([...groups.values()].flat().map((counter) => [counter.key, old.get(counter.key) ?? this.card(counter)]));
-    for (const [key, card] of old) {
-      if (this.cards.has(key)) continue;
-      this.watch.unobserve(card.link);
-      card.chart.close();
-    }
-    const sections = [...groups].map(([group, counters]) => {
-      const grid = made("div", { class: "grid" }, ...counters.map(({ key }) => /** @type {Card} */ (this.cards.get(key)).link));
-      const section = made("section", { "aria-label": group }, made("h2", {}, group), grid);
-      // Small categories share a row. Each takes room by its number of cards.
-      section.style.flex = this.changes ? "1 1 100%" : `${counters.length} 1 ${counters.length * CARD_REM}rem`;
-      return section;
-    });
-    this.body.replaceChildren(this.lead, ...sections);
-  }
-
-  /** @param {Counter} counter @returns {Card} */
-  card(counter) {
-    const [value, by, vms] = [made("strong", {}, "…"), made("span", { class: "change" }), made("span", { class: "vms" })];
-    const told = made("ul", { class: "changes" });
-    const holder = made("div", { class: "small-chart" });
-    holder.setAttribute("role", "img");
-    holder.setAttribute("aria-label", "loading");
-    const link = made(
-      "a",
-      { class: "card", "data-key": counter.key },
-      made("span", { class: "title" }, counter.title),
-      made("span", { class: "figures" }, value, by),
-      holder,
-      vms,
-      told,
+    const groups = this.groups(this.found(chosen, lists));
+    render(
+      html`${this.changes ? html`<p id="compared" class="note" role="status">${compared(this.changes, chosen.range.utc)}</p>` : nothing}
+        ${repeat(groups, ([group]) => group, ([group, counters]) => html`<section aria-label=${group} class=${`cards-${this.changes || group === UNUSUAL ? "all" : Math.min(counters.length, 6)}`}>
+          <h2>${group}</h2>
+          <div class="grid">${repeat(counters, ({ key }) => key, (counter) => this.card(counter, chosen))}</div>
+        </section>`)}`,
+      this.body,
     );
-    this.watch.observe(link);
-    return { counter, link, value, change: by, vms, told, chart: new Chart(holder), drawing: holder, inView: false, asked: false };
+    for (const card of this.body.querySelectorAll(".card")) this.watch.observe(card);
   }
 
-  /** How wide a chart is. */
+  /** @param {Counter} counter @param {Chosen} chosen */
+  card(counter, { own, range }) {
+    const { key, title, unit } = counter;
+    const data = this.data.get(key);
+    const told = figures(counter, data?.head);
+    const [line] = this.unusual?.get(key) ?? [];
+    const changes = (this.changes && notable(this.changes).get(key)?.slice(0, LINES)) ?? [];
+    const look = { title: `${title}, the fleet average`, unit, utc: range.utc, step: (data?.step ?? 1) * 60 };
+    const points = (data?.items ?? []).map(({ timestamp, average, low, high, expected }) => ({ at: timestamp, value: average, low, high, expected }));
+    return html`<a class=${classes({ card: true, unusual: line, worse: line?.notable })} data-key=${key} href=${this.target(key, changes[0], own, range)}>
+      <span class="title">${title}</span>
+      <span class="figures"><strong>${data ? told.main : "…"}</strong> <span class="what">${data ? told.what : nothing}</span></span>
+      <span class="told">${told.middle}</span>
+      <span class="told">${told.spread}</span>
+      <div class="small-chart">${spark(points, look)}</div>
+      <span class="told">${told.usual}</span>
+      ${line ? html`<span class="why">${line.sentence}</span>` : nothing}
+      ${changes.length ? html`<ul class="changes">${changes.map((each) => html`<li class=${each.worse ? "worse" : ""}>${said(each, unit, this.changes?.tenant ?? null, this.lists.labels)}</li>`)}</ul>` : nothing}
+    </a>`;
+  }
+
+  /**
+   * What a card opens: a tenant or VM that changed most, beside the fleet; else more of its counter.
+   * @param {string} key @param {import("../changes.js").Change | undefined} change @param {Own} own @param {import("../range.js").Range} range
+   */
+  target(key, change, own, range) {
+    const tenant = (change?.kind === "tenant" ? change.name : change?.kind === "vm" ? this.changes?.tenant : "") ?? "";
+    const vm = change?.kind === "vm" ? (change.name ?? "") : "";
+    return tenant ? this.host.address("vm", { keys: [key], tenant, vm }, range) : this.host.address("fleet", { ...own, open: key }, range);
+  }
+
+  /** How many points a small chart has room for; a chart of an open card has more. */
   width() {
-    return Math.max(60, this.body.querySelector(".small-chart")?.clientWidth || 240);
+    return this.open ? this.opened.width() : POINTS;
   }
 
   /**
@@ -211,72 +193,102 @@ export class Fleet {
    */
   async refresh(chosen, lists, current) {
     const { own, range } = chosen;
-    if (own.sort === "change") {
-      await tellWho(); // a tenant's user may ask only of its own tenant
-      const changes = await askChanges(range, own.against, lists.counters.length, ownTenant());
-      if (!current()) return null;
-      this.changes = changes;
-      this.show(chosen, lists);
-    }
-    if (!this.cards.size) return { own, newest: 0, end: 0, suppressed: "", notice: "", empty: `No counter matches “${own.search}”.` };
-    // A hidden tab never learns which cards are in view, and need not.
-    if (!this.looked && !document.hidden) await new Promise((done) => (this.known = () => done(undefined)));
-    const inView = [...this.cards.values()].filter((card) => card.inView);
-    const cards = inView.length ? inView : [...this.cards.values()].slice(0, 1);
-    for (const card of cards) card.asked = true;
-    const width = this.width();
-    const interval = intervalOf(range, width);
-    const keys = cards.map((card) => card.counter.key);
-    /** @type {[string, string][]} */
-    const hour = range.start ? [["start", String(range.end - HOUR * 60)], ["end", String(range.end)]] : [["minutes", String(HOUR + 1)]];
-    const [heads, lines] = await Promise.all([
-      askCharts("v1/get-data", keys, HOUR + 1, hour),
-      askCharts("v1/get-data", keys, minutesOf(range), shape(range, width)),
+    await tellWho(); // a tenant's user may ask only of its own tenant, and not what is usual for others
+    const [unusual, changes] = await Promise.all([
+      askUnusual(ownTenant()),
+      own.sort === "change" && !own.open ? askChanges(range, own.against, lists.counters.length, ownTenant()) : null,
     ]);
     if (!current()) return null;
-    for (const key of keys) this.head(key, heads.items.get(key) ?? []);
-    for (const card of cards) {
-      const { counter, chart, link } = card;
-      const items = lines.items.get(counter.key) ?? [];
-      const look = { unit: counter.unit, beside: /** @type {""} */ (""), small: true, utc: range.utc, interval, height: HEIGHT };
-      chart.show(columns(items, interval, ""), look, lines.start, lines.end);
-      card.drawing.setAttribute("aria-label", inWords("Chart", counter.unit, items, range.utc, ""));
-      link.title = counter.key;
-    }
-    const newest = Math.max(0, ...[...heads.items.values()].map((items) => items.at(-1)?.timestamp ?? 0));
-    return { own, newest, end: lines.end, suppressed: lines.suppressed ?? "", notice: "", empty: "" };
+    [this.unusual, this.changes] = [unusual, changes];
+    this.show(chosen, lists);
+    if (this.open) return this.opened.refresh(this.open, chosen, lists, current);
+    const counters = this.found(chosen, lists);
+    if (!counters.length) return { own, newest: 0, end: 0, suppressed: "", notice: "", empty: `No counter matches “${own.search}”.` };
+    // A hidden tab never learns which cards are in view, and need not.
+    if (!this.looked && !document.hidden) await new Promise((done) => (this.known = () => done(undefined)));
+    const inView = counters.filter(({ key }) => this.inView.has(key));
+    const keys = (inView.length ? inView : counters.slice(0, 1)).map(({ key }) => key);
+    const { data, lines } = await askCards(keys, range);
+    if (!current()) return null;
+    this.data = data;
+    this.draw();
+    const last = newestIn(lines.items); // of a point, its first minute
+    return { own: own.open ? { ...own, open: "" } : own, newest: last && (range.start ? last : lines.end), end: lines.end, suppressed: lines.suppressed ?? "", notice: "", empty: "" };
+  }
+
+  /** Ask for the data of cards that have come into view since. */
+  async more() {
+    const { chosen } = this;
+    const keys = [...this.inView].filter((key) => !this.data.has(key) && this.lists.counters.some((counter) => counter.key === key));
+    if (!chosen || !keys.length || this.open) return;
+    const asked = await askCards(keys, chosen.range).catch(() => null);
+    if (!asked) return this.host.refresh(); // which says what is wrong
+    if (this.chosen?.range !== chosen.range) return;
+    for (const [key, data] of asked.data) this.data.set(key, data);
+    this.draw();
   }
 
   /** The data of its table: all matching counters, in view or not. @param {Chosen} chosen @param {Lists} lists */
   table(chosen, lists) {
-    return { path: "v1/get-data", keys: this.found(chosen, lists).map(({ key }) => key), parameters: shape(chosen.range, this.width()) };
-  }
-
-  /** The figures of a card. @param {string} key @param {Item[]} items of the last hour */
-  head(key, items) {
-    const card = this.cards.get(key);
-    if (!card) return;
-    const { newest, mean } = againstTheHourBefore(items);
-    const { unit } = card.counter;
-    card.value.textContent = newest ? written(newest.average, unit) : "–";
-    card.change.textContent = mean === null ? "" : change(mean, /** @type {number} */ (newest?.average), unit);
-    card.change.title = `compared with the average of the hour before${unit === "%" ? ", in percentage points" : ""}`;
-    card.vms.textContent = newest?.count ? `${newest.count.toLocaleString()} ${newest.count === 1 ? "VM" : "VMs"}` : items.length ? "suppressed" : "no data";
-    if (newest && newest.count === null) card.vms.textContent = "";
-  }
-
-  heading() {
-    return "Fleet";
+    const keys = this.open ? [this.open.key] : this.found(chosen, lists).map(({ key }) => key);
+    return { path: "v1/get-data", keys, parameters: shape(chosen.range, this.width()) };
   }
 
   fit() {
-    for (const card of this.cards.values()) card.chart.fit();
+    this.opened.fit();
   }
 
-  /** What is in view. @returns {import("../files.js").Drawing[]} */
   drawings() {
-    return [...this.cards.values()].flatMap(({ counter, chart, value, inView }) =>
-      inView && chart.canvas ? [{ title: `${counter.title}: ${value.textContent}`, legend: [], canvas: chart.canvas }] : [],
-    );
+    return this.open ? this.opened.drawings() : [];
+  }
+
+  heading() {
+    return this.open ? `${this.open.title}: the fleet` : "The fleet";
   }
 }
+
+/** Items in their order, but those with these keys first. @param {Counter[]} counters @param {string[]} keys */
+function first(counters, keys) {
+  const places = new Map(keys.map((key, place) => [key, place]));
+  return counters.toSorted((one, other) => (places.get(one.key) ?? Infinity) - (places.get(other.key) ?? Infinity) || 0);
+}
+
+/** What is unusual, by counter. Who may not ask for it gets cards without. @param {string} tenant @returns {Promise<Map<string, Line[]>>} */
+async function askUnusual(tenant) {
+  /** @type {Line[]} */
+  const lines = await ask("v1/get-unusual", [["limit", String(MOST_LINES)], ...(tenant ? /** @type {[string, string][]} */ ([["tenant", tenant]]) : [])]).then(
+    ({ data }) => data,
+    (error) => (error instanceof NoAccess && error.way === "as somebody else" ? [] : Promise.reject(error)),
+  );
+  const now = lines.filter(({ why, key }) => key !== null && (why === "unusual" || why === "stopped"));
+  return grouped([...now.filter(({ notable }) => notable), ...now.filter(({ notable }) => !notable)], ({ key }) => key ?? "");
+}
+
+/** @param {string[]} keys @param {import("../range.js").Range} range */
+async function askCards(keys, range) {
+  const step = stepOf(range);
+  const [heads, lines] = await Promise.all([
+    askCharts("v1/get-data", keys, MINUTES, head(range)),
+    askCharts("v1/get-data", keys, minutesOf(range), line(range, step)),
+  ]);
+  const data = new Map(keys.map((key) => [key, { head: heads.items.get(key)?.at(-1), items: lines.items.get(key) ?? [], step }]));
+  return { data, lines };
+}
+
+/** Minutes of a point of a small chart. @param {import("../range.js").Range} range */
+const stepOf = (range) => Math.max(intervalOf(range, POINTS), minutesOf(range) >= HOURS * 60 && !range.interval ? MINUTES : 1);
+
+/** The newest quarter hour of a range, with how the values are spread. @param {import("../range.js").Range} range @returns {[string, string][]} */
+const head = ({ start, end }) => [
+  ...(start ? /** @type {[string, string][]} */ ([["start", String(Math.max(start, end - MINUTES * 60))], ["end", String(end)]]) : /** @type {[string, string][]} */ ([["minutes", String(MINUTES)]])),
+  ["aggregationInterval", String(MINUTES)], ["percentiles", "10,50,90"], ...usualToo(),
+];
+
+/** @param {import("../range.js").Range} range @param {number} step @returns {[string, string][]} */
+const line = (range, step) => [...shape({ ...range, interval: step }, POINTS), ...usualToo()];
+
+/** What is usual is learned from every tenant's values, so it is not for a tenant's user. @returns {[string, string][]} */
+const usualToo = () => (isOperator() ? [["baseline", "true"]] : []);
+
+/** @param {Map<string, import("../ask.js").Item[]>} items */
+const newestIn = (items) => Math.max(0, ...[...items.values()].map((each) => each.at(-1)?.timestamp ?? 0));
