@@ -112,15 +112,16 @@ export class VmTable {
   /** What the table shows, and what can be done. @param {About} about */
   words({ chosen, counter, data }) {
     const { own, range } = chosen;
-    const best = (counter.worse === "low") === (own.sort === "best") ? "the highest" : "the lowest";
-    const order = own.sort && own.sort !== "best" ? `by ${own.sort}` : `${best} ${counter.title.toLowerCase()} first`;
+    const end = (counter.worse === "low") === (own.sort === "best") ? "highest" : "lowest";
+    const title = counter.title.toLowerCase();
+    const order = own.sort && own.sort !== "best" ? `by ${own.sort}` : `the ${end} ${title} first`;
     const window = this.rows[0]?.window ?? data.vms[0]?.window;
     const { wholly, of: all, tenants, loaded, failed } = data;
     const where = [own.region, own.size].filter(Boolean).join(", ");
     const count = `${this.rows.length.toLocaleString()} of ${all.toLocaleString()} ${all === 1 ? "VM" : "VMs"}`;
-    const part = wholly ? count : `The ${this.rows.length} worst of ${all.toLocaleString()} VMs${where ? ` in ${where}` : ""}`;
+    const lead = wholly ? `${count}, ${order}.` : `The ${this.rows.length} ${end} of ${all.toLocaleString()} VMs${where ? ` in ${where}` : ""} by ${title}.`;
     const loading = isLoading(data);
-    return html`<p class="lead">${part}, ${order}.</p>
+    return html`<p class="lead">${lead}</p>
       <p class="note">${window ? `Values are of ${fromTo(window, window + WINDOW, range.utc)}${Date.now() / 1000 < window + WINDOW ? ", so far" : ""}. A rank says of how many VMs in a hundred the value is below this one.` : nothing}
         ${wholly ? nothing : html`<a href=${this.host.address("vms", { ...own, all: true }, range)}>Show all VMs of all tenants</a>`}</p>
       <div class="loading" role="status">${wholly && tenants > 1

@@ -128,11 +128,13 @@ export class Vms {
     return { own, newest, end: newest, suppressed: "", notice, empty: "" };
   }
 
-  /** The counter to begin with: of what is most unusual. @param {string} tenant @param {import("../lists.js").Lists} lists */
+  /** The counter to begin with: of what is most unusual, of those that have a worse side. @param {string} tenant @param {import("../lists.js").Lists} lists */
   async telling(tenant, lists) {
-    const unusual = await ask("v1/get-unusual", [["limit", "1"], ...this.whose(tenant)]);
-    const keys = lists.counters.map((counter) => counter.key);
-    return [unusual.data[0]?.key, FIRST, keys[0]].find((key) => keys.includes(key)) ?? "";
+    /** @type {{data: {key: string | null}[]}} */
+    const { data } = await ask("v1/get-unusual", this.whose(tenant));
+    const worse = new Map(lists.counters.map((counter) => [counter.key, counter.worse]));
+    const unusual = data.find(({ key }) => key !== null && !["none", undefined].includes(worse.get(key)))?.key;
+    return unusual ?? (worse.has(FIRST) ? FIRST : (lists.counters[0]?.key ?? ""));
   }
 
   /** @param {string} tenant @returns {Parameters} */
