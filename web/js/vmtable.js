@@ -37,6 +37,8 @@ export class VmTable {
     this.active = 0; // the row to which the tabulator key leads
     /** @type {Map<string, Point[]>} by counter, window, tenant and VM */
     this.trends = new Map();
+    /** @type {Map<unknown, string>} addresses that were written already, by what they lead to */
+    this.addresses = new Map();
     this.asking = 0;
     /** @type {{rows: Vm[], largest: number}} the largest value, for the bars */
     this.most = { rows: [], largest: 1 };
@@ -54,6 +56,7 @@ export class VmTable {
     const other = this.about && JSON.stringify(this.about.chosen.own) !== JSON.stringify(about.chosen.own);
     this.rows = rows;
     this.about = about;
+    this.addresses.clear();
     if (other) {
       this.active = 0;
       if (this.place) this.place.scrollTop = 0;
@@ -185,13 +188,20 @@ export class VmTable {
     const on = value ? !own.sort || own.sort === "best" : own.sort === sort;
     const next = value ? (own.sort || !on ? "" : "best") : sort;
     const up = value ? (/** @type {About} */ (this.about).counter.worse === "low") !== (own.sort === "best") : true;
-    return html`<th scope="col" class=${kind || "text"} aria-sort=${on ? (up ? "ascending" : "descending") : nothing}><a href=${this.host.address("vms", { ...own, sort: next }, range)}>${title}</a></th>`;
+    return html`<th scope="col" class=${kind || "text"} aria-sort=${on ? (up ? "ascending" : "descending") : nothing}><a href=${this.once(title, () => this.host.address("vms", { ...own, sort: next }, range))}>${title}</a></th>`;
   }
 
   /** @param {Vm} row */
   address(row) {
     const { chosen } = /** @type {About} */ (this.about);
-    return this.host.address("vm", { keys: [chosen.own.key], tenant: row.tenant, vm: row.vm, ahead: "0" }, chosen.range);
+    return this.once(row, () => this.host.address("vm", { keys: [chosen.own.key], tenant: row.tenant, vm: row.vm, ahead: "0" }, chosen.range));
+  }
+
+  /** An address, written once: scrolling draws often. @param {unknown} to @param {() => string} write */
+  once(to, write) {
+    const address = this.addresses.get(to) ?? write();
+    this.addresses.set(to, address);
+    return address;
   }
 
   /** Move among rows. @param {KeyboardEvent} event */
