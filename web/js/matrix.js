@@ -45,6 +45,9 @@ export function distance(cell, worse) {
   return { side: worse === "none" ? "other" : "worse", level: 1 };
 }
 
+/** Whether anything of a row was compared with what is normal. @param {Row} row */
+export const isKnown = ({ cells }) => [...cells.values()].some(({ score, judged }) => score !== null || judged !== null);
+
 /** How many rows have a cell on its worse side, and how many others have one that is unusual in another way. @param {Row[]} rows @param {Counter[]} counters */
 export function unusual(rows, counters) {
   const sides = rows.map((row) => counters.flatMap(({ key, worse }) => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compared, distance, figures, rowsOf, sorted, unusual } from "../../../web/js/matrix.js";
+import { compared, distance, figures, isKnown, rowsOf, sorted, unusual } from "../../../web/js/matrix.js";
 
 /** @typedef {import("../../../web/js/matrix.js").Cell} Cell */
 
@@ -40,6 +40,12 @@ test("a service says on how many VMs it runs", () => {
   assert.deepEqual(figures([some, one, undefined], SERVICE), ["8 of 10", "stopped", "–"]);
   assert.deepEqual(compared(one, SERVICE), ["usually running"]);
   assert.deepEqual(compared({ ...some, below: 3 }, SERVICE), ["stopped on 3"]);
+});
+
+test("a group of which nothing was compared is not known", () => {
+  const unknown = { score: null, judged: null };
+  const cells = [cell({ group: "new", ...unknown }), cell({ group: "new", key: "b", ...unknown }), cell({}), cell({ group: "counted", score: null })];
+  assert.deepEqual(rowsOf(cells).map(isKnown), [false, true, true]);
 });
 
 test("groups keep their order, or come by one counter: the worst first, then the worse values, and last those without it", () => {

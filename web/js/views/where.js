@@ -6,7 +6,7 @@ import { fromTo } from "../clock.js";
 import { made } from "../elements.js";
 import { html, nothing, render, repeat } from "../html.js";
 import { named, NO_LISTS } from "../lists.js";
-import { compared, distance, figures, rowsOf, sorted, unusual } from "../matrix.js";
+import { compared, distance, figures, isKnown, rowsOf, sorted, unusual } from "../matrix.js";
 import { onNames, tenantText, vmText } from "../names.js";
 import { ownTenant, tellWho } from "../who.js";
 
@@ -154,7 +154,7 @@ export class Where {
     const window = matrix.window ?? 0;
     const many = MANY[by] ?? "";
     const value = by === "vm" ? "Each figure is the VM's own" : `Each figure is the average over the VMs of a ${ONE[by]?.toLowerCase()}`;
-    const learned = matrix.reason === null && rows.some((row) => [...row.cells.values()].some((cell) => cell.score !== null || cell.judged !== null));
+    const learned = matrix.reason === null && rows.some(isKnown);
     const part = matrix.of > rows.length ? ` You see the ${rows.length} of them that are farthest from normal.` : "";
     return html`<p class="lead">${learned ? this.summary(rows, counters) : `${matrix.of} ${matrix.of === 1 ? ONE[by] : many}. What is normal for them is not known${matrix.reason ? " yet" : ""}.`}${part}</p>
       <p class="note">${value}, from ${fromTo(window, window + WINDOW, this.range.utc)}${matrix.final ? "" : " (late data may still come)"}.
@@ -168,7 +168,8 @@ export class Where {
     const { matrix } = /** @type {{matrix: Matrix}} */ (this.shown);
     const many = MANY[this.own.by] ?? "";
     const { worse, other } = unusual(rows, counters);
-    if (!worse && !other) return `All ${matrix.of} ${many} are as usual.`;
+    const unknown = rows.filter((row) => !isKnown(row)).length;
+    if (!worse && !other) return unknown ? `${matrix.of - unknown} of ${matrix.of} ${many} are as usual; of ${unknown} it is not known what is usual.` : `All ${matrix.of} ${many} are as usual.`;
     const first = worse ? `${worse} of ${matrix.of} ${many} ${worse === 1 ? "is" : "are"} worse than usual` : `None of ${matrix.of} ${many} is worse than usual`;
     return `${first}${other ? `, ${other} ${other === 1 ? "is" : "are"} unusual in another way` : ""}.`;
   }
