@@ -210,7 +210,14 @@ def _lint_page() -> None:
     node, tools = _find("node", NODE), ROOT / "tests" / "page" / "node_modules"
     _npm("tests/page", "the page's linters")
     _do(node, str(tools / "typescript" / "bin" / "tsc"), "--project", "tests/page")
-    _do(node, str(tools / "eslint" / "bin" / "eslint.js"), "--config", "tests/page/eslint.config.js", "web/js")
+    _do(
+        node,
+        str(tools / "eslint" / "bin" / "eslint.js"),
+        "--config",
+        "tests/page/eslint.config.js",
+        "web/js",
+        "tests/page/js",
+    )
 
 
 def _lint_infra() -> None:

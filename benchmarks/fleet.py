@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import random
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,8 +56,8 @@ def vm_name(tenant: int, vm: int) -> str:
     return f"Sharedfk6hZ4v5Xkmu0clBsg+aYw=={tenant * 100_000 + vm}"
 
 
-def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40) -> bytes:
-    """Return one VM's window: 15 samples per counter, about 317 bytes each."""
+def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40, named: Sequence[str] = ()) -> bytes:
+    """Return one VM's window: 15 samples per counter, about 317 bytes each. ``named``: the counters, by name."""
     chance = random.Random(tenant * 1_000_003 + vm * 101 + window)
     who = {
         "MaskedTenantId": tenant_name(tenant),
@@ -67,7 +67,7 @@ def message(tenant: int, vm: int, window: int = LAST_WINDOW, counters: int = 40)
         "Region": REGIONS[(tenant + vm % 2) % len(REGIONS)],
         "MachineSize": SIZES[vm % len(SIZES)],
     }
-    names = [(*split_key(key), KINDS[number % len(KINDS)]) for number, key in enumerate(keys(counters))]
+    names = [(*split_key(key), KINDS[number % len(KINDS)]) for number, key in enumerate(named or keys(counters))]
     metrics = [
         {
             "timestamp": timestamp,

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.page.conftest import CHROMIUM, NEWEST
 from tests.page.fleet import KEYS, TENANTS, VMS, tenant_name, value_of, vm_name
@@ -21,8 +21,33 @@ IN_A_BROWSER = [
 
 CPU, MEMORY = "win_cpu.percent_processor_time", "win_mem.percent_used"
 COMPARED = f"/?key={CPU}&key={MEMORY}&tenant={quote(tenant_name(1), safe='')}&vm={quote(vm_name(1, 0), safe='')}"
+PARTS = ("status", "running", "refused", "letters", "tenants")
 CHANGES = "/?sort=change&minutes=60"
-VIEWS = {"fleet": "/?view=fleet", "changes": CHANGES, "compare": COMPARED, "api": "/docs"}
+VIEWS = {
+    "now": "/",
+    "fleet": "/?view=fleet",
+    "changes": CHANGES,
+    "where": "/?view=where",
+    "vms": "/?view=vms",
+    "vm": f"{COMPARED}&minutes=60",
+    "ahead": "/?view=ahead",
+    **{f"operations-{part}": f"/?view=operations&part={part}" for part in PARTS},
+    "api": "/docs",
+}
+"""The address of every view, by name."""
+
+
+def open_view(page: Page, name: str) -> None:
+    """Open a view, and wait until it shows all that it asks for."""
+    page.goto(VIEWS[name])
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until a view shows all that it asks for."""
+    there = page.locator("#all-operations article, #main[aria-busy=false] #view > :not([hidden]) *")
+    expect(there.locator("visible=true").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
 
 
 CHART = "svg:has(path.line)"

@@ -1,75 +1,41 @@
-"""``make pictures``: the pictures of README.md and docs/guide.md, of a deterministic fleet, into a folder.
+"""``make pictures``: the pictures of README.md and docs/guide.md, into a folder.
 
-Few and small: one width, the light theme, and pictures in which the guide's text can be found again.
+Few and small: one width, the light theme. They show what ``tests.page.screenshots`` shows. Take them of the sample
+fleet with its past (URL=http://127.0.0.1:7071, beside ``make run``): the guide speaks of that.
 """
 
 import sys
-import tempfile
 from pathlib import Path
-from urllib.parse import quote
 
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize
 
-from tests.app.conftest import Local
-from tests.page.conftest import CHROMIUM, NEWEST, SWITCHES
-from tests.page.fleet import fill, tenant_name, vm_name
+from tests.page.screenshots import a_browser, an_app, show, views
 
-SIZE: ViewportSize = {"width": 1280, "height": 720}
-KEYS = ("win_cpu.percent_processor_time", "win_mem.percent_used", "win_disk.percent_idle_time")
-COMPARED = "&".join(
-    [
-        "/?minutes=60",
-        *(f"key={key}" for key in KEYS),
-        f"tenant={quote(tenant_name(1), safe='')}",
-        f"vm={quote(vm_name(1, 0), safe='')}",
-    ]
-)
+SIZE: ViewportSize = {"width": 1280, "height": 800}
+PICTURES = ("now", "fleet", "where", "vms", "vm", "ahead", "operations-tenants", "api")
 
 
-def _drag(page: Page) -> None:
-    """Select a range in the first chart, and keep the button down, so that the selection is seen."""
-    box = page.locator(".u-over").first.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2, steps=5)
-
-
-def _hover(page: Page) -> None:
-    page.locator(".u-over").first.hover()
-
-
-PICTURES = {
-    "fleet": ("/?minutes=60", None),
-    "compare": (COMPARED, _hover),
-    "zoom": (COMPARED, _drag),
-    "api": ("/docs", None),
-}
-"""By name: the address, and what is done before the picture is taken."""
+def _prepare(page: Page, name: str) -> None:
+    """Do what is done before the picture is taken."""
+    if name == "vm":
+        page.locator(".u-over").first.hover()
+    if name == "api":
+        page.locator("#get_data").scroll_into_view_if_needed()
+        page.locator("#get_data").get_by_role("button", name="Show this app's answer").click()
+        page.locator("#get_data pre").wait_for()
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
-        host = Local(Path(data) / "data")
-        try:
-            fill(host, NEWEST)
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-            for name, (path, prepare) in PICTURES.items():
-                page = browser.new_page(
-                    base_url=f"http://127.0.0.1:{host.port}", color_scheme="light", viewport=SIZE, timezone_id="UTC"
-                )
-                page.goto(path)
-                expect(page.locator("canvas, #all-operations article").first).to_be_visible()
-                page.wait_for_load_state("networkidle")
-                if prepare:
-                    prepare(page)
-                page.screenshot(path=folder / f"{name}.png")
-                page.close()
-            browser.close()
-        finally:
-            host.stop()
+    with an_app() as address, a_browser() as browser:
+        paths = views(address)
+        for name in PICTURES:
+            page = browser.new_page(base_url=address, color_scheme="light", viewport=SIZE, timezone_id="UTC")
+            show(page, paths[name])
+            _prepare(page, name)
+            page.screenshot(path=folder / f"{name}.png")
+            page.close()
     print(f"{len(PICTURES)} pictures in {folder}")
 
 

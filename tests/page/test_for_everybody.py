@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import AXE
-from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, VIEWS, card
+from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, VIEWS, card, open_view
 
 pytestmark = IN_A_BROWSER
 
@@ -17,15 +17,38 @@ pytestmark = IN_A_BROWSER
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
 def test_axe_finds_no_violation(open_page: Callable[..., Page], view: str, scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True)
-    page.goto(VIEWS[view])
-    expect(page.locator("canvas, #all-operations article").first).to_be_visible()
-    if view == "changes":
-        expect(page.locator(".changes li").first).to_be_visible()
-    if view == "compare":
+    open_view(page, view)
+    if view == "vm":
         page.get_by_text("Data table").first.click()
     page.add_script_tag(path=AXE)
     found = page.evaluate("axe.run().then((result) => result.violations)")
     assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+
+
+NOT_REACHED = """() => {
+    const all = document.querySelectorAll("a[href], button, input, select, summary, [tabindex]");
+    const seen = [...all].filter((each) => each.checkVisibility({ visibilityProperty: true }));
+    const can = seen.filter((each) => each.tabIndex >= 0 && !each.disabled);
+    return can.filter((each) => !reached.has(each)).map((each) => each.outerHTML.slice(0, 200));
+}"""
+"""What a key should reach and has not."""
+
+MOST_STOPS = 1_500
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_tab_key_reaches_every_control_and_leaves_it(page: Page, view: str) -> None:
+    open_view(page, view)
+    page.evaluate("window.reached = new Set()")
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if page.evaluate(
+            "document.activeElement === document.body || reached.size === reached.add(document.activeElement).size"
+        ):
+            break
+    else:
+        pytest.fail("the end of the page was never reached")
+    assert page.evaluate(NOT_REACHED) == []
 
 
 def test_a_chart_has_a_summary_and_a_table(page: Page) -> None:
@@ -66,13 +89,37 @@ def test_it_can_be_used_by_keyboard(page: Page) -> None:
     expect(time_).not_to_have_text(before)
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280, 2560])
-@pytest.mark.parametrize("path", VIEWS.values())
-def test_it_fits_from_a_phone_to_a_wall(open_page: Callable[..., Page], width: int, path: str) -> None:
+@pytest.mark.parametrize("width", [320, 390, 768, 1440, 2560])
+def test_it_fits_from_a_phone_to_a_wall(open_page: Callable[..., Page], width: int) -> None:
     page = open_page(viewport={"width": width, "height": 900})
-    page.goto(path)
-    expect(page.locator("canvas, #all-operations article").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = {}
+    for view in VIEWS:
+        open_view(page, view)
+        wide[view] = page.evaluate("document.documentElement.scrollWidth")
+    assert {view: each for view, each in wide.items() if each > width} == {}
+
+
+MOVES = """
+    window.moved = [];
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) {
+            if (entry.hadRecentInput) continue;
+            const what = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
+            moved.push([entry.value, ...what]);
+        }
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+SEEN = 0.005
+"""A share of the window: what moves by less is not seen. One line of text that moves by its height counts 0.01."""
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_moves_once_it_is_shown(open_page: Callable[..., Page], view: str, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 900})
+    page.add_init_script(MOVES)
+    open_view(page, view)
+    assert [each for each in page.evaluate("moved") if each[0] > SEEN] == []
 
 
 def test_light_and_dark_have_their_own_colours(open_page: Callable[..., Page]) -> None:

@@ -17,12 +17,11 @@ from tests.app.conftest import Local
 from tests.builders import a_message, a_record, a_signer, records_of
 from tests.page.conftest import AXE, NEWEST
 from tests.page.fleet import KEYS, fill, tenant_name, vm_name
-from tests.page.looking import IN_A_BROWSER
+from tests.page.looking import IN_A_BROWSER, PARTS
 
 pytestmark = IN_A_BROWSER
 
 EVIL = "a.<img src=x onerror=alert(1)>"
-PARTS = ("status", "running", "refused", "letters", "tenants")
 
 
 @pytest.fixture(scope="module")

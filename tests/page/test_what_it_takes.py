@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from blueprints.http.charts import MOST_ROWS
 from blueprints.http.fields import MOST_KEYS
@@ -13,7 +13,7 @@ from blueprints.http.standings import MOST_WINDOWS
 from pipeline.queries.changes import MOST_SUMMARIES
 from tests.app.conftest import ROOT, Local
 from tests.page.conftest import AXE
-from tests.page.looking import CPU, IN_A_BROWSER, card
+from tests.page.looking import IN_A_BROWSER, VIEWS, open_view
 
 pytestmark = IN_A_BROWSER
 
@@ -24,16 +24,16 @@ def test_the_policy_is_strict_and_nothing_is_inline(page: Page, filled: Local) -
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert not re.search(rb"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?:", body)
-    page.goto("/")  # and whatever the browser refuses by it fails the fixture
-    expect(card(page, CPU).locator("canvas")).to_be_visible()
+    for view in VIEWS:
+        open_view(page, view)  # and whatever the browser refuses by it fails the fixture
 
 
-def test_what_comes_before_any_data_is_small(page: Page) -> None:
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_comes_before_any_data_is_small(page: Page, view: str) -> None:
     sizes: list[int] = []
     page.on("requestfinished", lambda request: sizes.append(_size(request)) if "/v1/" not in request.url else None)
-    page.goto("/?view=fleet")
-    expect(card(page, CPU).locator("canvas")).to_be_visible()
-    assert 10_000 < sum(sizes) < 150_000
+    open_view(page, view)
+    assert 5_000 < sum(sizes) < 100_000
 
 
 def _size(request: Any) -> int:

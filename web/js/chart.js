@@ -150,28 +150,39 @@ function options(look, width, range) {
 
 /** A chart in an element. Showing other points of the same look redraws it without flicker. */
 export class Chart {
+  /** @type {Set<Chart>} those that are drawn */
+  static drawn = new Set();
+
+  /** Draw all charts anew, since colours or widths have changed. */
+  static redrawAll() {
+    for (const chart of Chart.drawn) chart.redraw();
+  }
+
   /** @param {HTMLElement} holder */
   constructor(holder) {
     this.holder = holder;
     /** @type {import("uplot") | null} */
     this.plot = null;
-    this.drawn = "";
+    this.look = ""; // of what is drawn
     /** @type {[number, number]} */
     this.range = [0, 1];
+    this.redraw = () => {};
   }
 
   /** @param {import("./series.js").Columns} data @param {Look} look @param {number} start @param {number} end Unix seconds */
   show(data, look, start, end) {
+    this.redraw = () => this.show(data, look, start, end);
     this.range = end > start ? [start, end] : [start - 30, start + 30];
     const key = JSON.stringify([look, colour("fleet")]);
-    if (this.plot && key === this.drawn) {
+    if (this.plot && key === this.look) {
       this.plot.setData(data);
       this.fit();
       return;
     }
     this.close();
     this.plot = new uPlot(options(look, Math.max(60, this.holder.clientWidth), () => this.range), data, this.holder);
-    this.drawn = key;
+    this.look = key;
+    Chart.drawn.add(this);
   }
 
   /** Use the available width. */
@@ -211,6 +222,7 @@ export class Chart {
   close() {
     this.plot?.destroy();
     this.plot = null;
+    Chart.drawn.delete(this);
   }
 }
 

@@ -9,6 +9,7 @@ import { byId, made, settled } from "./elements.js";
 import { EMBEDDED, takeTokens } from "./embedded.js";
 import { askLists, NO_LISTS } from "./lists.js";
 import { isLate, say, sayAge, tell, tellProblem } from "./notices.js";
+import { onPaper } from "./paper.js";
 import { onRange, readRange, showRange, writeRange } from "./range.js";
 import { whyRefused } from "./refused.js";
 import { saveCsv, savePng } from "./saving.js";
@@ -252,6 +253,7 @@ onRange(() => base().range, (range) => {
   host.choose({ range });
 });
 onDrops();
+onPaper();
 byId("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
 byId("save-csv").addEventListener("click", () => shown && saveCsv(shown, lists).catch(fail).finally(usable));
 byId("save-png").addEventListener("click", () => shown && savePng(shown, lists).catch(fail));

@@ -1,10 +1,10 @@
 // Saves what a view shows: its figures as a table, its charts as a picture. Knows what a view offers for that, not which view.
 
 import { askTable } from "./ask.js";
-import { dated, zoneName } from "./clock.js";
 import { byId } from "./elements.js";
 import { fileName, picture, save } from "./files.js";
 import { tell } from "./notices.js";
+import { reportLines } from "./paper.js";
 import { minutesOf } from "./range.js";
 
 /**
@@ -37,6 +37,6 @@ export async function saveCsv({ chosen, end }, lists) {
 export async function savePng({ chosen }, lists) {
   const { view, range } = chosen;
   if (!view.drawings) return;
-  const when = `${byId("range").selectedOptions[0].textContent}, ${zoneName(range.utc)}, saved ${dated(Date.now() / 1000, range.utc)}`;
-  save(await picture([`Spot PC Insights: ${view.heading(chosen, lists)}`, when], view.drawings()), fileName(view.name, "png"));
+  const lines = reportLines(`${view.heading(chosen, lists)} · Spot PC Insights`, view.controls.includes("range"), range.utc, "saved");
+  save(await picture(lines, view.drawings()), fileName(view.name, "png"));
 }

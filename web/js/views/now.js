@@ -226,13 +226,12 @@ export class Now {
     return html`<a href=${this.target(line)}>${this.called(line)}</a>`;
   }
 
-  /** The address that tells more: the VM's, or the group's. @param {Line} line */
+  /** The address that tells more: the VM's, the VMs of a region or size, or the parts of a tenant or pool. @param {Line} line */
   target({ kind, tenant, name, key }) {
-    const group = { region: "region", size: "size", pool: "pool", vm: "vm", tenant: "", fleet: "" }[kind];
-    const view = kind === "vm" ? "vm" : group && name !== null ? "vms" : "where"; // a group's VMs; a whole by its parts
-    const own = [["view", view], ["key", key ?? ""], ["tenant", tenant ?? ""], ...(group ? [[group, name ?? ""]] : [])];
+    const [view, place] = { vm: ["vm", "vm"], region: ["vms", "region"], size: ["vms", "size"], pool: ["where", "pool"], tenant: ["where", ""], fleet: ["where", ""] }[kind];
+    const all = [["view", view], ["key", key], ["tenant", tenant], ...(place ? [[place, name]] : [])];
     const range = this.chosen ? writeRange(this.chosen.range) : [];
-    return `?${new URLSearchParams([...own.filter(([, value]) => value), ...range])}`;
+    return `?${new URLSearchParams([...all.flatMap(([each, value]) => (each && value ? [[each, value]] : [])), ...range])}`;
   }
 
   width() {

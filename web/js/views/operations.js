@@ -6,6 +6,7 @@ import { html, nothing, render } from "../html.js";
 import { isOperator, signedIn, tellWho } from "../who.js";
 
 const SOON_MS = 3_000; // until something that moves is asked for again
+const AFTER_MS = 20_000; // for how long after an action things may move
 
 /** @typedef {"status" | "running" | "refused" | "letters" | "tenants"} Part */
 /** @typedef {{part: Part, day: string, message: string}} Own `day` and `message`: what of the quarantine is looked at */
@@ -44,6 +45,7 @@ export class Operations {
   /** What was done last, or why it failed. */
   said = "";
   failed = false;
+  movesUntil = 0; // milliseconds
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   soon;
 
@@ -82,7 +84,7 @@ export class Operations {
       const context = this.context(chosen, lists);
       const again = () => render(html`${this.tabs(chosen)}${this.news()}<div class="part">${part.template(found, { ...context, again })}</div>`, this.body);
       again();
-      if (part.moves?.(found)) this.soon = setTimeout(() => !this.body.hidden && !document.hidden && this.host.refresh(), SOON_MS);
+      if (part.moves?.(found) || Date.now() < this.movesUntil) this.soon = setTimeout(() => !this.body.hidden && !document.hidden && this.host.refresh(), SOON_MS);
     }
     const newest = Math.max(0, ...lists.counters.map((each) => each.newest));
     return { own, newest, end: range.end, suppressed: "", notice: "", empty: "" };
@@ -111,6 +113,7 @@ export class Operations {
     try {
       this.said = await work();
       this.failed = false;
+      this.movesUntil = Date.now() + AFTER_MS;
     } catch (error) {
       this.said = /** @type {Error} */ (error).message;
       this.failed = true;

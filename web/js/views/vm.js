@@ -28,11 +28,12 @@ const NONE = { items: new Map(), baselines: new Map(), start: 0, end: 0, suppres
  *   peers: Map<string, Map<number, (number | null)[]>>, size: string}} Told
  */
 
-/** Why what is usual is not drawn. @param {import("../ask.js").Baseline} baseline @param {import("../series.js").Beside} beside */
-function whyNotUsual({ history, reason }, beside) {
+/** Why what is usual is not drawn. @param {import("../ask.js").Baseline} baseline @param {Counter} counter @param {import("../series.js").Beside} beside */
+function whyNotUsual({ history, reason }, { rule }, beside) {
   if (!history) return reason ? `What is usual is not drawn: ${reason}.` : "";
-  const instead = beside === "vm" ? " Interval 15 min with the aggregation minimum or maximum shows it." : "";
-  return `What is usual is not drawn: it is known of the greatest or least values in 15 minutes, and these points are something else.${instead}`;
+  const [value, by] = rule === "max" ? ["greatest", "maximum"] : rule === "min" ? ["least", "minimum"] : ["mean", "average"];
+  const instead = beside === "vm" ? ` Interval 15 min with the aggregation “${by}” shows it.` : "";
+  return `What is usual is not drawn: it is known of the ${value} value of each VM in 15 minutes, and these points are something else.${instead}`;
 }
 
 export class Vm {
@@ -197,7 +198,7 @@ export class Vm {
     const [answer, forecasts, peers] = await Promise.all([
       askCharts(path, all, minutesOf(range), [...parameters, ...usual]),
       latest ? askAhead(keys, own.ahead, whose.length || !ownTenant() ? whose : [["tenant", ownTenant()]]) : new Map(),
-      size && !ownTenant() ? askPeers(keys, size, range.start || now - range.minutes * 60, Math.min(range.end || now, now)) : new Map(),
+      size && !ownTenant() ? askPeers(lists.counters.filter(({ key }) => keys.includes(key)), size, range.start || now - range.minutes * 60, Math.min(range.end || now, now)) : new Map(),
     ]);
     const back = secondsBefore(range);
     const earlier = { ...range, start: answer.start - back, end: answer.end - back };
@@ -229,7 +230,7 @@ export class Vm {
       };
       panel.show(items, points, look, shown, [
         usual ? `Grey: what is usual for ${name} at this hour (windows of 15 minutes, four days of five), from ${baseline?.history} days.` : "",
-        !usual && baseline && items.length ? whyNotUsual(baseline, beside) : "",
+        !usual && baseline && items.length ? whyNotUsual(baseline, panel.counter, beside) : "",
         forecast ? goodness(forecast, range.by, interval, whose) : "",
       ]);
     }
