@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import azure.functions as func
 
-from blueprints.http.formats import respond
+from blueprints.http.formats import MOST_COMPRESSION, respond
 from blueprints.http.problems import problem
 from blueprints.settings import allowed_origins
 
@@ -23,6 +23,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Vary": "Accept-Encoding",
 }
+DOCUMENTS = ("text/html; charset=utf-8", "image/svg+xml")
+FOR_DOCUMENTS = ("Content-Security-Policy", "Referrer-Policy")
+"""Browsers heed these headers only of a document. The page loads some seventy files, so they would be 14 KB."""
+
 REVALIDATE = "public, no-cache"
 FOR_EVER = "public, max-age=31536000, immutable"
 """For files with their version in their path."""
@@ -48,9 +52,12 @@ def _serve(
 ) -> func.HttpResponse:
     if name not in _files():
         return problem(request_id, HTTPStatus.NOT_FOUND, "there is no such file")
+    content, kind = _files()[name]
+    if kind not in DOCUMENTS:
+        headers = {key: value for key, value in headers.items() if key not in FOR_DOCUMENTS}
     caching = FOR_EVER if name.startswith("vendor/") else REVALIDATE
     headers = {**headers, "Cache-Control": caching, "X-Request-Id": request_id}
-    return respond(request.headers, *_files()[name], headers)
+    return respond(request.headers, content, kind, headers, level=MOST_COMPRESSION)
 
 
 @blueprint.function_name("page")

@@ -183,7 +183,7 @@ def test_a_wrong_method_is_told_which_are_right(api: Local, method: str, path: s
     assert (status, headers["allow"], body["title"]) == (405, "GET, HEAD", "Method Not Allowed")
 
 
-@pytest.mark.parametrize("path", [f"/v1/get-data?key={KEY}&minutes=1", "/", "/assets/page.css"])
+@pytest.mark.parametrize("path", [f"/v1/get-data?key={KEY}&minutes=1", "/", "/assets/css/base.css"])
 def test_head_gives_the_headers_alone(api: Local, path: str) -> None:
     status, body, headers = api.get(path, "HEAD")
     full = api.get(path)[2]
@@ -343,7 +343,9 @@ def test_a_problem_names_its_request(api: Local, path: str, status: int) -> None
 
 
 def test_every_answer_names_its_request_anew(api: Local) -> None:
-    ids = {api.get(path)[2]["x-request-id"] for path in (CHART, CHART, "/v1/health", "/", "/assets/page.css", "/nope")}
+    ids = {
+        api.get(path)[2]["x-request-id"] for path in (CHART, CHART, "/v1/health", "/", "/assets/css/base.css", "/nope")
+    }
     assert len(ids) == 6
 
 

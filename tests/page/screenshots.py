@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.app.conftest import Local
-from tests.page.conftest import CHROMIUM, NEWEST, SWITCHES
+from tests.page.conftest import CHROMIUM, MOST_MILLISECONDS, NEWEST, SWITCHES
 from tests.page.fleet import fill
 from tests.page.looking import CPU, MEMORY, PARTS, settle
 
@@ -47,6 +47,7 @@ def a_browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         raise SystemExit("Chromium is not installed (on Debian: apt install chromium)")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=MOST_MILLISECONDS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield browser
         browser.close()

@@ -33,6 +33,15 @@ NOT_REACHED = """() => {
 }"""
 """What a key should reach and has not."""
 
+COMES_BACK = """() => {
+    const [now, before] = [document.activeElement, window.last];
+    window.last = now;
+    if (now === document.body || (now !== before && reached.has(now))) return true;
+    reached.add(now);
+    return false;
+}"""
+"""Remembers what a key has reached. A field of a date has several parts, so it may be reached again at once."""
+
 MOST_STOPS = 1_500
 
 
@@ -42,9 +51,7 @@ def test_the_tab_key_reaches_every_control_and_leaves_it(page: Page, view: str) 
     page.evaluate("window.reached = new Set()")
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
-        if page.evaluate(
-            "document.activeElement === document.body || reached.size === reached.add(document.activeElement).size"
-        ):
+        if page.evaluate(COMES_BACK):
             break
     else:
         pytest.fail("the end of the page was never reached")

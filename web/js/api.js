@@ -19,8 +19,7 @@ const WIDE = matchMedia("(min-width: 64rem)"); // as in api.css: the contents st
 async function whatIsHere() {
   const now = Math.floor(Date.now() / 1000);
   const rows = async (/** @type {string} */ path, /** @type {[string, string][]} */ asked = []) => (await ask(path, asked).catch(() => ({ data: [] }))).data;
-  const me = await ask("/v1/me").catch(() => ({}));
-  const [counters, tenants] = await Promise.all([rows("/v1/counters"), rows("/v1/tenants")]);
+  const [me, counters, tenants] = await Promise.all([ask("/v1/me").catch(() => ({})), rows("/v1/counters"), rows("/v1/tenants")]);
   const tenant = me.tenant ?? tenants[0]?.tenant;
   const [vms, quarantined, operations] = await Promise.all([
     tenant ? rows("/v1/vms", [["tenant", tenant]]) : [],
@@ -131,10 +130,9 @@ function contents(all) {
 
 async function show() {
   try {
-    const api = await ask("/v1/openapi.json");
+    const [api, here] = await Promise.all([ask("/v1/openapi.json"), whatIsHere()]);
     byId("problem").hidden = true;
     const all = groups(api);
-    const here = await whatIsHere();
     byId("about").textContent = api.info.description;
     byId("contents-list").replaceChildren(...contents(all), made("h2", {}, made("a", { href: "#all-types" }, "Types in the answers")));
     byId("all-operations").replaceChildren(
@@ -142,6 +140,7 @@ async function show() {
     byId("all-types").replaceChildren(made("h2", {}, "Types in the answers"),
       ...Object.entries(api.components.schemas).map(([name, described]) =>
         made("article", { id: name }, made("h3", {}, made("code", {}, name)), made("p", {}, described.description ?? ""), fields(described))));
+    byId("columns").hidden = false;
     if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   } catch (error) {
     byId("problem").hidden = false;
