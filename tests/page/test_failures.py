@@ -59,7 +59,7 @@ def test_a_first_load_that_fails_is_told_and_can_be_tried_again(
     page.unroute(f"**/v1/{asked}**")
     page.get_by_role("button", name="Try again").click()
     expect(problem(page)).to_be_hidden()
-    expect(page.locator(".card canvas, figure canvas").first).to_be_visible()
+    expect(page.locator(f".card {CHART}, figure canvas").first).to_be_visible()
     expect(page.get_by_role("button", name="Save CSV")).to_be_enabled()
 
 
@@ -116,7 +116,7 @@ def small(local: Local, browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.mark.parametrize("path", ["/", f"/?key={CPU}"], ids=["fleet", "compare"])
+@pytest.mark.parametrize("path", ["/?view=fleet", f"/?key={CPU}"], ids=["fleet", "compare"])
 def test_after_a_server_stopped_controls_and_charts_agree_until_it_is_back(
     small: Page, local: Local, path: str
 ) -> None:
@@ -138,7 +138,7 @@ def test_after_a_server_stopped_controls_and_charts_agree_until_it_is_back(
 
 
 def test_a_view_that_cannot_be_loaded_does_not_replace_the_one_that_is_shown(small: Page, local: Local) -> None:
-    small.goto("/")
+    small.goto("/?view=fleet")
     expect(small.locator(".card strong")).to_have_text("42 %")
     local.stop()
     small.locator(".card").click()
@@ -149,7 +149,7 @@ def test_a_view_that_cannot_be_loaded_does_not_replace_the_one_that_is_shown(sma
 
 
 def test_a_server_that_hangs_is_noticed_though_nobody_does_anything(small: Page, local: Local) -> None:
-    small.goto("/")
+    small.goto("/?view=fleet")
     expect(small.locator(".card strong")).to_have_text("42 %")
     assert local.process
     local.process.send_signal(signal.SIGSTOP)

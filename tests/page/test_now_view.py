@@ -112,9 +112,12 @@ def test_the_slow_vm_is_found_by_keyboard(page: Page) -> None:
     [
         ({"kind": "region", "name": "westus"}, {"view": "vms", "key": DELAY, "region": "westus"}),
         ({"kind": "size", "name": "D4"}, {"view": "vms", "key": DELAY, "size": "D4"}),
-        ({"kind": "pool", "tenant": TENANT, "name": "P"}, {"view": "vms", "key": DELAY, "tenant": TENANT, "pool": "P"}),
+        (
+            {"kind": "pool", "tenant": TENANT, "name": "P"},
+            {"view": "where", "key": DELAY, "tenant": TENANT, "pool": "P"},
+        ),
         ({"kind": "tenant", "tenant": TENANT, "name": None}, {"view": "where", "key": DELAY, "tenant": TENANT}),
-        ({"kind": "region", "name": None}, {"view": "where", "key": DELAY}),
+        ({"kind": "region", "name": None}, {"view": "vms", "key": DELAY}),
         ({"kind": "fleet", "name": None}, {"view": "where", "key": DELAY}),
     ],
     ids=["region", "size", "pool", "tenant", "unknown region", "fleet"],

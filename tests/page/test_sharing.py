@@ -52,7 +52,7 @@ def test_what_is_shown_can_be_saved_as_csv(page: Page) -> None:
     assert re.fullmatch(r"spot-pc-insights-compare-[\dT-]+\.csv", caught.value.suggested_filename)
 
 
-@pytest.mark.parametrize("path", ["/", COMPARED])
+@pytest.mark.parametrize("path", [f"/?view=fleet&open={CPU}", COMPARED])
 def test_what_is_shown_can_be_saved_as_a_picture(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.locator("canvas").first).to_be_visible()
