@@ -1,7 +1,7 @@
 // The axes of charts: the positions and texts of their marks. Knows clocks and units. Does not know what is charted.
 
 import { clock, day, offset } from "./clock.js";
-import { alike } from "./numbers.js";
+import { alike, asPower } from "./numbers.js";
 
 const [MINUTE, HOUR, DAY] = [60, 3_600, 86_400];
 const QUARTER = 900; // clocks differ from UTC by quarters of an hour
@@ -11,6 +11,7 @@ const STEPS = [
 const POWERS_OF_TWO = Array.from({ length: 1_060 }, (_, power) => 2 ** (power - 40)); // up to the largest number
 const ROOM = 90; // pixels that a time or a day takes
 const SIDE = 90; // and the widest value
+const WIDEST = 11; // characters
 
 /** Moments at which the clock shows a multiple of a step. @param {number} start @param {number} end @param {number} step seconds @param {boolean} utc */
 export function marks(start, end, step, utc) {
@@ -33,6 +34,12 @@ export function times(times, utc) {
   });
 }
 
+/** Values that fit beside their marks: alike, or as powers of ten, which are always short. @param {number[]} values @param {string} unit */
+function beside(values, unit) {
+  const texts = alike(values, unit);
+  return texts.every((text) => text.length <= WIDEST) ? texts : values.map((value) => `${value ? asPower(value) : 0} ${unit}`.trim());
+}
+
 /** @param {string} unit @param {boolean} utc @param {(name: string) => string} colour @returns {import("uplot").Axis[]} */
 export function axes(unit, utc, colour) {
   const look = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
@@ -45,7 +52,7 @@ export function axes(unit, utc, colour) {
     {
       ...look, size: SIDE,
       ...(unit.startsWith("B") ? { incrs: POWERS_OF_TWO } : {}),
-      values: (_plot, values) => alike(values, unit),
+      values: (_plot, values) => beside(values, unit),
     },
   ];
 }
