@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.conftest import CHROMIUM
+from tests.page.conftest import CHROMIUM, NEWEST
 from tests.page.fleet import KEYS, TENANTS, VMS, tenant_name, value_of, vm_name
 
 IN_A_BROWSER = [
@@ -50,6 +50,10 @@ def settle(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+CHART = "svg:has(path.line)"
+"""A small chart that has data."""
+
+
 def problem(page: Page) -> Locator:
     return page.get_by_role("alert")
 
@@ -82,6 +86,21 @@ def answer_charts(page: Page, *items: dict[str, Any], start: int, end: int) -> N
     """Answer what charts ask with these points, of times that no host of these tests has data of."""
     body = json.dumps({"start": start, "end": end, "suppressed": None, "data": items})
     page.route("**/v1/get-data**", lambda route: route.fulfill(content_type="application/json", body=body))
+
+
+def a_finding(key: str, /, **fields: Any) -> dict[str, Any]:
+    """A line of what is unusual, as the API answers it."""
+    whose = {"kind": "region", "tenant": None, "name": "westus", "why": "unusual", "key": key, "vms": 5, "of": 10}
+    figures = {"value": 9.0, "expected": 5.0, "low": 4.0, "high": 6.0, "score": 2.0, "peers": None, "notable": True}
+    more = {"window": NEWEST - 900, "position": 1, "since": NEWEST - 2700, "also": "", "sentence": "Higher than usual."}
+    return {**whose, **figures, **more, **fields}
+
+
+def answer_unusual(page: Page, *findings: dict[str, Any], **fields: Any) -> None:
+    """Answer what is unusual with these lines; this host has learned nothing."""
+    known = {"window": NEWEST - 900, "tenant": None, "judged": 16, "coverage": 1.0, "final": True, "reason": None}
+    body = json.dumps({**known, **fields, "data": findings})
+    page.route("**/v1/get-unusual**", lambda route: route.fulfill(content_type="application/json", body=body))
 
 
 RECORD = """

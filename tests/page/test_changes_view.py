@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, tenant_name, vm_name
-from tests.page.looking import CPU, IN_A_BROWSER, MEMORY, card
+from tests.page.looking import CHART, CPU, IN_A_BROWSER, MEMORY, card
 
 pytestmark = IN_A_BROWSER
 
@@ -45,9 +45,9 @@ def cards_of(page: Page, heading: str) -> list[str]:
 
 
 def test_what_changed_most_can_come_first_as_the_api_orders_it(page: Page, filled: Local) -> None:
-    page.goto("/?minutes=60")
-    expect(page.get_by_label("Compared with")).to_be_hidden()
-    page.get_by_label("Order").select_option("what changed first")
+    page.goto("/?view=fleet&minutes=60")
+    expect(page.locator("#against")).to_be_hidden()
+    page.get_by_role("combobox", name="Order").select_option("what changed first")
     lead = page.locator("#compared")
     expect(lead).to_contain_text("The fleet, its regions, sizes and tenants: ")
     expect(lead).to_contain_text("compared with the time just before")
@@ -80,7 +80,6 @@ def test_a_card_says_what_moved_by_how_much_and_whether_that_is_worse(page: Page
             "VMs of unknown size (16 VMs): 40 % → 52 % (+12 points, worse), 9.8 \u00d7 its usual move",
         ]
     )
-    expect(card(page, CPU).locator(".change")).to_be_hidden()
 
 
 def test_a_card_opens_the_tenant_that_changed(page: Page) -> None:
@@ -88,14 +87,14 @@ def test_a_card_opens_the_tenant_that_changed(page: Page) -> None:
     page.goto("/?sort=change")
     cards_of(page, CHANGED)
     card(page, CPU).click()
-    expect(page.get_by_label("Tenant", exact=True)).to_have_value(tenant_name(3))
+    expect(page.get_by_role("combobox", name="Tenant", exact=True)).to_have_value(tenant_name(3))
     expect(page.locator("figure")).to_have_count(1)
 
 
 @pytest.mark.parametrize(("against", "text"), [("day", "yesterday"), ("week", "last week")])
 def test_people_choose_what_it_is_compared_with_and_the_address_keeps_it(page: Page, against: str, text: str) -> None:
     page.goto("/?sort=change")
-    page.get_by_label("Compared with").select_option(f"the same time {text}")
+    page.locator("#against").select_option(f"the same time {text}")
     lead = page.locator("#compared")
     expect(lead).to_contain_text(
         "Nothing can be compared: there are no data of the range that this one is compared with"
@@ -103,9 +102,9 @@ def test_people_choose_what_it_is_compared_with_and_the_address_keeps_it(page: P
     assert f"against={against}" in page.url
     assert len(cards_of(page, NOT_COMPARED)) == len(KEYS)
     page.reload()
-    expect(page.get_by_label("Compared with")).to_have_value(against)
+    expect(page.locator("#against")).to_have_value(against)
     expect(lead).to_contain_text("Nothing can be compared")
-    page.get_by_label("Order").select_option("by category")
+    page.get_by_role("combobox", name="Order").select_option("by category")
     expect(lead).to_be_hidden()
     assert "against" not in page.url
 
@@ -158,7 +157,7 @@ def test_what_changed_is_asked_once_while_people_scroll_and_search(page: Page) -
     page.goto("/?sort=change")
     cards_of(page, CHANGED)
     card(page, KEYS[-1]).scroll_into_view_if_needed()
-    expect(card(page, KEYS[-1]).locator("canvas")).to_be_visible()
-    page.get_by_label("Search").fill("processor")
+    expect(card(page, KEYS[-1]).locator(CHART)).to_be_visible()
+    page.get_by_role("searchbox", name="Search").fill("processor")
     expect(page.get_by_role("region", name=USUAL).locator(".card")).not_to_have_count(len(KEYS) - 1)
     assert len(asked) == 1

@@ -14,7 +14,7 @@ from tests.app.conftest import Local
 from tests.builders import a_message, records_of
 from tests.page.conftest import NEWEST
 from tests.page.fleet import tenant_name, vm_name
-from tests.page.looking import CPU, IN_A_BROWSER, MEMORY, card, problem
+from tests.page.looking import CHART, CPU, IN_A_BROWSER, MEMORY, card, problem
 
 pytestmark = IN_A_BROWSER
 SOON = 30_000
@@ -68,7 +68,7 @@ def test_a_failed_load_is_tried_again_without_being_asked(page: Page) -> None:
     page.goto("/?view=fleet")
     expect(problem(page)).to_contain_text("The page tries again every few seconds.")
     page.unroute("**/v1/counters**")
-    expect(card(page, CPU).locator("canvas")).to_be_visible(timeout=SOON)
+    expect(card(page, CPU).locator(CHART)).to_be_visible(timeout=SOON)
     expect(problem(page)).to_be_hidden()
 
 

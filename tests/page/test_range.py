@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import NEWEST
-from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, card, opened
+from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, card, opened
 
 pytestmark = IN_A_BROWSER
 
@@ -37,7 +37,7 @@ def test_a_range_of_time_can_be_chosen_and_never_has_more_points_than_pixels(
     page: Page, text: str, minutes: int
 ) -> None:
     page.goto("/?view=fleet&minutes=30")
-    expect(card(page, CPU).locator("canvas")).to_be_visible()
+    expect(card(page, CPU).locator(CHART)).to_be_visible()
     asked = asked_of(page, lambda: page.get_by_label("Time range").select_option(text))
     assert asked["minutes"] == [str(minutes)]
     assert minutes / int(asked["aggregationInterval"][0]) <= page.locator(".small-chart").first.evaluate(

@@ -56,7 +56,7 @@ def test_minutes_that_are_not_final_are_apart_with_their_coverage(page: Page) ->
     assert box
     page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 30)
     expect(page.locator(".u-series", has_text="Coverage").locator("td")).to_have_text("87.5 %")
-    assert legend(page, 0)["Not final yet"].endswith("%")
+    assert legend(page, 0)["Fleet average, not final"].endswith("%")
     assert legend(page, 0)["Fleet average"] == "\u2013"
 
 

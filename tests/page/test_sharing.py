@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, tenant_name, value_of, vm_name
-from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, MEMORY, card, opened, problem
+from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, MEMORY, card, opened, problem
 
 pytestmark = IN_A_BROWSER
 
@@ -37,7 +37,7 @@ def test_everything_that_is_chosen_can_be_shared_by_its_url(page: Page) -> None:
 )
 def test_a_url_that_makes_no_sense_shows_the_fleet(page: Page, query: str) -> None:
     page.goto(f"/{query}")
-    expect(card(page, CPU).locator("canvas")).to_be_visible()
+    expect(card(page, CPU).locator(CHART)).to_be_visible()
 
 
 def test_what_is_shown_can_be_saved_as_csv(page: Page) -> None:
@@ -80,8 +80,8 @@ def test_the_csv_of_the_fleet_has_all_counters_that_match_and_not_only_those_in_
         "request", lambda request: asked.append(request.url) if "csv" in request.headers.get("accept", "") else None
     )
     page.goto(f"/?{query}")
-    expect(page.locator(".card canvas").first).to_be_visible()
-    assert page.locator(".card canvas").count() < len(expected)
+    expect(page.locator(f".card {CHART}").first).to_be_visible()
+    assert page.locator(f".card {CHART}").count() < len(expected)
     with page.expect_download() as caught:
         opened(page, "Save").get_by_role("button", name="Save CSV").click()
     expect(page.locator("#saving")).to_have_text(f"Saved {len(expected)} counters.")
@@ -94,7 +94,7 @@ def test_the_csv_of_the_fleet_has_all_counters_that_match_and_not_only_those_in_
 def test_a_long_csv_says_how_far_it_is_and_a_failed_one_saves_nothing(browser: Browser, filled: Local) -> None:
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{filled.port}/?view=fleet&minutes=10080")
-    expect(page.locator(".card canvas").first).to_be_visible()
+    expect(page.locator(f".card {CHART}").first).to_be_visible()
     asked: list[Route] = []
 
     def answer_once(route: Route) -> None:

@@ -1,13 +1,16 @@
-"""The compare view in a real browser: counters, a VM beside its tenant and the fleet."""
+"""The VM view in a real browser: the verdict, a VM beside its tenant, its peers and the fleet, and on paper."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, tenant_name, value_of, vm_name
-from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, MEMORY, legend, opened, shown
+from tests.page.learned import FREE, SIZE, TENANT, VM, answer, capacity, logons, verdict
+from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, MEMORY, RECORD, fleet_item, labels, legend, opened, shown
 
 pytestmark = IN_A_BROWSER
 
@@ -110,3 +113,164 @@ def test_the_keys_move_the_cursor_of_all_charts(page: Page) -> None:
     first, second = legend(page, 0), legend(page, 1)
     assert first["Time"] == second["Time"]
     assert second["This VM"].endswith("%")
+
+
+def learn(page: Page, **verdicts: Any) -> dict[str, list[dict[str, list[str]]]]:
+    """Answer what is learned of the VM; return what is asked, by endpoint."""
+    answers = {"get-verdict": verdict(**verdicts), "get-logons": logons(VM), "get-capacity": capacity()}
+    return {path: answer(page, path, body) for path, body in answers.items()}
+
+
+OF_VM = f"/?view=vm&tenant={quote(TENANT, safe='')}&vm={quote(VM, safe='')}"
+
+
+def test_the_verdict_is_said_first_with_its_evidence(page: Page) -> None:
+    learn(page)
+    page.goto(OF_VM)
+    said = page.get_by_role("region", name="Verdict", exact=True)
+    expect(said.get_by_role("heading")).to_have_text("It is not only this VM: its region is unusual.")
+    expect(said).to_contain_text("4 of 10 VMs are unusual in this way")
+    expect(said).not_to_contain_text(TENANT)  # but its short name
+    row = said.locator("tr", has_text="Its region, westeurope")
+    expect(row.locator("td")).to_have_text(["31 %", "25 % to 35 %", "9 of 10 VMs", "82 % of VMs"])
+    expect(said).to_contain_text("What is usual is known from 28 days, by the clocks of Asia/Kolkata")
+
+
+def test_the_charts_of_a_vm_begin_with_what_the_verdict_names(page: Page) -> None:
+    learn(page)
+    page.goto(OF_VM)
+    expect(page.locator("figure .title")).to_have_text([re.compile("^Disk space free"), re.compile("^Processor time")])
+    assert parse_qs(urlsplit(page.url).query)["key"] == [FREE, CPU]
+    page.unroute("**/v1/get-verdict?**")
+    answer(page, "get-verdict", verdict("none"))
+    page.get_by_label("VM", exact=True).select_option(vm_name(1, 1))
+    expect(page.locator("figure")).to_have_count(4)
+
+
+def test_counters_that_a_person_chose_stay_for_another_vm(page: Page) -> None:
+    learn(page)
+    page.goto(f"{OF_VM}&key={MEMORY}")
+    expect(page.locator("figure canvas")).to_have_count(1)
+    page.get_by_label("VM", exact=True).select_option(vm_name(1, 1))
+    page.wait_for_url(f"**vm={quote(vm_name(1, 1), safe='')}**")
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
+    assert parse_qs(urlsplit(page.url).query)["key"] == [MEMORY]
+
+
+def test_what_will_run_full_and_when_people_come_is_said_of_the_vm(page: Page) -> None:
+    learn(page)
+    page.goto(OF_VM)
+    out = page.get_by_role("region", name="What ran out, and what will")
+    expect(out).to_contain_text("Disk space free reaches 5 % between 3 Jan 2027 and 16 Jan 2027: it is at 37.8 %")
+    expect(out).to_contain_text("Never at its limit in this range: Processor time (95 % or more)")
+    habits = page.get_by_role("region", name="When people log on").locator("tbody tr")
+    expect(habits.nth(0).locator("td")).to_have_text(
+        ["96.6 %", "about 08:12 (08:02 to 18:29)", "about 18:14 (08:02 to 18:29)"]
+    )
+    expect(habits.nth(1).locator("td")).to_have_text(["2 %", "\u2013", "\u2013"])
+
+
+def test_what_ran_out_is_said_with_its_times(page: Page) -> None:
+    learn(page)
+    start = NEWEST + 30
+    items = [
+        fleet_item(CPU, start + 60 * minute, 50, PerfValue=99.0 if 5 <= minute < 8 else 40.0, tenantAverage=50)
+        for minute in range(15)
+    ]
+    body = {"start": start, "end": start + 840, "suppressed": None, "data": items}
+    answer(page, "get-tenant-data", body)
+    page.goto(f"{OF_VM}&key={CPU}&minutes=15&tz=utc")
+    out = page.get_by_role("region", name="What ran out, and what will")
+    expect(out).to_contain_text("Processor time was at 95 % or more for 3 min of this range:")
+    expect(out).to_contain_text("(most 99 %).")
+
+
+def test_without_anything_learned_each_part_says_so(page: Page) -> None:
+    """This host has learned nothing."""
+    page.goto(OF_VM)
+    expect(page.get_by_role("region", name="Verdict", exact=True)).to_contain_text(
+        "It is not known whether this VM is as usual."
+    )
+    expect(page.get_by_role("region", name="When people log on")).to_contain_text("Nothing is known about it")
+    expect(page.locator("figure .note").first).to_contain_text("What is usual is not drawn:")
+
+
+def test_what_is_usual_vms_of_its_size_and_the_day_before_stand_beside_it(page: Page) -> None:
+    learn(page)
+    begins = NEWEST - 3600
+    items = [
+        fleet_item(CPU, begins + 30 + 60 * minute, 50, PerfValue=60.0, tenantAverage=55, expected=40, low=30, high=45)
+        for minute in range(60)
+    ]
+    known = {"key": CPU, "history": 28, "timeZone": "UTC", "reason": None}
+    body = {"start": begins + 30, "end": NEWEST - 30, "suppressed": None, "data": items, "baselines": [known]}
+    asked = answer(page, "get-tenant-data", body)
+    vms = [{"vm": VM, "MachineSize": SIZE, "ResourcePoolName": "Pool 1", "newest": NEWEST}]
+    answer(page, "vms", {"data": vms})
+    groups = [{"window": begins + 900 * at, "group": SIZE, "average": 33.0} for at in range(4)]
+    peers = answer(page, "get-groups", {"data": groups})
+    page.goto(f"{OF_VM}&key={CPU}&minutes=60")
+    expect(page.locator("figure canvas")).to_be_visible()
+    told = legend(page, 0)
+    assert (told["Usual, low"], told["Usual, high"], told["This VM"]) == ("30 %", "45 %", "60 %")
+    assert told[f"VMs of its size, {SIZE}"] == "33 %"
+    assert (asked[0]["baseline"], peers[0]["groupBy"]) == (["true"], ["MachineSize"])
+    expect(page.locator("figure .note").first).to_contain_text("Grey: what is usual for this VM at this hour")
+    page.get_by_label("Compared with").select_option("yesterday")
+    page.wait_for_url("**before=day**")
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
+    assert int(asked[-1]["end"][0]) == NEWEST - 30 - 86_400
+
+
+def test_a_legend_tells_the_newest_values_while_nothing_is_pointed_at(page: Page) -> None:
+    page.goto(COMPARED)
+    expect(page.locator("figure canvas")).to_have_count(2)
+    rows = page.locator("figure").first.locator(".u-series").filter(visible=True)
+    told = {row.locator("th").inner_text(): row.locator("td").inner_text() for row in rows.all()}
+    assert len(told) > 5
+    assert not {"--", "\u2013", ""} & set(told.values())
+    page.locator("figure .u-over").first.hover(position={"x": 40, "y": 40})
+    expect(page.locator("figure").first.locator(".u-series td").first).not_to_have_text(told["Time"])
+    page.mouse.move(0, 0)
+    expect(page.locator("figure").first.locator(".u-series td").first).to_have_text(told["Time"])
+
+
+def test_a_saved_picture_says_whose_it_is_of_when_and_what_its_lines_are(page: Page) -> None:
+    page.add_init_script(RECORD)
+    page.goto(f"{COMPARED}&minutes=60")
+    expect(page.locator("figure canvas")).to_have_count(2)
+    with page.expect_download():
+        opened(page, "Save").get_by_role("button", name="Save PNG").click()
+    written = " ".join(each["text"] for each in page.evaluate("drawn"))
+    whose_and_when = ("VM ", " of ", "last hour", "time zone local")
+    assert [each for each in (*whose_and_when, "Memory used", CPU, "This VM:") if each not in written] == []
+
+
+def test_on_paper_there_are_title_range_and_whole_charts_but_no_controls(open_page: Callable[..., Page]) -> None:
+    page = open_page(color_scheme="dark", viewport={"width": 1440, "height": 900})
+    page.goto(f"{COMPARED}&minutes=60")
+    expect(page.locator("figure canvas")).to_have_count(2)
+    wide = page.locator("figure canvas").first.evaluate("each => each.clientWidth")
+    dark = page.evaluate("getComputedStyle(document.body).color")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.get_by_label("Time range")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="Views")).to_be_hidden()
+    expect(page.locator("#paper-title")).to_contain_text(re.compile(r"VM .+ of .+last hour · time zone local"))
+    assert page.evaluate("getComputedStyle(document.body).color") != dark
+    for canvas in page.locator("figure canvas").all():
+        assert 400 < canvas.evaluate("each => each.clientWidth") < 688
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator("#paper-title")).to_have_count(0)
+    assert page.locator("figure canvas").first.evaluate("each => each.clientWidth") == wide
+    assert page.pdf()[:4] == b"%PDF"
+
+
+def test_times_are_in_the_languages_that_a_person_asks_for(open_page: Callable[..., Page]) -> None:
+    """Not in that of the browser's menus, where these differ."""
+    page = open_page(locale="en-US")
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'languages', {get: () => ['de-DE', 'en']})")
+    page.add_init_script(RECORD)
+    page.goto(f"/?key={CPU}&start={NEWEST - 3_600}&end={NEWEST}")
+    expect(page.locator("figure canvas")).to_be_visible()
+    assert re.match(r"\d\d?\. \w+\.? \d{4}, \d\d:\d\d ", legend(page, 0)["Time"])
+    assert not [each["text"] for each in labels(page) if re.search("AM|PM", each["text"])]

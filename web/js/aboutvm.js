@@ -37,6 +37,12 @@ export const firstKeys = ({ verdict }, counters) => (verdict instanceof Problem 
 /** The counters whose points tell what ran out. @param {Counter[]} counters @returns {string[]} */
 export const limited = (counters) => LIMITS.map(({ key }) => key).filter((key) => counters.some((each) => each.key === key));
 
+/** What is said without a VM. @param {HTMLElement} top @param {HTMLElement} bottom @param {string} tenant empty: the fleet */
+export function tellWithout(top, bottom, tenant) {
+  render(html`<p class="note">${tenant ? "Choose a VM above" : "Choose a tenant and a VM above"}: then it is said here whether the VM is as usual, or who else is not.</p>`, top);
+  render(nothing, bottom);
+}
+
 /**
  * @param {HTMLElement} top @param {HTMLElement} bottom where, before and after the charts @param {Awaited<ReturnType<typeof askAbout>>} told @param {Map<string, Item[]>} items points by counter
  * @param {number} interval minutes of a point @param {Of} of

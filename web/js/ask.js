@@ -8,6 +8,7 @@ const MOST_ROWS = 100_800; // minutes per request, summed over its counters: the
 export const MOST_WINDOWS = 96; // of a range that is compared with another: the API's limit
 export const MOST_SUMMARIES = 2_000; // counters times windows of both ranges, of the fleet: the API's limit
 const PATIENCE_MS = 30_000; // for an answer
+const KEEP_MS = 900_000;
 const PING_PATIENCE_MS = 4_000; // for a sign of life
 
 /**
@@ -82,6 +83,21 @@ export async function ask(path, parameters = []) {
  */
 export const send = (method, path, parameters = [], body) =>
   response(path, parameters, "application/json", PATIENCE_MS, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+
+/** @type {Map<string, {at: number, answer: Promise<any>}>} */
+const kept = new Map();
+
+/** Ask for what is learned twice a day, and for a quarter of an hour not again. @param {string} path @param {Parameters} parameters @returns {Promise<any>} */
+export function askKept(path, parameters) {
+  const [question, now] = [`${path}?${new URLSearchParams(parameters)}`, Date.now()];
+  for (const [each, { at }] of kept) if (now - at >= KEEP_MS) kept.delete(each);
+  const found = kept.get(question);
+  if (found) return found.answer;
+  const answer = ask(path, parameters);
+  kept.set(question, { at: now, answer });
+  answer.catch(() => kept.delete(question));
+  return answer;
+}
 
 /**
  * An answer, or why there is none, for a part of a view: what fails there leaves the others as they are. What fails for

@@ -1,6 +1,6 @@
 // Which VMs run full, and when: asks for the list, and says it in words. Does not know which view shows it.
 
-import { ask } from "./ask.js";
+import { askKept } from "./ask.js";
 import { written } from "./numbers.js";
 import { LOCALES } from "./locale.js";
 
@@ -19,7 +19,7 @@ export const LEARNED = [
 
 /** @param {string} key @param {string} limit in the counter's unit; empty: its own @param {string} tenant empty: the fleet @returns {Promise<Capacity>} */
 export const askCapacity = (key, limit, tenant, lines = MOST_LINES) =>
-  ask("v1/get-capacity", [["key", key], ["lines", String(lines)], ...ifGiven("limit", limit), ...ifGiven("tenant", tenant)]);
+  askKept("v1/get-capacity", [["key", key], ["lines", String(lines)], ...ifGiven("limit", limit), ...ifGiven("tenant", tenant)]);
 
 /** @param {string} name @param {string} value @returns {[string, string][]} */
 export const ifGiven = (name, value) => (value ? [[name, value]] : []);

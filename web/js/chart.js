@@ -12,7 +12,7 @@ const uPlot = /** @type {any} */ (globalThis).uPlot;
 /** All charts with a cursor share one cursor. Moving it in one chart moves it in all. */
 const CURSORS = uPlot.sync("cursors");
 
-const [AVERAGE, OPEN] = ["Fleet average", "Not final yet"]; // one line, of two parts that meet
+const [AVERAGE, OPEN] = ["Fleet average", "Fleet average, not final"]; // one line, of two parts that meet
 
 /**
  * @typedef {{unit: string, beside: import("./series.js").Beside, small: boolean, utc: boolean, interval: number, height: number,

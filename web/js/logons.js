@@ -1,6 +1,6 @@
 // When people log on and off: asks for the days ahead with advice, and says it in words. Does not know which view shows it.
 
-import { ask } from "./ask.js";
+import { askKept } from "./ask.js";
 import { dateText, ifGiven } from "./capacity.js";
 import { percent } from "./numbers.js";
 
@@ -16,7 +16,7 @@ import { percent } from "./numbers.js";
 
 /** @param {string} tenant @param {string} vm empty: its pools @param {{serve?: string, boot?: string}} [how] @returns {Promise<Logons>} */
 export const askLogons = (tenant, vm, { serve = "", boot = "" } = {}) =>
-  ask("v1/get-logons", [["tenant", tenant], ...ifGiven("vm", vm), ...ifGiven("serve", serve), ...ifGiven("bootMinutes", boot)]);
+  askKept("v1/get-logons", [["tenant", tenant], ...ifGiven("vm", vm), ...ifGiven("serve", serve), ...ifGiven("bootMinutes", boot)]);
 
 const WEEKDAY = /** @type {const} */ ({ weekday: "short", day: "numeric", month: "short" });
 

@@ -148,7 +148,8 @@ function bring(chosen) {
     link.href = on ? write(chosen) : write({ view, range: chosen.range, own: view.read(new URLSearchParams()) });
     link.toggleAttribute("aria-current", on);
     view.body.hidden = !on;
-    for (const field of view.fields) field.hidden = !on;
+    // Fields of other views are taken out, since they may have the same labels. Those that stay keep their focus.
+    if (on && byId("own").firstChild !== (view.fields[0] ?? null)) byId("own").replaceChildren(...view.fields);
   }
   byId("to-operations").hidden = Boolean(ownTenant());
   const { view } = chosen;
@@ -246,7 +247,6 @@ async function check() {
 
 for (const view of VIEWS) {
   byId("views").append(made("a", { id: `to-${view.name}` }, view.title), " ");
-  byId("own").append(...view.fields);
   byId("view").append(view.body);
 }
 onRange(() => base().range, (range) => {

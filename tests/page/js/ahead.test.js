@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./browser.js";
 import { whenFull } from "../../../web/js/capacity.js";
 import { peak } from "../../../web/js/forecast.js";
-import { joined, columns } from "../../../web/js/series.js";
+import { columns, joined } from "../../../web/js/series.js";
 
 const full = (/** @type {object} */ more) => /** @type {any} */ ({ reached: false, earliest: "2027-01-03", latest: "2027-01-16", ...more });
 

@@ -1,31 +1,38 @@
-// Which rows of a long list are in view, and where keys lead.
+// Virtual rows: which are in the document, how much room stands for the others, and where keys lead.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { rowAfterKey, rowsInView, scrolledTo } from "../../../web/js/rows.js";
 
-const [ROW, COUNT, SEEN] = [30, 10_000, 600];
+const [ROW, HEIGHT, COUNT, SPARE] = [40, 400, 10_000, 6];
 
-test("at any place few rows are drawn, all that are seen are among them, and the rest has its room", () => {
-  for (const scroll of [0, 1, 29, 30, 150_015, ROW * COUNT - SEEN, ROW * COUNT]) {
-    const { first, last, before, after } = rowsInView(scroll, SEEN, ROW, COUNT, 5);
-    assert(last - first <= SEEN / ROW + 11);
-    assert(first * ROW <= Math.min(scroll, ROW * COUNT - SEEN) && last * ROW >= Math.min(scroll + SEEN, ROW * COUNT));
-    assert.equal(before + (last - first) * ROW + after, ROW * COUNT);
+test("at the top the first rows are there, and room for the others", () => {
+  assert.deepEqual(rowsInView(0, HEIGHT, ROW, COUNT, SPARE), { first: 0, last: 17, before: 0, after: (COUNT - 17) * ROW });
+});
+
+test("wherever one scrolls, all rows and all room together are as high as the list, and what is seen is there", () => {
+  for (let scroll = 0; scroll <= COUNT * ROW - HEIGHT; scroll += 1_237) {
+    const { first, last, before, after } = rowsInView(scroll, HEIGHT, ROW, COUNT, SPARE);
+    assert.equal(before + (last - first) * ROW + after, COUNT * ROW);
+    assert(before <= scroll && scroll + HEIGHT <= COUNT * ROW - after, `at ${scroll}`);
+    assert(last - first <= HEIGHT / ROW + 2 * SPARE + 2, `at ${scroll}`);
   }
-  assert.deepEqual(rowsInView(0, SEEN, ROW, 0, 5), { first: 0, last: 0, before: 0, after: 0 });
 });
 
-test("keys lead to the neighbours, by pages and to the ends, and no farther", () => {
-  const to = (/** @type {number} */ at, /** @type {string} */ key) => rowAfterKey(at, key, 20, COUNT);
-  assert.deepEqual([to(0, "ArrowUp"), to(0, "ArrowDown"), to(5, "PageDown"), to(5, "PageUp"), to(5, "End"), to(5, "Home")], [0, 1, 25, 0, COUNT - 1, 0]);
-  assert.equal(to(5, "a"), null);
-  assert.equal(rowAfterKey(0, "ArrowDown", 20, 0), null);
+test("a list that has become shorter shows its end, and one without rows nothing", () => {
+  const { first, last, after } = rowsInView(390_000, HEIGHT, ROW, 30, SPARE);
+  assert.deepEqual([first <= 20, last, after], [true, 30, 0]);
+  assert.deepEqual(rowsInView(0, HEIGHT, ROW, 0, SPARE), { first: 0, last: 0, before: 0, after: 0 });
 });
 
-test("a row is brought into view by the shortest way", () => {
-  assert.equal(scrolledTo(10, 0, SEEN, ROW), 0); // it is in view
-  assert.equal(scrolledTo(25, 0, SEEN, ROW), 26 * ROW - SEEN);
-  assert.equal(scrolledTo(10, 900, SEEN, ROW), 300);
+test("keys lead to rows, and not beyond the ends", () => {
+  const from = (/** @type {string} */ key, at = 5) => rowAfterKey(at, key, 10, 100);
+  assert.deepEqual(["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End"].map((key) => from(key)), [6, 4, 15, 0, 0, 99]);
+  assert.deepEqual([from("ArrowDown", 99), from("ArrowUp", 0), from("Tab"), rowAfterKey(0, "End", 10, 0)], [99, 0, null, null]);
+});
+
+test("a row is brought into view, and nothing moves if it is there", () => {
+  assert.deepEqual([0, 3, 9, 10, 99].map((at) => scrolledTo(at, 0, HEIGHT, ROW)), [0, 0, 0, 40, 3_600]);
+  assert.equal(scrolledTo(2, 3_600, HEIGHT, ROW), 80);
 });

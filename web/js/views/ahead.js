@@ -180,8 +180,8 @@ export class Ahead {
       if (!value || isPositive(value)) this.choose({ limit: value });
     };
     return html`<p class="choices">
-      <label>Counter <select @change=${changed}>${counters.map(({ key, title }) => html`<option value=${key} ?selected=${key === full}>${title}</option>`)}</select></label>
-      <label>Limit${unit ? ` in ${unit}` : ""} <input type="number" min="0" step="any" .value=${limit} placeholder=${unit === "%" ? "its own" : "give one"} @change=${limited}></label></p>`;
+      <span><label for="full-counter">Counter</label> <select id="full-counter" @change=${changed}>${counters.map(({ key, title }) => html`<option value=${key} ?selected=${key === full}>${title}</option>`)}</select></span>
+      <span><label for="full-limit">Limit${unit ? ` in ${unit}` : ""}</label> <input id="full-limit" type="number" min="0" step="any" .value=${limit} placeholder=${unit === "%" ? "its own" : "give one"} @change=${limited}></span></p>`;
   }
 
   /** @param {Capacity | null} capacity null: there is nothing to ask for @param {Chosen} chosen @param {Lists} lists */
@@ -207,11 +207,11 @@ export class Ahead {
   /** @param {Own} own */
   chooseAdvice({ serve, boot }) {
     const select = (/** @type {[string, string][]} */ choices, /** @type {string} */ chosen, /** @type {"serve" | "boot"} */ name) => html`
-      <select @change=${(/** @type {Event} */ event) => this.choose({ [name]: /** @type {HTMLSelectElement} */ (event.target).value })}>
+      <select id=${`advice-${name}`} @change=${(/** @type {Event} */ event) => this.choose({ [name]: /** @type {HTMLSelectElement} */ (event.target).value })}>
         ${choices.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}</select>`;
     return html`<p class="choices">
-      <label>First log-ons that find their VM up ${select(SERVES, serve, "serve")}</label>
-      <label>A VM starts in ${select(BOOTS, boot, "boot")}</label></p>`;
+      <span><label for="advice-serve">First log-ons that find their VM up</label> ${select(SERVES, serve, "serve")}</span>
+      <span><label for="advice-boot">A VM starts in</label> ${select(BOOTS, boot, "boot")}</span></p>`;
   }
 
   /** @param {Chosen} chosen @param {Lists} lists */

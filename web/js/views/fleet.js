@@ -160,7 +160,7 @@ export class Fleet {
     const changes = (this.changes && notable(this.changes).get(key)?.slice(0, LINES)) ?? [];
     const look = { title: `${title}, the fleet average`, unit, utc: range.utc, step: (data?.step ?? 1) * 60 };
     const points = (data?.items ?? []).map(({ timestamp, average, low, high, expected }) => ({ at: timestamp, value: average, low, high, expected }));
-    return html`<a class=${classes({ card: true, unusual: line, worse: line?.notable })} data-key=${key} href=${this.host.address("fleet", { ...own, open: key }, range)}>
+    return html`<a class=${classes({ card: true, unusual: line, worse: line?.notable })} data-key=${key} href=${this.target(key, changes[0], own, range)}>
       <span class="title">${title}</span>
       <span class="figures"><strong>${data ? told.main : "…"}</strong> <span class="what">${data ? told.what : nothing}</span></span>
       <span class="told">${told.middle}</span>
@@ -170,6 +170,16 @@ export class Fleet {
       ${line ? html`<span class="why">${line.sentence}</span>` : nothing}
       ${changes.length ? html`<ul class="changes">${changes.map((each) => html`<li class=${each.worse ? "worse" : ""}>${said(each, unit, this.changes?.tenant ?? null, this.lists.labels)}</li>`)}</ul>` : nothing}
     </a>`;
+  }
+
+  /**
+   * What a card opens: a tenant or VM that changed most, beside the fleet; else more of its counter.
+   * @param {string} key @param {import("../changes.js").Change | undefined} change @param {Own} own @param {import("../range.js").Range} range
+   */
+  target(key, change, own, range) {
+    const tenant = (change?.kind === "tenant" ? change.name : change?.kind === "vm" ? this.changes?.tenant : "") ?? "";
+    const vm = change?.kind === "vm" ? (change.name ?? "") : "";
+    return tenant ? this.host.address("vm", { keys: [key], tenant, vm }, range) : this.host.address("fleet", { ...own, open: key }, range);
   }
 
   /** How many points a small chart has room for; a chart of an open card has more. */
@@ -202,8 +212,8 @@ export class Fleet {
     if (!current()) return null;
     this.data = data;
     this.draw();
-    const newest = Math.max(0, ...keys.flatMap((key) => lists.counters.find((each) => each.key === key)?.newest ?? 0));
-    return { own: this.chosen?.own.open ? { ...own, open: "" } : own, newest: range.start ? newestIn(lines.items) : newest, end: lines.end, suppressed: lines.suppressed ?? "", notice: "", empty: "" };
+    const last = newestIn(lines.items); // of a point, its first minute
+    return { own: own.open ? { ...own, open: "" } : own, newest: last && (range.start ? last : lines.end), end: lines.end, suppressed: lines.suppressed ?? "", notice: "", empty: "" };
   }
 
   /** Ask for the data of cards that have come into view since. */

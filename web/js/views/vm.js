@@ -1,7 +1,7 @@
 // The counters of a VM under one another with one cursor, beside its tenant, VMs of its size and the fleet; before them the
 // verdict on it. Without a VM: a tenant beside the fleet, or the fleet. Knows what to ask; panels know how to show it.
 
-import { askAbout, firstKeys, limited, tellAbout } from "../aboutvm.js";
+import { askAbout, firstKeys, limited, tellAbout, tellWithout } from "../aboutvm.js";
 import { askCharts } from "../ask.js";
 import { fill, labelled, made } from "../elements.js";
 import { AHEAD, askAhead, endOf, extended, goodness } from "../forecast.js";
@@ -173,7 +173,7 @@ export class Vm {
     this.tellAbout = () => {
       const shown = { tenant, vm, labels: lists.labels, counters: lists.counters, utc: range.utc };
       if (said) tellAbout(this.top, this.bottom, said, answer.items, intervalOf(range, this.width()), shown);
-      for (const place of [this.top, this.bottom]) place.hidden = !said;
+      else tellWithout(this.top, this.bottom, tenant);
     };
     this.tellAbout();
     this.drawn = true;
