@@ -177,6 +177,7 @@ async function show() {
     if (!current()) return;
     byId("view").hidden = false;
     bring(chosen);
+    byId("controls").classList.remove("waiting"); // they are filled, so they keep their places
     const done = lists.counters.length || chosen.view.always ? await chosen.view.refresh(chosen, lists, current) : null;
     const refused = !done || isLate(done.newest, chosen.range) ? await whyRefused() : "";
     if (!current()) return;
@@ -187,6 +188,7 @@ async function show() {
     if (current()) {
       waiting = false;
       byId("main").setAttribute("aria-busy", "false");
+      byId("controls").classList.remove("waiting");
     }
   }
 }
