@@ -172,7 +172,11 @@ def test_the_first_customer_is_enrolled_before_any_data_has_come(open_page: Call
 
 def running(page: Page) -> list[str]:
     """Answer with an operation that runs until it is stopped, and return the requests that stopped it."""
-    item = {"instance": "rebuild-0123456789abcdef", "kind": "rebuild", "command": {"start": NEWEST, "end": None}}
+    item: dict[str, Any] = {
+        "instance": "rebuild-0123456789abcdef",
+        "kind": "rebuild",
+        "command": {"start": NEWEST, "end": None},
+    }
     item |= {"by": "Olga", "started": NEWEST, "ended": None, "state": "running", "figures": {}, "error": None}
     progress = {"done": 30, "total": 120, "eta": "2026-11-24T10:00:00Z"}
     stopped: list[str] = []
