@@ -61,7 +61,7 @@ def views(address: str) -> Mapping[str, str]:
         "now": "/",
         "fleet": "/?view=fleet",
         "changes": "/?view=fleet&sort=change",
-        "where": "/?view=where",
+        "where": "/?view=where&groupBy=Region",
         "vms": "/?view=vms",
         "vm": f"/?view=vm&minutes=360&key={CPU}&key={MEMORY}&key={DISK}{whose}",
         "ahead": "/?view=ahead",

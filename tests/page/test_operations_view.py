@@ -159,9 +159,24 @@ def test_a_customer_is_enrolled_confirmed_and_revoked(olga: Page, host: Local) -
     expect(olga.get_by_role("region", name="Litware Inc.")).to_contain_text("Lin, 555 0100")
 
 
+def test_the_first_customer_is_enrolled_before_any_data_has_come(open_page: Callable[..., Page], local: Local) -> None:
+    page = open_page(base_url=local.start().address)
+    page.goto("/?view=operations&part=tenants")
+    new = page.get_by_role("region", name="A new customer")
+    new.get_by_label("What people call it").fill("Litware")
+    new.get_by_label("Whom to call").fill("Lin, 555 0100")
+    new.get_by_role("button", name="Draw a code").click()
+    expect(page.get_by_role("region", name="The code")).to_contain_text("The code for Litware")
+    expect(page.get_by_role("region", name="Litware")).to_contain_text("code unused")
+
+
 def running(page: Page) -> list[str]:
     """Answer with an operation that runs until it is stopped, and return the requests that stopped it."""
-    item = {"instance": "rebuild-0123456789abcdef", "kind": "rebuild", "command": {"start": NEWEST, "end": None}}
+    item: dict[str, Any] = {
+        "instance": "rebuild-0123456789abcdef",
+        "kind": "rebuild",
+        "command": {"start": NEWEST, "end": None},
+    }
     item |= {"by": "Olga", "started": NEWEST, "ended": None, "state": "running", "figures": {}, "error": None}
     progress = {"done": 30, "total": 120, "eta": "2026-11-24T10:00:00Z"}
     stopped: list[str] = []

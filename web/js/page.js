@@ -49,12 +49,12 @@ import { ownTenant, tellWho } from "./who.js";
 /**
  * What the page needs from a view. `fields` are its own controls. `parameters` are its own URL parameters. `show` sets
  * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile.
- * `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
+ * `always`: it has something to show before any data has come. `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
  * @template Own
  * @typedef {{name: string, title: string, parameters: string[], controls: Control[], fields: HTMLElement[], body: HTMLElement,
  *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
  *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
- *   table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
+ *   always?: boolean, table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
  *   drawings?: () => import("./files.js").Drawing[], width: () => number, fit: () => void,
  *   heading: (chosen: Chosen<Own>, lists: Lists) => string}} View
  */
@@ -177,7 +177,8 @@ async function show() {
     if (!current()) return;
     byId("view").hidden = false;
     bring(chosen);
-    const done = lists.counters.length ? await chosen.view.refresh(chosen, lists, current) : null;
+    byId("controls").classList.remove("waiting"); // they are filled, so they keep their places
+    const done = lists.counters.length || chosen.view.always ? await chosen.view.refresh(chosen, lists, current) : null;
     const refused = !done || isLate(done.newest, chosen.range) ? await whyRefused() : "";
     if (!current()) return;
     succeed(done ? { ...chosen, own: done.own } : chosen, done, refused);
@@ -187,6 +188,7 @@ async function show() {
     if (current()) {
       waiting = false;
       byId("main").setAttribute("aria-busy", "false");
+      byId("controls").classList.remove("waiting");
     }
   }
 }

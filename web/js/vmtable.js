@@ -48,7 +48,7 @@ export class VmTable {
     this.place = null;
     this.seen = 20 * ROW; // of rows, in pixels
     this.resized = new ResizeObserver(() => this.fit());
-    render(html`<p class="empty" role="status">Loading …</p>`, this.list);
+    render(html`<p class="empty" role="status">Loading …</p>`, this.told);
   }
 
   /** @param {Vm[]} rows in their order @param {About} about */

@@ -40,6 +40,7 @@ export class Operations {
   parameters = ["part", "day", "message"];
   /** @type {import("../page.js").Control[]} */
   controls = [];
+  always = true; // before any data, the first customer is enrolled here
   /** @type {HTMLElement[]} */
   fields = [];
   /** What was done last, or why it failed. */
