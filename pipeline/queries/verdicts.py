@@ -3,14 +3,14 @@
 A tenant's caller gets what follows from its own VMs, and of the fleet what was disclosed when the window closed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from domain.always import Always
 from domain.baselines import FEWEST_DAYS
-from domain.digests import Series, Whose
+from domain.digests import Whose
 from domain.disclosed_past import DAYS, DisclosedPast, average_of, disclosed_past
 from domain.disclosure import HIGHEST_RANK, LOWEST_RANK, NOTHING_DISCLOSED, ForTenants
 from domain.fleet_summary import FleetSummary
@@ -111,6 +111,8 @@ class VmVerdict:
     """The VM and the populations that it is in, by this counter."""
     data: list[CounterEvidence]
     """The VM's counters."""
+    always: list[str]
+    """The counters by which it is as usual, but worse than 95 % of VMs of its size; for a tenant's caller: none."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ async def get_verdict(tables: Tables, tenant: str, vm: str, window: int | None, 
     if window is None:
         sentence = verdict_sentence(Seen("unknown", reason=NOTHING_THERE))
         nothing = VmVerdict(
-            None, tenant, entry.name, "unknown", sentence, None, 0, "UTC", None, NOTHING_THERE, compared=[], data=[]
+            None, tenant, entry.name, "unknown", sentence, None, 0, "UTC", None, NOTHING_THERE, [], [], []
         )
         return _for_tenant(nothing, _OfFleet()) if own else nothing
     evidence = await read_evidence(tables, tenant, entry.name, entry.dimensions or Dimensions(), window, fleet=not own)
@@ -200,10 +202,11 @@ async def _past(tables: Tables, key: str, window: int, evidence: Evidence) -> li
 
 
 def _main_key(verdict: Verdict, evidence: Evidence) -> str | None:
-    """Return the counter that tells most: the one that deviates, or the first that the VM has. None: it is silent."""
+    """Return the counter that tells most: the one that deviates, is bad as always, or is there. None: it is silent."""
     if verdict.deviation is not None:
         return None if verdict.deviation.key == REPORTING else verdict.deviation.key
-    return next((key for key in evidence.keys if evidence.value(key) is not None), None)
+    keys = (*(key for key, _ in _always(evidence)), *evidence.keys)
+    return next((key for key in keys if evidence.value(key) is not None), None)
 
 
 def _answer(
@@ -222,7 +225,7 @@ def _answer(
         counts=[(each.population, each.count) for each in verdict.compared],
         others=of_fleet.unusual(verdict),
         reason=reason,
-        always=[(key, of) for (whose, key), of in _always(evidence) if whose == Whose("vm", evidence.vm)],
+        always=_always(evidence),
     )
     usual = next((each for each in map(evidence.usual, evidence.keys) if each.days), UNKNOWN)
     return VmVerdict(
@@ -238,12 +241,14 @@ def _answer(
         reason,
         compared=[] if key is None else list(_compared(key, evidence, beside, above=above)),
         data=list(_counters(evidence)),
+        always=[key for key, _ in _always(evidence)],
     )
 
 
-def _always(evidence: Evidence) -> Iterable[tuple[Series, Always]]:
-    """Return what is unusual as always. It tells of VMs of others."""
-    return evidence.judged.always.items() if evidence.of_fleet else ()
+def _always(evidence: Evidence) -> list[tuple[str, Always]]:
+    """Return by which counters the VM is unusual as always. It tells of VMs of others."""
+    found = evidence.judged.always.items() if evidence.of_fleet else ()
+    return [(key, of) for (whose, key), of in found if whose == Whose("vm", evidence.vm)]
 
 
 def _reason(verdict: Verdict, evidence: Evidence) -> str | None:

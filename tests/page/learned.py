@@ -52,6 +52,7 @@ def verdict(word: str = "region", key: str | None = FREE) -> dict[str, Any]:
         "reason": None,
         "compared": [compared(*row) for row in rows],
         "data": [{"key": CPU, **counter, "since": NEWEST}, {"key": "win_mem.percent_used", **counter, "since": None}],
+        "always": [],
     }
 
 

@@ -147,6 +147,16 @@ def test_the_charts_of_a_vm_begin_with_what_the_verdict_names(page: Page) -> Non
     expect(page.locator("figure")).to_have_count(4)
 
 
+def test_a_vm_that_is_bad_as_always_is_not_called_usual_and_its_charts_show_that(page: Page) -> None:
+    learn(page)
+    page.unroute("**/v1/get-verdict?**")
+    answer(page, "get-verdict", {**verdict("none"), "always": [MEMORY]})
+    page.goto(OF_VM)
+    said = page.get_by_role("region", name="Verdict", exact=True)
+    expect(said.get_by_role("heading")).to_contain_text("as always worse than most VMs of its size")
+    expect(page.locator("figure .title")).to_have_text([re.compile("^Memory used")])
+
+
 def test_counters_that_a_person_chose_stay_for_another_vm(page: Page) -> None:
     learn(page)
     page.goto(f"{OF_VM}&key={MEMORY}")

@@ -90,9 +90,11 @@ async def test_it_is_told_to_operators_and_not_to_tenants(tables: Tables) -> Non
         verdict = await get_verdict(tables, tenant, vm, window, view)
         assert verdict.verdict == "none"
         assert "As always: " in verdict.sentence
+        assert (verdict.always, verdict.key) == ([key], key)
         own = a_view(window + WINDOW, Caller("tenant", tenant))
         assert not [each for each in (await get_unusual(tables, tenant, window, 100, own)).data if each.why == "always"]
-        assert "always" not in (await get_verdict(tables, tenant, vm, window, own)).sentence
+        of_own = await get_verdict(tables, tenant, vm, window, own)
+        assert ("always" in of_own.sentence, of_own.always) == (False, [])
     fleet = await get_unusual(tables, None, window, 100, view)
     assert {each.name for each in fleet.data if each.why == "always"} == {"v07", "v25"}  # sessions are not worse
 

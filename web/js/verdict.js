@@ -10,11 +10,13 @@ import { alike, percent, written } from "./numbers.js";
  * @typedef {{who: string, name: string | null, value: number | null, expected: number | null, low: number | null, high: number | null,
  *   judged: number | null, deviating: number | null, rank: number | null}} Compared
  * @typedef {{window: number, tenant: string, vm: string, verdict: string, sentence: string, key: string | null, history: number,
- *   timeZone: string | null, final: boolean, reason: string | null, compared: Compared[], data: {key: string, since: number | null}[]}} Verdict
+ *   timeZone: string | null, final: boolean, reason: string | null, compared: Compared[], always: string[],
+ *   data: {key: string, since: number | null}[]}} Verdict
  */
 
 const WINDOW = 900; // seconds
 const MOST_COUNTERS = 4;
+const ALWAYS = "This VM is as usual for itself, and as always worse than most VMs of its size.";
 
 /** @type {Record<string, string>} */
 const WORDS = {
@@ -27,9 +29,10 @@ const WORDS = {
 export const askVerdict = (tenant, vm) => ask("v1/get-verdict", [["tenant", tenant], ["vm", vm]]);
 
 /** The counters that a verdict is about, the most telling first. @param {Verdict} verdict @returns {string[]} */
-export function keysOf({ verdict, key, data }) {
+export function keysOf({ verdict, key, data, always }) {
   const unusual = data.filter(({ since }) => since !== null).map((each) => each.key);
-  return verdict === "none" || verdict === "unknown" ? [] : [...new Set([...(key ? [key] : []), ...unusual])].slice(0, MOST_COUNTERS);
+  const first = verdict === "none" || verdict === "unknown" || !key ? [] : [key];
+  return [...new Set([...first, ...(first.length ? unusual : []), ...always])].slice(0, MOST_COUNTERS);
 }
 
 /** @param {Compared} compared @param {Verdict} verdict @param {Map<string, string>} labels */
@@ -46,7 +49,7 @@ export function verdictTemplate(verdict, labels, counters, utc) {
   const { window, reason, history, timeZone, final } = verdict;
   const sentence = verdict.sentence.replaceAll(verdict.tenant, tenantText(verdict.tenant, labels)).replaceAll(verdict.vm, vmText(verdict.tenant, verdict.vm));
   return html`
-    <h2 class="verdict">${WORDS[verdict.verdict] ?? verdict.verdict}</h2>
+    <h2 class="verdict">${verdict.verdict === "none" && verdict.always.length ? ALWAYS : (WORDS[verdict.verdict] ?? verdict.verdict)}</h2>
     <p>${sentence}${reason && !sentence.includes(reason) ? ` ${reason}.` : ""}</p>
     ${counter ? evidence(verdict, labels, counter) : nothing}
     <p class="note">Of ${fromTo(window, window + WINDOW, utc)}${final ? "" : ", which is not final yet"}.
