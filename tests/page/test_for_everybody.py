@@ -117,7 +117,7 @@ MOVES = """
     }).observe({ type: "layout-shift", buffered: true });
 """
 SEEN = {390: 0.05, 1440: 0.005}
-"""By width, the share of the window that may move: less is not seen. On a phone a card may need one more line of text."""
+"""By width, how much of the window may move: less is not seen. On a phone a card may need one more line of text."""
 
 
 @pytest.mark.parametrize("width", [390, 1440])
