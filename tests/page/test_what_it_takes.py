@@ -2,7 +2,9 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page
@@ -33,11 +35,21 @@ def test_what_comes_before_any_data_is_small(page: Page, view: str) -> None:
     sizes: list[int] = []
     page.on("requestfinished", lambda request: sizes.append(_size(request)) if "/v1/" not in request.url else None)
     open_view(page, view)
-    assert 5_000 < sum(sizes) < (30_000 if view == "api" else MOST_BYTES)
+    assert 5_000 < sum(sizes) < {"api": 30_000, "now": FIRST_BYTES}.get(view, MOST_BYTES)
 
 
-MOST_BYTES = 190_000
-"""Of scripts and styles, with their headers. All views come with the page, the one that is shown and the others."""
+MOST_BYTES = 130_000
+"""Of scripts and styles, with their headers: those of the page and of the view that is shown, which may draw charts."""
+FIRST_BYTES = 100_000
+"""The same of the first page."""
+
+
+def test_the_first_page_names_the_modules_that_it_loads(page: Page, filled: Local) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path.removeprefix("/assets/")))
+    open_view(page, "now")
+    named = set(re.findall(r'modulepreload" href="assets/([^"]+)"', filled.get("/")[1].decode()))
+    assert {path for path in asked if path.endswith(".js")} == named | {"js/page.js"}
 
 
 def _size(request: Any) -> int:
@@ -57,9 +69,15 @@ def test_the_page_knows_the_limits_of_the_api() -> None:
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make peers)")
-def test_the_chart_library_is_the_one_of_npm() -> None:
+def test_the_libraries_are_those_of_npm() -> None:
     ours, theirs = ROOT / "web/vendor/uplot-1.6.32", AXE.parents[1] / "uplot"
     assert json.loads((theirs / "package.json").read_text())["version"] == "1.6.32"
     for name in ("uPlot.iife.min.js", "uPlot.min.css"):
         assert (ours / name).read_bytes() == (theirs / "dist" / name).read_bytes()
     assert (ours / "LICENSE").read_text() == (theirs / "LICENSE").read_text()
+    ours, theirs = ROOT / "web/vendor/lit-html-3.3.3", AXE.parents[1] / "lit-html"
+    assert json.loads((theirs / "package.json").read_text())["version"] == "3.3.3"
+    files = {path.relative_to(ours) for path in ours.rglob("*.js")}
+    assert {f"{path}" for path in files} >= {"lit-html.js", "directives/repeat.js"}
+    for path in {*files, Path("LICENSE")}:
+        assert (ours / path).read_bytes() == (theirs / path).read_bytes()

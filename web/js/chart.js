@@ -3,11 +3,17 @@
 
 import { axes } from "./axes.js";
 import { moment } from "./clock.js";
+import { made } from "./elements.js";
 import { LOCALES } from "./locale.js";
 import { percent, written } from "./numbers.js";
 
-/** @type {typeof import("uplot")} */
-const uPlot = /** @type {any} */ (globalThis).uPlot;
+/** @type {typeof import("uplot")} The library is no module: it comes with the first view that has charts. */
+const uPlot = await new Promise((done, failed) => {
+  const script = made("script", { src: "/assets/vendor/uplot-1.6.32/uPlot.iife.min.js" });
+  script.addEventListener("load", () => done(/** @type {any} */ (globalThis).uPlot));
+  script.addEventListener("error", failed);
+  document.head.append(script);
+});
 
 /** All charts with a cursor share one cursor. Moving it in one chart moves it in all. */
 const CURSORS = uPlot.sync("cursors");
@@ -153,11 +159,6 @@ export class Chart {
   /** @type {Set<Chart>} those that are drawn */
   static drawn = new Set();
 
-  /** Draw all charts anew, since colours or widths have changed. */
-  static redrawAll() {
-    for (const chart of Chart.drawn) chart.redraw();
-  }
-
   /** @param {HTMLElement} holder */
   constructor(holder) {
     this.holder = holder;
@@ -226,3 +227,7 @@ export class Chart {
   }
 }
 
+// Paper has other colours and widths.
+addEventListener("paper", () => {
+  for (const chart of Chart.drawn) chart.redraw();
+});

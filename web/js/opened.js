@@ -94,8 +94,8 @@ export class Opened {
         <h2>${counter.title}</h2>
         <span class="figures"><strong>${data ? main : "…"}</strong> <span class="what">${data ? what : nothing}</span></span>
         <span class="opened-links">
-          <a class="button" href=${this.host.address("vms", { key }, range)}>VMs by this counter</a>
-          <a class="button" href=${this.host.address("vm", { keys: [key], tenant: "", vm: "" }, range)}>Beside a tenant or VM</a>
+          <a class="button" href=${this.host.address("vms", [["key", key]], range)}>VMs by this counter</a>
+          <a class="button" href=${this.host.address("vm", [["key", key]], range)}>Beside a tenant or VM</a>
         </span>
         <p class="note">${data ? [middle, spread, usual].filter(Boolean).join(". ") : nothing}</p>
       </div>
@@ -134,8 +134,9 @@ export class Opened {
   linked(by, group, key, range) {
     const text = group === null ? "unknown" : by === "tenant" ? tenantText(group, this.shown?.lists.labels ?? new Map()) : group;
     if (group === null || group === "other") return text;
-    const whose = by === "tenant" ? { tenant: group } : by === "ResourcePoolName" ? { tenant: ownTenant(), pool: group } : by === "Region" ? { region: group } : { size: group };
-    return html`<a href=${this.host.address("vms", { key, ...whose }, range)}>${text}</a>`;
+    /** @type {import("./ask.js").Parameters} */
+    const whose = by === "ResourcePoolName" ? [["tenant", ownTenant()], ["pool", group]] : [[by === "tenant" ? "tenant" : by === "Region" ? "region" : "size", group]];
+    return html`<a href=${this.host.address("vms", [["key", key], ...whose], range)}>${text}</a>`;
   }
 
   width() {

@@ -13,13 +13,7 @@ import { onPaper } from "./paper.js";
 import { onRange, readRange, showRange, writeRange } from "./range.js";
 import { whyRefused } from "./refused.js";
 import { saveCsv, savePng } from "./saving.js";
-import { Ahead } from "./views/ahead.js";
-import { Fleet } from "./views/fleet.js";
-import { Now } from "./views/now.js";
-import { Operations } from "./views/operations.js";
-import { Vm } from "./views/vm.js";
-import { Vms } from "./views/vms.js";
-import { Where } from "./views/where.js";
+import { asksFor, DEFAULT, loaded, VIEWS, views } from "./views.js";
 import { ownTenant, tellWho } from "./who.js";
 
 /**
@@ -47,11 +41,11 @@ import { ownTenant, tellWho } from "./who.js";
  */
 
 /**
- * What the page needs from a view. `fields` are its own controls. `parameters` are its own URL parameters. `show` sets
- * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile.
- * `always`: it has something to show before any data has come. `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
+ * What the page needs from a view. `fields` are its own controls. `show` sets
+ * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile. `always`: it
+ * has something to show before any data has come. `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
  * @template Own
- * @typedef {{name: string, title: string, parameters: string[], controls: Control[], fields: HTMLElement[], body: HTMLElement,
+ * @typedef {{name: string, controls: Control[], fields: HTMLElement[], body: HTMLElement,
  *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
  *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
  *   always?: boolean, table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
@@ -61,9 +55,10 @@ import { ownTenant, tellWho } from "./who.js";
 
 /**
  * What a view needs from the page: change the choice; adjust what needs no answer from the server; look at a part of the
- * range, from which Esc and a double click lead back; ask again; the address of a view.
+ * range, from which Esc and a double click lead back; ask again; an address: of another choice of the view that asks, or of
+ * another view with URL parameters.
  * @typedef {{choose: (changes: {range?: Partial<Range>, own?: unknown}) => void, adjust: (own: unknown) => void,
- *   zoom: (start: number, end: number) => void, refresh: () => void, address: (view: string, own: unknown, range: Range) => string}} Host
+ *   zoom: (start: number, end: number) => void, refresh: () => void, address: (view: string, own: object | Parameters, range: Range) => string}} Host
  */
 
 const REFRESH_MS = 60_000;
@@ -83,23 +78,13 @@ const host = {
     show();
   },
   refresh: () => show(),
-  address: (name, own, range) => write({ view: VIEWS.find((view) => view.name === name) ?? VIEWS[0], own, range }),
+  address: (name, own, range) => address(name, Array.isArray(own) ? own : (views.get(name)?.write(own) ?? []), range),
 };
-
-/**
- * A new view needs a file in views/, one in css/, and a line here. The first view is the default.
- * @type {[View<any>, ...View<any>[]]}
- */
-const VIEWS = [new Now(host), new Fleet(host), new Where(host), new Vms(host), new Vm(host), new Ahead(host), new Operations(host)];
-
-/** @type {Record<string, string>} Names that views had in links of old. */
-const OLD_NAMES = { compare: "vm" };
 
 /** @type {Range[]} The ranges from which a person has looked at a part, the last one last. */
 const left = [];
 
-/** @type {Chosen<any>} */
-let wanted = read(location.search);
+let wanted = /** @type {Chosen<any>} */ (/** @type {any} */ (null)); // until the first view is loaded
 /**
  * The data in the charts, and when it was shown (milliseconds).
  * @type {{chosen: Chosen<any>, at: number, newest: number, end: number} | null}
@@ -108,23 +93,37 @@ let shown = null;
 /** @type {unknown} Why the page does not show the choice; null if it does. */
 let problem = null;
 let lists = NO_LISTS;
-let asked = 0; // numbers the requests, so that a slow answer never replaces a newer one
+let [opening, asked] = [0, 0]; // number the choices and the requests, so that what loads slowly never replaces what is newer
 let askedAt = 0; // milliseconds
 let waiting = false; // for an answer
 let checking = false;
 
-/** @param {string} query @returns {Chosen<any>} */
-function read(query) {
+/** @param {string} query @returns {Promise<Chosen<any>>} */
+async function read(query) {
   const given = new URLSearchParams(query);
-  const asked = given.get("view") ?? (given.get("key") || given.get("tenant") ? "vm" : given.get("search") || given.get("sort") ? "fleet" : "");
-  const view = VIEWS.find(({ name }) => name === (OLD_NAMES[asked] ?? asked)) ?? VIEWS[0];
+  const view = await loaded(asksFor(given), host);
+  byId("view").append(view.body);
   return { view, range: readRange(given), own: view.read(given) };
 }
 
+/** Show what a query says. @param {string} query @param {(chosen: Chosen<any>) => void} take */
+async function open(query, take) {
+  const mine = ++opening;
+  try {
+    const chosen = await read(query);
+    if (mine === opening) take(chosen);
+  } catch (error) {
+    if (mine === opening) fail(error);
+  }
+}
+
 /** @param {Chosen<any>} chosen @returns {string} the query, with a question mark, without default values */
-function write({ view, range, own }) {
+const write = ({ view, range, own }) => address(view.name, view.write(own), range);
+
+/** @param {string} name @param {Parameters} own @param {Range} range */
+function address(name, own, range) {
   /** @type {Parameters} */
-  const all = [["view", view === VIEWS[0] ? "" : view.name], ...view.write(own), ...writeRange(range)];
+  const all = [["view", name === DEFAULT ? "" : name], ...own, ...writeRange(range)];
   return `?${EMBEDDED ? "embed&" : ""}${new URLSearchParams(all.filter(([, value]) => value))}`;
 }
 
@@ -133,26 +132,32 @@ const base = () => (problem && shown ? shown.chosen : wanted);
 
 /** Change the choice. @param {Chosen<any>} chosen */
 function go(chosen) {
+  opening++;
   wanted = chosen;
   history.pushState(null, "", write(wanted));
   tell("saving", "");
   show();
 }
 
+/** Begin with a choice that stands in the URL. @param {Chosen<any>} chosen */
+function begin(chosen) {
+  wanted = chosen;
+  show();
+}
+
 /** Set the controls and the layout to a choice. @param {Chosen<any>} chosen */
 function bring(chosen) {
   for (const id of ["open-controls", "controls", "main"]) byId(id).hidden = false; // from the first time on: nothing moves then
-  for (const view of VIEWS) {
-    const on = view === chosen.view;
-    const link = byId(`to-${view.name}`);
-    link.href = on ? write(chosen) : write({ view, range: chosen.range, own: view.read(new URLSearchParams()) });
-    link.toggleAttribute("aria-current", on);
-    view.body.hidden = !on;
-    // Fields of other views are taken out, since they may have the same labels. Those that stay keep their focus.
-    if (on && byId("own").firstChild !== (view.fields[0] ?? null)) byId("own").replaceChildren(...view.fields);
-  }
-  byId("to-operations").hidden = Boolean(ownTenant());
   const { view } = chosen;
+  for (const { name } of VIEWS) {
+    const link = byId(`to-${name}`);
+    link.href = name === view.name ? write(chosen) : address(name, [], chosen.range);
+    link.toggleAttribute("aria-current", name === view.name);
+  }
+  for (const each of views.values()) each.body.hidden = each !== view;
+  // Fields of other views are taken out, since they may have the same labels. Those that stay keep their focus.
+  if (byId("own").firstChild !== (view.fields[0] ?? null)) byId("own").replaceChildren(...view.fields);
+  byId("to-operations").hidden = Boolean(ownTenant());
   for (const control of document.querySelectorAll("[data-control]")) {
     const name = /** @type {HTMLElement} */ (control).dataset.control ?? "";
     if (!["display", "save"].includes(name)) /** @type {HTMLElement} */ (control).hidden = !view.controls.includes(/** @type {Control} */ (name));
@@ -165,6 +170,7 @@ function bring(chosen) {
 
 /** Ask for the chosen data and show it. On failure, say so, and keep the charts and the controls as they were. */
 async function show() {
+  if (!wanted) return open(location.search, begin);
   const mine = ++asked;
   const current = () => mine === asked;
   const chosen = wanted;
@@ -247,10 +253,7 @@ async function check() {
   }
 }
 
-for (const view of VIEWS) {
-  byId("views").append(made("a", { id: `to-${view.name}` }, view.title), " ");
-  byId("view").append(view.body);
-}
+for (const { name, title } of VIEWS) byId("views").append(made("a", { id: `to-${name}`, href: address(name, [], readRange(new URLSearchParams(location.search))) }, title), " ");
 onRange(() => base().range, (range) => {
   left.length = 0;
   host.choose({ range });
@@ -270,8 +273,10 @@ document.addEventListener("click", (event) => {
   if (!link || link.origin !== location.origin || link.pathname !== location.pathname) return;
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  go(read(link.search));
-  scrollTo(0, 0);
+  open(link.search, (chosen) => {
+    go(chosen);
+    scrollTo(0, 0);
+  });
 });
 /** Go back to the range before the part that is looked at. */
 function zoomOut() {
@@ -285,10 +290,9 @@ document.addEventListener("keydown", (event) => {
 });
 addEventListener("popstate", () => {
   left.length = 0;
-  wanted = read(location.search);
-  show();
+  open(location.search, begin);
 });
-addEventListener("resize", settled(() => VIEWS.forEach((view) => view.fit()), 100));
+addEventListener("resize", settled(() => views.forEach((view) => view.fit()), 100));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());
 for (const event of ["focus", "online", "offline"]) addEventListener(event, check);
 document.addEventListener("visibilitychange", check);

@@ -1,7 +1,6 @@
 // On paper: puts title and range on top, and has charts drawn anew, in light colours and as wide as the paper, for as long as
 // the browser prints. The rest is css/print.css. Knows what the page shows only from its title and its controls.
 
-import { Chart } from "./chart.js";
 import { dated } from "./clock.js";
 import { byId, made } from "./elements.js";
 
@@ -22,11 +21,11 @@ export function onPaper() {
     const [title = "", ...lines] = reportLines(document.title, ofRange, byId("zone").value === "utc", "printed");
     TITLE.replaceChildren(made("h2", {}, title), ...lines.map((line) => made("p", {}, line)));
     byId("main").prepend(TITLE);
-    Chart.redrawAll();
+    dispatchEvent(new Event("paper")); // charts listen
   });
   addEventListener("afterprint", () => {
     document.documentElement.classList.remove("paper");
     TITLE.remove();
-    Chart.redrawAll();
+    dispatchEvent(new Event("paper")); // charts listen
   });
 }

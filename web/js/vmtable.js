@@ -194,7 +194,7 @@ export class VmTable {
   /** @param {Vm} row */
   address(row) {
     const { chosen } = /** @type {About} */ (this.about);
-    return this.once(row, () => this.host.address("vm", { keys: [chosen.own.key], tenant: row.tenant, vm: row.vm, ahead: "0" }, chosen.range));
+    return this.once(row, () => this.host.address("vm", [["key", chosen.own.key], ["tenant", row.tenant], ["vm", row.vm]], chosen.range));
   }
 
   /** An address, written once: scrolling draws often. @param {unknown} to @param {() => string} write */

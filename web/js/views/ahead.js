@@ -36,8 +36,6 @@ const isPositive = (/** @type {string | null} */ text) => Boolean(text && /^\d{1
 
 export class Ahead {
   name = "ahead";
-  title = "Ahead";
-  parameters = ["tenant", "full", "limit", "serve", "boot"];
   /** @type {import("../page.js").Control[]} */
   controls = ["png"];
 
@@ -197,7 +195,7 @@ export class Ahead {
       <div class="table" tabindex="0" role="region" aria-label="VMs that run full"><table>
         <thead><tr><th scope="col">VM</th><th scope="col">Tenant</th><th scope="col">When</th><th scope="col" class="figure">Now</th><th scope="col" class="figure">Goes on by</th></tr></thead>
         <tbody>${data.map((each) => html`<tr>
-          <th scope="row"><a href=${this.host.address("vm", { keys: [own.full], tenant: each.tenant, vm: each.vm, ahead: "0" }, range)}>${vmText(each.tenant, each.vm)}</a></th>
+          <th scope="row"><a href=${this.host.address("vm", [["key", own.full], ["tenant", each.tenant], ["vm", each.vm]], range)}>${vmText(each.tenant, each.vm)}</a></th>
           <td>${tenantText(each.tenant, lists.labels)}</td><td>${whenFull(each)}</td>
           <td class="figure">${written(each.value, unit)}</td><td class="figure">${pace(each, unit)}</td></tr>`)}</tbody>
       </table></div>

@@ -33,8 +33,6 @@ const SORTS = /** @type {[Sort, string][]} */ ([["", "what is unusual first"], [
 
 export class Fleet {
   name = "fleet";
-  title = "Fleet";
-  parameters = ["search", "sort", "against", "open"];
 
   /** @param {import("../page.js").Host} host */
   constructor(host) {
@@ -179,7 +177,7 @@ export class Fleet {
   target(key, change, own, range) {
     const tenant = (change?.kind === "tenant" ? change.name : change?.kind === "vm" ? this.changes?.tenant : "") ?? "";
     const vm = change?.kind === "vm" ? (change.name ?? "") : "";
-    return tenant ? this.host.address("vm", { keys: [key], tenant, vm }, range) : this.host.address("fleet", { ...own, open: key }, range);
+    return tenant ? this.host.address("vm", [["key", key], ["tenant", tenant], ["vm", vm]], range) : this.host.address("fleet", { ...own, open: key }, range);
   }
 
   /** How many points a small chart has room for; a chart of an open card has more. */

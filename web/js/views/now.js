@@ -31,8 +31,6 @@ const HOUR = { minutes: 60, start: 0, end: 0 };
 
 export class Now {
   name = "now";
-  title = "Now";
-  parameters = ["against"];
   /** @type {import("../page.js").Control[]} */
   controls = [];
 

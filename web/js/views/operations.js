@@ -36,8 +36,6 @@ const loaded = (part) => {
 
 export class Operations {
   name = "operations";
-  title = "Operations";
-  parameters = ["part", "day", "message"];
   /** @type {import("../page.js").Control[]} */
   controls = [];
   always = true; // before any data, the first customer is enrolled here

@@ -38,8 +38,6 @@ function whyNotUsual({ history, reason }, { rule }, beside) {
 
 export class Vm {
   name = "vm";
-  title = "VM";
-  parameters = ["key", "tenant", "vm", "ahead"];
   /** @type {import("../page.js").Control[]} */
   controls = ["range", "against", "points", "csv", "png"];
 

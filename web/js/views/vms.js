@@ -29,8 +29,6 @@ const WINDOW = 900;
 
 export class Vms {
   name = "vms";
-  title = "VMs";
-  parameters = ["key", "tenant", "pool", "region", "size", "search", "sort", "all"];
   /** @type {import("../page.js").Control[]} */
   controls = [];
 

@@ -35,8 +35,6 @@ const FILTERS = [["pool", "ResourcePoolName"], ["region", "Region"], ["size", "M
 
 export class Where {
   name = "where";
-  title = "Where";
-  parameters = ["groupBy", "tenant", "pool", "region", "size", "key"];
   /** @type {import("../page.js").Control[]} */
   controls = [];
   /** @type {HTMLElement[]} */
@@ -216,12 +214,11 @@ export class Where {
   /** The address of what a group consists of, ordered by a counter. @param {string} name @param {string} key */
   down(name, key) {
     const { by, tenant } = this.own;
-    const keys = key ? [key] : [];
-    if (by === "vm") return this.host.address("vm", { keys, tenant, vm: name, ahead: "0" }, this.range);
+    if (by === "vm") return this.host.address("vm", [["key", key], ["tenant", tenant], ["vm", name]], this.range);
     if (by === "tenant") return this.to({ tenant: name, by: OF_TENANT[0], key });
     const place = FILTERS.find(([, dimension]) => dimension === by)?.[0] ?? "pool";
     // Of the fleet's regions and sizes the API lists only the worst VMs.
-    if (!tenant) return this.host.address("vms", { key, tenant, pool: "", region: "", size: "", search: "", sort: "", all: false, [place]: name }, this.range);
+    if (!tenant) return this.host.address("vms", [["key", key], [place, name]], this.range);
     return this.to({ tenant, by: "vm", [place]: name, key });
   }
 
