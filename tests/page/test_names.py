@@ -107,7 +107,7 @@ def test_operators_choose_tenants_by_labels_and_find_them_by_masked_names_too(op
     assert all(offered[tenant_name(tenant)].startswith("Contoso (…") for tenant in (1, 2))
     assert offered[tenant_name(3)] == LABELS[3]
     assert offered[tenant_name(4)] == f"…{tenant_name(4)[-12:]}"
-    find = page.get_by_label("Find a tenant")
+    find = opened(page, "Find").get_by_label("Find a tenant")
     find.fill(tenant_name(2)[-4:])
     expect(tenants(page).locator("option")).to_have_count(2)
     assert set(texts(tenants(page))) == {"", tenant_name(2)}
@@ -217,7 +217,7 @@ def test_a_name_is_text_and_no_markup(open_as: Callable[..., Page], tmp_path: Pa
     vms(page).select_option(vm_name(0, 0))
     expect(vms(page).locator("option:checked")).to_contain_text(MARKUP)
     assert page.locator("img").count() == 0
-    assert page.title() == "Spot PC Insights"
+    assert page.title().startswith("VM <img src=x")  # as text: the script has not run
 
 
 def content(**changed: Any) -> bytes:

@@ -63,7 +63,7 @@ def test_one_sentence_says_how_the_fleet_is_and_of_when(page: Page) -> None:
         re.compile(r"Newest complete quarter hour: .* VMs push every 15 min\.")
     )
     expect(page).to_have_title(re.compile("^Now: 3 unusual"))
-    expect(page.get_by_role("link", name="Now", exact=True)).to_have_attribute("aria-current", "")
+    expect(page.get_by_role("link", name="Now", exact=True)).to_have_attribute("aria-current", "page")
 
 
 def test_what_is_notable_comes_first_and_each_line_has_its_sentence_its_chart_and_its_link(page: Page) -> None:

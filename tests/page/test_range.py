@@ -168,7 +168,7 @@ def zoom(page: Page, part: float) -> None:
 
 def test_the_tab_says_what_is_shown(page: Page) -> None:
     page.goto("/?view=fleet")
-    expect(page).to_have_title("Fleet · Spot PC Insights")
+    expect(page).to_have_title("The fleet · Spot PC Insights")
     page.goto(COMPARED)
     expect(page).to_have_title(re.compile(r"^VM .+ of .+ · Spot PC Insights$"))
 

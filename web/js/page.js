@@ -61,8 +61,7 @@ import { ownTenant, tellWho } from "./who.js";
  *   zoom: (start: number, end: number) => void, refresh: () => void, address: (view: string, own: object | Parameters, range: Range) => string}} Host
  */
 
-const REFRESH_MS = 60_000;
-const CHECK_MS = 5_000; // how often the page checks that the server is there
+const [REFRESH_MS, CHECK_MS] = [60_000, 5_000]; // how often the page asks, and checks that the server is there
 
 /** @type {Host} */
 const host = {
@@ -130,9 +129,9 @@ function address(name, own, range) {
 /** The choice in the controls. The next choice changes it. After a failure, the controls match the charts. */
 const base = () => (problem && shown ? shown.chosen : wanted);
 
-/** Change the choice. @param {Chosen<any>} chosen */
+/** @param {Chosen<any>} chosen */
 function go(chosen) {
-  opening++;
+  opening++; // what is still being loaded comes too late
   wanted = chosen;
   history.pushState(null, "", write(wanted));
   tell("saving", "");
@@ -152,7 +151,7 @@ function bring(chosen) {
   for (const { name } of VIEWS) {
     const link = byId(`to-${name}`);
     link.href = name === view.name ? write(chosen) : address(name, [], chosen.range);
-    link.toggleAttribute("aria-current", name === view.name);
+    link.ariaCurrent = name === view.name ? "page" : null;
   }
   for (const each of views.values()) each.body.hidden = each !== view;
   // Fields of other views are taken out, since they may have the same labels. Those that stay keep their focus.
@@ -230,7 +229,7 @@ function fail(error) {
 
 /** After a failure, there may be nothing to show and to save. */
 function usable() {
-  byId("view").hidden = Boolean(problem) && !shown;
+  byId("view").hidden = !shown && (Boolean(problem) || !wanted?.view.always);
   for (const id of ["save-csv", "save-png"]) byId(id).disabled = !shown;
 }
 
@@ -276,6 +275,7 @@ document.addEventListener("click", (event) => {
   open(link.search, (chosen) => {
     go(chosen);
     scrollTo(0, 0);
+    if (byId("main").contains(link)) byId("main").focus(); // the link may be gone
   });
 });
 /** Go back to the range before the part that is looked at. */

@@ -10,6 +10,7 @@ import { NO_LISTS } from "../lists.js";
 import { onNames } from "../names.js";
 import { Opened } from "../opened.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
+import { newestOf } from "../series.js";
 import { spark } from "../spark.js";
 import { grouped, MOST_LINES } from "../unusual.js";
 import { isOperator, ownTenant, tellWho } from "../who.js";
@@ -269,7 +270,11 @@ async function askCards(keys, range) {
     askCharts("v1/get-data", keys, MINUTES, head(range)),
     askCharts("v1/get-data", keys, minutesOf(range), line(range, step)),
   ]);
-  const data = new Map(keys.map((key) => [key, { head: heads.items.get(key)?.at(-1), items: lines.items.get(key) ?? [], step }]));
+  const data = new Map(keys.map((key) => {
+    const [head, items] = [heads.items.get(key)?.at(-1), lines.items.get(key) ?? []];
+    // A tenant's user is shown minutes only once they are final: the newest of these, then.
+    return [key, { head: head?.average === null ? (newestOf(items) ?? head) : head, items, step }];
+  }));
   return { data, lines };
 }
 
