@@ -1,12 +1,15 @@
 """The Ahead view in a real browser: forecasts, what runs full, the log-on calendar, and states without answers."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from domain.minutes import WINDOW
 from tests.app.conftest import Local
 from tests.page.conftest import AXE, MOST_MILLISECONDS
 from tests.page.learned import FREE, POOL, TENANT, VM, answer, capacity, forecast, logons
@@ -71,6 +74,27 @@ def test_a_counter_without_a_limit_of_its_own_asks_for_one(page: Page) -> None:
     page.get_by_label("Limit in ms").fill("200")
     page.get_by_label("Limit in ms").press("Enter")
     expect(page.get_by_role("region", name="VMs that run full")).to_be_visible()
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_label("Counter", exact=True)).to_have_value(FREE)
+
+
+def change(page: Page, changed: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """Answer with other counters than the host has."""
+
+    def fulfil(route: Route) -> None:
+        body = route.fetch().json()
+        route.fulfill(json={**body, "data": changed(body["data"])})
+
+    page.route("**/v1/counters?**", fulfil)
+
+
+def test_what_is_not_there_is_said_to_have_no_data(page: Page) -> None:
+    learn(page)
+    change(page, lambda counters: [each for each in counters if each["key"] == "win_swap.percent_usage"])
+    page.goto("/?view=ahead")
+    expect(page.get_by_text(f"There are no data of {FREE} here.")).to_be_visible()
+    expect(page.get_by_text("None of the counters that are forecast here has come yet")).to_be_visible()
 
 
 def test_the_calendar_of_a_tenant_says_when_to_start_and_stop_and_how_good_that_was(page: Page) -> None:
@@ -143,9 +167,15 @@ def test_a_tenants_caller_is_shown_its_own(page: Page) -> None:
     asked = learn(page)
     who = {"name": "Ann", "role": "tenant", "tenant": TENANT, "signsIn": True}
     page.route("**/v1/me?**", lambda route: route.fulfill(content_type="application/json", body=json.dumps(who)))
+    change(page, lambda counters: [{**each, "newest": each["newest"] - 6 * 3600} for each in counters])
+    ahead = forecast()
+    for each in ahead["data"]:
+        each["window"] += WINDOW
+    answer(page, "get-forecast", ahead)
     page.goto("/?view=ahead")
     expect(page.get_by_role("region", name="Log-on calendar")).to_be_visible()
     expect(page.get_by_label("Tenant", exact=True)).to_be_hidden()
+    expect(page.locator("#status")).to_have_text(re.compile("^newest minute .* min ago$"))
     assert all(each["tenant"] == [TENANT] for path in asked for each in asked[path])
 
 

@@ -102,6 +102,29 @@ def test_dropping_asks_once_more_and_running_shows_it(olga: Page, host: Local) -
     expect(olga.get_by_text(f"Nothing is in quarantine that came on {day}. Good.")).to_be_visible()
 
 
+def test_a_message_that_was_dropped_is_left_and_is_said_to_be_gone(browser: Browser, host: Local) -> None:
+    bad = a_record(MaskedTenantId=tenant_name(1), MaskedVMName=vm_name(1, 0), timestamp=NEWEST, PerfType="a.b c")
+    host.put("worse", a_signer(tenant_name(1)).signed(a_message([bad])))
+    host.settled()
+    page = browser.new_page(base_url=host.address, extra_http_headers={"Authorization": "Bearer olga"})
+    page.goto("/?view=operations&part=refused")
+    page.get_by_text("Messages", exact=True).first.click()
+    page.get_by_role("link", name="Look at it").first.click()
+    expect(page.get_by_label("The input as it came")).to_be_visible()
+    page.get_by_role("button", name="Drop").click()
+    answer(page, "Drop")
+    expect(page.locator(".news")).to_contain_text("The input is being dropped")
+    expect(page.get_by_label("The input as it came")).to_have_count(0)
+    assert "message=" not in page.url
+    page.go_back()
+    expect(page.locator("#operations")).to_contain_text("no longer in the quarantine", timeout=30_000)
+    expect(page.locator("#problem")).to_be_hidden()
+    part(page, "Running")
+    expect(page.get_by_role("row", name="Drop refused input").first).to_be_visible()
+    expect(page.locator(".news")).to_be_empty()  # it was said of another part
+    page.context.close()
+
+
 def test_dead_letters_are_resubmitted(olga: Page, host: Local) -> None:
     olga.goto("/?view=operations&part=letters")
     expect(olga.get_by_text("There are no dead letters")).to_be_visible()
@@ -170,6 +193,19 @@ def test_the_first_customer_is_enrolled_before_any_data_has_come(open_page: Call
     expect(page.get_by_role("region", name="Litware")).to_contain_text("code unused")
 
 
+def test_a_double_click_draws_one_code(olga: Page) -> None:
+    olga.goto("/?view=operations&part=tenants")
+    sent: list[str] = []
+    olga.on("request", lambda each: sent.append(each.url) if each.method == "POST" else None)
+    new = olga.get_by_role("region", name="A new customer")
+    new.get_by_label("What people call it").fill("Adatum")
+    new.get_by_label("Whom to call").fill("Ada")
+    new.get_by_role("button", name="Draw a code").dblclick()
+    expect(olga.get_by_role("region", name="The code")).to_contain_text("The code for Adatum")
+    expect(olga.locator("#main")).to_have_attribute("aria-busy", "false")
+    assert len(sent) == 1
+
+
 def running(page: Page) -> list[str]:
     """Answer with an operation that runs until it is stopped, and return the requests that stopped it."""
     item: dict[str, Any] = {
@@ -206,6 +242,7 @@ def test_what_runs_shows_its_progress_and_can_be_stopped(olga: Page) -> None:
     expect(shown).to_contain_text("30 of 120 steps, should be done 24 Nov 2026")
     expect(shown).to_contain_text("So far: 9 windows")
     shown.get_by_role("button", name="Stop").click()
+    expect(olga.get_by_role("dialog")).to_contain_text("started by Olga")
     answer(olga, "Cancel")
     assert stopped == []
     shown.get_by_role("button", name="Stop").click()

@@ -180,6 +180,16 @@ def test_what_will_run_full_and_when_people_come_is_said_of_the_vm(page: Page) -
     expect(habits.nth(1).locator("td")).to_have_text(["2 %", "\u2013", "\u2013"])
 
 
+def test_of_a_new_vm_it_is_not_known_what_will_run_full(page: Page) -> None:
+    learn(page)
+    answer(page, "get-capacity", capacity(data=[], of=2, tooYoung=2))
+    page.goto(OF_VM)
+    out = page.get_by_role("region", name="What ran out, and what will")
+    expect(out).to_contain_text(
+        "Disk space free: it is not known when it reaches 5 %: there are values of fewer than 21"
+    )
+
+
 def test_what_ran_out_is_said_with_its_times(page: Page) -> None:
     learn(page)
     start = NEWEST + 30

@@ -80,16 +80,18 @@ function ranOut(items, interval, { counters, utc }) {
     ${found.filter(({ spans }) => spans.length).map((each) => html`
       <li><strong>${each.counter.title}</strong> was at ${bound(each)} for ${lasting(minutesIn(each.spans))} of this range:
         ${each.spans.slice(0, SHOWN).map(({ start, end, worst }) => `${fromTo(start, end, utc)} (${each.limit.falling ? "least" : "most"} ${written(worst, each.counter.unit)})`).join("; ")}${
-          each.spans.length > SHOWN ? `; and ${each.spans.length - SHOWN} times before` : ""}.</li>`)}
+          each.spans.length > SHOWN ? `; and ${each.spans.length - SHOWN} ${each.spans.length === SHOWN + 1 ? "time" : "times"} before` : ""}.</li>`)}
     ${fine.length ? html`<li>Never at its limit in this range: ${fine.join(", ")}.</li>` : nothing}`;
 }
 
 /** @param {Capacity} capacity @param {Of} of */
-function willFill({ key, limit, data, reason }, { vm, counters }) {
+function willFill({ key, limit, data, reason, of, tooYoung }, { vm, counters }) {
   const { title = key, unit = "" } = counters.find((each) => each.key === key) ?? {};
   const full = data.find((each) => each.vm === vm);
   if (reason) return html`${title}: it is not known when it reaches ${written(limit, unit)}: ${reason}.`;
-  if (!full) return html`${title} is not seen to reach ${written(limit, unit)}.`;
+  // The answer says of how many VMs it is not known, not of which.
+  if (!full && tooYoung === of) return html`${title}: it is not known when it reaches ${written(limit, unit)}: there are values of fewer than 21 days.`;
+  if (!full) return html`${title} is not seen to reach ${written(limit, unit)}${tooYoung ? ", or there are values of fewer than 21 days" : ""}.`;
   return html`<strong>${title}</strong> reaches ${written(limit, unit)} ${whenFull(full)}: it is at ${written(full.value, unit)}, ${pace(full, unit)}.`;
 }
 

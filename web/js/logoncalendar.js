@@ -25,13 +25,13 @@ async function saveAs({ tenant, serve, boot }, pool) {
   save(plan, fileName(`scaling-plan-${pool.replace(/[^\w-]/g, "-")}`, "json"));
 }
 
-/** @param {Logons} logons @param {Asked} asked @param {(error: unknown) => void} fail */
-export function calendar(logons, asked, fail) {
+/** @param {Logons} logons @param {Asked} asked @param {(save: () => Promise<void>) => void} attempt saves, and says so if that fails */
+export function calendar(logons, asked, attempt) {
   const days = [...new Set(logons.data.map(({ day }) => day))].sort();
   const pools = logons.series.map(({ pool }) => pool);
   const at = new Map(logons.data.map((each) => [JSON.stringify([each.pool, each.day]), each]));
   if (!days.length) return html`<p>Nothing is known about when people log on${logons.reason ? `: ${logons.reason}` : ""}. It is learned twice a day from sessions and log-ons.</p>`;
-  const saved = (/** @type {string | undefined} */ pool) => () => saveAs(asked, pool).catch(fail);
+  const saved = (/** @type {string | undefined} */ pool) => () => attempt(() => saveAs(asked, pool));
   return html`
     <div class="table" tabindex="0" role="region" aria-label="Log-on calendar">
       <table class="calendar">

@@ -25,7 +25,8 @@ export class Panel {
     this.remove = made("button", { type: "button", class: "plain", "aria-label": `Remove ${counter.title}` }, "×");
     this.drawing = made("div", { class: "chart", tabindex: "0", role: "img", id: `chart-${counter.key.replace(/[^\w-]/g, "-")}`, "aria-label": `${counter.title}: loading` });
     this.note = made("p", { class: "note" });
-    this.table = made("details", {}, made("summary", {}, "Data table"));
+    this.rows = made("div", { class: "rows", tabindex: "0", role: "region", "aria-label": `Data of ${counter.title}` }); // it stays, with its focus and place
+    this.table = made("details", {}, made("summary", {}, "Data table"), this.rows);
     this.chart = new Chart(this.drawing);
     const title = made("span", { class: "title" }, counter.title, counter.title === counter.key ? "" : made("code", {}, counter.key));
     this.figure = made("figure", { class: "panel" }, made("figcaption", {}, title, this.latest, this.remove), this.drawing, this.note, this.table);
@@ -72,8 +73,7 @@ export class Panel {
 
   /** The points as a table, for people who can't see the chart. It is made when opened. */
   tabulate() {
-    this.table.querySelector("div")?.remove();
-    if (!this.table.open) return;
+    if (!this.table.open) return this.rows.replaceChildren();
     const { beside, unit, utc, usual } = this.look;
     const figure = (/** @type {number | null | undefined} */ value) => made("td", {}, written(value, unit));
     const heads = [
@@ -90,7 +90,9 @@ export class Panel {
       ),
     );
     const head = made("thead", {}, made("tr", {}, ...heads.map((text) => made("th", { scope: "col" }, text))));
-    this.table.append(made("div", { class: "rows", tabindex: "0", role: "region", "aria-label": `Data of ${this.counter.title}` }, made("table", {}, head, made("tbody", {}, ...rows.reverse()))));
+    const scrolled = this.rows.scrollTop;
+    this.rows.replaceChildren(made("table", {}, head, made("tbody", {}, ...rows.reverse())));
+    this.rows.scrollTop = scrolled;
   }
 
   /** For a picture. @returns {import("./files.js").Drawing[]} */

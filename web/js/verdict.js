@@ -47,7 +47,7 @@ function whoText({ who, name }, { tenant, vm }, labels) {
 export function verdictTemplate(verdict, labels, counters, utc) {
   const counter = counters.find(({ key }) => key === verdict.key);
   const { window, reason, history, timeZone, final } = verdict;
-  const sentence = verdict.sentence.replaceAll(verdict.tenant, tenantText(verdict.tenant, labels)).replaceAll(verdict.vm, vmText(verdict.tenant, verdict.vm));
+  const sentence = verdict.sentence.replaceAll(verdict.tenant, () => tenantText(verdict.tenant, labels)).replaceAll(verdict.vm, () => vmText(verdict.tenant, verdict.vm)); // functions: a text would have its $ read
   return html`
     <h2 class="verdict">${verdict.verdict === "none" && verdict.always.length ? ALWAYS : (WORDS[verdict.verdict] ?? verdict.verdict)}</h2>
     <p>${sentence}${reason && !sentence.includes(reason) ? ` ${reason}.` : ""}</p>

@@ -3,11 +3,13 @@
 import { ask, send } from "../ask.js";
 import { ago, moment } from "../clock.js";
 import { confirmed } from "../confirm.js";
-import { html, nothing } from "../html.js";
+import { html, nothing, repeat } from "../html.js";
 import { short } from "../numbers.js";
 import { figure, grouped } from "./words.js";
 
 const MOST_PAGES = 10;
+const COPIED_MS = 2_000; // for how long a button says so
+const UNCOPIED_MS = 10_000; // for how long it says what to do instead
 
 /** @typedef {import("../views/operations.js").Context} Context */
 /** @typedef {{id: string, added: number, revoked: number | null, confirmed: boolean}} Key */
@@ -39,7 +41,7 @@ export function template({ tenants, more }, context) {
     <section class="panel" aria-label="A new customer"><h2>A new customer</h2>
       <p class="note">Draw a code, and give it to the customer's contact. Its SPOC joins with it; then compare the key by voice and confirm it here.</p>
       ${fields("new", { label: "", contact: "" }, "Draw a code", (label, contact, form) => draw({ label, contact }, context, form))}</section>
-    ${tenants.length ? tenants.map((each) => one(each, context)) : html`<p class="empty">No tenant is enrolled yet. Draw a code for the first customer above.</p>`}
+    ${tenants.length ? repeat(tenants, ({ tenant }) => tenant, (each) => one(each, context)) : html`<p class="empty">No tenant is enrolled yet. Draw a code for the first customer above.</p>`}
     ${more ? html`<p class="note">These are the first ${figure(tenants.length)} tenants by name. There are more: ask /v1/admin/tenants.</p>` : nothing}`;
 }
 
@@ -52,6 +54,7 @@ function code(admitted, context) {
     const button = /** @type {HTMLButtonElement} */ (event.target);
     const done = await navigator.clipboard?.writeText(admitted.code ?? "").then(() => true, () => false);
     button.textContent = done ? "Copied" : "Select the code and copy it";
+    setTimeout(() => (button.textContent = "Copy"), done ? COPIED_MS : UNCOPIED_MS);
   };
   const forget = () => {
     drawn = null;
@@ -87,7 +90,7 @@ function one(tenant, context) {
     <p>${calm ? tenant.state : html`<strong>${tenant.state}</strong>`}${tenant.newest ? `, newest minute ${moment(tenant.newest, context.utc)}` : ""}.
       ${tenant.contact ? `Contact: ${tenant.contact}.` : ""} ${tenant.codeExpires ? `Its code counts until ${moment(tenant.codeExpires, context.utc)}.` : ""}</p>
     ${unsigned || nothing}
-    ${tenant.keys.length ? html`<ul class="keys">${tenant.keys.map((each) => key(tenant, each, context))}</ul>` : html`<p class="note">It has no key yet.</p>`}
+    ${tenant.keys.length ? html`<ul class="keys">${repeat(tenant.keys, ({ id }) => id, (each) => key(tenant, each, context))}</ul>` : html`<p class="note">It has no key yet.</p>`}
     <details><summary>Change</summary>
       ${fields(tenant.tenant, tenant, "Save", (label, contact) => save({ tenant: tenant.tenant, label, contact }, context))}
       <div class="buttons"><button type="button" @click=${() => renew(tenant, context)}>Draw a new code</button></div></details>

@@ -1,9 +1,9 @@
 // The quarantine of a day by reason, and the refused inputs of one message, as text. Knows the API's quarantine.
 
-import { ask, send } from "../ask.js";
+import { ask, NoAccess, orProblem, Problem, send } from "../ask.js";
 import { moment } from "../clock.js";
 import { confirmed } from "../confirm.js";
-import { html, nothing } from "../html.js";
+import { html, nothing, repeat } from "../html.js";
 import { tenantText } from "../names.js";
 import { byReason, counted, figure, indented } from "./words.js";
 
@@ -14,12 +14,13 @@ const MOST_MESSAGES = 20; // of a reason are shown
 /** @typedef {import("../views/operations.js").Context} Context */
 /** @typedef {{message: string, messageId: string, received: number, refused: number, reasons: Record<string, number>, provenTenant: string | null}} Message */
 /** @typedef {{day: string, message: string, messageId: string, received: number, provenTenant: string | null, data: {position: number, reason: string, advice: string, input: string}[]}} Inputs */
-/** @typedef {{day: string, advice: Record<string, string>, messages: Message[], more: boolean, one: Inputs | null}} Refused */
+/** @typedef {{day: string, advice: Record<string, string>, messages: Message[], more: boolean, one: Inputs | Problem | null}} Refused `one`: of the message that is looked at, a problem if it is there no more */
 
 /** @param {{day: string, message: string}} own @returns {Promise<Refused>} */
 export async function load({ day, message }) {
   if (message) {
-    const one = await ask("v1/admin/quarantine/message", [["day", day], ["message", message]]);
+    const one = await orProblem(ask("v1/admin/quarantine/message", [["day", day], ["message", message]]));
+    if (one instanceof NoAccess) throw one;
     return { day, advice: {}, messages: [], more: false, one };
   }
   /** @type {Refused} */
@@ -43,14 +44,14 @@ export function template(refused, context) {
     if (day) context.choose({ day, message: "" });
   };
   return html`<p class="day"><label for="day">Day, in UTC</label> <input id="day" type="date" required .value=${refused.day} @change=${chosen}></p>
-    ${refused.one ? message(refused.one, context) : list(refused, context)}`;
+    ${refused.one instanceof Problem ? gone(refused.day, context) : refused.one ? message(refused.one, context) : list(refused, context)}`;
 }
 
 /** @param {Refused} refused @param {Context} context */
 function list({ day, advice, messages, more }, context) {
   if (!messages.length) return html`<p class="empty">Nothing is in quarantine that came on ${day}. Good.</p>`;
   return html`${more ? html`<p class="note">These are the first ${figure(messages.length)} messages of that day. There are more.</p>` : nothing}
-    ${byReason(messages).map((entry) => reason(entry, advice[entry.reason] ?? "", day, context))}`;
+    ${repeat(byReason(messages), (entry) => entry.reason, (entry) => reason(entry, advice[entry.reason] ?? "", day, context))}`;
 }
 
 /** @param {{reason: string, inputs: number, messages: Message[]}} entry @param {string} advice @param {string} day @param {Context} context */
@@ -74,11 +75,17 @@ function reason(entry, advice, day, context) {
 /** @param {string | null} tenant @param {Context} context */
 const signer = (tenant, { labels }) => (tenant ? tenantText(tenant, labels) : "nobody that is known");
 
+/** @param {string} day @param {Context} context */
+const allOf = (day, context) => html`<p><a href=${context.address({ day, message: "" })}>All of ${day}</a></p>`;
+
+/** @param {string} day @param {Context} context */
+const gone = (day, context) => html`${allOf(day, context)}<p class="empty">This message is no longer in the quarantine: its input was dropped or taken.</p>`;
+
 /** @param {Inputs} one @param {Context} context */
 function message(one, context) {
   /** @type {[string, string][]} */
   const which = [["day", one.day], ["message", one.message]];
-  return html`<p><a href=${context.address({ day: one.day, message: "" })}>All of ${one.day}</a></p>
+  return html`${allOf(one.day, context)}
     <section class="panel"><h2>A message that came ${moment(one.received, context.utc)}</h2>
       <p>${counted(one.data.length, "input")} of it ${one.data.length === 1 ? "is" : "are"} in quarantine. Signed by: ${signer(one.provenTenant, context)}.</p>
       ${one.provenTenant ? actions(which, "this message", context) : vouching(which, context)}</section>
@@ -98,9 +105,10 @@ function vouching(which, context) {
 }
 
 /** @param {[string, string][]} which @param {string} about @param {Context} context @param {() => [string, string][]} [more] */
-function actions(which, about, { act }, more = () => []) {
+function actions(which, about, { act, leave }, more = () => []) {
   const run = (/** @type {string} */ what, /** @type {[string, string][]} */ parameters, /** @type {string} */ said) => act(async () => {
     await send("POST", `v1/admin/quarantine/${what}`, parameters);
+    leave(new URLSearchParams(which).get("message") ?? ""); // it is about to leave the quarantine
     return said;
   });
   const again = async () => (await confirmed("Try it again?", `${about}: what is taken now leaves the quarantine; the rest stays, with the reason that holds now.`, "Try again"))

@@ -3,7 +3,7 @@
 import { ask, send } from "../ask.js";
 import { ago, moment } from "../clock.js";
 import { confirmed } from "../confirm.js";
-import { html, nothing } from "../html.js";
+import { html, nothing, repeat } from "../html.js";
 import { tenantText } from "../names.js";
 import { commandText, figure, figuresText, kindText } from "./words.js";
 
@@ -31,14 +31,17 @@ export function template(items, context) {
   const [running, ended] = [items.filter(runsNow), items.filter((each) => !runsNow(each))];
   return html`
     <h2>Running now</h2>
-    ${running.length ? running.map((each) => runs(each, context)) : html`<p class="empty">No operation runs. Rebuilds, purges and what else operators start appear here.</p>`}
+    ${running.length ? repeat(running, instance, (each) => runs(each, context)) : html`<p class="empty">No operation runs. Rebuilds, purges and what else operators start appear here.</p>`}
     <h2>Ended</h2>
     ${ended.length ? html`<div class="table panel" tabindex="0" role="region" aria-label="Ended operations"><table>
       <thead><tr><th scope="col">What</th><th scope="col">Result</th><th scope="col">Started</th><th scope="col">By</th></tr></thead>
-      <tbody>${ended.slice(0, MOST_ENDED).map((each) => has(each, context))}</tbody></table></div>
+      <tbody>${repeat(ended.slice(0, MOST_ENDED), instance, (each) => has(each, context))}</tbody></table></div>
       ${ended.length > MOST_ENDED ? html`<p class="note">The newest ${MOST_ENDED} of ${figure(ended.length)}.</p>` : nothing}`
     : html`<p class="empty">None has ended yet.</p>`}`;
 }
+
+/** What tells operations apart. @param {Item} item */
+const instance = (item) => item.instance;
 
 /** @param {Item} item */
 const runsNow = ({ state }) => state === "running";
@@ -70,9 +73,10 @@ function has(item, context) {
 }
 
 /** @param {Item} item @param {Context} context */
-async function stop(item, { act }) {
-  const yes = await confirmed(`Stop “${kindText(item.kind)}”?`, "What it has done stays done. The same request, sent again, does the rest.", "Stop it");
-  if (yes) {act(async () => {
+async function stop(item, context) {
+  const which = [command(item, context), `started by ${item.by} ${ago(Date.now() / 1000 - item.started)}`].filter(Boolean).join(", ");
+  const yes = await confirmed(`Stop “${kindText(item.kind)}”?`, `It is the one with: ${which}. What it has done stays done. The same request, sent again, does the rest.`, "Stop it");
+  if (yes) {context.act(async () => {
     await send("POST", `v1/admin/operations/${item.instance}/stop`);
     return `“${kindText(item.kind)}” is told to stop. It ends within seconds.`;
   });}

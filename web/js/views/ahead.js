@@ -32,6 +32,13 @@ const MAIN = ["win_session.active_sessions", "win_session.input_delay_ms", "win_
  * @typedef {{figure: HTMLElement, chart: Chart, drawing: HTMLElement, note: HTMLElement, most: HTMLElement, counter: Counter}} Card
  */
 
+/**
+ * The newest minute with data: forecasts begin where it ends. The list of counters, as a tenant's caller gets it, is hours behind.
+ * @param {Map<string, Forecast> | Problem} forecasts @returns {number} Unix seconds, 0: not known
+ */
+const newestBefore = (forecasts) =>
+  forecasts instanceof Problem ? 0 : Math.max(0, ...[...forecasts.values()].flatMap(({ data }) => (data[0] ? data[0].window - 60 : [])));
+
 const isPositive = (/** @type {string | null} */ text) => Boolean(text && /^\d{1,12}(\.\d{1,6})?$/.test(text));
 
 export class Ahead {
@@ -47,6 +54,12 @@ export class Ahead {
     this.field = labelled("Tenant", this.tenant);
     this.fields = [this.field];
     this.tenant.addEventListener("change", () => this.choose({ tenant: this.tenant.value }));
+    this.selects = { full: made("select", { id: "full-counter" }), serve: made("select", { id: "advice-serve" }), boot: made("select", { id: "advice-boot" }) };
+    for (const [name, select] of Object.entries(this.selects)) {
+      select.addEventListener("change", () => this.choose({ [name]: select.value, ...(name === "full" ? { limit: "" } : {}) }));
+    }
+    this.unsaved = made("p", { class: "note", role: "status" });
+    render(html`<p class="note" role="status">Loading …</p>`, this.body);
     /** @type {Own} */
     this.own = this.read(new URLSearchParams());
     /** @type {Map<string, Card>} charts by counter */
@@ -89,6 +102,10 @@ export class Ahead {
     const tenants = texts(lists.tenants, (tenant) => lists.labels.get(tenant) ?? tenantName(tenant));
     fill(this.tenant, [["", "the whole fleet"], ...tenants], this.whose(own, lists));
     this.field.hidden = Boolean(ownTenant());
+    const full = LEARNED.filter((key) => key === own.full || lists.counters.some((each) => each.key === key));
+    fill(this.selects.full, full.map((key) => [key, lists.counters.find((each) => each.key === key)?.title ?? key]), own.full);
+    fill(this.selects.serve, SERVES, own.serve);
+    fill(this.selects.boot, BOOTS, own.boot);
   }
 
   /** @param {Chosen} chosen @param {Lists} lists @param {() => boolean} current */
@@ -96,6 +113,7 @@ export class Ahead {
     await tellWho();
     if (!current()) return null;
     this.show(chosen, lists);
+    this.unsaved.textContent = "";
     const { own } = chosen;
     const tenant = this.whose(own, lists);
     const counters = MAIN.flatMap((key) => lists.counters.find((each) => each.key === key) ?? []);
@@ -109,7 +127,7 @@ export class Ahead {
     this.tell = () => this.draw({ forecasts, capacity, logons }, { ...chosen, own: this.own }, lists, counters, tenant);
     this.tell();
     const strange = own.tenant && !tenant ? `Not known here: tenant ${own.tenant}. Check the link, or choose another above.` : "";
-    const newest = Math.max(0, ...lists.counters.map((each) => each.newest));
+    const newest = ownTenant() ? newestBefore(forecasts) : Math.max(0, ...lists.counters.map((each) => each.newest));
     return { own, newest, end: 0, suppressed: "", notice: strange, empty: "" };
   }
 
@@ -120,8 +138,9 @@ export class Ahead {
     render(html`
       <section aria-labelledby="next">
         <h2 id="next">The next ${HOURS} hours of ${of}</h2>
-        <p class="note">Dotted: what is expected of a VM on average, by the hour. The band holds four hours of five.</p>
-        ${forecasts instanceof Problem ? html`<p class="panel note">${forecasts.message}</p>` : html`<div class="forecasts">${cards.map(({ figure }) => figure)}</div>`}
+        ${forecasts instanceof Problem ? html`<p class="panel note">${forecasts.message}</p>` : cards.length ? html`
+          <p class="note">Dotted: what is expected of a VM on average, by the hour. The band holds four hours of five.</p>
+          <div class="forecasts">${cards.map(({ figure }) => figure)}</div>` : html`<p class="empty">None of the counters that are forecast here has come yet: ${MAIN.join(", ")}.</p>`}
       </section>
       <section class="panel" aria-labelledby="fills">
         <h2 id="fills">What runs full</h2>
@@ -130,17 +149,22 @@ export class Ahead {
       </section>
       <section class="panel" aria-labelledby="logons">
         <h2 id="logons">When people log on</h2>
-        ${tenant ? this.chooseAdvice(chosen.own) : this.chooseTenant(chosen, lists)}
-        ${logons instanceof Problem ? html`<p class="note">${logons.message}</p>` : logons ? calendar(logons, { ...chosen.own, tenant }, (error) => this.unsaved(error)) : nothing}
-        <p class="note" role="status" id="unsaved"></p>
+        ${tenant ? this.chooseAdvice() : this.chooseTenant(chosen, lists)}
+        ${logons instanceof Problem ? html`<p class="note">${logons.message}</p>` : logons ? calendar(logons, { ...chosen.own, tenant }, (save) => this.attempt(save)) : nothing}
+        ${this.unsaved}
       </section>`, this.body);
     if (!(forecasts instanceof Problem)) for (const card of cards) this.forecast(card, forecasts.get(card.counter.key), tenant ? "tenant" : "fleet", chosen.range.utc);
   }
 
-  /** @param {unknown} error */
-  unsaved(error) {
-    if (!(error instanceof Problem)) throw error;
-    /** @type {HTMLElement} */ (this.body.querySelector("#unsaved")).textContent = `Not saved. ${error.message}`;
+  /** @param {() => Promise<void>} save */
+  async attempt(save) {
+    this.unsaved.textContent = "";
+    try {
+      await save();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.unsaved.textContent = `Not saved. ${error.message}`;
+    }
   }
 
   /** @param {Counter} counter @returns {Card} */
@@ -170,22 +194,22 @@ export class Ahead {
 
   /** @param {Own} own @param {Lists} lists */
   chooseFull({ full, limit }, lists) {
-    const counters = LEARNED.flatMap((key) => lists.counters.find((each) => each.key === key) ?? []);
-    const unit = counters.find(({ key }) => key === full)?.unit ?? "";
-    const changed = (/** @type {Event} */ event) => this.choose({ full: /** @type {HTMLSelectElement} */ (event.target).value, limit: "" });
+    const unit = lists.counters.find(({ key }) => key === full)?.unit ?? "";
     const limited = (/** @type {Event} */ event) => {
       const { value } = /** @type {HTMLInputElement} */ (event.target);
       if (!value || isPositive(value)) this.choose({ limit: value });
     };
     return html`<p class="choices">
-      <span><label for="full-counter">Counter</label> <select id="full-counter" @change=${changed}>${counters.map(({ key, title }) => html`<option value=${key} ?selected=${key === full}>${title}</option>`)}</select></span>
+      <span><label for="full-counter">Counter</label> ${this.selects.full}</span>
       <span><label for="full-limit">Limit${unit ? ` in ${unit}` : ""}</label> <input id="full-limit" type="number" min="0" step="any" .value=${limit} placeholder=${unit === "%" ? "its own" : "give one"} @change=${limited}></span></p>`;
   }
 
   /** @param {Capacity | null} capacity null: there is nothing to ask for @param {Chosen} chosen @param {Lists} lists */
   full(capacity, { own, range }, lists) {
-    const { title = own.full, unit = "" } = lists.counters.find(({ key }) => key === own.full) ?? {};
-    if (!capacity) return html`<p>${unit === "%" ? `There are no data of ${own.full} here.` : `${title} has no limit of its own: give one above, in ${unit || "its unit"}.`}</p>`;
+    const counter = lists.counters.find(({ key }) => key === own.full);
+    if (!counter) return html`<p>There are no data of ${own.full} here.</p>`;
+    const { title, unit } = counter;
+    if (!capacity) return html`<p>${title} has no limit of its own: give one above, in ${unit || "its unit"}.</p>`;
     const { data, limit, of, tooYoung, reason, nextPage } = capacity;
     const young = tooYoung ? ` Of ${tooYoung} of them it is not known yet: they are too new.` : "";
     if (reason) return html`<p>It is not known what runs full: ${reason}.</p>`;
@@ -202,14 +226,10 @@ export class Ahead {
       <p class="note">From the worst hour of each day of up to 56 days. Days are those of each VM's own clocks.</p>`;
   }
 
-  /** @param {Own} own */
-  chooseAdvice({ serve, boot }) {
-    const select = (/** @type {[string, string][]} */ choices, /** @type {string} */ chosen, /** @type {"serve" | "boot"} */ name) => html`
-      <select id=${`advice-${name}`} @change=${(/** @type {Event} */ event) => this.choose({ [name]: /** @type {HTMLSelectElement} */ (event.target).value })}>
-        ${choices.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}</select>`;
+  chooseAdvice() {
     return html`<p class="choices">
-      <span><label for="advice-serve">First log-ons that find their VM up</label> ${select(SERVES, serve, "serve")}</span>
-      <span><label for="advice-boot">A VM starts in</label> ${select(BOOTS, boot, "boot")}</span></p>`;
+      <span><label for="advice-serve">First log-ons that find their VM up</label> ${this.selects.serve}</span>
+      <span><label for="advice-boot">A VM starts in</label> ${this.selects.boot}</span></p>`;
   }
 
   /** @param {Chosen} chosen @param {Lists} lists */

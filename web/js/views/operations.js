@@ -7,15 +7,17 @@ import { isOperator, signedIn, tellWho } from "../who.js";
 
 const SOON_MS = 3_000; // until something that moves is asked for again
 const AFTER_MS = 20_000; // for how long after an action things may move
+const SAID_MS = 300_000; // for how long it is said what was done
 
 /** @typedef {"status" | "running" | "refused" | "letters" | "tenants"} Part */
 /** @typedef {{part: Part, day: string, message: string}} Own `day` and `message`: what of the quarantine is looked at */
 
 /**
  * What a part needs. `choose` and `address`: with these of the view's own choices changed. `act`: do what answers a sentence for the person,
- * then ask again; a failure is said in the page. `again`: draw again.
+ * then ask again; a failure is said in the page. While one is under way, others are ignored: a double click does a thing once. `leave`: look
+ * at all of the day, if this message of the quarantine is still looked at. `again`: draw again.
  * @typedef {{utc: boolean, labels: Map<string, string>, tenants: string[], choose: (own: Partial<Own>) => void, address: (own: Partial<Own>) => string,
- *   act: (work: () => Promise<string>) => void, again: () => void}} Context
+ *   act: (work: () => Promise<string>) => void, leave: (message: string) => void, again: () => void}} Context
  */
 
 /** @type {[Part, string][]} */
@@ -44,6 +46,10 @@ export class Operations {
   /** What was done last, or why it failed. */
   said = "";
   failed = false;
+  saidUntil = 0; // milliseconds
+  acting = false;
+  /** @type {Own} what is looked at */
+  own = { part: "status", day: "", message: "" };
   movesUntil = 0; // milliseconds
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   soon;
@@ -67,12 +73,17 @@ export class Operations {
     return [["part", part === "status" ? "" : part], ["day", day], ["message", message]];
   }
 
-  show() {}
+  /** @param {import("../page.js").Chosen<Own>} chosen */
+  show({ own }) {
+    if (own.part !== this.own.part) this.said = "";
+    this.own = own;
+  }
 
   /** @param {import("../page.js").Chosen<Own>} chosen @param {import("../lists.js").Lists} lists @param {() => boolean} current */
   async refresh(chosen, lists, current) {
     const { own, range } = chosen;
     clearTimeout(this.soon);
+    if (Date.now() > this.saidUntil) this.said = "";
     await tellWho();
     if (!current()) return null;
     if (!isOperator()) this.refuse();
@@ -104,11 +115,16 @@ export class Operations {
       choose: (changes) => this.host.choose({ own: changed(changes) }),
       address: (changes) => this.host.address(this.name, changed(changes), range),
       act: (work) => this.act(work),
+      leave: (message) => {
+        if (message && message === this.own.message && !this.body.hidden) this.host.choose({ own: { ...this.own, message: "" } });
+      },
     };
   }
 
   /** @param {() => Promise<string>} work */
   async act(work) {
+    if (this.acting) return;
+    this.acting = true;
     try {
       this.said = await work();
       this.failed = false;
@@ -117,6 +133,8 @@ export class Operations {
       this.said = /** @type {Error} */ (error).message;
       this.failed = true;
     }
+    this.acting = false;
+    this.saidUntil = Date.now() + SAID_MS;
     this.host.refresh();
   }
 

@@ -5,6 +5,7 @@ import { askAbout, firstKeys, limited, tellAbout, tellWithout } from "../aboutvm
 import { askCharts } from "../ask.js";
 import { fill, labelled, made } from "../elements.js";
 import { AHEAD, askAhead, endOf, extended, goodness } from "../forecast.js";
+import { html, nothing, render } from "../html.js";
 import { askVms, named } from "../lists.js";
 import { onNames, tenantText, vmText } from "../names.js";
 import { Panel } from "../panel.js";
@@ -64,6 +65,7 @@ export class Vm {
     /** @type {Own} */
     this.own = { keys: [], tenant: "", vm: "", ahead: "0" };
     this.drawn = false;
+    render(html`<p class="note" role="status">Loading …</p>`, this.top);
     this.tellAbout = () => {};
     onNames(() => this.tellAbout());
     /** @type {string[]} the counters that were shown because none was chosen */
@@ -156,15 +158,19 @@ export class Vm {
     const about = vm ? askAbout(tenant, vm, lists.counters) : null;
     about?.catch(() => {}); // it is awaited below
     await tellWho();
-    if (!own.keys.length) {
+    const byDefault = !own.keys.length;
+    if (byDefault) {
       own.keys = about ? firstKeys(await about, lists.counters) : [];
       if (!own.keys.length) own.keys = lists.counters.slice(0, FIRST_COUNTERS).map((counter) => counter.key);
-      this.defaults = own.keys;
     }
     if (!current()) return null;
+    if (byDefault) this.defaults = own.keys;
     this.show({ ...chosen, own }, lists);
     const { keys, notice } = this.known(own, lists);
-    if (!keys.length) return { own, newest: 0, end: 0, suppressed: "", notice, empty: "There is no counter to show. Add one above." };
+    if (!keys.length) {
+      render(nothing, this.top);
+      return { own, newest: 0, end: 0, suppressed: "", notice, empty: "There is no counter to show. Add one above." };
+    }
     const [told, said] = await Promise.all([this.ask({ ...chosen, own }, lists), about]);
     if (!current()) return null;
     const { answer } = told;
