@@ -3,7 +3,8 @@
 
 /**
  * @typedef {{window: number, position: number, tenant: string, vm: string, PerfValue: number, rank: number | null, tenantRank: number,
- *   peerRank: number | null, Region: string | null, MachineSize: string | null, ResourcePoolName: string | null, of: number}} Ranked
+ *   peerRank: number | null, Region: string | null, MachineSize: string | null, ResourcePoolName: string | null, of: number,
+ *   coverage: number | null}} Ranked
  * @typedef {Ranked & {name: string, owner: string, sought: string}} Vm `name`, `owner`: the VM and its tenant for people.
  *   `sought`: all that finds it, in lower case
  * @typedef {{search: string, pool: string, region: string, size: string}} Filters empty: all

@@ -6,9 +6,11 @@ import { fromTo } from "./clock.js";
 import { made, settled } from "./elements.js";
 import { html, nothing, render, repeat, svg } from "./html.js";
 import { scaleOf } from "./lines.js";
-import { alike } from "./numbers.js";
+import { LOCALES } from "./locale.js";
+import { alike, percent } from "./numbers.js";
 import { rowAfterKey, rowsInView, scrolledTo } from "./rows.js";
 import { sparkLine } from "./spark.js";
+import { ownTenant } from "./who.js";
 
 /**
  * @typedef {import("./vmlist.js").Vm} Vm
@@ -37,6 +39,7 @@ export class VmTable {
     this.active = 0; // the row to which the tabulator key leads
     /** @type {Map<string, Point[]>} by counter, window, tenant and VM */
     this.trends = new Map();
+    this.trendsOf = ""; // counter and window
     /** @type {Map<unknown, string>} addresses that were written already, by what they lead to */
     this.addresses = new Map();
     this.asking = 0;
@@ -57,6 +60,9 @@ export class VmTable {
     this.rows = rows;
     this.about = about;
     this.addresses.clear();
+    const trendsOf = `${about.chosen.own.key} ${about.data.window}`;
+    if (this.trendsOf !== trendsOf) this.trends.clear();
+    this.trendsOf = trendsOf;
     if (other) {
       this.active = 0;
       if (this.place) this.place.scrollTop = 0;
@@ -102,7 +108,10 @@ export class VmTable {
   draw(scroll) {
     if (!this.about) return;
     const { first, last, before, after } = this.inView(scroll);
+    const focused = document.activeElement;
     render(this.rows.length ? this.table(this.about, first, last) : this.none(this.about), this.list);
+    // A row that moves loses the focus.
+    if (focused !== document.activeElement && focused && this.list.contains(focused)) /** @type {HTMLElement} */ (focused).focus({ preventScroll: true });
     this.list.querySelectorAll(".room td").forEach((room, at) => /** @type {HTMLElement} */ (room).style.setProperty("height", `${at ? after : before}px`));
     if (this.place && scroll !== undefined) this.place.scrollTop = scroll; // now there is room for it
     const place = /** @type {HTMLElement | null} */ (this.list.querySelector(".rows"));
@@ -118,18 +127,20 @@ export class VmTable {
     const end = (counter.worse === "low") === (own.sort === "best") ? "highest" : "lowest";
     const title = counter.title.toLowerCase();
     const order = own.sort && own.sort !== "best" ? `by ${own.sort}` : `the ${end} ${title} first`;
-    const window = this.rows[0]?.window ?? data.vms[0]?.window;
-    const { wholly, of: all, tenants, loaded, failed } = data;
+    const { window, coverage, wholly, of: all, tenants, loaded, failed } = data;
     const where = [own.region, own.size].filter(Boolean).join(", ");
-    const count = `${this.rows.length.toLocaleString()} of ${all.toLocaleString()} ${all === 1 ? "VM" : "VMs"}`;
-    const lead = wholly ? `${count}, ${order}.` : `The ${this.rows.length} ${end} of ${all.toLocaleString()} VMs${where ? ` in ${where}` : ""} by ${title}.`;
+    const count = `${this.rows.length.toLocaleString(LOCALES)} of ${all.toLocaleString(LOCALES)} ${all === 1 ? "VM" : "VMs"}`;
+    const inIt = where ? ` in ${where}` : "";
+    const worst = all === 1 ? `The only VM${inIt} by ${title}.` : all ? `The ${this.rows.length} ${end} of ${all.toLocaleString(LOCALES)} VMs${inIt} by ${title}.` : "";
+    const lead = wholly ? `${count}, ${order}.` : worst;
+    const few = wholly && coverage < 1 ? ` Only VMs with a value in it are listed: ${percent(coverage)} of the expected VMs have reached it.` : "";
     const loading = isLoading(data);
     return html`<p class="lead">${lead}</p>
-      <p class="note">${window ? `Values are of ${fromTo(window, window + WINDOW, range.utc)}${Date.now() / 1000 < window + WINDOW ? ", so far" : ""}. A rank says of how many VMs in a hundred the value is below this one.` : nothing}
+      <p class="note">${window ? `Values are of ${fromTo(window, window + WINDOW, range.utc)}${Date.now() / 1000 < window + WINDOW ? ", so far" : ""}.${few} ${aboutRanks()}` : nothing}
         ${wholly ? nothing : html`<a href=${this.host.address("vms", { ...own, all: true }, range)}>Show all VMs of all tenants</a>`}</p>
       <div class="loading" role="status">${wholly && tenants > 1
         ? html`${loading ? html`<progress max=${tenants} value=${loaded + failed.length} aria-label="Loading VMs"></progress>` : nothing}
-          ${loading ? "Loading: " : ""}${loaded.toLocaleString()} of ${tenants.toLocaleString()} tenants, ${data.vms.length.toLocaleString()} VMs.
+          ${loading ? "Loading: " : ""}${loaded.toLocaleString(LOCALES)} of ${tenants.toLocaleString(LOCALES)} tenants, ${data.vms.length.toLocaleString(LOCALES)} VMs.
           ${failed.length ? `Not loaded: ${failed.join(", ")}. Reload the page to try again.` : ""}`
         : nothing}</div>`;
   }
@@ -249,6 +260,10 @@ export class VmTable {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
   }
 }
+
+/** What a rank says. A tenant's people get what is disclosed of the fleet. */
+const aboutRanks = () =>
+  `A rank says of how many VMs in a hundred the value is below this one.${ownTenant() ? " In the fleet it is to 5: 10 stands for 10 or less, 90 for 90 or more, and – for not known." : ""}`;
 
 /** Whether VMs of further tenants are still to come. @param {About["data"]} data */
 const isLoading = ({ wholly, tenants, loaded, failed }) => wholly && loaded + failed.length < tenants;

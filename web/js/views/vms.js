@@ -17,8 +17,9 @@ import { ownTenant, tellWho } from "../who.js";
  * @typedef {{key: string, tenant: string, pool: string, region: string, size: string, search: string, sort: string, all: boolean}} Own
  *   `all`: of the fleet, not only the worst
  * @typedef {import("../page.js").Chosen<Own>} Chosen
- * @typedef {{id: string, at: number, wholly: boolean, vms: Vm[], of: number, tenants: number, loaded: number, failed: string[]}} Data
- *   `id`: what was asked. `wholly`: whether all VMs are listed, or will be when all `tenants` are `loaded`. `of`: how many there are
+ * @typedef {{id: string, window: number, coverage: number, wholly: boolean, vms: Vm[], of: number, tenants: number, loaded: number, failed: string[]}} Data
+ *   `id`: what was asked. `window`: of all values; 0: there are none. `coverage`: how many of the expected VMs it has, 0 to 1.
+ *   `wholly`: whether all VMs are listed, or will be when all `tenants` are `loaded`. `of`: how many there are
  */
 
 const FIRST = "win_session.input_delay_ms"; // shown if nothing is unusual
@@ -50,7 +51,9 @@ export class Vms {
     /** @type {Own} */
     this.own = this.read(new URLSearchParams());
     /** @type {Data} */
-    this.data = { id: "", at: 0, wholly: false, vms: [], of: 0, tenants: 0, loaded: 0, failed: [] };
+    this.data = this.empty("", undefined);
+    this.coming = this.data; // what is loading while the values of an older window are shown
+    this.at = 0; // when was asked, in milliseconds
     /** @type {{id: string, regions: string[], sizes: string[]}} of the fleet */
     this.groups = { id: "", regions: [], sizes: [] };
     /** @type {Chosen | null} */
@@ -58,9 +61,9 @@ export class Vms {
     for (const name of /** @type {("key" | "tenant" | "pool" | "region" | "size")[]} */ (["key", "tenant", "pool", "region", "size"])) {
       this[name].addEventListener("change", () => this.change({ [name]: this[name].value, ...(name === "tenant" ? { pool: "", region: "", size: "" } : {}) }));
     }
-    this.search.addEventListener("input", settled(() => this.host.adjust({ ...this.own, search: this.search.value }), 250));
+    this.search.addEventListener("input", settled(() => this.body.hidden || this.host.adjust({ ...this.own, search: this.search.value }), 250));
     onNames(() => {
-      this.data.vms = this.data.vms.map((vm) => this.named(vm));
+      for (const data of new Set([this.data, this.coming])) data.vms = data.vms.map((vm) => this.named(vm));
       this.draw();
     });
   }
@@ -109,21 +112,39 @@ export class Vms {
     const own = { ...chosen.own, key, tenant };
     if (!tenant && this.groups.id !== key) await this.askGroups(key);
     const wholly = !tenant && (own.all || Boolean(own.search || own.sort || own.pool || (own.region && own.size)));
-    const newest = Math.max(0, ...lists.counters.map((counter) => counter.newest));
     const filters = tenant || wholly ? [] : [own.region, own.size];
-    const id = JSON.stringify([key, tenant, wholly && Math.floor(newest / WINDOW), ...filters]);
-    if (this.data.id !== id || (!wholly && Date.now() - this.data.at > FRESH_MS)) {
-      const data = tenant ? await this.askTenant(id, key, tenant) : wholly ? this.empty(id) : await this.askWorst(id, key, own);
+    const id = JSON.stringify([key, tenant, wholly, ...filters]);
+    if (this.data.id !== id || Date.now() - this.at > FRESH_MS) {
+      const at = Date.now();
+      const data = tenant ? await this.askTenant(id, key, tenant) : wholly ? await this.askNewest(id, key) : await this.askWorst(id, key, own);
       if (!current()) return null;
-      this.data = data;
-      if (wholly) this.askAll(data, key, lists.tenants);
+      this.at = at;
+      this.take(data, key, lists.tenants);
     }
     if (!current()) return null;
     this.lists = lists;
     this.chosen = { ...chosen, own };
     this.show(this.chosen, lists);
     this.draw();
+    const newest = this.newest(lists);
     return { own, newest, end: newest, suppressed: "", notice, empty: "" };
+  }
+
+  /** The newest minute, as far as it is known. @param {import("../lists.js").Lists} lists */
+  newest({ counters }) {
+    if (!ownTenant()) return Math.max(0, ...counters.map((counter) => counter.newest));
+    // A tenant's people are told of newest minutes only when their window is closed, so for them these values are newer.
+    const { window } = this.data;
+    return window && Math.min(window + WINDOW - 60, 60 * Math.floor(Date.now() / 60_000));
+  }
+
+  /** Show an answer. If it asks for the VMs of all tenants, those of an older window stay until the new ones are there. @param {Data} data @param {string} key @param {string[]} tenants */
+  take(data, key, tenants) {
+    const same = this.data.id === data.id;
+    if (data.wholly && same && this.coming.window === data.window) return;
+    this.coming = data;
+    if (!data.wholly || !same) this.data = data;
+    if (data.wholly) this.askAll(data, key, tenants);
   }
 
   /** The counter to begin with: of what is most unusual, of those that have a worse side. @param {string} tenant @param {import("../lists.js").Lists} lists */
@@ -155,9 +176,16 @@ export class Vms {
     return listed(ranked, vmText(ranked.tenant, ranked.vm), tenantText(ranked.tenant, this.lists.labels));
   }
 
-  /** @param {string} id @returns {Data} */
-  empty(id) {
-    return { id, at: Date.now(), wholly: true, vms: [], of: 0, tenants: this.lists.tenants.length, loaded: 0, failed: [] };
+  /** Of the window of a VM; without one there is none. @param {string} id @param {Ranked | undefined} first @returns {Data} */
+  empty(id, first) {
+    return { id, window: first?.window ?? 0, coverage: first?.coverage ?? 1, wholly: true, vms: [], of: 0, tenants: 0, loaded: 0, failed: [] };
+  }
+
+  /** All VMs of the fleet in its newest window, before any has come. @param {string} id @param {string} key @returns {Promise<Data>} */
+  async askNewest(id, key) {
+    /** @type {{data: Ranked[]}} */
+    const { data } = await ask("v1/get-ranking", [["key", key], ["limit", "1"]]);
+    return { ...this.empty(id, data[0]), tenants: data.length ? this.lists.tenants.length : 0 };
   }
 
   /** The worst of the fleet. @param {string} id @param {string} key @param {Own} own @returns {Promise<Data>} */
@@ -166,16 +194,17 @@ export class Vms {
     const filter = region ? [["Region", region]] : size ? [["MachineSize", size]] : [];
     /** @type {{data: Ranked[]}} */
     const { data } = await ask("v1/get-ranking", [["key", key], ["limit", "20"], ...filter]);
-    return { ...this.empty(id), wholly: false, vms: data.map((each) => this.named(each)), of: data[0]?.of ?? 0 };
+    return { ...this.empty(id, data[0]), wholly: false, vms: data.map((each) => this.named(each)), of: data[0]?.of ?? 0 };
   }
 
-  /** All VMs of a tenant. @param {string} key @param {string} tenant @returns {Promise<Ranked[]>} */
-  async rankedOf(key, tenant) {
+  /** All VMs of a tenant in a window; 0: in its newest. @param {string} key @param {string} tenant @param {number} window @returns {Promise<Ranked[]>} */
+  async rankedOf(key, tenant, window) {
+    const when = /** @type {Parameters} */ (window ? [["window", String(window)]] : []);
     /** @type {Ranked[]} */
     const all = [];
     let page = "";
     do {
-      const answer = await ask("v1/get-ranking", [["key", key], ["tenant", tenant], ["limit", MOST], ...(page ? /** @type {Parameters} */ ([["page", page]]) : [])]);
+      const answer = await ask("v1/get-ranking", [["key", key], ["tenant", tenant], ["limit", MOST], ...when, ...(page ? /** @type {Parameters} */ ([["page", page]]) : [])]);
       all.push(...answer.data);
       page = answer.nextPage ?? "";
     } while (page);
@@ -184,17 +213,17 @@ export class Vms {
 
   /** @param {string} id @param {string} key @param {string} tenant @returns {Promise<Data>} */
   async askTenant(id, key, tenant) {
-    const vms = (await this.rankedOf(key, tenant)).map((each) => this.named(each));
-    return { ...this.empty(id), vms, of: vms.length, tenants: 1, loaded: 1 };
+    const vms = (await this.rankedOf(key, tenant, 0)).map((each) => this.named(each));
+    return { ...this.empty(id, vms[0]), vms, of: vms.length, tenants: 1, loaded: 1 };
   }
 
   /** Load the VMs of all tenants, a few at a time, as long as they are asked for. @param {Data} data @param {string} key @param {string[]} tenants */
   async askAll(data, key, tenants) {
-    const left = [...tenants];
+    const left = data.tenants ? [...tenants] : [];
     const work = async () => {
-      for (let tenant = left.shift(); tenant !== undefined && this.data === data; tenant = left.shift()) {
+      for (let tenant = left.shift(); tenant !== undefined && this.coming === data; tenant = left.shift()) {
         try {
-          const found = await this.rankedOf(key, tenant);
+          const found = await this.rankedOf(key, tenant, data.window);
           data.vms = [...data.vms, ...found.map((each) => this.named(each))];
           data.loaded += 1;
           data.of = data.vms.length;
@@ -206,6 +235,9 @@ export class Vms {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
+    if (this.coming !== data || (data.tenants && !data.loaded)) return; // something else is asked for, or nothing came
+    this.data = data;
+    this.draw();
   }
 
   draw() {

@@ -21,12 +21,15 @@ import { ownTenant, tellWho } from "../who.js";
  */
 
 const WINDOW = 900; // seconds
+const MOST = "200"; // groups: the API's limit
 const NOTHING = { by: "", tenant: "", pool: "", region: "", size: "", key: "" };
 
 /** @type {Record<string, string>} what groups are called, one and several */
 const ONE = { tenant: "Tenant", Region: "Region", MachineSize: "Size", ResourcePoolName: "Pool", SiteName: "Site", vm: "VM" };
 /** @type {Record<string, string>} */
 const MANY = { tenant: "tenants", Region: "regions", MachineSize: "sizes", ResourcePoolName: "pools", SiteName: "sites", vm: "VMs" };
+/** @param {string} by */
+const one = (by) => (by === "vm" ? "VM" : (ONE[by]?.toLowerCase() ?? ""));
 const OF_FLEET = ["tenant", "Region", "MachineSize"];
 const OF_TENANT = ["ResourcePoolName", "vm", "Region", "MachineSize"];
 
@@ -82,12 +85,14 @@ export class Where {
     const { own, notice } = this.known(chosen.own, lists);
     /** @type {import("../ask.js").Parameters} */
     const filters = FILTERS.flatMap(([name, dimension]) => (own[name] ? [[dimension, own[name]]] : []));
-    const matrix = await ask("v1/get-matrix", [["groupBy", own.by], ...(own.tenant ? /** @type {[string, string][]} */ ([["tenant", own.tenant]]) : []), ...filters]);
+    const matrix = await ask("v1/get-matrix", [["groupBy", own.by], ["limit", MOST], ...(own.tenant ? /** @type {[string, string][]} */ ([["tenant", own.tenant]]) : []), ...filters]);
     if (!current()) return null;
     this.lists = lists;
     this.shown = { chosen: { ...chosen, own }, matrix };
     this.draw();
-    const newest = Math.max(0, ...lists.counters.map((counter) => counter.newest));
+    // A tenant's people are told of newest minutes only when their window is closed, so for them this answer is newer.
+    const ended = matrix.window ? matrix.window + WINDOW - 60 : 0;
+    const newest = ownTenant() ? ended : Math.max(0, ...lists.counters.map((counter) => counter.newest));
     return { own, newest, end: (matrix.window ?? 0) + WINDOW, suppressed: "", notice, empty: "" };
   }
 
@@ -150,25 +155,27 @@ export class Where {
     const { matrix } = /** @type {{matrix: Matrix}} */ (this.shown);
     const { by } = this.own;
     const window = matrix.window ?? 0;
-    const many = MANY[by] ?? "";
-    const value = by === "vm" ? "Each figure is the VM's own" : `Each figure is the average over the VMs of a ${ONE[by]?.toLowerCase()}`;
+    const count = `${matrix.of} ${matrix.of === 1 ? one(by) : MANY[by]}`;
+    const value = by === "vm" ? "Each figure is the VM's own" : `Each figure is the average over the VMs of a ${one(by)}`;
     const learned = matrix.reason === null && rows.some(isKnown);
-    const part = matrix.of > rows.length ? ` You see the ${rows.length} of them that are farthest from normal.` : "";
-    return html`<p class="lead">${learned ? this.summary(rows, counters) : `${matrix.of} ${matrix.of === 1 ? ONE[by] : many}. What is normal for them is not known${matrix.reason ? " yet" : ""}.`}${part}</p>
+    const part = matrix.of > rows.length ? `There are ${count}. You see the ${rows.length} of them that are farthest from normal. ` : "";
+    return html`<p class="lead">${part}${learned ? this.summary(rows, counters) : `${part ? "" : `${count}. `}What is normal for ${matrix.of === 1 ? "it" : "them"} is not known${matrix.reason ? " yet" : ""}.`}</p>
       <p class="note">${value}, from ${fromTo(window, window + WINDOW, this.range.utc)}${matrix.final ? "" : " (late data may still come)"}.
-        ${learned ? html`It is compared with what is usual for that ${ONE[by] === "VM" ? "VM" : ONE[by]?.toLowerCase()} at this hour of the week. Coloured is what stayed outside of that for most of the last hour:
+        ${learned ? html`It is compared with what is usual for that ${one(by)} at this hour of the week. Coloured is what stayed outside of that for most of the last hour:
           <span class="legend"><span class="worse-1">worse</span> <span class="worse-2">far worse</span> <span class="worse-3">very far</span> <span class="other-1">different</span> <span class="other-2">far</span> <span class="other-3">very far</span></span>`
         : this.unlearned(matrix, rows)}</p>`;
   }
 
-  /** How the groups are, in a sentence. @param {Row[]} rows @param {Counter[]} counters */
+  /** How the groups that are shown are, in a sentence. @param {Row[]} rows @param {Counter[]} counters */
   summary(rows, counters) {
     const { matrix } = /** @type {{matrix: Matrix}} */ (this.shown);
-    const many = MANY[this.own.by] ?? "";
+    const { by } = this.own;
     const { worse, other } = unusual(rows, counters);
     const unknown = rows.filter((row) => !isKnown(row)).length;
-    if (!worse && !other) return unknown ? `${matrix.of - unknown} of ${matrix.of} ${many} are as usual; of ${unknown} it is not known what is usual.` : `All ${matrix.of} ${many} are as usual.`;
-    const first = worse ? `${worse} of ${matrix.of} ${many} ${worse === 1 ? "is" : "are"} worse than usual` : `None of ${matrix.of} ${many} is worse than usual`;
+    if (matrix.of === 1) return `The only ${one(by)} is ${worse ? "worse than usual" : other ? "unusual, but not worse" : "as usual"}.`;
+    const all = matrix.of > rows.length ? `these ${rows.length}` : `${rows.length} ${MANY[by]}`;
+    if (!worse && !other) return unknown ? `${rows.length - unknown} of ${all} ${rows.length - unknown === 1 ? "is" : "are"} as usual; of ${unknown} it is not known what is usual.` : `All ${all} are as usual.`;
+    const first = worse ? `${worse} of ${all} ${worse === 1 ? "is" : "are"} worse than usual` : `None of ${all} is worse than usual`;
     return `${first}${other ? `, ${other} ${other === 1 ? "is" : "are"} unusual in another way` : ""}.`;
   }
 
