@@ -64,7 +64,7 @@ def test_what_is_unusual_comes_first_and_alone_has_colour(page: Page) -> None:
     first = page.get_by_role("region", name="Unusual now").locator(".card")
     expect(first).to_have_count(2)
     assert [each.get_attribute("data-key") for each in first.all()] == [MEMORY, CPU]  # the notable one first
-    expect(first.first).to_contain_text("Higher than usual.")
+    expect(first.first).to_contain_text("Region westus: Higher than usual.")
     expect(page.locator(".card.unusual")).to_have_count(2)
     page.get_by_role("combobox", name="Order").select_option("by category")
     expect(page.locator("#fleet h2").first).to_have_text("Processor")
@@ -112,7 +112,7 @@ def test_a_card_opens_to_its_chart_its_heatmap_and_its_groups_and_back_leads_bac
     expect(page.locator("figure canvas")).to_be_visible()
     assert f"open={MEMORY}" in page.url
     expect(page).to_have_title(re.compile("^Memory used: the fleet"))
-    spread = page.get_by_role("region", name="How the values are spread").get_by_role("img")
+    spread = page.get_by_role("region", name="How the values of all VMs are spread").get_by_role("img")
     expect(spread).to_have_attribute("aria-label", re.compile(r"at last half of the values up to [\d.]+ %"))
     for name in ("Regions", "VM sizes", "Tenants"):
         expect(page.get_by_role("region", name=name, exact=True).locator("tbody tr").first).to_be_visible()
@@ -139,6 +139,7 @@ def test_an_open_card_leads_to_the_vms_and_to_the_comparison(page: Page) -> None
         "href", re.compile(rf"view=vms&key={CPU}")
     )
     page.get_by_role("link", name="Beside a tenant or VM").click()
+    page.wait_for_url("**view=vm&**")
     expect(page.locator("figcaption").filter(visible=True)).to_contain_text("Processor time")
     assert parse_qs(urlsplit(page.url).query)["key"] == [CPU]
 
@@ -149,12 +150,16 @@ def test_a_part_that_cannot_be_loaded_says_so_in_its_place(page: Page) -> None:
     page.goto(f"/?view=fleet&open={CPU}")
     expect(page.locator("figure canvas")).to_be_visible()
     expect(page.get_by_role("region", name="Regions", exact=True)).to_contain_text("This can't be shown.")
-    expect(page.get_by_role("region", name="How the values are spread")).to_contain_text("This can't be shown.")
+    expect(page.get_by_role("region", name="How the values of all VMs are spread")).to_contain_text(
+        "This can't be shown."
+    )
 
 
 def test_of_a_fixed_range_the_spread_is_not_known_and_that_is_said(page: Page) -> None:
     page.goto(f"/?view=fleet&open={CPU}&start={NEWEST - 1800}&end={NEWEST}")
-    expect(page.get_by_role("region", name="How the values are spread")).to_contain_text("the latest two days only")
+    expect(page.get_by_role("region", name="How the values of all VMs are spread")).to_contain_text(
+        "the latest two days only"
+    )
 
 
 def test_a_tenants_user_is_not_asked_what_is_usual_for_others(page: Page) -> None:
@@ -167,6 +172,7 @@ def test_a_tenants_user_is_not_asked_what_is_usual_for_others(page: Page) -> Non
     )
     page.goto(f"/?view=fleet&open={CPU}")
     expect(page.get_by_role("region", name="Pools").locator("tbody tr").first).to_be_visible()
+    expect(page.get_by_role("region", name="How the values of your VMs are spread")).to_be_visible()
     questions = {url[url.index("/v1/") :]: given for url, given in asked if "/v1/get-" in url}
     assert "baseline" not in questions["/v1/get-data"]
     assert {questions[f"/v1/get-{name}"]["tenant"][0] for name in ("unusual", "histogram", "groups")} == {own}

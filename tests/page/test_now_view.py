@@ -84,6 +84,7 @@ def test_the_slow_vm_is_found_in_one_step_by_mouse(page: Page) -> None:
     answer_unusual(page, a_finding(CPU, notable=False), a_vm(why="always", sentence="As always: Input delay 192 ms."))
     page.goto("/")
     page.get_by_role("link", name=SHORT).click()
+    page.wait_for_url("**view=vm&**")
     chosen = parse_qs(urlsplit(page.url).query)
     assert (chosen["view"], chosen["tenant"], chosen["vm"], chosen["key"]) == (["vm"], [TENANT], [SLOW], [DELAY])
     expect(page.locator("figcaption").filter(visible=True)).to_contain_text("Input delay")
@@ -148,7 +149,9 @@ def test_if_nothing_is_unusual_that_is_said_as_good_news_with_figures(page: Page
     expect(page.locator("#now .lead")).to_have_text(
         "All 60 VMs are as usual; all regions, VM sizes, tenants and pools are as usual."
     )
-    expect(page.locator("#now")).to_contain_text("every value of 60 VMs is within what is normal at this hour")
+    expect(page.locator("#now")).to_contain_text(
+        "None of 60 VMs has stayed outside of what is normal for most of the last hour."
+    )
     expect(page).to_have_title(re.compile("^Now: all as usual"))
 
 
@@ -202,6 +205,49 @@ def test_a_refresh_moves_nothing_and_asks_for_no_chart_again(page: Page) -> None
     expect(chart).to_be_visible()
     assert page.evaluate("window.line === document.querySelector('.finding')")
     assert [url for url in asked if "get-tenant-data" in url] == []
+
+
+def test_what_changed_leads_to_all_changes_in_the_same_time_zone(page: Page) -> None:
+    answer_unusual(page)
+    change = {"before": 40.0, "after": 52.0, "change": 12.0, "score": 12.6, "worse": True, "vms": 16, "windows": 4}
+    spans = {"start": LAST - 3600, "end": LAST - 1, "beforeStart": LAST - 90_000, "beforeEnd": LAST - 86_401}
+    data = [{"key": CPU, "kind": "fleet", "name": None, **change}]
+    answer(page, "get-changes", tenant=None, against="day", reason=None, **spans, data=data)
+    page.goto("/?tz=utc")
+    link = section(page, "What changed").get_by_role("link", name="All that changed, by counter")
+    chosen = parse_qs(str(link.get_attribute("href")).removeprefix("?"))
+    assert chosen == {"view": ["fleet"], "sort": ["change"], "against": ["day"], "minutes": ["60"], "tz": ["utc"]}
+
+
+def test_a_chart_that_failed_is_asked_for_again(page: Page) -> None:
+    page.clock.install()
+    refusing = True
+
+    def answer_it(route: Route) -> None:
+        if refusing:
+            route.fulfill(content_type="text/plain", body="no")
+        else:
+            route.fallback()
+
+    page.route("**/v1/get-tenant-data**", answer_it)
+    answer_unusual(page, a_vm())
+    page.goto("/")
+    first = section(page, "Worth a look first")
+    expect(first).to_contain_text("The chart can't be loaded.")
+    refusing = False
+    with page.expect_response("**/v1/get-unusual**"):
+        page.clock.fast_forward(61_000)
+    expect(first.locator(CHART)).to_be_visible()
+
+
+def test_while_a_vm_is_silent_or_a_group_has_stopped_services_nothing_is_called_good(page: Page) -> None:
+    told = "Microsoft Defender runs on fewer VMs than usual at this hour."
+    group = {"kind": "pool", "tenant": TENANT, "name": "P", "vms": 0, "of": 20}
+    answer_unusual(page, a_finding(DEFENDER, why="stopped", sentence=told, **group))
+    page.goto("/")
+    expect(section(page, "Stopped services")).to_contain_text(told)
+    expect(page.locator("#now")).not_to_contain_text("0 of 20 VMs")
+    expect(page.locator("#now")).not_to_contain_text("stayed outside")
 
 
 def test_a_chart_that_cannot_be_loaded_says_so_and_leaves_the_rest(page: Page) -> None:

@@ -3,6 +3,7 @@
 
 import { ask, MOST_SUMMARIES, MOST_WINDOWS } from "./ask.js";
 import { fromTo } from "./clock.js";
+import { LOCALES } from "./locale.js";
 import { tenantName, vmName } from "./names.js";
 import { change, short, written } from "./numbers.js";
 
@@ -54,10 +55,13 @@ function span({ minutes, start, end }, most) {
   return [["start", String(begin(Math.floor(Date.now() / 1000)) - windows * WINDOW)]];
 }
 
-/** What is compared with what, and whether anything came of it. @param {Changes} changes @param {boolean} utc */
-export function compared(changes, utc) {
+/**
+ * What is compared with what, and whether anything came of it.
+ * @param {Changes} changes @param {boolean} utc @param {string} controls where people choose another time, as they stand on the page
+ */
+export function compared(changes, utc, controls) {
   const { tenant, against, start, end, beforeStart, beforeEnd, reason } = changes;
-  if (reason !== null) return `Nothing can be compared: ${reason}. Choose another time under “Compared with” or “Time range”.`;
+  if (reason !== null) return `Nothing can be compared: ${reason}. Choose another time under ${controls}.`;
   const [now, before] = [fromTo(start ?? 0, (end ?? 0) + 1, utc), fromTo(beforeStart ?? 0, (beforeEnd ?? 0) + 1, utc)];
   const whom = tenant === null ? "The fleet, its regions, sizes and tenants" : "Your tenant and its VMs";
   const text = AGAINST.find(([each]) => each === against)?.[1];
@@ -85,12 +89,12 @@ export function said(item, unit, tenant, labels) {
   const judged = worse === null ? "" : worse ? ", worse" : ", better";
   const size = Math.abs(score) >= 10 ? Math.round(Math.abs(score)) : Math.round(Math.abs(score) * 10) / 10;
   const [from, to, by] = [written(before, unit), written(after, unit), change(before, after, unit)].map((each) => each.replaceAll(" ", "\u00a0"));
-  return `${whose(item, tenant, labels)}: ${from} → ${to} (${by}${judged}), ${size.toLocaleString()}\u00a0× its usual move`;
+  return `${whose(item, tenant, labels)}: ${from} → ${to} (${by}${judged}), ${size.toLocaleString(LOCALES)}\u00a0× its usual move`;
 }
 
 /** @param {Change} item @param {string | null} tenant @param {Map<string, string>} labels */
 function whose({ kind, name, vms }, tenant, labels) {
-  const count = `${vms.toLocaleString()} ${vms === 1 ? "VM" : "VMs"}`;
+  const count = `${vms.toLocaleString(LOCALES)} ${vms === 1 ? "VM" : "VMs"}`;
   if (kind === "fleet") return `The whole fleet (${count})`;
   if (kind === "vm") return `VM ${vmName(tenant ?? "", name ?? "") ?? short(name ?? "")}`;
   if (kind === "tenant") return `Tenant ${labels.get(name ?? "") ?? tenantName(name ?? "") ?? short(name ?? "")} (${count})`;

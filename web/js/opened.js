@@ -89,6 +89,7 @@ export class Opened {
     const { main, what, middle, spread, usual } = figures(counter, data?.head);
     const { own, range } = chosen;
     const { key } = counter;
+    const title = `How the values of ${ownTenant() ? "your" : "all"} VMs are spread`;
     return html`<p><a href=${this.host.address("fleet", { ...own, open: "" }, range)}>← All counters</a></p>
       <div class="opened-head">
         <h2>${counter.title}</h2>
@@ -100,9 +101,9 @@ export class Opened {
         <p class="note">${data ? [middle, spread, usual].filter(Boolean).join(". ") : nothing}</p>
       </div>
       ${this.ofCounter(counter).figure}
-      <section class="panel" aria-label="How the values are spread"><h3>How the values of all VMs are spread</h3>
+      <section class="panel" aria-label=${title}><h3>${title}</h3>
         ${!data ? html`<div class="heatmap"></div>` : typeof data.spread === "string" ? html`<p class="note">${data.spread}</p>`
-          : heatmap(data.spread.data, { title: counter.title, unit: counter.unit, utc: range.utc, step: data.spread.interval * 60 })}
+          : heatmap(data.spread.data, { title: ownTenant() ? `${counter.title} of your VMs` : counter.title, unit: counter.unit, utc: range.utc, step: data.spread.interval * 60 })}
       </section>
       <div class="breakdowns">${repeat(data?.breakdowns ?? [], ({ by }) => by, (each) => this.breakdown(each, counter, chosen))}</div>`;
   }

@@ -1,7 +1,9 @@
 // What is unusual in the newest complete quarter hour: the API's list in order and in words. Knows its kinds of lines, what
-// is told first, and every case of the sentence on top. Does not know the document, names for people, or charts.
+// is told first, whom a line is about, and every case of the sentence on top. Does not know the document or charts.
 
 import { ago, clock, dated, day, fromTo } from "./clock.js";
+import { LOCALES } from "./locale.js";
+import { tenantText, vmText } from "./names.js";
 
 export const WINDOW = 900; // seconds
 export const MOST_LINES = 100; // of the list: the API's limit
@@ -42,7 +44,18 @@ export function grouped(items, keyOf) {
 }
 
 /** @param {number} count @param {string} one @param {string} [several] */
-export const counted = (count, one, several = `${one}s`) => `${count.toLocaleString()} ${count === 1 ? one : several}`;
+export const counted = (count, one, several = `${one}s`) => `${count.toLocaleString(LOCALES)} ${count === 1 ? one : several}`;
+
+/** Whom a line is about. @param {Line} line @param {Map<string, string>} labels of tenants */
+export function called({ kind, tenant, name }, labels) {
+  const of = tenant === null ? "" : tenantText(tenant, labels);
+  if (kind === "vm") return `${vmText(tenant ?? "", name ?? "")} of ${of}`;
+  if (kind === "fleet") return "The whole fleet";
+  if (kind === "tenant") return `Tenant ${of}`;
+  const word = { pool: "Pool", size: "Size", region: "Region" }[kind];
+  const group = name === null ? `VMs of unknown ${word.toLowerCase()}` : `${word} ${name}`;
+  return of ? `${group} of ${of}` : group;
+}
 
 /** @param {string[]} texts */
 const joined = (texts) => (texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`);
@@ -80,7 +93,7 @@ function found(data, judged, own) {
   const unusual = [...some.first, ...some.unusual];
   const count = (/** @type {Kind} */ kind) => unusual.filter((line) => line.kind === kind).length;
   const vms = counted(judged, "VM");
-  const most = data.length >= MOST_LINES ? "at least " : "";
+  const whole = data.length < MOST_LINES; // else, who is not listed may be unusual too
   const whose = own ? "your tenant" : "the fleet";
   const words = [];
   if (count("fleet") || (own && count("tenant"))) words.push(`${whose} as a whole is unusual`);
@@ -89,14 +102,15 @@ function found(data, judged, own) {
     const several = groups.length > 1 || count(/** @type {Kind} */ (groups[0]?.[0])) > 1;
     words.push(`${joined(groups.map(([kind, word]) => counted(count(kind), word)))} ${several ? "are" : "is"} unusual as ${several ? "groups" : "a group"}`);
   }
-  if (count("vm")) words.push(`${most}${count("vm").toLocaleString()} of ${vms} ${count("vm") === 1 ? "is unusual by itself" : "are unusual by themselves"}`);
-  else if (words.length && judged > 1) words.push(`none of ${vms} is unusual by itself`);
-  const stopped = total([...some.stopped.values()].flat());
-  if (some.silent.length) words.push(`${counted(total(some.silent), "VM")} ${total(some.silent) === 1 ? "is" : "are"} silent`);
+  if (count("vm")) words.push(`${whole ? "" : "at least "}${count("vm").toLocaleString(LOCALES)} of ${vms} ${count("vm") === 1 ? "is unusual by itself" : "are unusual by themselves"}`);
+  else if (whole && words.length && judged > 1) words.push(`none of ${vms} is unusual by itself`);
+  const [silent, stopped] = [total(some.silent), total([...some.stopped.values()].flat())];
+  if (silent) words.push(`${counted(silent, "VM")} ${silent === 1 ? "is" : "are"} silent`);
+  else if (some.silent.length) words.push("fewer VMs report than usual");
   if (some.stopped.size) words.push(`${counted(some.stopped.size, "service")} ${some.stopped.size === 1 ? "is" : "are"} stopped${stopped ? ` on ${counted(stopped, "VM")}` : ""}`);
   if (!words.length) words.push(judged === 1 ? "the only VM is as usual" : `all ${vms} are as usual`);
   const usual = POPULATIONS.filter(([kind]) => !data.some((line) => line.kind === kind) && !(own && kind !== "pool")).map(([, word]) => `${word}s`);
-  if (usual.length) words.push(`all ${joined(usual)} are as usual`);
+  if (whole && usual.length) words.push(`all ${joined(usual)} are as usual`);
   const text = words.join("; ");
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -26,5 +26,5 @@ test("only moves beyond the usual are notable, by counter, in the order given", 
 
 test("what could not be compared says why and what to do", () => {
   const answer = /** @type {any} */ ({ tenant: null, against: "day", reason: "there is no data of the time before", data: [] });
-  assert.match(compared(answer, true), /^Nothing can be compared: there is no data of the time before\. Choose another time/);
+  assert.match(compared(answer, true, "“Time”"), /^Nothing can be compared: there is no data of the time before\. Choose another time under “Time”\.$/);
 });

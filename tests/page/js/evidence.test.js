@@ -1,9 +1,11 @@
 // What is asked for the chart of each kind of line, and what is made of the answer.
 
+import "./browser.js";
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { averages, evidence, questions } from "../../../web/js/evidence.js";
+const { averages, evidence, questions } = await import("../../../web/js/evidence.js");
 
 const [KEY, AT] = ["win_cpu.percent_processor_time", 1_795_745_700];
 const line = (/** @type {object} */ more) => /** @type {any} */ ({ kind: "vm", tenant: "t-1", name: "v-1", why: "unusual", key: KEY, high: 7, low: null, ...more });

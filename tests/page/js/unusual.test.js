@@ -1,9 +1,11 @@
 // The sentence on top of the first page, in every case, and the order of what is unusual.
 
+import "./browser.js";
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total, WINDOW } from "../../../web/js/unusual.js";
+const { called, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total, WINDOW } = await import("../../../web/js/unusual.js");
 
 const AT = 1_795_745_700;
 /** @typedef {import("../../../web/js/unusual.js").Line} Line */
@@ -23,11 +25,12 @@ const CASES = /** @type {[string, Line[], object, string][]} */ ([
   ["groups only", [group("region", "r"), group("tenant", null), group("pool", "P"), group("pool", "Q")], {}, "1 region, 1 tenant and 2 pools are unusual as groups; none of 60 VMs is unusual by itself; all VM sizes are as usual."],
   ["the fleet", [group("fleet", null)], {}, "The fleet as a whole is unusual; none of 60 VMs is unusual by itself; all regions, VM sizes, tenants and pools are as usual."],
   ["silent", [line({ why: "silent", key: null }), group("pool", "P", { why: "silent", key: null, vms: 4 })], {}, "5 VMs are silent; all regions, VM sizes and tenants are as usual."],
+  ["a group of which nobody is named", [group("pool", "P", { why: "silent", key: null, vms: 0 })], {}, "Fewer VMs report than usual; all regions, VM sizes and tenants are as usual."],
   ["stopped", [line({ why: "stopped", key: "win_service.WinDefend" }), line({ why: "stopped", key: "win_service.WinDefend", name: "v-2" })], {}, "1 service is stopped on 2 VMs; all regions, VM sizes, tenants and pools are as usual."],
   ["as always", [line({ why: "always" })], {}, "All 60 VMs are as usual; all regions, VM sizes, tenants and pools are as usual."],
   ["one's own tenant", [group("tenant", null, { tenant: "t-1" }), line({})], { tenant: "t-1", judged: 10 }, "Your tenant as a whole is unusual; 1 of 10 VMs is unusual by itself; all pools are as usual."],
   ["one's only VM", [], { tenant: "t-1", judged: 1 }, "The only VM is as usual; all pools are as usual."],
-  ["more than is listed", Array.from({ length: MOST_LINES }, (_, place) => line({ name: `v-${place}` })), { judged: 5_000 }, "At least 100 of 5,000 VMs are unusual by themselves; all regions, VM sizes, tenants and pools are as usual."],
+  ["more than is listed", Array.from({ length: MOST_LINES }, (_, place) => line({ name: `v-${place}` })), { judged: 5_000 }, "At least 100 of 5,000 VMs are unusual by themselves."],
 ]);
 for (const [name, data, more, text] of CASES) test(`how it is: ${name}`, () => assert.equal(howItIs(answer(data, more), null), text));
 
@@ -57,6 +60,11 @@ test("a line is the same in the next window, and another one for another counter
   assert.equal(identity(line({ score: 1 })), identity(line({ score: 7, sentence: "else" })));
   assert.notEqual(identity(line({})), identity(line({ key: "win_mem.percent_used" })));
   assert.equal(total([line({}), group("pool", "P", { vms: 4 })]), 5);
+});
+
+test("whom a line is about", () => {
+  const labels = new Map([["t-1", "Contoso"]]);
+  assert.deepEqual([line({}), group("pool", "P", { tenant: "t-1" }), group("region", null), group("fleet", null)].map((each) => called(each, labels)), ["v-1 of Contoso", "Pool P of Contoso", "VMs of unknown region", "The whole fleet"]);
 });
 
 test("since when", () => {

@@ -12,7 +12,7 @@ import { Opened } from "../opened.js";
 import { intervalOf, minutesOf, shape } from "../range.js";
 import { newestOf } from "../series.js";
 import { spark } from "../spark.js";
-import { grouped, MOST_LINES } from "../unusual.js";
+import { called, grouped, MOST_LINES } from "../unusual.js";
 import { isOperator, ownTenant, tellWho } from "../who.js";
 
 const POINTS = 100; // that a small chart has room for
@@ -47,7 +47,7 @@ export class Fleet {
     this.againstField = labelled("Compared with", this.against);
     // One field for both, since the page hides and shows fields.
     this.fields = [labelled("Search", this.search), made("div", { class: "pair" }, labelled("Order", this.sort), this.againstField)];
-    const choose = () => host.adjust({ search: this.search.value.trim(), sort: this.sort.value, against: this.against.value, open: "" });
+    const choose = () => this.body.hidden || host.adjust({ search: this.search.value.trim(), sort: this.sort.value, against: this.against.value, open: "" });
     this.search.addEventListener("input", settled(choose, 150));
     for (const select of [this.sort, this.against]) select.addEventListener("change", choose);
     this.opened = new Opened(host, () => this.draw());
@@ -133,14 +133,17 @@ export class Fleet {
 
   draw() {
     const { chosen, lists, open } = this;
-    if (!chosen || (!this.unusual && !this.data.size)) return; // cards would move when it is known what is unusual
+    if (!chosen) return;
+    if (!this.unusual && !this.data.size) { // cards would move when it is known what is unusual
+      return render(lists.counters.length ? html`<p class="empty" role="status">Loading …</p>` : nothing, this.body);
+    }
     if (open) {
       this.inView.clear();
       return render(this.opened.template(open, chosen), this.body);
     }
     const groups = this.groups(this.found(chosen, lists));
     render(
-      html`${this.changes ? html`<p id="compared" class="note" role="status">${compared(this.changes, chosen.range.utc)}</p>` : nothing}
+      html`${this.changes ? html`<p id="compared" class="note" role="status">${compared(this.changes, chosen.range.utc, "“Compared with” or “Time range”")}</p>` : nothing}
         ${repeat(groups, ([group]) => group, ([group, counters]) => html`<section aria-label=${group} class=${`cards-${this.changes || group === UNUSUAL ? "all" : Math.min(counters.length, 6)}`}>
           <h2>${group}</h2>
           <div class="grid">${repeat(counters, ({ key }) => key, (counter) => this.card(counter, chosen))}</div>
@@ -166,7 +169,7 @@ export class Fleet {
       <span class="told">${told.spread}</span>
       <div class="small-chart">${spark(points, look)}</div>
       <span class="told">${told.usual}</span>
-      ${line ? html`<span class="why">${line.sentence}</span>` : nothing}
+      ${line ? html`<span class="why">${called(line, this.lists.labels)}: ${line.sentence}</span>` : nothing}
       ${changes.length ? html`<ul class="changes">${changes.map((each) => html`<li class=${each.worse ? "worse" : ""}>${said(each, unit, this.changes?.tenant ?? null, this.lists.labels)}</li>`)}</ul>` : nothing}
     </a>`;
   }
@@ -211,6 +214,7 @@ export class Fleet {
     if (!current()) return null;
     this.data = data;
     this.draw();
+    this.more(); // of cards that came into view meanwhile
     const last = newestIn(lines.items); // of a point, its first minute
     return { own: own.open ? { ...own, open: "" } : own, newest: last && (range.start ? last : lines.end), end: lines.end, suppressed: lines.suppressed ?? "", notice: "", empty: "" };
   }

@@ -6,11 +6,10 @@ import { AGAINST, askChanges, compared, notable, said } from "../changes.js";
 import { fill, labelled, made } from "../elements.js";
 import { evidence } from "../evidence.js";
 import { html, nothing, render, repeat } from "../html.js";
-import { onNames, tenantText, vmText } from "../names.js";
 import { NO_LISTS } from "../lists.js";
-import { writeRange } from "../range.js";
+import { onNames } from "../names.js";
 import { spark } from "../spark.js";
-import { counted, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total, WINDOW } from "../unusual.js";
+import { called, counted, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total, WINDOW } from "../unusual.js";
 import { ownTenant, tellWho } from "../who.js";
 
 const CHARTS = 8; // lines whose charts are asked for whether they are in view or not
@@ -91,6 +90,9 @@ export class Now {
     const days = answer.reason !== null && !answer.data.length ? await learned(lists, whose) : null;
     if (!current()) return null;
     if (answer.window !== this.answer?.window) this.asked.clear();
+    const listed = new Set(answer.data.map(identity));
+    for (const each of this.charts.keys()) if (!listed.has(each)) this.charts.delete(each);
+    this.watch.disconnect(); // when it begins again, it tells all that are in view
     [this.answer, this.days] = [answer, days];
     this.draw();
     for (const line of shown(answer).slice(0, CHARTS)) this.load(line);
@@ -108,10 +110,11 @@ export class Now {
     const counter = lists.counters.find(({ key }) => key === line?.key);
     if (!line || !counter || !answer || this.charts.get(identity(line))?.window === answer.window) return;
     const { window } = answer;
-    this.charts.set(identity(line), { window, points: this.charts.get(identity(line))?.points ?? [] }); // the old one, until the new one is there
+    const old = this.charts.get(identity(line));
+    this.charts.set(identity(line), { window, points: old ? old.points : [] }); // the old one, until the new one is there
     const points = await evidence(line, counter, window, (path, parameters) => this.once(path, parameters)).catch(() => null);
     if (this.answer?.window !== window) return;
-    this.charts.set(identity(line), { window, points });
+    this.charts.set(identity(line), { window: points ? window : 0, points }); // what failed is asked for again
     this.draw();
   }
 
@@ -120,6 +123,7 @@ export class Now {
     const query = `${path}?${new URLSearchParams(parameters)}`;
     const asked = this.asked.get(query) ?? ask(path, parameters);
     this.asked.set(query, asked);
+    asked.catch(() => this.asked.get(query) === asked && this.asked.delete(query)); // a failure is not kept
     return asked;
   }
 
@@ -137,7 +141,7 @@ export class Now {
             ${this.list("Worth a look first", `On their worse side, or far from other VMs of their size too. ${LEGEND}`, first)}
             ${this.list("Also unusual", `Other than usual at this hour, but not clearly worse. ${LEGEND}`, unusual)}
             ${this.list("As always, worse than others", "As usual for themselves, and worse than 95 % of VMs of their size. Dashed: what these others keep to.", always)}
-            ${answer.reason === null && !first.length && !unusual.length ? html`<p class="empty">Nothing is unusual: every value of ${counted(answer.judged, "VM")} is within what is normal at this hour.</p>` : nothing}
+            ${answer.reason === null && !first.length && !unusual.length && !silent.length && !stopped.size ? html`<p class="empty">${answer.judged === 1 ? "The only VM has not" : `None of ${counted(answer.judged, "VM")} has`} stayed outside of what is normal for most of the last hour.</p>` : nothing}
           </div>
           <div>
             ${silent.length ? this.silent(silent) : nothing} ${stopped.size ? this.stopped(stopped) : nothing} ${this.changed()}
@@ -166,10 +170,10 @@ export class Now {
     const more = titles.length > ALSO ? `${titles.slice(0, ALSO).join(", ")} and ${titles.length - ALSO} more` : titles.join(", ");
     const since = sinceWhen(line, answer?.window ?? 0, chosen?.range.utc ?? false);
     const points = charts.get(identity(line))?.points;
-    const look = { title: `${counter?.title}, ${this.called(line)}`, unit: counter?.unit ?? "", utc: chosen?.range.utc ?? false, step: WINDOW };
+    const look = { title: `${counter?.title}, ${called(line, lists.labels)}`, unit: counter?.unit ?? "", utc: chosen?.range.utc ?? false, step: WINDOW };
     return html`<li class=${line.notable ? "finding notable" : "finding"}>
       <div>
-        <a href=${this.target(line)}>${this.called(line)}</a>${since ? html` <span class="note">${since}</span>` : nothing}
+        <a href=${this.target(line)}>${called(line, lists.labels)}</a>${since ? html` <span class="note">${since}</span>` : nothing}
         <p>${line.sentence}</p>
         ${more ? html`<p class="note">Also: ${more}.</p>` : nothing}
       </div>
@@ -192,44 +196,32 @@ export class Now {
     return html`<section class="panel" aria-label="Stopped services">
       <h2>Stopped services <span class="count">${services.size}</span></h2>
       <p class="note">They usually run at this hour.</p>
-      <dl>${[...services].map(([key, lines]) => html`<dt>${title(key)}</dt><dd><ul>${repeat(lines, identity, (line) => html`<li>${this.linked(line)} <span class="note">${line.kind === "vm" ? nothing : `${line.vms} of ${counted(line.of, "VM")}, `}${sinceWhen(line, this.answer?.window ?? 0, this.chosen?.range.utc ?? false)}</span></li>`)}</ul></dd>`)}</dl>
+      <dl>${[...services].map(([key, lines]) => html`<dt>${title(key)}</dt><dd><ul>${repeat(lines, identity, (line) => html`<li>${this.linked(line)} <span class="note">${line.kind === "vm" ? nothing : line.vms ? `${line.vms} of ${counted(line.of, "VM")}, ` : `${line.sentence} `}${sinceWhen(line, this.answer?.window ?? 0, this.chosen?.range.utc ?? false)}</span></li>`)}</ul></dd>`)}</dl>
     </section>`;
   }
 
   changed() {
     const { changes, chosen, lists } = this;
     const titled = (/** @type {Template | string} */ content) => html`<section class="panel changed" aria-label="What changed"><h2>What changed</h2>${content}</section>`;
-    if (typeof changes === "string") return titled(html`<p class="note">${changes || "Comparing …"}</p>`);
+    if (!chosen || typeof changes === "string") return titled(html`<p class="note">${(typeof changes === "string" && changes) || "Comparing …"}</p>`);
     const all = [...notable(changes)];
     const counter = (/** @type {string} */ key) => lists.counters.find((each) => each.key === key);
-    return titled(html`<p class="note">${compared(changes, chosen?.range.utc ?? false)}</p>
+    return titled(html`<p class="note">${compared(changes, chosen.range.utc, "“What changed, against”")}</p>
       <dl>${all.slice(0, COUNTERS).map(([key, each]) => html`<dt>${counter(key)?.title ?? key}</dt>
         ${each.slice(0, EACH).map((one) => html`<dd class=${one.worse ? "worse" : ""}>${said(one, counter(key)?.unit ?? "", changes.tenant, lists.labels)}</dd>`)}`)}</dl>
-      ${all.length ? html`<a href=${`?${new URLSearchParams([["view", "fleet"], ["sort", "change"], ["against", changes.against], ["minutes", "60"]])}`}>All that changed, by counter</a>` : nothing}`);
-  }
-
-  /** Whom a line is about. @param {Line} line */
-  called({ kind, tenant, name }) {
-    const of = tenant === null ? "" : tenantText(tenant, this.lists.labels);
-    if (kind === "vm") return `${vmText(tenant ?? "", name ?? "")} of ${of}`;
-    if (kind === "fleet") return "The whole fleet";
-    if (kind === "tenant") return `Tenant ${of}`;
-    const word = { pool: "Pool", size: "Size", region: "Region" }[kind];
-    const group = name === null ? `VMs of unknown ${word.toLowerCase()}` : `${word} ${name}`;
-    return of ? `${group} of ${of}` : group;
+      ${all.length ? html`<a href=${this.host.address("fleet", [["sort", "change"], ["against", changes.against]], { ...chosen.range, ...HOUR })}>All that changed, by counter</a>` : nothing}`);
   }
 
   /** @param {Line} line */
   linked(line) {
-    return html`<a href=${this.target(line)}>${this.called(line)}</a>`;
+    return html`<a href=${this.target(line)}>${called(line, this.lists.labels)}</a>`;
   }
 
   /** The address that tells more: the VM's, the VMs of a region or size, or the parts of a tenant or pool. @param {Line} line */
   target({ kind, tenant, name, key }) {
-    const [view, place] = { vm: ["vm", "vm"], region: ["vms", "region"], size: ["vms", "size"], pool: ["where", "pool"], tenant: ["where", ""], fleet: ["where", ""] }[kind];
-    const all = [["view", view], ["key", key], ["tenant", tenant], ...(place ? [[place, name]] : [])];
-    const range = this.chosen ? writeRange(this.chosen.range) : [];
-    return `?${new URLSearchParams([...all.flatMap(([each, value]) => (each && value ? [[each, value]] : [])), ...range])}`;
+    const [view, place] = /** @type {Record<Line["kind"], [string, string]>} */ ({ vm: ["vm", "vm"], region: ["vms", "region"], size: ["vms", "size"], pool: ["where", "pool"], tenant: ["where", ""], fleet: ["where", ""] })[kind];
+    const { range } = /** @type {Chosen} */ (this.chosen);
+    return this.host.address(view, [["key", key ?? ""], ["tenant", tenant ?? ""], [place, (place && name) || ""]], range);
   }
 
   width() {
