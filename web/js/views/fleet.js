@@ -274,12 +274,11 @@ async function askCards(keys, range) {
     askCharts("v1/get-data", keys, MINUTES, head(range)),
     askCharts("v1/get-data", keys, minutesOf(range), line(range, step)),
   ]);
-  const data = new Map(keys.map((key) => {
+  return { lines, data: new Map(keys.map((key) => {
     const [head, items] = [heads.items.get(key)?.at(-1), lines.items.get(key) ?? []];
     // A tenant's user is shown minutes only once they are final: the newest of these, then.
     return [key, { head: head?.average === null ? (newestOf(items) ?? head) : head, items, step }];
-  }));
-  return { data, lines };
+  })) };
 }
 
 /** Minutes of a point of a small chart. @param {import("../range.js").Range} range */
