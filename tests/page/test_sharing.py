@@ -35,7 +35,7 @@ def test_everything_that_is_chosen_can_be_shared_by_its_url(page: Page) -> None:
 @pytest.mark.parametrize("query", ["?minutes=x&interval=-1&by=median&tz=mars", "?start=5&end=1", "?key=&tenant="])
 def test_a_url_that_makes_no_sense_shows_what_can_be_shown(page: Page, query: str) -> None:
     page.goto(f"/{query}")
-    expect(page.get_by_text("Nothing was compared with what is normal")).to_be_visible()
+    expect(page.get_by_text(re.compile("what is normal")).first).to_be_visible()
     expect(problem(page)).to_be_hidden()
     page.goto(f"/{query}&view=fleet")
     expect(card(page, CPU).locator(CHART)).to_be_visible()
@@ -80,7 +80,7 @@ def test_the_csv_of_the_fleet_has_all_counters_that_match_and_not_only_those_in_
     page.on(
         "request", lambda request: asked.append(request.url) if "csv" in request.headers.get("accept", "") else None
     )
-    page.goto(f"/?{query}")
+    page.goto(f"/?view=fleet&{query}")
     expect(page.locator(f".card {CHART}").first).to_be_visible()
     assert page.locator(f".card {CHART}").count() < len(expected)
     with page.expect_download() as caught:
