@@ -141,10 +141,11 @@ export class Vms {
   /** Show an answer. If it asks for the VMs of all tenants, those of an older window stay until the new ones are there. @param {Data} data @param {string} key @param {string[]} tenants */
   take(data, key, tenants) {
     const same = this.data.id === data.id;
-    if (data.wholly && same && this.coming.window === data.window) return;
+    const loading = data.loaded < data.tenants;
+    if (loading && same && this.coming.window === data.window) return;
     this.coming = data;
-    if (!data.wholly || !same) this.data = data;
-    if (data.wholly) this.askAll(data, key, tenants);
+    if (!loading || !same) this.data = data;
+    if (loading) this.askAll(data, key, tenants);
   }
 
   /** The counter to begin with: of what is most unusual, of those that have a worse side. @param {string} tenant @param {import("../lists.js").Lists} lists */
@@ -219,7 +220,7 @@ export class Vms {
 
   /** Load the VMs of all tenants, a few at a time, as long as they are asked for. @param {Data} data @param {string} key @param {string[]} tenants */
   async askAll(data, key, tenants) {
-    const left = data.tenants ? [...tenants] : [];
+    const left = [...tenants];
     const work = async () => {
       for (let tenant = left.shift(); tenant !== undefined && this.coming === data; tenant = left.shift()) {
         try {
@@ -235,7 +236,7 @@ export class Vms {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    if (this.coming !== data || (data.tenants && !data.loaded)) return; // something else is asked for, or nothing came
+    if (this.coming !== data || !data.loaded) return; // something else is asked for, or nothing came
     this.data = data;
     this.draw();
   }
