@@ -128,7 +128,9 @@ def legend(page: Page, figure: int) -> dict[str, str]:
 
 
 def opened(page: Page, drop: str) -> Page:
-    """The page with the controls open that are behind a button."""
+    """The page with the controls open that are behind a button; on a phone that is in the sheet."""
+    if page.locator("#open-controls").is_visible() and not page.locator("#controls").is_visible():
+        page.locator("#open-controls").click()
     if not page.locator("details.drop[open]", has=page.get_by_text(drop, exact=True)).count():
         page.locator("details.drop > summary", has_text=drop).click()
     return page

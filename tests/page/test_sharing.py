@@ -108,6 +108,8 @@ def test_a_long_csv_says_how_far_it_is_and_a_failed_one_saves_nothing(browser: B
     page.on("download", lambda download: pytest.fail(f"{download.suggested_filename} was saved"))
     opened(page, "Save").get_by_role("button", name="Save CSV").click()
     expect(page.locator("#saving")).to_have_text(f"Saving 10 of {len(KEYS)} counters \u2026")
+    while len(asked) < 2:  # it is asked for at once
+        page.wait_for_timeout(20)
     asked[1].abort()
     expect(page.locator("#saving")).to_have_text("Not saved: see the message on the page.")
     expect(problem(page)).to_contain_text("can't be reached")
