@@ -1,7 +1,8 @@
 """``make pictures``: the pictures of README.md and docs/guide.md, into a folder.
 
 Few and small: one width, the light theme. They show what ``tests.page.screenshots`` shows. Take them of the sample
-fleet with its past (URL=http://127.0.0.1:7071, beside ``make run``): the guide speaks of that.
+fleet with its past (URL=http://127.0.0.1:7071, beside ``make run``): the guide speaks of that. They go into the
+repository a third as large: ``pngquant --ext .png --force docs/pictures/*.png``.
 """
 
 import sys
