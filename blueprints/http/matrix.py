@@ -10,8 +10,7 @@ from blueprints.http.endpoints import PEOPLE, endpoint
 from blueprints.http.examples import Example
 from blueprints.http.fields import Key, Name, whole_number
 from blueprints.http.reading import ListParameters
-from blueprints.http.standings import Window
-from blueprints.http.unusual import of_the_past
+from blueprints.http.unusual import JudgedWindow, of_the_past
 from blueprints.services import Services
 from domain.standings import DIMENSIONS, Dimension
 from pipeline.queries.groups import GroupBy
@@ -43,13 +42,7 @@ class MatrixParameters(ListParameters):
         ),
     ] = None
     tenant: Annotated[Name | None, Field(description="The tenant's masked name; default: the fleet.")] = None
-    window: Annotated[
-        Window | None,
-        Field(
-            description="A window of 15 minutes, by its first second. Default: the newest that has ended and that "
-            "90 % of the expected VMs have reached."
-        ),
-    ] = None
+    window: JudgedWindow = None
     Region: Annotated[Name | None, Field(description="With groupBy=vm: only VMs of this region.")] = None
     MachineSize: Annotated[Name | None, Field(description="With groupBy=vm: only VMs of this size.")] = None
     ResourcePoolName: Annotated[Name | None, Field(description="With groupBy=vm: only VMs of this pool.")] = None

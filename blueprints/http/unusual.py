@@ -20,18 +20,20 @@ from pipeline.queries.view import View
 
 blueprint = df.Blueprint()
 
+JudgedWindow = Annotated[
+    Window | None,
+    Field(
+        description="A window of 15 minutes, by its first second. Default: the newest that has ended and that 90 % of "
+        "the expected VMs have reached."
+    ),
+]
+
 
 class UnusualParameters(ListParameters):
     """Whose VMs, and the window."""
 
     tenant: Annotated[Name | None, Field(description="The tenant's masked name; default: the fleet.")] = None
-    window: Annotated[
-        Window | None,
-        Field(
-            description="A window of 15 minutes, by its first second. Default: the newest that has ended and that "
-            "90 % of the expected VMs have reached."
-        ),
-    ] = None
+    window: JudgedWindow = None
     limit: Annotated[
         int,
         BeforeValidator(whole_number(MOST_FINDINGS)),

@@ -6,6 +6,7 @@ import { ask, NoAccess, send } from "./ask.js";
 import { byId, made } from "./elements.js";
 import { address, curl, readable, requestOf } from "./examples.js";
 import { answers, fields, parameters } from "./schemas.js";
+import { LOCALES } from "./locale.js";
 
 /** @typedef {import("./schemas.js").Described} Described */
 /** @typedef {{path: string, method: string, described: Described}} Operation */
@@ -89,7 +90,7 @@ function runs(request) {
       const answer = await send("GET", request.path, request.parameters);
       const whole = await answer.text();
       const { text, cut } = readable(whole);
-      said.replaceChildren(`Status ${answer.status}, ${whole.length.toLocaleString()} characters. `, ...(cut ? ["Shortened here: ", made("a", { href: address(request) }, "the whole answer"), "."] : []));
+      said.replaceChildren(`Status ${answer.status}, ${whole.length.toLocaleString(LOCALES)} characters. `, ...(cut ? ["Shortened here: ", made("a", { href: address(request) }, "the whole answer"), "."] : []));
       shown.textContent = text;
       shown.hidden = false;
     } catch (error) {

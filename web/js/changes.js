@@ -6,8 +6,8 @@ import { fromTo } from "./clock.js";
 import { LOCALES } from "./locale.js";
 import { tenantName, vmName } from "./names.js";
 import { change, short, written } from "./numbers.js";
+import { WINDOW } from "./windows.js";
 
-const WINDOW = 900; // seconds: what is compared are whole windows
 const NEWEST = 60; // minutes: up to this, the newest hour is compared
 const LINES = 200; // the most that the API answers
 const FRESH_MS = 30_000; // for how long an answer may serve again

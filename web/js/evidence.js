@@ -1,7 +1,8 @@
 // The last hours of what is unusual, beside what is normal at each of them: the points for its small chart. Knows which
 // question the API answers for a VM, and which for each kind of group. Does not know how points are drawn, and does not ask itself.
 
-import { grouped, WINDOW } from "./unusual.js";
+import { grouped } from "./unusual.js";
+import { WINDOW } from "./windows.js";
 
 const WINDOWS = 24; // six hours
 const HOURS = (WINDOWS * WINDOW) / 3_600;

@@ -3,6 +3,7 @@
 import { ask } from "./ask.js";
 import { percent } from "./numbers.js";
 import { joined } from "./series.js";
+import { HALF, WINDOW, WINDOW_MINUTES } from "./windows.js";
 
 /**
  * @typedef {{window: number, expected: number | null, low: number | null, high: number | null}} ForecastItem
@@ -14,9 +15,6 @@ import { joined } from "./series.js";
 /** The choices: hours and their names. */
 export const AHEAD = /** @type {[string, string][]} */ ([["0", "nothing"], ["24", "24 hours"], ["48", "2 days"], ["168", "a week"]]);
 
-const WINDOW = 900; // seconds
-const MINUTES = 15; // of a window
-const HALF = 450; // a window's value is drawn at its middle
 
 /**
  * Ask for the forecasts of counters.
@@ -28,14 +26,14 @@ export async function askAhead(keys, hours, whose) {
 }
 
 /** What a window's value is multiplied by to stand beside means of minutes. @param {Forecast} forecast */
-const scaleOf = ({ rule }) => (rule === "sum" ? 1 / MINUTES : 1);
+const scaleOf = ({ rule }) => (rule === "sum" ? 1 / WINDOW_MINUTES : 1);
 
 /**
  * Whether a chart's points mean what a forecast is of.
  * @param {Forecast} forecast @param {string} by @param {number} interval minutes @param {Whose} whose
  */
 const comparable = ({ rule }, by, interval, whose) =>
-  by === "avg" || interval === 1 ? rule === "avg" || rule === "sum" : whose === "vm" && by === rule && interval === MINUTES;
+  by === "avg" || interval === 1 ? rule === "avg" || rule === "sum" : whose === "vm" && by === rule && interval === WINDOW_MINUTES;
 
 /**
  * A chart's columns with three more: what is expected, and the high and the low end of its band.

@@ -11,7 +11,7 @@ import { alike } from "./numbers.js";
 import { Panel } from "./panel.js";
 import { intervalOf, minutesOf, shape } from "./range.js";
 import { columns } from "./series.js";
-import { WINDOW } from "./unusual.js";
+import { WINDOW } from "./windows.js";
 import { isOperator, ownTenant } from "./who.js";
 
 const HEIGHT = 240; // of the chart, in pixels

@@ -2,11 +2,9 @@
 
 import { ask } from "./ask.js";
 import { joined } from "./series.js";
+import { HALF, WINDOW, WINDOW_MINUTES } from "./windows.js";
 
-const WINDOW = 900; // seconds
-const HALF = 450; // a window's value is drawn at its middle
 const MOST = 86_400; // seconds: the API's limit of windows
-const MINUTES = 15; // of a window
 
 /**
  * The averages of VMs of a size, by window. There are none of a counter whose windows hold the least or the
@@ -19,7 +17,7 @@ export async function askPeers(counters, size, start, end) {
   const range = /** @type {[string, string][]} */ ([["start", String(start)], ["end", String(end)]]);
   const answers = await Promise.all(asked.map(({ key }) => ask("v1/get-groups", [["key", key], ["groupBy", "MachineSize"], ...range])));
   return new Map(asked.map(({ key, rule }, at) => {
-    const scale = rule === "sum" ? 1 / MINUTES : 1;
+    const scale = rule === "sum" ? 1 / WINDOW_MINUTES : 1;
     /** @type {{window: number, group: string | null, average: number | null}[]} */
     const windows = answers[at].data;
     const rows = windows.filter(({ group, window }) => group === size && window >= start - WINDOW);

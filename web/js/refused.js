@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { isOperator, tellWho } from "./who.js";
+import { LOCALES } from "./locale.js";
 
 const MOST_REASONS = 3;
 
@@ -16,7 +17,7 @@ export async function whyRefused() {
   if (!refused) return "";
   const { inputs, reasons } = refused;
   const beginning = refused.since === null ? "Nothing has been accepted yet: " : "Nothing newer has been accepted: ";
-  const all = inputs === 1 ? "the only input that came was refused." : `all ${inputs.toLocaleString()} inputs that came were refused.`;
-  const why = reasons.slice(0, MOST_REASONS).map(({ reason, count, advice }) => `${count.toLocaleString()} × “${reason}”. What to do: ${advice}.`);
+  const all = inputs === 1 ? "the only input that came was refused." : `all ${inputs.toLocaleString(LOCALES)} inputs that came were refused.`;
+  const why = reasons.slice(0, MOST_REASONS).map(({ reason, count, advice }) => `${count.toLocaleString(LOCALES)} × “${reason}”. What to do: ${advice}.`);
   return [beginning + all, ...why].join(" ");
 }

@@ -6,6 +6,7 @@ import { fileName, picture, save } from "./files.js";
 import { tell } from "./notices.js";
 import { reportLines } from "./paper.js";
 import { minutesOf } from "./range.js";
+import { LOCALES } from "./locale.js";
 
 /**
  * @typedef {{chosen: import("./page.js").Chosen<any>, end: number}} Shown
@@ -22,11 +23,11 @@ export async function saveCsv({ chosen, end }, lists) {
   const fixed = [["start", String(end - (minutes - 1) * 60)], ["end", String(end)]];
   const asked = chosen.range.start || !end ? parameters : [...fixed, ...parameters.filter(([name]) => name !== "minutes")];
   byId("save-csv").disabled = true;
-  const saving = (/** @type {number} */ count) => tell("saving", `Saving ${count.toLocaleString()} of ${keys.length.toLocaleString()} counters …`);
+  const saving = (/** @type {number} */ count) => tell("saving", `Saving ${count.toLocaleString(LOCALES)} of ${keys.length.toLocaleString(LOCALES)} counters …`);
   try {
     saving(0);
     save(await askTable(path, keys, minutes, asked, saving), fileName(chosen.view.name, "csv"));
-    tell("saving", `Saved ${keys.length.toLocaleString()} ${keys.length === 1 ? "counter" : "counters"}.`);
+    tell("saving", `Saved ${keys.length.toLocaleString(LOCALES)} ${keys.length === 1 ? "counter" : "counters"}.`);
   } catch (error) {
     tell("saving", "Not saved: see the message on the page.");
     throw error;

@@ -4,6 +4,7 @@
 import { fill, labelled, made, settled } from "./elements.js";
 import { NO_LISTS } from "./lists.js";
 import { forgetNames, hasNames, loadNames, NotTaken, onNames, tenantName, texts, vmName } from "./names.js";
+import { LOCALES } from "./locale.js";
 
 /**
  * @typedef {{tenant: string, vm: string}} Choice by masked names; empty: none
@@ -89,7 +90,7 @@ export class TenantControls {
     if (!file) return;
     try {
       const { name, vms } = await loadNames(file, this.lists.tenants);
-      this.said.textContent = `Loaded the names of ${name} and ${vms.size.toLocaleString()} ${vms.size === 1 ? "VM" : "VMs"}. They stay in this browser.`;
+      this.said.textContent = `Loaded the names of ${name} and ${vms.size.toLocaleString(LOCALES)} ${vms.size === 1 ? "VM" : "VMs"}. They stay in this browser.`;
     } catch (error) {
       if (!(error instanceof NotTaken)) throw error;
       this.said.textContent = `${file.name} was not loaded: ${error.message}.`;

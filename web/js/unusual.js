@@ -4,8 +4,8 @@
 import { ago, clock, dated, day, fromTo } from "./clock.js";
 import { LOCALES } from "./locale.js";
 import { tenantText, vmText } from "./names.js";
+import { WINDOW } from "./windows.js";
 
-export const WINDOW = 900; // seconds
 export const MOST_LINES = 100; // of the list: the API's limit
 const LATE = 45 * 60; // seconds after its end: by then, the next quarter hour has ended and was pushed
 const LEAST_DAYS = 3; // before it is known what is normal (docs/api.md)

@@ -5,6 +5,7 @@ import { fromTo } from "./clock.js";
 import { html, nothing } from "./html.js";
 import { tenantText, vmText } from "./names.js";
 import { alike, percent, written } from "./numbers.js";
+import { WINDOW } from "./windows.js";
 
 /**
  * @typedef {{who: string, name: string | null, value: number | null, expected: number | null, low: number | null, high: number | null,
@@ -14,7 +15,6 @@ import { alike, percent, written } from "./numbers.js";
  *   data: {key: string, since: number | null}[]}} Verdict
  */
 
-const WINDOW = 900; // seconds
 const MOST_COUNTERS = 4;
 const ALWAYS = "This VM is as usual for itself, and as always worse than most VMs of its size.";
 

@@ -11,6 +11,7 @@ import { alike, percent } from "./numbers.js";
 import { rowAfterKey, rowsInView, scrolledTo } from "./rows.js";
 import { sparkLine } from "./spark.js";
 import { ownTenant } from "./who.js";
+import { WINDOW } from "./windows.js";
 
 /**
  * @typedef {import("./vmlist.js").Vm} Vm
@@ -20,7 +21,6 @@ import { ownTenant } from "./who.js";
 
 const ROW = 40; // pixels, as in vms.css
 const SPARE = 6;
-const WINDOW = 900;
 const WINDOWS = 8; // of the small charts
 const AT_ONCE = 4;
 const SETTLED_MS = 150; // after scrolling, before charts are asked for

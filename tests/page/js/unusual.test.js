@@ -5,7 +5,8 @@ import "./browser.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-const { called, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total, WINDOW } = await import("../../../web/js/unusual.js");
+const { called, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total } = await import("../../../web/js/unusual.js");
+const { WINDOW } = await import("../../../web/js/windows.js");
 
 const AT = 1_795_745_700;
 /** @typedef {import("../../../web/js/unusual.js").Line} Line */

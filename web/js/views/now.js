@@ -9,7 +9,8 @@ import { html, nothing, render, repeat } from "../html.js";
 import { NO_LISTS } from "../lists.js";
 import { onNames } from "../names.js";
 import { spark } from "../spark.js";
-import { called, counted, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total, WINDOW } from "../unusual.js";
+import { called, counted, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total } from "../unusual.js";
+import { WINDOW } from "../windows.js";
 import { ownTenant, tellWho } from "../who.js";
 
 const CHARTS = 8; // lines whose charts are asked for whether they are in view or not
@@ -135,6 +136,7 @@ export class Now {
     const { first, unusual, always, silent, stopped } = parts(answer.data);
     render(
       html`<p class="lead" role="status">${howItIs(answer, this.days)}</p>
+        ${answer.reason !== null && !answer.data.length ? html`<p class="note">Until then: <a href=${this.host.address("vms", [], chosen.range)}>the VMs with the worst values</a>, and <a href=${this.host.address("fleet", [], chosen.range)}>the fleet by counter</a>.</p>` : nothing}
         ${answer.window ? html`<p class="note">${ofWhen(answer.window, utc, Date.now() / 1000)}</p>` : nothing}
         <div class="now-parts">
           <div>

@@ -8,6 +8,7 @@ import { onNames, tenantName, tenantText, texts, vmText } from "../names.js";
 import { VmTable } from "../vmtable.js";
 import { listed, matching, ordered, SORTS } from "../vmlist.js";
 import { ownTenant, tellWho } from "../who.js";
+import { WINDOW } from "../windows.js";
 
 /**
  * @typedef {import("../ask.js").Counter} Counter
@@ -26,7 +27,6 @@ const FIRST = "win_session.input_delay_ms"; // shown if nothing is unusual
 const MOST = "5000"; // VMs in a page: the API's limit
 const AT_ONCE = 3; // tenants
 const FRESH_MS = 45_000;
-const WINDOW = 900;
 
 export class Vms {
   name = "vms";

@@ -9,6 +9,7 @@ import { named, NO_LISTS } from "../lists.js";
 import { compared, distance, figures, isKnown, rowsOf, sorted, unusual } from "../matrix.js";
 import { onNames, tenantText, vmText } from "../names.js";
 import { ownTenant, tellWho } from "../who.js";
+import { WINDOW } from "../windows.js";
 
 /**
  * @typedef {import("../ask.js").Counter} Counter
@@ -20,7 +21,6 @@ import { ownTenant, tellWho } from "../who.js";
  * @typedef {import("../page.js").Chosen<Own>} Chosen
  */
 
-const WINDOW = 900; // seconds
 const MOST = "200"; // groups: the API's limit
 const NOTHING = { by: "", tenant: "", pool: "", region: "", size: "", key: "" };
 
