@@ -3,12 +3,12 @@
 import json
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.conftest import CHROMIUM, NEWEST
+from tests.page.conftest import AXE, CHROMIUM, NEWEST
 from tests.page.fleet import KEYS, TENANTS, VMS, tenant_name, value_of, vm_name
 
 IN_A_BROWSER = [
@@ -18,6 +18,8 @@ IN_A_BROWSER = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 """The marks of a module that opens pages."""
+
+NEEDS_AXE = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
 
 CPU, MEMORY = "win_cpu.percent_processor_time", "win_mem.percent_used"
 COMPARED = f"/?key={CPU}&key={MEMORY}&tenant={quote(tenant_name(1), safe='')}&vm={quote(vm_name(1, 0), safe='')}"
@@ -48,6 +50,21 @@ def settle(page: Page) -> None:
     there = page.locator("#all-operations article, #main[aria-busy=false] #view > :not([hidden]) *")
     expect(there.locator("visible=true").first).to_be_visible()
     page.wait_for_load_state("networkidle")
+
+
+def choice(page: Page) -> dict[str, list[str]]:
+    """What the URL says once all that was chosen is shown: only then it is completed with what was not chosen."""
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
+    return parse_qs(urlsplit(page.url).query)
+
+
+def violations(page: Page) -> list[Any]:
+    """What axe objects to in a page that is still: one that waits is faint, whatever its colours."""
+    settle(page)
+    page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run().then((result) => result.violations)")
+    return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found]
 
 
 CHART = "svg:has(path.line)"

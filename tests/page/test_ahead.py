@@ -12,7 +12,7 @@ from domain.minutes import WINDOW
 from pipeline.queries.forecasts import NOT_LEARNED
 from tests.page.conftest import NEWEST
 from tests.page.fleet import tenant_name, vm_name
-from tests.page.looking import CPU, IN_A_BROWSER, legend
+from tests.page.looking import CPU, IN_A_BROWSER, choice, legend
 
 pytestmark = IN_A_BROWSER
 
@@ -48,13 +48,13 @@ def test_a_forecast_is_drawn_to_the_right_of_now_and_says_how_good_it_was(page: 
     page.get_by_label("Forecast").select_option("2 days")
     expect(note(page)).to_contain_text("Forecast for the fleet (dotted)")
     expect(note(page)).to_contain_text('70 % of that of "same time yesterday", and 81 % of hours were in the band.')
-    assert parse_qs(urlsplit(page.url).query)["ahead"] == ["48"]
+    assert choice(page)["ahead"] == ["48"]
     assert {tuple(each["hours"]) for each in asked} == {("48",)}
     assert {"Forecast", "Forecast, high", "Forecast, low"} <= set(legend(page, 0))
     assert not {"tenant", "vm"} & asked[0].keys()
     page.get_by_label("Forecast").select_option("nothing")
     expect(note(page)).not_to_contain_text("Forecast")
-    assert "ahead" not in parse_qs(urlsplit(page.url).query)
+    assert "ahead" not in choice(page)
 
 
 def test_of_a_vm_its_own_forecast_is_shown(page: Page) -> None:

@@ -4,16 +4,16 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from domain.minutes import WINDOW
 from tests.app.conftest import Local
-from tests.page.conftest import AXE, MOST_MILLISECONDS
+from tests.page.conftest import MOST_MILLISECONDS, NEWEST
 from tests.page.learned import FREE, POOL, TENANT, VM, answer, capacity, forecast, logons
-from tests.page.looking import CPU, IN_A_BROWSER
+from tests.page.looking import CPU, IN_A_BROWSER, NEEDS_AXE, choice, violations
 
 pytestmark = IN_A_BROWSER
 
@@ -62,7 +62,7 @@ def test_what_runs_full_leads_to_the_vm(page: Page) -> None:
     assert [(each["key"], each.get("limit")) for each in asked["get-capacity"]] == [([FREE], None), ([FREE], ["10"])]
     full.get_by_role("link").click()
     expect(page.locator("figure", has_text="Disk space free").locator("canvas")).to_be_visible()
-    chosen = parse_qs(urlsplit(page.url).query)
+    chosen = choice(page)
     assert (chosen["view"], chosen["key"], chosen["tenant"], chosen["vm"]) == (["vm"], [FREE], [TENANT], [VM])
 
 
@@ -172,6 +172,7 @@ def test_a_tenants_caller_is_shown_its_own(page: Page) -> None:
     for each in ahead["data"]:
         each["window"] += WINDOW
     answer(page, "get-forecast", ahead)
+    page.clock.set_fixed_time(NEWEST + WINDOW + 300)  # soon after what its answer begins with
     page.goto("/?view=ahead")
     expect(page.get_by_role("region", name="Log-on calendar")).to_be_visible()
     expect(page.get_by_label("Tenant", exact=True)).to_be_hidden()
@@ -180,13 +181,11 @@ def test_a_tenants_caller_is_shown_its_own(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
+@NEEDS_AXE
 def test_axe_finds_no_violation_in_it(open_page: Callable[..., Page], scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True, viewport={"width": 390, "height": 844})
     learn(page)
     page.goto(OF_TENANT)
     expect(page.get_by_role("region", name="Log-on calendar")).to_be_visible()
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run().then((result) => result.violations)")
-    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+    assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -9,9 +9,9 @@ from playwright.sync_api import Page, expect
 import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.endpoints import ENDPOINTS
 from tests.app.conftest import Local
-from tests.page.conftest import AXE, NEWEST
+from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, fill, tenant_name
-from tests.page.looking import IN_A_BROWSER
+from tests.page.looking import IN_A_BROWSER, NEEDS_AXE, violations
 
 pytestmark = IN_A_BROWSER
 
@@ -99,16 +99,14 @@ def test_a_tenant_sees_its_own_answers_and_is_told_what_is_not_for_it(
         expect(article.get_by_role("status")).to_contain_text("Status 200")
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
+@NEEDS_AXE
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_in_an_answer(open_page: Callable[..., Page], scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True)
     page.goto("/docs")
     page.locator("#get_data").get_by_role("button", name="Show").click()
     expect(page.locator("#get_data").get_by_label("This app's answer")).to_be_visible()
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run().then((result) => result.violations)")
-    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+    assert violations(page) == []
 
 
 def test_on_a_phone_the_contents_open_at_a_tap(open_page: Callable[..., Page]) -> None:

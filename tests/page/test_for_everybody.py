@@ -6,23 +6,20 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import AXE
-from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, VIEWS, card, open_view
+from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, NEEDS_AXE, VIEWS, card, open_view, violations
 
 pytestmark = IN_A_BROWSER
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
+@NEEDS_AXE
 def test_axe_finds_no_violation(open_page: Callable[..., Page], view: str, scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True)
     open_view(page, view)
     if view == "vm":
         page.get_by_text("Data table").first.click()
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run().then((result) => result.violations)")
-    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+    assert violations(page) == []
 
 
 NOT_REACHED = """() => {

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Request, expect
@@ -13,7 +12,7 @@ from edge.naming import Names, add_names
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, TENANTS, fill, tenant_name, vm_name
-from tests.page.looking import IN_A_BROWSER, opened
+from tests.page.looking import IN_A_BROWSER, choice, opened
 
 pytestmark = IN_A_BROWSER
 
@@ -123,7 +122,7 @@ def test_operators_choose_tenants_by_labels_and_find_them_by_masked_names_too(op
     expect(find).to_have_value("")
     expect(tenants(page).locator("option")).to_have_count(1 + TENANTS)
     expect(vms(page).locator(f'option[value="{vm_name(3, 0)}"]')).to_have_count(1)
-    assert parse_qs(urlsplit(page.url).query)["tenant"] == [tenant_name(3)]
+    assert choice(page)["tenant"] == [tenant_name(3)]
     expect(opened(page, "Save").get_by_text("Names stay masked in it.")).to_be_visible()
 
 
@@ -161,7 +160,7 @@ def test_real_names_are_shown_and_found_and_sent_nowhere(open_as: Callable[..., 
     page.reload()
     expect(vms(page).locator("option:checked")).to_contain_text("PC-BRUNO")
     expect(page.locator(".latest .vm strong")).to_contain_text("%")
-    query = parse_qs(urlsplit(page.url).query)
+    query = choice(page)
     assert (query["tenant"], query["vm"]) == ([tenant_name(0)], [vm_name(0, 1)])
     everything = "\n".join(sent)
     assert "get-tenant-data" in everything  # so this would have seen a name

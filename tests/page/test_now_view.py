@@ -11,15 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from domain.minutes import WINDOW
 from tests.page.conftest import NEWEST
 from tests.page.fleet import tenant_name, vm_name
-from tests.page.looking import (
-    CHART,
-    CPU,
-    IN_A_BROWSER,
-    MEMORY,
-    a_finding,
-    answer_unusual,
-    problem,
-)
+from tests.page.looking import CHART, CPU, IN_A_BROWSER, MEMORY, a_finding, answer_unusual, choice, problem
 
 pytestmark = IN_A_BROWSER
 
@@ -85,7 +77,7 @@ def test_the_slow_vm_is_found_in_one_step_by_mouse(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name=SHORT).click()
     page.wait_for_url("**view=vm&**")
-    chosen = parse_qs(urlsplit(page.url).query)
+    chosen = choice(page)
     assert (chosen["view"], chosen["tenant"], chosen["vm"], chosen["key"]) == (["vm"], [TENANT], [SLOW], [DELAY])
     expect(page.locator("figcaption").filter(visible=True)).to_contain_text("Input delay")
     page.go_back()

@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 from domain.invitation import code_of, to_prove
 from tests.app.conftest import Local
 from tests.builders import a_message, a_record, a_signer, records_of
-from tests.page.conftest import AXE, NEWEST
+from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, fill, tenant_name, vm_name
-from tests.page.looking import IN_A_BROWSER, PARTS
+from tests.page.looking import IN_A_BROWSER, NEEDS_AXE, PARTS, violations
 
 pytestmark = IN_A_BROWSER
 
@@ -272,7 +272,7 @@ def test_a_tenants_person_is_told_whom_to_ask(open_page: Callable[..., Page], ho
     expect(page.get_by_role("link", name="Operations")).to_be_hidden()
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
+@NEEDS_AXE
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_in_any_part(open_page: Callable[..., Page], host: Local, scheme: str) -> None:
     headers = {"Authorization": "Bearer olga"}
@@ -281,6 +281,4 @@ def test_axe_finds_no_violation_in_any_part(open_page: Callable[..., Page], host
     for name in PARTS:
         page.goto(f"/?view=operations&part={name}")
         expect(page.locator("#operations .part")).to_be_visible()
-        page.add_script_tag(path=AXE)
-        found = page.evaluate("axe.run().then((result) => result.violations)")
-        assert [(name, each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+        assert (name, violations(page)) == (name, [])

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import NEWEST
-from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, card, opened
+from tests.page.looking import CHART, COMPARED, CPU, IN_A_BROWSER, card, choice, opened
 
 pytestmark = IN_A_BROWSER
 
@@ -54,9 +54,7 @@ def test_a_range_can_be_dragged_and_stands_in_the_url(page: Page) -> None:
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=5)
     page.mouse.up()
     page.wait_for_url("**start=*")
-    chosen = {
-        name: int(values[0]) for name, values in parse_qs(urlsplit(page.url).query).items() if name in ("start", "end")
-    }
+    chosen = {name: int(values[0]) for name, values in choice(page).items() if name in ("start", "end")}
     end = NEWEST + 30 + 14 * 60
     assert chosen["start"] == pytest.approx(end - 0.75 * 59 * 60, abs=120)
     assert chosen["end"] == pytest.approx(end - 0.25 * 59 * 60, abs=120)
@@ -91,7 +89,7 @@ def test_the_clock_is_local_or_utc_and_says_which(page: Page) -> None:
 
 def chosen(page: Page) -> tuple[int, int]:
     """The fixed range in the URL."""
-    given = parse_qs(urlsplit(page.url).query)
+    given = choice(page)
     return int(given["start"][0]), int(given["end"][0])
 
 

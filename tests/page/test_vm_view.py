@@ -3,14 +3,26 @@
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, tenant_name, value_of, vm_name
 from tests.page.learned import FREE, SIZE, TENANT, VM, answer, capacity, logons, verdict
-from tests.page.looking import COMPARED, CPU, IN_A_BROWSER, MEMORY, RECORD, fleet_item, labels, legend, opened, shown
+from tests.page.looking import (
+    COMPARED,
+    CPU,
+    IN_A_BROWSER,
+    MEMORY,
+    RECORD,
+    choice,
+    fleet_item,
+    labels,
+    legend,
+    opened,
+    shown,
+)
 
 pytestmark = IN_A_BROWSER
 
@@ -40,7 +52,7 @@ def test_a_tenant_stands_beside_the_fleet_without_a_vm(page: Page) -> None:
     expect(figure.locator(".latest")).to_contain_text(f"the tenant {shown(mean)}")
     expect(figure.locator(".latest .fleet strong")).to_contain_text("%")
     expect(page.get_by_label("VM", exact=True).locator("option:checked")).to_have_text("all VMs of the tenant")
-    assert "vm" not in parse_qs(urlsplit(page.url).query)
+    assert "vm" not in choice(page)
     names = legend(page, 0)
     assert "Tenant average" in names
     assert "This VM" not in names
@@ -65,7 +77,7 @@ def test_counters_can_be_added_and_removed(page: Page) -> None:
     expect(page.locator("figure")).to_have_count(2)
     page.get_by_label("Counters", exact=True).select_option("win_swap.percent_usage")
     expect(page.locator("figure")).to_have_count(3)
-    assert parse_qs(urlsplit(page.url).query)["key"] == [CPU, MEMORY, "win_swap.percent_usage"]
+    assert choice(page)["key"] == [CPU, MEMORY, "win_swap.percent_usage"]
     page.get_by_role("button", name="Remove Processor time").click()
     expect(page.locator("figure")).to_have_count(2)
     page.locator("figure button").first.click()
@@ -80,7 +92,7 @@ def test_what_is_compared_where_nothing_was_chosen_stands_in_the_url(page: Page)
     expect(page.locator("figure")).to_have_count(4)
     page.get_by_label("Tenant", exact=True).select_option(tenant_name(1))
     expect(page.locator(".latest .tenant").first).to_be_visible()
-    chosen = parse_qs(urlsplit(page.url).query)
+    chosen = choice(page)
     assert (len(chosen["key"]), chosen["tenant"], "vm" in chosen) == (4, [tenant_name(1)], False)
 
 
@@ -140,7 +152,7 @@ def test_the_charts_of_a_vm_begin_with_what_the_verdict_names(page: Page) -> Non
     learn(page)
     page.goto(OF_VM)
     expect(page.locator("figure .title")).to_have_text([re.compile("^Disk space free"), re.compile("^Processor time")])
-    assert parse_qs(urlsplit(page.url).query)["key"] == [FREE, CPU]
+    assert choice(page)["key"] == [FREE, CPU]
     page.unroute("**/v1/get-verdict?**")
     answer(page, "get-verdict", verdict("none"))
     page.get_by_label("VM", exact=True).select_option(vm_name(1, 1))
@@ -164,7 +176,7 @@ def test_counters_that_a_person_chose_stay_for_another_vm(page: Page) -> None:
     page.get_by_label("VM", exact=True).select_option(vm_name(1, 1))
     page.wait_for_url(f"**vm={quote(vm_name(1, 1), safe='')}**")
     expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
-    assert parse_qs(urlsplit(page.url).query)["key"] == [MEMORY]
+    assert choice(page)["key"] == [MEMORY]
 
 
 def test_what_will_run_full_and_when_people_come_is_said_of_the_vm(page: Page) -> None:

@@ -15,7 +15,7 @@ from blueprints.http.standings import MOST_WINDOWS
 from pipeline.queries.changes import MOST_SUMMARIES
 from tests.app.conftest import ROOT, Local
 from tests.page.conftest import AXE
-from tests.page.looking import IN_A_BROWSER, VIEWS, open_view
+from tests.page.looking import IN_A_BROWSER, NEEDS_AXE, VIEWS, open_view
 
 pytestmark = IN_A_BROWSER
 
@@ -68,7 +68,7 @@ def test_the_page_knows_the_limits_of_the_api() -> None:
     }
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="the page's tools are not installed (make peers)")
+@NEEDS_AXE
 def test_the_libraries_are_those_of_npm() -> None:
     ours, theirs = ROOT / "web/vendor/uplot-1.6.32", AXE.parents[1] / "uplot"
     assert json.loads((theirs / "package.json").read_text())["version"] == "1.6.32"

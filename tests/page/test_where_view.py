@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.page.conftest import AXE, NEWEST
+from tests.page.conftest import NEWEST
 from tests.page.fleet import tenant_name, vm_name
-from tests.page.looking import CPU, IN_A_BROWSER, MEMORY
+from tests.page.looking import CPU, IN_A_BROWSER, MEMORY, NEEDS_AXE, choice, violations
 
 pytestmark = IN_A_BROWSER
 
@@ -85,7 +85,7 @@ def test_it_leads_from_the_fleet_to_the_vm_that_is_slow(page: Page) -> None:
     assert asked[-1]["tenant"] == [SLOW]
     figure(page, VM[-12:], "Processor time").get_by_role("link").click()
     expect(page.get_by_role("combobox", name="VM", exact=True)).to_have_value(VM)
-    assert parse_qs(urlsplit(page.url).query) == {"view": ["vm"], "key": [CPU], "tenant": [SLOW], "vm": [VM]}
+    assert choice(page) == {"view": ["vm"], "key": [CPU], "tenant": [SLOW], "vm": [VM]}
 
 
 def test_it_leads_back_up_and_an_address_holds_where_one_is(page: Page) -> None:
@@ -168,13 +168,11 @@ def test_a_matrix_wider_than_the_screen_scrolls_in_its_place_and_groups_stay(pag
     assert first.bounding_box() == at
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (make peers)")
+@NEEDS_AXE
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_in_colours(open_page: Callable[..., Page], scheme: str) -> None:
     page = open_page(color_scheme=scheme, bypass_csp=True)
     answer(page)
     page.goto("/?view=where")
     expect(page.get_by_text("1 of 2 tenants is worse than usual.")).to_be_visible()
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run().then((result) => result.violations)")
-    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+    assert violations(page) == []
