@@ -12,6 +12,9 @@ TENANTS, VMS = 8, 2
 WAITS = {"ALLOWED_LATENESS_MINUTES": "600"}
 """A host's setting with which a window waits for a tenant that is late."""
 
+CLOSES = {"ALLOWED_LATENESS_MINUTES": "0"}
+"""A host's setting with which a window closes at once."""
+
 KEYS = [*COUNTERS, *(f"win_extra.counter_{number:02d}" for number in range(40 - len(COUNTERS)))]
 
 
@@ -37,29 +40,33 @@ def fill(host: Local, newest: int, windows: int = 8, keys: list[str] = KEYS) -> 
     """Start a host that holds the fleet. Its windows are closed but for the newest, which waits for one tenant.
 
     Its tenants are enrolled and sign their messages, so that a tenant is shown the fleet.
+    Every window has all that comes of it before it closes: what a tenant is shown is settled by then.
     """
     enrol(host.data, map(tenant_name, range(TENANTS)))
-    for backs, settings in ((range(1, windows), {"ALLOWED_LATENESS_MINUTES": "0"}), (range(1), WAITS)):
+
+    def run(settings: dict[str, str], backs: Iterable[int]) -> None:
         host.settings |= settings
         host.start()
-        for number, body in enumerate(messages(newest, backs, keys)):
-            host.put(f"m{settings['ALLOWED_LATENESS_MINUTES']}-{number}", body)
+        for back in backs:
+            for number, body in enumerate(messages(newest, back, keys)):
+                host.put(f"m{back}-{number}", body)
         host.settled()
-        if settings is not WAITS:
-            wait_for(
-                lambda: host.get("/v1/status", headers=host.operator)[1]["openWindows"] == 0, "the windows to close"
-            )
-            host.stop()
+
+    run(WAITS, range(1, windows))
+    host.stop()
+    run(CLOSES, [])
+    wait_for(lambda: host.get("/v1/status", headers=host.operator)[1]["openWindows"] == 0, "the windows to close")
+    host.stop()
+    run(WAITS, [0])
 
 
-def messages(newest: int, backs: Iterable[int], keys: list[str] = KEYS) -> Iterator[bytes]:
-    """Every VM's windows, so many before the one that begins at ``newest``; the last tenant has not pushed that."""
-    for back in backs:
-        start = newest - back * WINDOW
-        for tenant in range(TENANTS - (1 if back == 0 else 0)):
-            for vm in range(VMS):
-                records = []
-                for number, key in enumerate(keys):
-                    values = [value_of(number, tenant, vm, start // 60 + minute) for minute in range(15)]
-                    records += records_of(tenant_name(tenant), vm_name(tenant, vm), key, values, start)
-                yield a_signer(tenant_name(tenant)).signed(a_message(records))
+def messages(newest: int, back: int, keys: list[str] = KEYS) -> Iterator[bytes]:
+    """The messages of the window that lies so many before ``newest``. The last tenant has not pushed ``newest``."""
+    start = newest - back * WINDOW
+    for tenant in range(TENANTS - (1 if back == 0 else 0)):
+        for vm in range(VMS):
+            records = []
+            for number, key in enumerate(keys):
+                values = [value_of(number, tenant, vm, start // 60 + minute) for minute in range(15)]
+                records += records_of(tenant_name(tenant), vm_name(tenant, vm), key, values, start)
+            yield a_signer(tenant_name(tenant)).signed(a_message(records))
