@@ -15,9 +15,19 @@ from tests.app.conftest import Local, local, shared_local  # noqa: F401  (fixtur
 from tests.page.fleet import WAITS, fill
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PAGES_OF_ITS_OWN = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+"""For these features Chromium loads two hidden pages, of 200 scripts, beside each of ours: half of its time."""
+OFF_IN_PLAYWRIGHT = (
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
+    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled"),
+    "PreconnectToSearch",
+)
+"""Playwright turns these off. They are repeated, since Chromium heeds only the last list that it is given."""
 SWITCHES = [
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
     *("--disable-gpu", "--disable-software-rasterizer", "--in-process-gpu"),  # no processes for what there is not
+    f"--disable-features={','.join((*PAGES_OF_ITS_OWN, *OFF_IN_PLAYWRIGHT))}",
 ]
 NEWEST = int(time.time()) // WINDOW * WINDOW - WINDOW
 MOST_MILLISECONDS = 60_000  # of a wait that ends as soon as what is awaited is there: a busy machine may take long
