@@ -15,7 +15,7 @@ from blueprints.http.standings import MOST_WINDOWS
 from pipeline.queries.changes import MOST_SUMMARIES
 from tests.app.conftest import ROOT, Local
 from tests.page.conftest import AXE
-from tests.page.looking import IN_A_BROWSER, NEEDS_AXE, VIEWS, open_view
+from tests.page.looking import IN_A_BROWSER, NEEDS_AXE, VIEWS, open_view, settle
 
 pytestmark = IN_A_BROWSER
 
@@ -44,12 +44,22 @@ FIRST_BYTES = 100_000
 """The same of the first page."""
 
 
-def test_the_first_page_names_the_modules_that_it_loads(page: Page, filled: Local) -> None:
+@pytest.mark.parametrize("view", ["now", "fleet", "where", "vms", "vm", "ahead", "operations"])
+def test_the_page_names_the_modules_that_its_view_loads(page: Page, filled: Local, view: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(urlsplit(request.url).path.removeprefix("/assets/")))
-    open_view(page, "now")
-    named = set(re.findall(r'modulepreload" href="assets/([^"]+)"', filled.get("/")[1].decode()))
-    assert {path for path in asked if path.endswith(".js")} == named | {"js/page.js"}
+    page.goto(f"/?view={view}")
+    settle(page)
+    named = set(re.findall(r'modulepreload" href="assets/([^"]+)"', filled.get(f"/?view={view}")[1].decode()))
+    loaded = {path for path in asked if path.endswith(".js")}
+    later = {path for path in loaded if path.startswith(("js/operations/", "vendor/uplot"))}
+    """The part of a view that is chosen, and the library that is no module."""
+    assert f"js/views/{view}.js" in named
+    assert loaded - later == named | {"js/page.js"}
+
+
+def test_a_page_of_an_unknown_view_names_the_modules_of_the_first_one(filled: Local) -> None:
+    assert filled.get("/?view=../page")[1] == filled.get("/?view=now")[1] == filled.get("/")[1]
 
 
 def _size(request: Any) -> int:
