@@ -157,30 +157,41 @@ def test_while_nothing_is_learned_it_says_how_many_days_there_are(page: Page) ->
 
 def test_what_changed_is_against_yesterday_unless_another_time_is_chosen(page: Page) -> None:
     answer_unusual(page)
-    asked = answer(
-        page,
-        "get-changes",
-        tenant=None,
-        against="day",
-        start=LAST - 3600,
-        end=LAST - 1,
-        reason=None,
-        beforeStart=LAST - 90_000,
-        beforeEnd=LAST - 86_401,
-        data=[
-            {"key": CPU, "kind": "fleet", "name": None, "before": 40.0, "after": 52.0, "change": 12.0, "score": 12.6}
-            | {"worse": True, "vms": 16, "windows": 4}
-        ],
-    )
+    change = {"key": CPU, "kind": "fleet", "name": None, "before": 40.0, "after": 52.0, "change": 12.0, "score": 12.6}
+    found: dict[str, Any] = {
+        "tenant": None,
+        "start": LAST - 3600,
+        "end": LAST - 1,
+        "reason": None,
+        "beforeStart": LAST - 90_000,
+        "beforeEnd": LAST - 86_401,
+        "data": [{**change, "worse": True, "vms": 16, "windows": 4}],
+    }
+    asked = answer(page, "get-changes", against="day", **found)
     page.goto("/")
     changed = section(page, "What changed")
     expect(changed).to_contain_text("The whole fleet (16 VMs): 40 % → 52 % (+12 points, worse), 13 × its usual move")  # noqa: RUF001
     assert (asked[-1]["against"], "start" in asked[-1]) == (["day"], False)
+    asked = answer(page, "get-changes", against="week", **found)
     page.get_by_role("combobox", name="What changed, against").select_option("the same time last week")
     expect(page.get_by_role("combobox", name="What changed, against")).to_have_value("week")
     page.wait_for_url("**against=week*")
+    expect(changed).to_contain_text("compared with the same time last week")
     expect(changed.get_by_role("link", name="All that changed, by counter")).to_be_visible()
     assert asked[-1]["against"] == ["week"]
+
+
+def test_what_changed_is_not_said_of_another_time_than_the_chosen_one(page: Page) -> None:
+    answer_unusual(page)
+    answer(page, "get-changes", tenant=None, against="day", reason="of yesterday", data=[])
+    page.goto("/")
+    changed = section(page, "What changed")
+    expect(changed).to_contain_text("of yesterday")
+    page.route("**/v1/get-changes**", lambda _: None)  # waits
+    page.get_by_role("combobox", name="What changed, against").select_option("the same time last week")
+    expect(changed).to_contain_text("Comparing …")
+    expect(changed).not_to_contain_text("of yesterday")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_refresh_moves_nothing_and_asks_for_no_chart_again(page: Page) -> None:

@@ -92,6 +92,11 @@ let shown = null;
 /** @type {unknown} Why the page does not show the choice; null if it does. */
 let problem = null;
 let lists = NO_LISTS;
+/** What every view needs: the lists, and who is signed in. */
+const askAll = () => Promise.all([askLists(), tellWho()]);
+/** @type {ReturnType<typeof askAll> | null} asked while the first view loads. An embedded page has no token yet, so it asks later. */
+let early = EMBEDDED ? null : askAll();
+early?.catch(() => {}); // who takes the answer says what is wrong
 let [opening, asked] = [0, 0]; // number the choices and the requests, so that what loads slowly never replaces what is newer
 let askedAt = 0; // milliseconds
 let waiting = false; // for an answer
@@ -178,13 +183,20 @@ async function show() {
   if (!problem || !shown) bring(chosen);
   byId("main").setAttribute("aria-busy", String(!shown || write(shown.chosen) !== write(chosen)));
   try {
-    if (!lists.counters.length || Date.now() - lists.at >= REFRESH_MS) lists = await askLists();
+    if (!lists.counters.length || Date.now() - lists.at >= REFRESH_MS) {
+      const asked = early ?? askAll();
+      early = null;
+      [lists] = await asked;
+    }
     if (!current()) return;
     byId("view").hidden = false;
     bring(chosen);
     byId("controls").classList.remove("waiting"); // they are filled, so they keep their places
-    const done = lists.counters.length || chosen.view.always ? await chosen.view.refresh(chosen, lists, current) : null;
-    const refused = !done || isLate(done.newest, chosen.range) ? await whyRefused() : "";
+    const newest = Math.max(0, ...lists.counters.map((counter) => counter.newest));
+    const [done, refused] = await Promise.all([
+      lists.counters.length || chosen.view.always ? chosen.view.refresh(chosen, lists, current) : null,
+      !newest || isLate(newest, chosen.range) ? whyRefused() : "",
+    ]);
     if (!current()) return;
     succeed(done ? { ...chosen, own: done.own } : chosen, done, refused);
   } catch (error) {

@@ -83,7 +83,6 @@ export class Now {
   async refresh(chosen, lists, current) {
     await tellWho(); // a tenant's user may ask only of its own tenant
     const own = ownTenant();
-    const changed = askChanges({ ...chosen.range, ...HOUR }, chosen.own.against, lists.counters.length, own).catch((error) => String(error.message));
     /** @type {[string, string][]} */
     const whose = own ? [["tenant", own]] : [];
     /** @type {Unusual} */
@@ -97,12 +96,17 @@ export class Now {
     [this.answer, this.days] = [answer, days];
     this.draw();
     for (const line of shown(answer).slice(0, CHARTS)) this.load(line);
-    const changes = await changed;
-    if (!current()) return null;
-    this.changes = changes;
-    this.draw();
+    this.compare(chosen, lists, current);
     const newest = Math.max(answer.window ? answer.window + WINDOW - 60 : 0, ...(own ? [] : lists.counters.map((counter) => counter.newest)));
     return { own: chosen.own, newest, end: 0, suppressed: "", notice: "", empty: "" };
+  }
+
+  /** Ask what changed. That takes longest, and comes last on the page. @param {Chosen} chosen @param {Lists} lists @param {() => boolean} current */
+  async compare({ range, own }, lists, current) {
+    const changes = await askChanges({ ...range, ...HOUR }, own.against, lists.counters.length, ownTenant()).catch((error) => String(error.message));
+    if (!current()) return;
+    this.changes = changes;
+    this.draw();
   }
 
   /** Ask for the chart of a line, unless it is there. @param {Line | undefined} line */
@@ -206,6 +210,7 @@ export class Now {
     const { changes, chosen, lists } = this;
     const titled = (/** @type {Template | string} */ content) => html`<section class="panel changed" aria-label="What changed"><h2>What changed</h2>${content}</section>`;
     if (!chosen || typeof changes === "string") return titled(html`<p class="note">${(typeof changes === "string" && changes) || "Comparing …"}</p>`);
+    if (changes.against !== chosen.own.against) return titled(html`<p class="note">Comparing …</p>`);
     const all = [...notable(changes)];
     const counter = (/** @type {string} */ key) => lists.counters.find((each) => each.key === key);
     return titled(html`<p class="note">${compared(changes, chosen.range.utc, "“What changed, against”")}</p>

@@ -110,18 +110,19 @@ export class Vms {
     const notice = chosen.own.tenant && !tenant ? `There is no tenant ${chosen.own.tenant} here; you see all tenants. Check the link, or choose a tenant above.` : "";
     const key = named(lists.counters.map((counter) => counter.key), chosen.own.key) ?? (await this.telling(tenant, lists));
     const own = { ...chosen.own, key, tenant };
-    if (!tenant && this.groups.id !== key) await this.askGroups(key);
     const wholly = !tenant && (own.all || Boolean(own.search || own.sort || own.pool || (own.region && own.size)));
     const filters = tenant || wholly ? [] : [own.region, own.size];
     const id = JSON.stringify([key, tenant, wholly, ...filters]);
-    if (this.data.id !== id || Date.now() - this.at > FRESH_MS) {
-      const at = Date.now();
-      const data = tenant ? await this.askTenant(id, key, tenant) : wholly ? await this.askNewest(id, key) : await this.askWorst(id, key, own);
-      if (!current()) return null;
+    const [at, kept] = [Date.now(), this.data.id === id && Date.now() - this.at <= FRESH_MS];
+    const [data] = await Promise.all([
+      kept ? null : tenant ? this.askTenant(id, key, tenant) : wholly ? this.askNewest(id, key) : this.askWorst(id, key, own),
+      !tenant && this.groups.id !== key ? this.askGroups(key) : null,
+    ]);
+    if (!current()) return null;
+    if (data) {
       this.at = at;
       this.take(data, key, lists.tenants);
     }
-    if (!current()) return null;
     this.lists = lists;
     this.chosen = { ...chosen, own };
     this.show(this.chosen, lists);
