@@ -72,6 +72,22 @@ def test_what_is_unusual_comes_first_and_alone_has_colour(page: Page) -> None:
     assert "sort=kind" in page.url
 
 
+@pytest.mark.parametrize("width", [390, 768, 1000, 1440, 1920])
+def test_cards_are_equally_wide_and_small_groups_share_a_row(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/?view=fleet&sort=kind")
+    expect(page.locator(".card")).to_have_count(len(KEYS))
+    boxes = page.locator(".card").evaluate_all("(all) => all.map((each) => each.getBoundingClientRect().width)")
+    assert max(boxes) - min(boxes) < 1
+    tops = {
+        name: page.get_by_role("region", name=name, exact=True).evaluate("(each) => each.offsetTop")
+        for name in ("Processor", "System", "Memory", "Page file")
+    }
+    assert (tops["Processor"] == tops["System"]) == (width >= 1440)
+    assert (tops["Memory"] == tops["Page file"]) == (width >= 1000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_cards_are_grouped_by_kind_with_the_interesting_ones_first(page: Page) -> None:
     page.goto("/?view=fleet")
     headings = page.locator("#fleet h2")
