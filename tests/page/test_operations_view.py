@@ -63,6 +63,13 @@ def test_status_is_said_in_words(olga: Page) -> None:
     expect(olga.get_by_role("button", name="Try again").first).to_be_visible()
 
 
+def test_on_a_phone_it_is_in_view_where_one_is(olga: Page) -> None:
+    olga.set_viewport_size({"width": 390, "height": 844})
+    olga.goto("/?view=operations&part=tenants")
+    expect(olga.get_by_role("link", name="Tenants", exact=True)).to_be_in_viewport(ratio=1)
+    expect(olga.get_by_role("link", name="Operations", exact=True)).to_be_in_viewport(ratio=1)
+
+
 def test_refused_input_is_shown_as_text_with_its_reason_and_what_to_do(olga: Page) -> None:
     olga.goto("/?view=operations&part=refused")
     olga.get_by_text("Messages", exact=True).first.click()

@@ -1,7 +1,7 @@
 // The Operations view, for operators: what runs, what was refused, dead letters, tenants, and the state of the system.
 // Knows its parts, each a file in operations/, which is loaded when it is first looked at. Does not know what they show.
 
-import { made } from "../elements.js";
+import { made, reveal } from "../elements.js";
 import { html, nothing, render } from "../html.js";
 import { isOperator, signedIn, tellWho } from "../who.js";
 
@@ -96,6 +96,7 @@ export class Operations {
     const context = this.context(chosen, lists);
     const again = () => render(html`${this.tabs(chosen)}${this.news()}<div class="part">${part.template(found, { ...context, again })}</div>`, this.body);
     again();
+    for (const link of this.body.querySelectorAll(".parts [aria-current]")) reveal(/** @type {HTMLElement} */ (link));
     if (part.moves?.(found) || Date.now() < this.movesUntil) this.soon = setTimeout(() => !this.body.hidden && !document.hidden && this.host.refresh(), SOON_MS);
     const newest = Math.max(0, ...lists.counters.map((each) => each.newest));
     return { own, newest, end: range.end, suppressed: "", notice: "", empty: "" };

@@ -159,10 +159,10 @@ export class Vm {
     const about = vm ? askAbout(tenant, vm, lists.counters) : null;
     about?.catch(() => {}); // it is awaited below
     await tellWho();
-    const byDefault = !own.keys.length;
+    const byDefault = !this.known(own, lists).keys.length;
     if (byDefault) {
-      own.keys = about ? firstKeys(await about, lists.counters) : [];
-      if (!own.keys.length) own.keys = await this.first({ ...chosen, own }, lists);
+      const told = about ? firstKeys(await about, lists.counters) : [];
+      own.keys = [...own.keys, ...(told.length ? told : await this.first({ ...chosen, own }, lists))]; // what is not known stays, so that it is told
     }
     if (!current()) return null;
     if (byDefault) this.defaults = own.keys;
