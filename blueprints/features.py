@@ -29,6 +29,7 @@ from blueprints.http import (
     unusual,
     verdicts,
 )
+from blueprints.http.endpoints import ENDPOINTS
 
 FEATURES = (
     charts,
@@ -59,3 +60,7 @@ FEATURES = (
     push,
     pages,
 )
+"""In the order in which the description of the API has them."""
+
+_ORDER = [each.__name__ for each in FEATURES]
+ENDPOINTS.sort(key=lambda each: _ORDER.index(each.work.__module__))  # they came in the order of imports

@@ -35,6 +35,7 @@ def test_the_contents_lead_to_every_endpoint(page: Page, path: str) -> None:
     page.goto(path)
     contents = page.get_by_role("navigation", name="Contents")
     expect(contents.locator("li")).to_have_count(len(ENDPOINTS))
+    expect(contents.get_by_role("link").first).to_have_text("get-data")  # where newcomers begin
     contents.get_by_role("link", name="get-tenant-data").click()
     expect(page.get_by_role("heading", name="GET /v1/get-tenant-data")).to_be_in_viewport()
     assert page.url.endswith("#get_tenant_data")

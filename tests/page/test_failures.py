@@ -80,7 +80,7 @@ TENANT, VM = quote(tenant_name(1), safe=""), quote(vm_name(1, 0), safe="")
     [
         (f"key=never.seen&key={CPU}", 1, ["counter never.seen"]),
         (f"key={CPU}&key=nonsense&key={MEMORY}&key=other.nonsense", 2, ["counter nonsense", "counter other.nonsense"]),
-        ("key=never.seen", 0, ["counter never.seen"]),
+        ("key=never.seen", 4, ["counter never.seen"]),
         (f"key={CPU}&tenant=nobody&vm=nothing", 1, ["tenant nobody"]),
         (f"key={CPU}&tenant={TENANT}&vm=nothing", 1, ["VM nothing"]),
     ],

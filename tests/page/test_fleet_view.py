@@ -72,6 +72,21 @@ def test_what_is_unusual_comes_first_and_alone_has_colour(page: Page) -> None:
     assert "sort=kind" in page.url
 
 
+@pytest.mark.parametrize("width", [390, 768, 1000, 1440, 1920])
+def test_cards_are_equally_wide_and_small_groups_share_a_row(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/?view=fleet&sort=kind")
+    expect(page.locator(".card")).to_have_count(len(KEYS))
+    boxes = page.locator(".card").evaluate_all("(all) => all.map((each) => each.getBoundingClientRect().width)")
+    assert max(boxes) - min(boxes) < 1
+    tops = page.locator("#fleet section").evaluate_all(
+        "(all) => Object.fromEntries(all.map((each) => [each.ariaLabel, each.offsetTop]))"
+    )
+    assert (tops["Processor"] == tops["System"]) == (width >= 1440)
+    assert (tops["Memory"] == tops["Page file"]) == (width >= 1000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_cards_are_grouped_by_kind_with_the_interesting_ones_first(page: Page) -> None:
     page.goto("/?view=fleet")
     headings = page.locator("#fleet h2")
@@ -122,6 +137,14 @@ def test_a_card_opens_to_its_chart_its_heatmap_and_its_groups_and_back_leads_bac
     assert averages == sorted(averages, reverse=True)  # high is bad
     page.go_back()
     expect(page.locator(".card").first).to_be_visible()
+
+
+def test_no_table_of_an_open_card_is_cut(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"/?view=fleet&open={CPU}")
+    tables = page.locator(".breakdowns .table")
+    expect(tables).to_have_count(3)
+    assert tables.evaluate_all("(all) => all.map((each) => each.scrollWidth - each.clientWidth)") == [0, 0, 0]
 
 
 def test_an_open_card_can_be_shared_and_left_by_keyboard(page: Page) -> None:

@@ -63,6 +63,13 @@ def test_status_is_said_in_words(olga: Page) -> None:
     expect(olga.get_by_role("button", name="Try again").first).to_be_visible()
 
 
+def test_on_a_phone_it_is_in_view_where_one_is(olga: Page) -> None:
+    olga.set_viewport_size({"width": 390, "height": 844})
+    olga.goto("/?view=operations&part=tenants")
+    expect(olga.get_by_role("link", name="Tenants", exact=True)).to_be_in_viewport(ratio=1)
+    expect(olga.get_by_role("link", name="Operations", exact=True)).to_be_in_viewport(ratio=1)
+
+
 def test_refused_input_is_shown_as_text_with_its_reason_and_what_to_do(olga: Page) -> None:
     olga.goto("/?view=operations&part=refused")
     olga.get_by_text("Messages", exact=True).first.click()
@@ -122,6 +129,15 @@ def test_a_message_that_was_dropped_is_left_and_is_said_to_be_gone(browser: Brow
     part(page, "Running")
     expect(page.get_by_role("row", name="Drop refused input").first).to_be_visible()
     expect(page.locator(".news")).to_be_empty()  # it was said of another part
+    page.context.close()
+
+
+def test_a_message_that_the_app_does_not_give_is_not_said_to_be_gone(browser: Browser, host: Local) -> None:
+    page = browser.new_page(base_url=host.address, extra_http_headers={"Authorization": "Bearer olga"})
+    page.route("**/v1/admin/quarantine/message?**", lambda each: each.fulfill(status=400, json={"detail": "ask less"}))
+    page.goto(f"/?view=operations&part=refused&day=2026-01-01&message={'0' * 32}")
+    expect(page.get_by_role("alert")).to_contain_text("The server could not answer: ask less.")
+    expect(page.get_by_text("no longer in the quarantine")).to_have_count(0)
     page.context.close()
 
 
@@ -266,9 +282,11 @@ def test_a_failure_is_said_and_what_was_typed_stays(browser: Browser, host: Loca
 
 def test_a_tenants_person_is_told_whom_to_ask(open_page: Callable[..., Page], host: Local) -> None:
     page = open_page(base_url=host.address, extra_http_headers={"Authorization": "Bearer ted"})
+    page.clock.set_fixed_time((NEWEST + 3 * 3600) * 1000)  # the list of counters, as he gets it, is hours behind
     page.goto("/?view=operations&part=tenants")
-    expect(page.locator("#operations")).to_contain_text("Only operators see this")
-    expect(page.locator("#operations")).to_contain_text("You are signed in as Ted")
+    expect(page.locator("#empty")).to_contain_text("Only operators see this. You are signed in as Ted")
+    expect(page.locator("#status")).to_be_empty()
+    expect(page.locator("#operations")).to_be_empty()
     expect(page.get_by_role("link", name="Operations")).to_be_hidden()
 
 

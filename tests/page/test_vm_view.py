@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from tests.page.conftest import NEWEST
 from tests.page.fleet import KEYS, tenant_name, value_of, vm_name
@@ -87,6 +88,31 @@ def test_counters_can_be_added_and_removed(page: Page) -> None:
     expect(page.locator("figure")).to_have_count(1)
 
 
+def test_where_nothing_is_unusual_the_first_counters_are_those_with_data_that_people_look_at(page: Page) -> None:
+    def without_cpu(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        body["data"] = [each for each in body["data"] if f"{each['PerfType']}.{each['PerfName']}" != CPU]
+        route.fulfill(response=answer, json=body)
+
+    page.route("**/v1/get-tenant-data?**", without_cpu)
+    page.goto(f"/?view=vm&tenant={quote(TENANT, safe='')}&vm={quote(VM, safe='')}")
+    titles = page.locator("figure .title")
+    first = ["Memory used", "Input delay", "Active sessions", "Disk space free"]
+    expect(titles).to_have_text([re.compile(f"^{each}") for each in first])
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_no_table_of_a_vm_is_cut(page: Page, width: int) -> None:
+    answer(page, "get-verdict", verdict())
+    answer(page, "get-logons", logons())
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(COMPARED)
+    tables = page.locator("#vm-view .table")
+    expect(tables).to_have_count(2)
+    assert tables.evaluate_all("(all) => all.map((each) => each.scrollWidth - each.clientWidth)") == [0, 0]
+
+
 def test_what_is_compared_where_nothing_was_chosen_stands_in_the_url(page: Page) -> None:
     page.goto("/?view=compare")
     expect(page.locator("figure")).to_have_count(4)
@@ -144,7 +170,7 @@ def test_the_verdict_is_said_first_with_its_evidence(page: Page) -> None:
     expect(said).to_contain_text("4 of 10 VMs are unusual in this way")
     expect(said).not_to_contain_text(TENANT)  # but its short name
     row = said.locator("tr", has_text="Its region, westeurope")
-    expect(row.locator("td")).to_have_text(["31 %", "25 % to 35 %", "9 of 10 VMs", "82 % of VMs"])
+    expect(row.locator("td")).to_have_text(["31 %", "25\u00a0–\u00a035\u00a0%", "9 of 10 VMs", "82 % of VMs"])
     expect(said).to_contain_text("What is usual is known from 28 days, by the clocks of Asia/Kolkata")
 
 

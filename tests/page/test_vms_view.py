@@ -200,3 +200,9 @@ def test_axe_finds_no_violation(open_page: Callable[..., Page], scheme: str) -> 
     page.goto(f"/?view=vms&key={CPU}&tenant={quote(TENANT)}")
     expect(page.get_by_role("img", name=re.compile("^Processor time, ")).first).to_be_visible()
     assert violations(page) == []
+
+
+def test_a_counter_that_is_not_known_is_told(page: Page) -> None:
+    page.goto("/?view=vms&key=never.seen")
+    expect(page.locator("#notice")).to_contain_text("There is no counter never.seen here.")
+    expect(page.get_by_label("Counter", exact=True)).not_to_have_value("never.seen")

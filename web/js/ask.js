@@ -28,10 +28,12 @@ export class Problem extends Error {
   /**
    * @param {string} message
    * @param {boolean} [passing] whether it may pass in a few seconds, so that another request helps
+   * @param {number} [status] of the answer in HTTP; 0: there was none that says so
    */
-  constructor(message, passing = false) {
+  constructor(message, passing = false, status = 0) {
     super(message);
     this.passing = passing;
+    this.status = status;
   }
 }
 
@@ -66,7 +68,7 @@ async function response(path, parameters, accept, patience = PATIENCE_MS, how = 
   if (answer.status === 401 && answer.headers.has("WWW-Authenticate")) throw new NoAccess("You are not signed in, or your sign-in has expired.", "sign in");
   if (answer.status === 401) throw new NoAccess(key ? "This access key is not valid. The operator has the right one." : "An access key is needed. The operator has it.", "key");
   if (answer.status === 403) throw new NoAccess(`You have no access to this: ${detail ?? "the operator can change that"}.`, "as somebody else");
-  throw new Problem(detail ? `The server could not answer: ${detail}.` : `The server failed (status ${answer.status}). If it stays so, tell the operator.`, answer.status >= 500);
+  throw new Problem(detail ? `The server could not answer: ${detail}.` : `The server failed (status ${answer.status}). If it stays so, tell the operator.`, answer.status >= 500, answer.status);
 }
 
 /** @param {string} path @param {Parameters} [parameters] @returns {Promise<any>} */

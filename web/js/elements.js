@@ -53,6 +53,13 @@ function options(choices) {
   return top;
 }
 
+/** Scroll a row of links sideways until one of them is in view. @param {HTMLElement} link */
+export function reveal(link) {
+  const row = /** @type {HTMLElement} */ (link.parentElement);
+  const [one, all] = [link.getBoundingClientRect(), row.getBoundingClientRect()];
+  row.scrollLeft += Math.max(0, one.right - all.right) - Math.max(0, all.left - one.left);
+}
+
 /** Do something a moment after the last call. @param {() => void} work @param {number} milliseconds */
 export function settled(work, milliseconds) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */

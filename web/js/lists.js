@@ -11,6 +11,15 @@ import { ask, NoAccess } from "./ask.js";
 /** @type {Lists} Before the first answer. */
 export const NO_LISTS = { counters: [], tenants: [], labels: new Map(), at: 0 };
 
+/** @type {string[]} The counters that people look at first, in their order. */
+const FIRST = [
+  "win_cpu.percent_processor_time", "win_mem.percent_used", "win_session.input_delay_ms", "win_session.active_sessions", "win_disk.percent_free_space",
+  "win_disk.latency_read_seconds",
+];
+
+/** The names of counters, those first that people look at first. @param {Counter[]} counters */
+export const firstOf = (counters) => [...new Set([...FIRST, ...counters.map(({ key }) => key)])].filter((key) => counters.some((each) => each.key === key));
+
 /** @returns {Promise<Lists>} */
 export async function askLists() {
   const at = Date.now();

@@ -5,7 +5,7 @@ import { askForKey } from "./access.js";
 import { NoAccess, ping, Problem } from "./ask.js";
 import { clock } from "./clock.js";
 import { onDrops } from "./drops.js";
-import { byId, made, settled } from "./elements.js";
+import { byId, made, reveal, settled } from "./elements.js";
 import { EMBEDDED, takeTokens } from "./embedded.js";
 import { askLists, NO_LISTS } from "./lists.js";
 import { isLate, say, sayAge, tell, tellProblem } from "./notices.js";
@@ -62,6 +62,7 @@ import { ownTenant, tellWho } from "./who.js";
  */
 
 const [REFRESH_MS, CHECK_MS] = [60_000, 5_000]; // how often the page asks, and checks that the server is there
+const FOR_TENANTS = "As a tenant's user you see of the fleet averages only, and how values are spread, as far as no other tenant can be told from them.";
 
 /** @type {Host} */
 const host = {
@@ -99,8 +100,7 @@ let early = EMBEDDED ? null : askAll();
 early?.catch(() => {}); // who takes the answer says what is wrong
 let [opening, asked] = [0, 0]; // number the choices and the requests, so that what loads slowly never replaces what is newer
 let askedAt = 0; // milliseconds
-let waiting = false; // for an answer
-let checking = false;
+let [waiting, checking] = [false, false]; // for an answer, and for a sign of life
 
 /** @param {string} query @returns {Promise<Chosen<any>>} */
 async function read(query) {
@@ -168,6 +168,7 @@ function bring(chosen) {
   }
   view.show(chosen, lists);
   showRange(chosen.range, view.width());
+  reveal(byId(`to-${view.name}`));
   document.title = `${view.heading(chosen, lists)} · Spot PC Insights`;
   byId("open-controls").textContent = view.controls.includes("range") ? `Choose (${byId("range").selectedOptions[0]?.textContent})` : "Choose";
 }
@@ -219,12 +220,11 @@ function succeed(chosen, done, refused) {
   bring(chosen);
   tell("empty", done ? done.empty : refused || "No data has arrived yet. It appears here as soon as a tenant's collector (SPOC) has sent some.");
   tell("notice", done ? [done.notice, refused].filter(Boolean).join(" ") : "");
-  tell("suppressed", done?.suppressed ? `As a tenant's user: ${done.suppressed}.` : "");
+  tell("suppressed", done?.suppressed ? FOR_TENANTS : "");
   tellProblem(null, "", false);
   tellWho();
-  if (!done) say("no data yet");
-  else if (done.empty) say("");
-  else sayAge(done.newest, chosen.range);
+  if (done && !done.empty) sayAge(done.newest, chosen.range);
+  else say(done ? "" : "no data yet");
   usable();
 }
 

@@ -31,7 +31,7 @@ const whole = (text, most) => (text && /^\d{1,10}$/.test(text) && Number(text) <
 /** @param {URLSearchParams} given @returns {Range} */
 export function readRange(given) {
   const [start, end] = [whole(given.get("start"), 9_999_999_999), whole(given.get("end"), 9_999_999_999)];
-  const fixed = start > 0 && end > start && end - start <= LONGEST;
+  const fixed = start > 0 && !wrongRange(start, end);
   const [by, before] = [given.get("by"), given.get("before")];
   return {
     minutes: whole(given.get("minutes"), 10_080) || DEFAULT_MINUTES,
@@ -108,6 +108,7 @@ export function aDay(back, utc, now) {
 export function wrongRange(start, end) {
   if (Number.isNaN(start) || Number.isNaN(end)) return "Give a day and a time for both.";
   if (end <= start) return "The end must be after the beginning.";
+  if (start > Date.now() / 1000) return "There are no data of the future. Choose a beginning that has passed.";
   return end - start > LONGEST ? "At most 31 days can be shown. Choose a later beginning or an earlier end." : "";
 }
 

@@ -4,7 +4,7 @@ import { ask } from "./ask.js";
 import { fromTo } from "./clock.js";
 import { html, nothing } from "./html.js";
 import { tenantText, vmText } from "./names.js";
-import { alike, percent, written } from "./numbers.js";
+import { alike, between, percent } from "./numbers.js";
 import { WINDOW } from "./windows.js";
 
 /**
@@ -69,7 +69,7 @@ function evidence(verdict, labels, { title, unit }) {
           <tr class=${row.who === verdict.verdict ? "blamed" : ""}>
             <th scope="row">${whoText(row, verdict, labels)}</th>
             <td class="figure">${values[at]}</td>
-            <td class="figure">${row.low === null ? "not known" : `${written(row.low, unit)} to ${written(row.high, unit)}`}</td>
+            <td class="figure">${row.low === null || row.high === null ? "not known" : between(row.low, row.high, unit)}</td>
             <td class="figure">${row.judged ? `${row.deviating} of ${row.judged} VMs` : row.who === "vm" ? "" : "not known"}</td>
             <td class="figure">${row.rank === null ? "" : `${percent(row.rank / 100)} of VMs`}</td>
           </tr>`)}</tbody>

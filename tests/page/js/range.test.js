@@ -19,6 +19,7 @@ test("nonsense in a URL counts as not given", () => {
   const nonsense = read("minutes=-5&start=9&end=3&interval=x&by=sum&tz=mars&before=year");
   assert.deepEqual(nonsense, read(""));
   assert.equal(read(`start=1&end=${32 * 86_400 + 2}`).start, 0); // longer than can be shown
+  assert.equal(read("start=4102444800&end=4102448400").start, 0); // it has not come
 });
 
 test("a long range gets an interval that makes no more points than pixels", () => {

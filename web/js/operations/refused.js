@@ -1,12 +1,13 @@
 // The quarantine of a day by reason, and the refused inputs of one message, as text. Knows the API's quarantine.
 
-import { ask, NoAccess, orProblem, Problem, send } from "../ask.js";
+import { ask, orProblem, Problem, send } from "../ask.js";
 import { moment } from "../clock.js";
 import { confirmed } from "../confirm.js";
 import { html, nothing, repeat } from "../html.js";
 import { tenantText } from "../names.js";
 import { byReason, counted, figure, indented } from "./words.js";
 
+const GONE = 404; // what the API answers about a message that is not in the quarantine
 const MOST_PAGES = 4; // of a day are read
 const MOST_INPUTS = 50; // of a message are shown
 const MOST_MESSAGES = 20; // of a reason are shown
@@ -20,7 +21,7 @@ const MOST_MESSAGES = 20; // of a reason are shown
 export async function load({ day, message }) {
   if (message) {
     const one = await orProblem(ask("v1/admin/quarantine/message", [["day", day], ["message", message]]));
-    if (one instanceof NoAccess) throw one;
+    if (one instanceof Problem && one.status !== GONE) throw one;
     return { day, advice: {}, messages: [], more: false, one };
   }
   /** @type {Refused} */

@@ -144,7 +144,7 @@ export class Fleet {
     const groups = this.groups(this.found(chosen, lists));
     render(
       html`${this.changes ? html`<p id="compared" class="note" role="status">${compared(this.changes, chosen.range.utc, "“Compared with” or “Time range”")}</p>` : nothing}
-        ${repeat(groups, ([group]) => group, ([group, counters]) => html`<section aria-label=${group} class=${`cards-${this.changes || group === UNUSUAL ? "all" : Math.min(counters.length, 6)}`}>
+        ${repeat(groups, ([group]) => group, ([group, counters]) => html`<section aria-label=${group} class=${`cards-${this.changes || group === UNUSUAL ? "all" : Math.min(counters.length, 4)}`}>
           <h2>${group}</h2>
           <div class="grid">${repeat(counters, ({ key }) => key, (counter) => this.card(counter, chosen))}</div>
         </section>`)}`,

@@ -1,7 +1,7 @@
 // The Operations view, for operators: what runs, what was refused, dead letters, tenants, and the state of the system.
 // Knows its parts, each a file in operations/, which is loaded when it is first looked at. Does not know what they show.
 
-import { made } from "../elements.js";
+import { made, reveal } from "../elements.js";
 import { html, nothing, render } from "../html.js";
 import { isOperator, signedIn, tellWho } from "../who.js";
 
@@ -86,24 +86,20 @@ export class Operations {
     if (Date.now() > this.saidUntil) this.said = "";
     await tellWho();
     if (!current()) return null;
-    if (!isOperator()) this.refuse();
-    else {
-      const part = await loaded(own.part);
-      const found = await part.load(own);
-      if (!current()) return null;
-      const context = this.context(chosen, lists);
-      const again = () => render(html`${this.tabs(chosen)}${this.news()}<div class="part">${part.template(found, { ...context, again })}</div>`, this.body);
-      again();
-      if (part.moves?.(found) || Date.now() < this.movesUntil) this.soon = setTimeout(() => !this.body.hidden && !document.hidden && this.host.refresh(), SOON_MS);
+    if (!isOperator()) {
+      render(nothing, this.body);
+      return { own, newest: 0, end: 0, suppressed: "", notice: "", empty: refusal() };
     }
+    const part = await loaded(own.part);
+    const found = await part.load(own);
+    if (!current()) return null;
+    const context = this.context(chosen, lists);
+    const again = () => render(html`${this.tabs(chosen)}${this.news()}<div class="part">${part.template(found, { ...context, again })}</div>`, this.body);
+    again();
+    for (const link of this.body.querySelectorAll(".parts [aria-current]")) reveal(/** @type {HTMLElement} */ (link));
+    if (part.moves?.(found) || Date.now() < this.movesUntil) this.soon = setTimeout(() => !this.body.hidden && !document.hidden && this.host.refresh(), SOON_MS);
     const newest = Math.max(0, ...lists.counters.map((each) => each.newest));
     return { own, newest, end: range.end, suppressed: "", notice: "", empty: "" };
-  }
-
-  refuse() {
-    const who = signedIn();
-    render(html`<section class="panel"><h2>Only operators see this</h2>
-      <p>${who ? `You are signed in as ${who}.` : "The page could not find out who you are."} Ask whoever runs Spot PC Insights for you to make you an operator, or to look here for you.</p></section>`, this.body);
   }
 
   /** @param {import("../page.js").Chosen<Own>} chosen @param {import("../lists.js").Lists} lists @returns {Context} */
@@ -158,4 +154,10 @@ export class Operations {
   heading({ own }) {
     return `Operations: ${PARTS.find(([part]) => part === own.part)?.[1].toLowerCase()}`;
   }
+}
+
+/** Why somebody who is no operator sees nothing here, and what to do. */
+function refusal() {
+  const who = signedIn();
+  return `Only operators see this. ${who ? `You are signed in as ${who}.` : "The page could not find out who you are."} Ask whoever runs Spot PC Insights for you to make you an operator, or to look here for you.`;
 }

@@ -6,7 +6,7 @@ import { askCharts } from "../ask.js";
 import { fill, labelled, made } from "../elements.js";
 import { AHEAD, askAhead, endOf, extended, goodness } from "../forecast.js";
 import { html, nothing, render } from "../html.js";
-import { askVms, named } from "../lists.js";
+import { askVms, firstOf, named } from "../lists.js";
 import { onNames, tenantText, vmText } from "../names.js";
 import { Panel } from "../panel.js";
 import { askPeers, withPeers } from "../peers.js";
@@ -16,6 +16,7 @@ import { TenantControls } from "../tenants.js";
 import { ownTenant, tellWho } from "../who.js";
 
 const FIRST_COUNTERS = 4; // shown if none is chosen
+const CANDIDATES = 8; // of which those are shown that have data
 const NONE = { items: new Map(), baselines: new Map(), start: 0, end: 0, suppressed: null };
 
 /**
@@ -158,10 +159,10 @@ export class Vm {
     const about = vm ? askAbout(tenant, vm, lists.counters) : null;
     about?.catch(() => {}); // it is awaited below
     await tellWho();
-    const byDefault = !own.keys.length;
+    const byDefault = !this.known(own, lists).keys.length;
     if (byDefault) {
-      own.keys = about ? firstKeys(await about, lists.counters) : [];
-      if (!own.keys.length) own.keys = lists.counters.slice(0, FIRST_COUNTERS).map((counter) => counter.key);
+      const told = about ? firstKeys(await about, lists.counters) : [];
+      own.keys = [...own.keys, ...(told.length ? told : await this.first({ ...chosen, own }, lists))]; // what is not known stays, so that it is told
     }
     if (!current()) return null;
     if (byDefault) this.defaults = own.keys;
@@ -187,6 +188,16 @@ export class Vm {
     this.draw(told, chosen, vm ? "vm" : tenant && "tenant");
     const some = [...answer.items.values()].some((items) => items.length);
     return { own, newest: some ? answer.end : 0, end: answer.end, suppressed: answer.suppressed ?? "", notice, empty: "" };
+  }
+
+  /** The counters to begin with, if nothing says with which: those with data in the range that people look at first. @param {Chosen} chosen @param {Lists} lists */
+  async first({ own, range, view }, lists) {
+    const keys = firstOf(lists.counters).slice(0, CANDIDATES);
+    const { tenant, vm } = this.known(own, lists);
+    const { path, parameters } = this.table({ own, range, view }, lists);
+    const { items } = await askCharts(path, keys, minutesOf(range), parameters);
+    const some = keys.filter((key) => items.get(key)?.some((item) => ownOf(item, vm ? "vm" : tenant && "tenant") !== null));
+    return [...new Set([...some, ...keys])].slice(0, FIRST_COUNTERS);
   }
 
   /** Ask for all that charts show. @param {Chosen} chosen @param {Lists} lists @returns {Promise<Told>} */

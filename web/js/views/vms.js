@@ -107,8 +107,10 @@ export class Vms {
   async refresh(chosen, lists, current) {
     await tellWho(); // a tenant's people may not ask for the fleet
     const tenant = ownTenant() || (named(lists.tenants, chosen.own.tenant) ?? "");
-    const notice = chosen.own.tenant && !tenant ? `There is no tenant ${chosen.own.tenant} here; you see all tenants. Check the link, or choose a tenant above.` : "";
-    const key = named(lists.counters.map((counter) => counter.key), chosen.own.key) ?? (await this.telling(tenant, lists));
+    const strange = chosen.own.tenant && !tenant ? `There is no tenant ${chosen.own.tenant} here; you see all tenants. Check the link, or choose a tenant above.` : "";
+    const asked = named(lists.counters.map((counter) => counter.key), chosen.own.key);
+    const key = asked ?? (await this.telling(tenant, lists));
+    const notice = [strange, chosen.own.key && !asked ? `There is no counter ${chosen.own.key} here. Check the link, or choose a counter above.` : ""].filter(Boolean).join(" ");
     const own = { ...chosen.own, key, tenant };
     const wholly = !tenant && (own.all || Boolean(own.search || own.sort || own.pool || (own.region && own.size)));
     const filters = tenant || wholly ? [] : [own.region, own.size];
