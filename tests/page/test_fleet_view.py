@@ -21,6 +21,7 @@ from tests.page.looking import (
     choice,
     fleet_item,
     fleet_mean,
+    opened,
 )
 
 pytestmark = IN_A_BROWSER
@@ -200,3 +201,25 @@ def test_a_tenants_user_is_not_asked_what_is_usual_for_others(page: Page) -> Non
     questions = {url[url.index("/v1/") :]: given for url, given in asked if "/v1/get-" in url}
     assert "baseline" not in questions["/v1/get-data"]
     assert {questions[f"/v1/get-{name}"]["tenant"][0] for name in ("unusual", "histogram", "groups")} == {own}
+
+
+def test_the_page_prints_all_cards_and_the_browser_those_that_were_in_view_and_says_so(page: Page) -> None:
+    page.add_init_script("window.print = () => dispatchEvent(new Event('beforeprint'))")
+    page.goto("/?view=fleet")
+    expect(card(page, CPU).locator(CHART)).to_be_visible()
+    figures, said = page.evaluate("""() => {
+        dispatchEvent(new Event("beforeprint"));
+        const texts = (which) => [...document.querySelectorAll(which)].map((each) => each.textContent);
+        return [texts(".card strong"), texts("#fleet .note").join()];
+    }""")
+    assert 0 < len(figures) < len(KEYS)
+    assert "…" not in figures
+    assert said.startswith(f"{len(figures)} of {len(KEYS)} counters are printed")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".card")).to_have_count(len(KEYS))
+    expect(page.get_by_text("counters are printed")).to_have_count(0)
+    opened(page, "Save").get_by_role("button", name="Print").click()
+    expect(page.locator("#paper-title")).to_be_visible()
+    assert page.locator(".card").count() == len(KEYS)
+    assert "…" not in page.locator(".card strong").all_inner_texts()
+    expect(page.get_by_text("counters are printed")).to_have_count(0)

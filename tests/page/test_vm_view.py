@@ -265,13 +265,20 @@ def test_what_is_usual_vms_of_its_size_and_the_day_before_stand_beside_it(page: 
     asked = answer(page, "get-tenant-data", body)
     vms = [{"vm": VM, "MachineSize": SIZE, "ResourcePoolName": "Pool 1", "newest": NEWEST}]
     answer(page, "vms", {"data": vms})
-    groups = [{"window": begins + 900 * at, "group": SIZE, "average": 33.0} for at in range(4)]
+    groups = [
+        {"window": begins + 900 * at, "group": SIZE, "average": 33.0, "p95": 48.0, "min": 12.0} for at in range(4)
+    ]
     peers = answer(page, "get-groups", {"data": groups})
     page.goto(f"{OF_VM}&key={CPU}&minutes=60")
     expect(page.locator("figure canvas")).to_be_visible()
     told = legend(page, 0)
     assert (told["Usual, low"], told["Usual, high"], told["This VM"]) == ("30 %", "45 %", "60 %")
-    assert told[f"VMs of its size, {SIZE}"] == "33 %"
+    assert (told[f"VMs of its size, {SIZE}"], told["Its size, lowest"], told["Its size, 95 % below"]) == (
+        "33 %",
+        "12 %",
+        "48 %",
+    )
+    expect(page.locator("figure .note").first).to_contain_text("a band from the lowest to the value that 95 % of them")
     assert (asked[0]["baseline"], peers[0]["groupBy"]) == (["true"], ["MachineSize"])
     expect(page.locator("figure .note").first).to_contain_text("Grey: what is usual for this VM at this hour")
     page.get_by_label("Compared with").select_option("yesterday")

@@ -206,3 +206,19 @@ def test_a_counter_that_is_not_known_is_told(page: Page) -> None:
     page.goto("/?view=vms&key=never.seen")
     expect(page.locator("#notice")).to_contain_text("There is no counter never.seen here.")
     expect(page.get_by_label("Counter", exact=True)).not_to_have_value("never.seen")
+
+
+@pytest.mark.parametrize("number", [40, 1_000])
+def test_on_paper_are_all_vms_or_the_first_of_many_and_it_says_so(page: Page, number: int) -> None:
+    answer_many(page, number)
+    page.goto(f"/?view=vms&key={CPU}&tenant={quote(TENANT, safe='')}")
+    expect(rows(page).first).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert rows(page).count() == min(number, 300)
+    said = page.get_by_text("Printed are the first 300 of them")
+    expect(said).to_have_count(1 if number > 300 else 0)
+    expect(page.get_by_role("columnheader", name="Last 2 hours")).to_be_hidden()  # not all rows have small charts
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(said).to_have_count(0)
+    expect(page.get_by_role("columnheader", name="Last 2 hours")).to_be_visible()
+    assert rows(page).count() < min(number, 300)

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.conftest import NEWEST
-from tests.page.fleet import tenant_name, vm_name
+from tests.page.fleet import TENANTS, tenant_name, vm_name
 from tests.page.looking import CPU, IN_A_BROWSER, MEMORY, NEEDS_AXE, choice, violations
 
 pytestmark = IN_A_BROWSER
@@ -101,13 +101,46 @@ def test_it_leads_back_up_and_an_address_holds_where_one_is(page: Page) -> None:
     assert [each["groupBy"] for each in asked] == [["vm"], ["ResourcePoolName"], ["tenant"]]
 
 
-def test_a_region_of_the_fleet_leads_to_its_worst_vms(page: Page) -> None:
-    answer(page)
+def test_a_region_of_the_fleet_leads_to_the_tenants_that_have_vms_there_and_on_to_those(page: Page) -> None:
+    asked: list[dict[str, list[str]]] = []
+    counted = {"expected": None, "low": None, "high": None, "score": None}
+
+    def fulfil(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        asked.append(query)
+        tenant, by = query.get("tenant", [""])[0], query["groupBy"][0]
+        values = {"": 30.0, SLOW: 61.0, QUIET: 20.0}
+        group = VM if by == "vm" else "northeurope" if tenant in values else "westeurope"
+        far = {"above": 3 if tenant == SLOW else 0}
+        data = [cell(group, CPU, values.get(tenant, 1.0), **counted, **far)]
+        told = {"window": NEWEST, "groupBy": by, "keys": [CPU], "of": 1, "final": True, "reason": None, "data": data}
+        route.fulfill(content_type="application/json", body=json.dumps(told))
+
+    page.route("**/v1/get-matrix**", fulfil)
     page.goto("/?view=where")
     page.get_by_role("link", name="by region").click()
-    figure(page, "northeurope", "Memory used").get_by_role("link").click()
-    expect(page.get_by_role("combobox", name="Region")).to_have_value("northeurope")
-    expect(page.get_by_role("combobox", name="Counter", exact=True)).to_have_value(MEMORY)
+    page.get_by_role("rowheader", name="northeurope").get_by_role("link").click()
+    expect(page.get_by_text("1 of 2 tenants is worse than usual.")).to_be_visible()
+    expect(page.get_by_text("the average over the VMs of a tenant in northeurope")).to_be_visible()
+    expect(page.get_by_role("rowheader")).to_have_text([f"…{SLOW[-12:]}", f"…{QUIET[-12:]}"])
+    expect(figure(page, SLOW[-12:], "Processor time")).to_have_text("61 %3 of 4 VMs high")
+    assert {each["tenant"][0] for each in asked if "tenant" in each} == {
+        tenant_name(tenant) for tenant in range(TENANTS)
+    }
+    worst = page.get_by_role("link", name="The worst VMs of northeurope")
+    assert parse_qs(urlsplit(str(worst.get_attribute("href"))).query) == {"view": ["vms"], "region": ["northeurope"]}
+    figure(page, SLOW[-12:], "Processor time").get_by_role("link").click()
+    expect(page.get_by_role("rowheader")).to_have_text([f"…{VM[-12:]}"])
+    assert (asked[-1]["groupBy"], asked[-1]["tenant"], asked[-1]["Region"]) == (["vm"], [SLOW], ["northeurope"])
+
+
+def test_a_tenant_that_can_not_be_asked_for_its_vms_of_a_size_is_named(page: Page) -> None:
+    answer(page)
+    broken = f"**/v1/get-matrix?*tenant={quote(SLOW, safe='')}*"
+    page.route(broken, lambda route: route.fulfill(content_type="text/plain", body="no"))
+    page.goto("/?view=where&size=Standard_D4s_v3")
+    expect(page.get_by_text(f"Not loaded: …{SLOW[-12:]}.")).to_be_visible()
+    expect(page.get_by_text(f"{TENANTS - 1} tenants are as usual.")).to_be_visible()
 
 
 def test_groups_come_by_the_counter_that_is_chosen(page: Page) -> None:

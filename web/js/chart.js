@@ -19,6 +19,7 @@ const uPlot = await new Promise((done, failed) => {
 const CURSORS = uPlot.sync("cursors");
 
 const [AVERAGE, OPEN] = ["Fleet average", "Fleet average, not final"]; // one line, of two parts that meet
+const [PEERS_HIGH, PEERS_LOW] = ["Its size, 95 % below", "Its size, lowest"];
 
 /**
  * @typedef {{unit: string, beside: import("./series.js").Beside, small: boolean, utc: boolean, interval: number, height: number,
@@ -74,7 +75,7 @@ function lines({ unit, beside, small, utc, interval, peers, before, usual, ahead
     { label: "Time", value: (_, at) => (at == null ? "–" : moment(at, utc)) },
     ...(usual ? [line("Usual, high", "soft", edge), line("Usual, low", "soft", edge)] : []), // first, so behind all
     ...(only ? [] : observed),
-    ...(peers ? [line(peers, "peers", { dash: [3, 3], width: 1.5 })] : []),
+    ...(peers ? [line(peers, "peers", { dash: [3, 3], width: 1.5 }), line(PEERS_HIGH, "peers", edge), line(PEERS_LOW, "peers", edge)] : []),
     ...(before ? [line(before, "soft", { dash: [1, 3], width: 1.5 })] : []),
     ...(ahead ? [line("Forecast", ahead, { dash: [2, 4] }), line("Forecast, high", "edge", edge), line("Forecast, low", "edge", edge)] : []),
   ];
@@ -138,6 +139,7 @@ function options(look, width, range) {
     bands: [
       ...band("Usual, high", "Usual, low", "usual"),
       ...band("Fleet maximum", "Fleet minimum", "band"),
+      ...band(PEERS_HIGH, PEERS_LOW, "peers-band"),
       ...band("Forecast, high", "Forecast, low", "band"),
     ],
     hooks: {

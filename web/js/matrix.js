@@ -75,6 +75,18 @@ export function sorted(rows, { key, worse }) {
   });
 }
 
+/** Order rows by the largest share of their VMs that is unusual by one of the counters, to its worse side first. @param {Row[]} rows @param {Counter[]} counters */
+export function byShare(rows, counters) {
+  const shares = new Map(rows.map((row) => [row, counters.map(({ key, worse }) => {
+    const cell = row.cells.get(key);
+    const { side } = cell ? distance(cell, worse) : { side: "" };
+    const { vms, of } = cell && side ? deviating(cell) : { vms: 0, of: 1 };
+    return vms / of + (side === "worse" ? 1 : 0);
+  })]));
+  const most = (/** @type {Row} */ row) => Math.max(0, ...(shares.get(row) ?? []));
+  return rows.toSorted((one, other) => most(other) - most(one) || ((one.group ?? "") < (other.group ?? "") ? -1 : 1));
+}
+
 /** Whether a counter is the state of a service. @param {string} key */
 export const isService = (key) => key.startsWith("win_service.");
 

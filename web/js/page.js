@@ -43,12 +43,12 @@ import { ownTenant, tellWho } from "./who.js";
 /**
  * What the page needs from a view. `fields` are its own controls. `show` sets
  * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile. `always`: it
- * has something to show before any data has come. `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
+ * has something to show before any data has come. `whole`: load what is printed, in view or not. `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
  * @template Own
  * @typedef {{name: string, controls: Control[], fields: HTMLElement[], body: HTMLElement,
  *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
  *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
- *   always?: boolean, table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
+ *   always?: boolean, whole?: () => Promise<void>, table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
  *   drawings?: () => import("./files.js").Drawing[], width: () => number, fit: () => void,
  *   heading: (chosen: Chosen<Own>, lists: Lists) => string}} View
  */
@@ -274,7 +274,7 @@ onPaper();
 byId("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
 byId("save-csv").addEventListener("click", () => shown && saveCsv(shown, lists).catch(fail).finally(usable));
 byId("save-png").addEventListener("click", () => shown && savePng(shown, lists).catch(fail));
-byId("print").addEventListener("click", () => print());
+byId("print").addEventListener("click", () => Promise.resolve(wanted?.view.whole?.()).then(() => print(), fail));
 byId("again").addEventListener("click", () => show());
 askForKey(() => show());
 takeTokens(() => show());

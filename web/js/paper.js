@@ -13,6 +13,9 @@ export function reportLines(title, ofRange, utc, done) {
   return [title, [...range, zone, `${done} ${dated(Date.now() / 1000, utc)}`].join(" · ")];
 }
 
+/** Whether the browser prints: views then show what they have, since it does not wait for more. */
+export const isPaper = () => document.documentElement.classList.contains("paper");
+
 /** Begin to look after what is printed. */
 export function onPaper() {
   addEventListener("beforeprint", () => {

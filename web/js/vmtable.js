@@ -4,10 +4,11 @@
 import { ask, Problem } from "./ask.js";
 import { fromTo } from "./clock.js";
 import { made, settled } from "./elements.js";
-import { html, nothing, render, repeat, svg } from "./html.js";
+import { classes, html, nothing, render, repeat, svg } from "./html.js";
 import { scaleOf } from "./lines.js";
 import { LOCALES } from "./locale.js";
 import { alike, percent } from "./numbers.js";
+import { isPaper } from "./paper.js";
 import { rowAfterKey, rowsInView, scrolledTo } from "./rows.js";
 import { sparkLine } from "./spark.js";
 import { ownTenant } from "./who.js";
@@ -21,6 +22,7 @@ import { WINDOW } from "./windows.js";
 
 const ROW = 40; // pixels, as in vms.css
 const SPARE = 6;
+const PRINTED = 300; // rows: some ten pages
 const WINDOWS = 8; // of the small charts
 const AT_ONCE = 4;
 const SETTLED_MS = 150; // after scrolling, before charts are asked for
@@ -51,6 +53,7 @@ export class VmTable {
     this.place = null;
     this.seen = 20 * ROW; // of rows, in pixels
     this.resized = new ResizeObserver(() => this.fit());
+    addEventListener("paper", () => this.tell());
     render(html`<p class="empty" role="status">Loading …</p>`, this.told);
   }
 
@@ -68,9 +71,14 @@ export class VmTable {
       if (this.place) this.place.scrollTop = 0;
     }
     this.active = Math.max(0, Math.min(this.active, rows.length - 1));
-    render(this.words(about), this.told);
-    this.draw();
+    this.tell();
     this.asks();
+  }
+
+  tell() {
+    if (!this.about) return;
+    render(this.words(this.about), this.told);
+    this.draw();
   }
 
   fit() {
@@ -101,6 +109,7 @@ export class VmTable {
 
   /** @param {number} [scroll] pixels */
   inView(scroll = this.place?.scrollTop ?? 0) {
+    if (isPaper()) return { first: 0, last: Math.min(PRINTED, this.rows.length), before: 0, after: 0 };
     return rowsInView(scroll, this.seen, ROW, this.rows.length, SPARE);
   }
 
@@ -135,7 +144,8 @@ export class VmTable {
     const lead = wholly ? `${count}, ${order}.` : worst;
     const few = wholly && coverage < 1 ? ` Only VMs with a value in it are listed: ${percent(coverage)} of the expected VMs have reached it.` : "";
     const loading = isLoading(data);
-    return html`<p class="lead">${lead}</p>
+    const part = isPaper() && this.rows.length > PRINTED ? ` Printed are the first ${PRINTED} of them; choose a tenant, a region, a size or a part of a name for others.` : "";
+    return html`<p class="lead">${lead}${part}</p>
       <p class="note">${window ? `Values are of ${fromTo(window, window + WINDOW, range.utc)}${Date.now() / 1000 < window + WINDOW ? ", so far" : ""}.${few} ${aboutRanks()}` : nothing}
         ${wholly ? nothing : html`<a href=${this.host.address("vms", { ...own, all: true }, range)}>Show all VMs of all tenants</a>`}</p>
       <div class="loading" role="status">${wholly && tenants > 1
@@ -164,7 +174,8 @@ export class VmTable {
     const scale = scaleOf(trends.flat().sort((one, other) => one.at - other.at));
     const [low, high] = scale ? alike([scale.low, scale.high], counter.unit) : [];
     const tab = this.active >= first && this.active < last ? this.active : first;
-    return html`<div class="table panel rows" @scroll=${() => this.scrolled()} @keydown=${(/** @type {KeyboardEvent} */ event) => this.keyed(event)}>
+    const plain = isPaper() && trends.some((each) => !each.length); // small charts are there of rows that were in view
+    return html`<div class=${classes({ table: true, panel: true, rows: true, plain })} @scroll=${() => this.scrolled()} @keydown=${(/** @type {KeyboardEvent} */ event) => this.keyed(event)}>
       <table aria-rowcount=${this.rows.length + 1} aria-label="VMs by ${counter.title}">
         <thead><tr aria-rowindex="1">
           ${this.head("name", "VM", "name")}

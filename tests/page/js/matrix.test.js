@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compared, distance, figures, isKnown, rowsOf, sorted, unusual } from "../../../web/js/matrix.js";
+import { byShare, compared, distance, figures, isKnown, rowsOf, sorted, unusual } from "../../../web/js/matrix.js";
 
 /** @typedef {import("../../../web/js/matrix.js").Cell} Cell */
 
@@ -57,4 +57,10 @@ test("groups keep their order, or come by one counter: the worst first, then the
   assert.deepEqual(rows.map((row) => row.group), ["none", "low", "high", "odd", "bad"]);
   assert.deepEqual(sorted(rows, COUNTER).map((row) => row.group), ["bad", "odd", "high", "low", "none"]);
   assert.deepEqual(unusual(rows, [COUNTER]), { worse: 1, other: 1 });
+});
+
+test("groups of which only their VMs are judged come by the share of these that is unusual, to the worse side first", () => {
+  const of = (/** @type {string} */ group, /** @type {Partial<Cell>} */ more) => cell({ group, score: null, ...more });
+  const rows = rowsOf([of("usual", {}), of("better", { below: 9 }), of("some", { above: 3 }), of("most", { above: 8 })]);
+  assert.deepEqual(byShare(rows, [COUNTER]).map((row) => row.group), ["most", "some", "better", "usual"]);
 });

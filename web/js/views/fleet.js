@@ -1,23 +1,22 @@
 // The fleet at a glance: one card per counter, what is unusual first, then by category; or what changed most first. A card
 // opens to more of its counter (opened.js). Only cards in view ask for their points, so many counters open as fast as few.
 
-import { ask, askCharts, NoAccess } from "../ask.js";
+import { ask, NoAccess } from "../ask.js";
+import { askCards, POINTS } from "../cards.js";
 import { AGAINST, askChanges, compared, notable, said } from "../changes.js";
 import { fill, labelled, made, settled } from "../elements.js";
-import { figures, MINUTES } from "../figures.js";
+import { figures } from "../figures.js";
 import { classes, html, nothing, render, repeat } from "../html.js";
 import { NO_LISTS } from "../lists.js";
 import { onNames } from "../names.js";
+import { isPaper } from "../paper.js";
 import { Opened } from "../opened.js";
-import { intervalOf, minutesOf, shape } from "../range.js";
-import { newestOf } from "../series.js";
+import { shape } from "../range.js";
 import { spark } from "../spark.js";
 import { called, grouped, MOST_LINES } from "../unusual.js";
-import { isOperator, ownTenant, tellWho } from "../who.js";
+import { ownTenant, tellWho } from "../who.js";
 
-const POINTS = 100; // that a small chart has room for
 const LINES = 3; // how many changes a card tells
-const HOURS = 3; // from this range on, a point of a small chart is of a quarter hour, as what is usual is
 
 const [UNUSUAL, CHANGED, USUAL, NOT_COMPARED] = ["Unusual now", "Moved more than usual", "Moved as usual", "Not compared"];
 const SORTS = /** @type {[Sort, string][]} */ ([["", "what is unusual first"], ["kind", "by category"], ["change", "what changed first"]]);
@@ -29,7 +28,7 @@ const SORTS = /** @type {[Sort, string][]} */ ([["", "what is unusual first"], [
  * @typedef {import("../unusual.js").Line} Line
  * @typedef {{search: string, sort: Sort, against: import("../changes.js").Against, open: string}} Own
  * @typedef {import("../page.js").Chosen<Own>} Chosen
- * @typedef {{head: import("../figures.js").Point | undefined, items: import("../figures.js").Point[], step: number}} Data of a card
+ * @typedef {import("../cards.js").Data} Data
  */
 
 export class Fleet {
@@ -77,6 +76,7 @@ export class Fleet {
       this.known();
     }, { rootMargin: "100px" });
     onNames(() => this.draw());
+    addEventListener("paper", () => this.draw());
   }
 
   /** @returns {import("../page.js").Control[]} */
@@ -141,9 +141,13 @@ export class Fleet {
       this.inView.clear();
       return render(this.opened.template(open, chosen), this.body);
     }
-    const groups = this.groups(this.found(chosen, lists));
+    const found = this.found(chosen, lists);
+    const printed = isPaper() ? found.filter(({ key }) => this.data.has(key)) : found;
+    const left = found.length - printed.length;
+    const groups = this.groups(printed);
     render(
-      html`${this.changes ? html`<p id="compared" class="note" role="status">${compared(this.changes, chosen.range.utc, "“Compared with” or “Time range”")}</p>` : nothing}
+      html`${left ? html`<p class="note">${printed.length} of ${found.length} counters are printed: those whose cards were in view. “Save”, “Print” on the page prints all of them.</p>` : nothing}
+        ${this.changes ? html`<p id="compared" class="note" role="status">${compared(this.changes, chosen.range.utc, "“Compared with” or “Time range”")}</p>` : nothing}
         ${repeat(groups, ([group]) => group, ([group, counters]) => html`<section aria-label=${group} class=${`cards-${this.changes || group === UNUSUAL ? "all" : Math.min(counters.length, 4)}`}>
           <h2>${group}</h2>
           <div class="grid">${repeat(counters, ({ key }) => key, (counter) => this.card(counter, chosen))}</div>
@@ -221,11 +225,21 @@ export class Fleet {
 
   /** Ask for the data of cards that have come into view since. */
   async more() {
+    await this.load([...this.inView].filter((key) => this.lists.counters.some((counter) => counter.key === key)))
+      .catch(() => this.host.refresh()); // which says what is wrong
+  }
+
+  /** Ask for the data of all cards, in view or not. */
+  async whole() {
+    if (this.chosen) await this.load(this.found(this.chosen, this.lists).map(({ key }) => key));
+  }
+
+  /** Ask for the data of cards that have none yet. @param {string[]} wanted keys */
+  async load(wanted) {
     const { chosen } = this;
-    const keys = [...this.inView].filter((key) => !this.data.has(key) && this.lists.counters.some((counter) => counter.key === key));
+    const keys = wanted.filter((key) => !this.data.has(key));
     if (!chosen || !keys.length || this.open) return;
-    const asked = await askCards(keys, chosen.range).catch(() => null);
-    if (!asked) return this.host.refresh(); // which says what is wrong
+    const asked = await askCards(keys, chosen.range);
     if (this.chosen?.range !== chosen.range) return;
     for (const [key, data] of asked.data) this.data.set(key, data);
     this.draw();
@@ -266,35 +280,6 @@ async function askUnusual(tenant) {
   const now = lines.filter(({ why, key }) => key !== null && (why === "unusual" || why === "stopped"));
   return grouped([...now.filter(({ notable }) => notable), ...now.filter(({ notable }) => !notable)], ({ key }) => key ?? "");
 }
-
-/** @param {string[]} keys @param {import("../range.js").Range} range */
-async function askCards(keys, range) {
-  const step = stepOf(range);
-  const [heads, lines] = await Promise.all([
-    askCharts("v1/get-data", keys, MINUTES, head(range)),
-    askCharts("v1/get-data", keys, minutesOf(range), line(range, step)),
-  ]);
-  return { lines, data: new Map(keys.map((key) => {
-    const [head, items] = [heads.items.get(key)?.at(-1), lines.items.get(key) ?? []];
-    // A tenant's user is shown minutes only once they are final: the newest of these, then.
-    return [key, { head: head?.average === null ? (newestOf(items) ?? head) : head, items, step }];
-  })) };
-}
-
-/** Minutes of a point of a small chart. @param {import("../range.js").Range} range */
-const stepOf = (range) => Math.max(intervalOf(range, POINTS), minutesOf(range) >= HOURS * 60 && !range.interval ? MINUTES : 1);
-
-/** The newest quarter hour of a range, with how the values are spread. @param {import("../range.js").Range} range @returns {[string, string][]} */
-const head = ({ start, end }) => [
-  ...(start ? /** @type {[string, string][]} */ ([["start", String(Math.max(start, end - MINUTES * 60))], ["end", String(end)]]) : /** @type {[string, string][]} */ ([["minutes", String(MINUTES)]])),
-  ["aggregationInterval", String(MINUTES)], ["percentiles", "10,50,90"], ...usualToo(),
-];
-
-/** @param {import("../range.js").Range} range @param {number} step @returns {[string, string][]} */
-const line = (range, step) => [...shape({ ...range, interval: step }, POINTS), ...usualToo()];
-
-/** What is usual is learned from every tenant's values, so it is not for a tenant's user. @returns {[string, string][]} */
-const usualToo = () => (isOperator() ? [["baseline", "true"]] : []);
 
 /** @param {Map<string, import("../ask.js").Item[]>} items */
 const newestIn = (items) => Math.max(0, ...[...items.values()].map((each) => each.at(-1)?.timestamp ?? 0));

@@ -9,7 +9,7 @@ import { html, nothing, render } from "../html.js";
 import { askVms, firstOf, named } from "../lists.js";
 import { onNames, tenantText, vmText } from "../names.js";
 import { Panel } from "../panel.js";
-import { askPeers, withPeers } from "../peers.js";
+import { aboutPeers, askPeers, withPeers } from "../peers.js";
 import { intervalOf, minutesOf, secondsBefore, shape } from "../range.js";
 import { columns, joined, ownOf } from "../series.js";
 import { TenantControls } from "../tenants.js";
@@ -246,6 +246,7 @@ export class Vm {
       panel.show(items, points, look, shown, [
         usual ? `Grey: what is usual for ${name} at this hour (windows of 15 minutes, four days of five), from ${baseline?.history} days.` : "",
         !usual && baseline && items.length ? whyNotUsual(baseline, panel.counter, beside) : "",
+        beside === "vm" ? aboutPeers(panel.counter, size, minutesOf(range), Boolean(ownTenant()), Boolean(alike?.size)) : "",
         forecast ? goodness(forecast, range.by, interval, whose) : "",
       ]);
     }

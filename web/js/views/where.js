@@ -1,5 +1,5 @@
 // Where it is: groups of VMs by counters, coloured by how far they are from normal. Links lead down, from the fleet to a
-// tenant, a pool and a VM; and back up. Knows the levels. How a cell is judged and said, matrix.js knows.
+// tenant, a region or a size of VMs, a pool and a VM; and back up. Knows the levels. How a cell is judged and said, matrix.js knows.
 
 import { ask } from "../ask.js";
 import { fromTo } from "../clock.js";
@@ -8,6 +8,7 @@ import { html, nothing, render, repeat } from "../html.js";
 import { named, NO_LISTS } from "../lists.js";
 import { compared, distance, figures, isKnown, rowsOf, sorted, unusual } from "../matrix.js";
 import { onNames, tenantText, vmText } from "../names.js";
+import { askTenantsOf } from "../tenantsof.js";
 import { ownTenant, tellWho } from "../who.js";
 import { WINDOW } from "../windows.js";
 
@@ -48,7 +49,7 @@ export class Where {
     this.host = host;
     this.body = made("div", { id: "where" });
     this.lists = NO_LISTS;
-    /** @type {{chosen: Chosen, matrix: Matrix} | null} */
+    /** @type {{chosen: Chosen, matrix: Matrix & {failed?: string[]}} | null} */
     this.shown = null;
     render(html`<p class="empty" role="status">Loading …</p>`, this.body);
     onNames(() => this.draw());
@@ -62,7 +63,7 @@ export class Where {
 
   /** @param {Own} own @returns {[string, string][]} */
   write({ by, tenant, pool, region, size, key }) {
-    const usual = tenant ? (pool || region || size ? "vm" : OF_TENANT[0]) : OF_FLEET[0];
+    const usual = tenant ? (pool || region || size ? "vm" : OF_TENANT[0]) : OF_FLEET[0]; // also of a region or a size of the fleet
     return [["groupBy", by === usual ? "" : by], ["tenant", tenant], ["pool", pool], ["region", region], ["size", size], ["key", key]];
   }
 
@@ -71,12 +72,13 @@ export class Where {
   /** The choice, completed, and what of it is unknown. @param {Own} own @param {import("../lists.js").Lists} lists */
   known(own, lists) {
     const tenant = ownTenant() || (named(lists.tenants, own.tenant) ?? "");
-    const filtered = Boolean(tenant && (own.pool || own.region || own.size));
-    const offered = filtered ? ["vm"] : tenant ? OF_TENANT : OF_FLEET;
+    const filtered = Boolean((tenant && own.pool) || own.region || own.size);
+    const offered = filtered ? [tenant ? "vm" : "tenant"] : tenant ? OF_TENANT : OF_FLEET;
     const by = offered.includes(own.by) ? own.by : (offered[0] ?? "");
     const key = named(lists.counters.map((each) => each.key), own.key) ?? "";
     const notice = own.tenant && !tenant ? `There is no tenant ${own.tenant} here; you see the fleet. Check the link, or choose a tenant below.` : "";
-    return { own: { ...(filtered ? own : NOTHING), by, tenant, key }, notice };
+    const kept = filtered ? (tenant ? own : { ...own, pool: "", size: own.region ? "" : own.size }) : NOTHING;
+    return { own: { ...kept, by, tenant, key }, notice };
   }
 
   /** @param {Chosen} chosen @param {import("../lists.js").Lists} lists @param {() => boolean} current */
@@ -85,7 +87,10 @@ export class Where {
     const { own, notice } = this.known(chosen.own, lists);
     /** @type {import("../ask.js").Parameters} */
     const filters = FILTERS.flatMap(([name, dimension]) => (own[name] ? [[dimension, own[name]]] : []));
-    const matrix = await ask("v1/get-matrix", [["groupBy", own.by], ["limit", MOST], ...(own.tenant ? /** @type {[string, string][]} */ ([["tenant", own.tenant]]) : []), ...filters]);
+    const [place] = filters;
+    const matrix = !own.tenant && place
+      ? await askTenantsOf(own.region ? "Region" : "MachineSize", place[1], lists, (done, of) => current() && this.loading(done, of, own), current)
+      : await ask("v1/get-matrix", [["groupBy", own.by], ["limit", MOST], ...(own.tenant ? /** @type {[string, string][]} */ ([["tenant", own.tenant]]) : []), ...filters]);
     if (!current()) return null;
     this.lists = lists;
     this.shown = { chosen: { ...chosen, own }, matrix };
@@ -94,6 +99,13 @@ export class Where {
     const ended = matrix.window ? matrix.window + WINDOW - 60 : 0;
     const newest = ownTenant() ? ended : Math.max(0, ...lists.counters.map((counter) => counter.newest));
     return { own, newest, end: (matrix.window ?? 0) + WINDOW, suppressed: "", notice, empty: "" };
+  }
+
+  /** How many tenants are asked already; nothing while the same choice is shown. @param {number} done @param {number} of @param {Own} own */
+  loading(done, of, own) {
+    if (this.shown && JSON.stringify(this.write(this.own)) === JSON.stringify(this.write(own))) return;
+    this.shown = null;
+    render(html`<p class="empty" role="status">Loading the tenants that have VMs of ${own.region || own.size}: ${done} of ${of} asked. <progress max=${of} value=${done} aria-label="Tenants"></progress></p>`, this.body);
   }
 
   draw() {
@@ -107,6 +119,7 @@ export class Where {
     render(
       html`${this.crumbs()}
         ${this.groupings()}
+        ${matrix.failed?.length ? html`<p class="note">Not loaded: ${matrix.failed.map((tenant) => tenantText(tenant, this.lists.labels)).join(", ")}. The page asks again within a minute.</p>` : nothing}
         ${rows.length ? html`${this.about(rows, counters)}${this.matrix(rows, counters)}` : html`<p class="empty">${this.why(matrix)}</p>`}`,
       this.body,
     );
@@ -156,14 +169,18 @@ export class Where {
     const { by } = this.own;
     const window = matrix.window ?? 0;
     const count = `${matrix.of} ${matrix.of === 1 ? one(by) : MANY[by]}`;
-    const value = by === "vm" ? "Each figure is the VM's own" : `Each figure is the average over the VMs of a ${one(by)}`;
+    const there = !this.own.tenant && (this.own.region || this.own.size);
+    const value = by === "vm" ? "Each figure is the VM's own" : `Each figure is the average over the VMs of a ${one(by)}${there ? ` in ${there}` : ""}`;
     const learned = matrix.reason === null && rows.some(isKnown);
+    const usual = there ? `Coloured is where a quarter of these VMs, and two at least, stayed outside of what is usual for each of them for most of the last hour:`
+      : `It is compared with what is usual for that ${one(by)} at this hour of the week. Coloured is what stayed outside of that for most of the last hour:`;
     const part = matrix.of > rows.length ? `There are ${count}. You see the ${rows.length} of them that are farthest from normal. ` : "";
     return html`<p class="lead">${part}${learned ? this.summary(rows, counters) : `${part ? "" : `${count}. `}What is normal for ${matrix.of === 1 ? "it" : "them"} is not known${matrix.reason ? " yet" : ""}.`}</p>
       <p class="note">${value}, from ${fromTo(window, window + WINDOW, this.range.utc)}${matrix.final ? "" : " (late data may still come)"}.
-        ${learned ? html`It is compared with what is usual for that ${one(by)} at this hour of the week. Coloured is what stayed outside of that for most of the last hour:
-          <span class="legend"><span class="worse-1">worse</span> <span class="worse-2">far worse</span> <span class="worse-3">very far</span> <span class="other-1">different</span> <span class="other-2">far</span> <span class="other-3">very far</span></span>`
-        : this.unlearned(matrix, rows)}</p>`;
+        ${learned ? html`${usual}
+          ${there ? html`<span class="legend"><span class="worse-1">worse</span> <span class="other-1">different</span></span>` : html`<span class="legend"><span class="worse-1">worse</span> <span class="worse-2">far worse</span> <span class="worse-3">very far</span> <span class="other-1">different</span> <span class="other-2">far</span> <span class="other-3">very far</span></span>`}`
+        : this.unlearned(matrix, rows)}
+        ${there ? html`<a href=${this.host.address("vms", [["key", this.own.key], ["region", this.own.region], ["size", this.own.size]], this.range)}>The worst VMs of ${there}</a>` : nothing}</p>`;
   }
 
   /** How the groups that are shown are, in a sentence. @param {Row[]} rows @param {Counter[]} counters */
@@ -220,13 +237,13 @@ export class Where {
 
   /** The address of what a group consists of, ordered by a counter. @param {string} name @param {string} key */
   down(name, key) {
-    const { by, tenant } = this.own;
+    const { by, tenant, region, size } = this.own;
     if (by === "vm") return this.host.address("vm", [["key", key], ["tenant", tenant], ["vm", name]], this.range);
-    if (by === "tenant") return this.to({ tenant: name, by: OF_TENANT[0], key });
+    if (by === "tenant") return this.to(region || size ? { tenant: name, by: "vm", region, size, key } : { tenant: name, by: OF_TENANT[0], key });
     const place = FILTERS.find(([, dimension]) => dimension === by)?.[0] ?? "pool";
-    // Of the fleet's regions and sizes the API lists only the worst VMs.
-    if (!tenant) return this.host.address("vms", [["key", key], [place, name]], this.range);
-    return this.to({ tenant, by: "vm", [place]: name, key });
+    // The places that the fleet has no room for (docs/api.md): no tenant knows which these are.
+    if (!tenant && name === "other") return this.host.address("vms", [["key", key], [place, name]], this.range);
+    return this.to({ tenant, by: tenant ? "vm" : "tenant", [place]: name, key });
   }
 
   width() {
