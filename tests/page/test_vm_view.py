@@ -170,7 +170,7 @@ def test_the_verdict_is_said_first_with_its_evidence(page: Page) -> None:
     expect(said).to_contain_text("4 of 10 VMs are unusual in this way")
     expect(said).not_to_contain_text(TENANT)  # but its short name
     row = said.locator("tr", has_text="Its region, westeurope")
-    expect(row.locator("td")).to_have_text(["31 %", "25\u00a0–\u00a035\u00a0%", "9 of 10 VMs", "82 % of VMs"])
+    expect(row.locator("td")).to_have_text(["31 %", "25\u00a0\u2013\u00a035\u00a0%", "9 of 10 VMs", "82 % of VMs"])
     expect(said).to_contain_text("What is usual is known from 28 days, by the clocks of Asia/Kolkata")
 
 
