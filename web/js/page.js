@@ -75,6 +75,7 @@ const host = {
     wanted = { ...base(), own };
     if (shown) shown.chosen = { ...shown.chosen, own };
     history.replaceState(null, "", write(wanted));
+    bring(wanted);
     show();
   },
   refresh: () => show(),
@@ -181,8 +182,9 @@ async function show() {
   const chosen = wanted;
   askedAt = Date.now();
   waiting = true;
-  if (!problem || !shown) bring(chosen);
-  byId("main").setAttribute("aria-busy", String(!shown || write(shown.chosen) !== write(chosen)));
+  const again = Boolean(shown && write(shown.chosen) === write(chosen)); // then all stays as it is until the answer comes
+  if (!again && (!problem || !shown)) bring(chosen);
+  byId("main").setAttribute("aria-busy", String(!again));
   try {
     if (!lists.counters.length || Date.now() - lists.at >= REFRESH_MS) {
       const asked = early ?? askAll();
@@ -191,7 +193,7 @@ async function show() {
     }
     if (!current()) return;
     byId("view").hidden = false;
-    bring(chosen);
+    if (!again) bring(chosen);
     byId("controls").classList.remove("waiting"); // they are filled, so they keep their places
     const newest = Math.max(0, ...lists.counters.map((counter) => counter.newest));
     const [done, refused] = await Promise.all([

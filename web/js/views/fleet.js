@@ -59,6 +59,8 @@ export class Fleet {
     this.unusual = null;
     /** @type {Map<string, Data>} */
     this.data = new Map();
+    /** @type {WeakMap<Data, {told: ReturnType<typeof figures>, chart: import("../html.js").Template}>} what cards say and draw of their data: made once, since cards are drawn several times */
+    this.drawn = new WeakMap();
     /** @type {Set<string>} */
     this.inView = new Set();
     this.looked = false; // whether the page knows which cards are in view
@@ -161,21 +163,28 @@ export class Fleet {
   card(counter, { own, range }) {
     const { key, title, unit } = counter;
     const data = this.data.get(key);
-    const told = figures(counter, data?.head);
     const [line] = this.unusual?.get(key) ?? [];
     const changes = (this.changes && notable(this.changes).get(key)?.slice(0, LINES)) ?? [];
-    const look = { title: `${title}, the fleet average`, unit, utc: range.utc, step: (data?.step ?? 1) * 60 };
-    const points = (data?.items ?? []).map(({ timestamp, average, low, high, expected }) => ({ at: timestamp, value: average, low, high, expected }));
+    const { told, chart } = (data && this.drawn.get(data)) ?? this.say(counter, data, range.utc);
     return html`<a class=${classes({ card: true, unusual: line, worse: line?.notable })} data-key=${key} href=${this.target(key, changes[0], own, range)}>
       <span class="title">${title}</span>
       <span class="figures"><strong>${data ? told.main : "…"}</strong> <span class="what">${data ? told.what : nothing}</span></span>
       <span class="told">${told.middle}</span>
       <span class="told">${told.spread}</span>
-      <div class="small-chart">${spark(points, look)}</div>
+      <div class="small-chart">${chart}</div>
       <span class="told">${told.usual}</span>
       ${line ? html`<span class="why">${called(line, this.lists.labels)}: ${line.sentence}</span>` : nothing}
       ${changes.length ? html`<ul class="changes">${changes.map((each) => html`<li class=${each.worse ? "worse" : ""}>${said(each, unit, this.changes?.tenant ?? null, this.lists.labels)}</li>`)}</ul>` : nothing}
     </a>`;
+  }
+
+  /** What a card says and draws of its data. @param {Counter} counter @param {Data | undefined} data @param {boolean} utc */
+  say(counter, data, utc) {
+    const look = { title: `${counter.title}, the fleet average`, unit: counter.unit, utc, step: (data?.step ?? 1) * 60 };
+    const points = (data?.items ?? []).map(({ timestamp, average, low, high, expected }) => ({ at: timestamp, value: average, low, high, expected }));
+    const drawn = { told: figures(counter, data?.head), chart: spark(points, look) };
+    if (data) this.drawn.set(data, drawn);
+    return drawn;
   }
 
   /**
