@@ -70,6 +70,13 @@ def test_on_a_phone_it_is_in_view_where_one_is(olga: Page) -> None:
     expect(olga.get_by_role("link", name="Operations", exact=True)).to_be_in_viewport(ratio=1)
 
 
+def test_on_paper_there_are_no_links_to_other_parts(olga: Page) -> None:
+    olga.goto("/?view=operations")
+    expect(olga.locator("dl")).to_be_visible()
+    olga.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(olga.get_by_role("navigation", name="Parts of operations")).to_be_hidden()
+
+
 def test_refused_input_is_shown_as_text_with_its_reason_and_what_to_do(olga: Page) -> None:
     olga.goto("/?view=operations&part=refused")
     olga.get_by_text("Messages", exact=True).first.click()

@@ -209,3 +209,12 @@ def test_axe_finds_no_violation_in_colours(open_page: Callable[..., Page], schem
     page.goto("/?view=where")
     expect(page.get_by_text("1 of 2 tenants is worse than usual.")).to_be_visible()
     assert violations(page) == []
+
+
+def test_on_paper_the_whole_table_is_there(page: Page) -> None:
+    page.set_viewport_size({"width": 688, "height": 970})  # what A4 leaves between its margins
+    page.goto("/?view=where")
+    expect(page.locator("#where td").first).to_be_visible()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
