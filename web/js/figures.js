@@ -16,8 +16,8 @@ const NOTHING = { what: "", middle: "", spread: "", usual: "" };
 /** Whether a sum over all VMs is a number of things. @param {Counter} counter */
 const isCount = ({ key, rule, unit }) => !unit && (rule === "sum" || /^win_session\.\w*sessions$/.test(key));
 
-/** A service's counter is 1 on a VM where it runs, else 0. @param {Counter} counter */
-const isService = ({ key }) => key.startsWith("win_service.");
+/** Whether a counter is the state of a service: 1 on a VM where it runs, else 0. @param {string} key */
+export const isService = (key) => key.startsWith("win_service.");
 
 /** @param {Counter} counter @param {Point | undefined} point of the last quarter hour @returns {Figures} */
 export function figures(counter, point) {
@@ -28,7 +28,7 @@ export function figures(counter, point) {
   const number = count ? Math.max(1, Math.round(count / MINUTES)) : 0;
   const of = number ? `, ${written(number, "")} ${number === 1 ? "VM" : "VMs"}` : "";
   const usual = usually(point, unit);
-  if (isService(counter) && typeof sum === "number" && number) {
+  if (isService(counter.key) && typeof sum === "number" && number) {
     // Rounded down: a service that stopped on one VM within these minutes does not run on all.
     return { ...NOTHING, main: `${written(Math.floor(sum + 1e-6), "")} of ${written(number, "")}`, what: "VMs run it" };
   }

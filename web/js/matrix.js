@@ -1,7 +1,8 @@
 // A matrix of groups by counters, as get-matrix answers it: its rows, how far each cell is from normal, and in which words.
 // Knows no document and no addresses.
 
-import { alike, written } from "./numbers.js";
+import { isService } from "./figures.js";
+import { alike, between } from "./numbers.js";
 
 /**
  * @typedef {import("./ask.js").Counter} Counter
@@ -87,21 +88,10 @@ export function byShare(rows, counters) {
   return rows.toSorted((one, other) => most(other) - most(one) || ((one.group ?? "") < (other.group ?? "") ? -1 : 1));
 }
 
-/** Whether a counter is the state of a service. @param {string} key */
-export const isService = (key) => key.startsWith("win_service.");
-
 /** The figures of a column, alike: of a service, on how many VMs it runs. @param {(Cell | undefined)[]} cells @param {Counter} counter */
 export function figures(cells, { key, unit }) {
   if (!isService(key)) return alike(cells.map((cell) => cell?.value), unit);
   return cells.map((cell) => (cell ? (cell.count === 1 ? (cell.sum ? "running" : "stopped") : `${Math.round(cell.sum)} of ${cell.count}`) : "–"));
-}
-
-/** A range in words, with its unit once. @param {number} low @param {number} high @param {string} unit */
-function between(low, high, unit) {
-  const [from, to] = [written(low, unit), written(high, unit)];
-  if (from === to) return to;
-  const [figure, name] = from.split(" ");
-  return `${to.split(" ")[1] === name ? figure : from} – ${to}`;
 }
 
 /** What an unusual cell is compared with, in words; none if it is as usual. @param {Cell} cell @param {Counter} counter @returns {string[]} */

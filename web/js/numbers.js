@@ -65,6 +65,9 @@ export function alike(values, unit) {
   return values.map((value) => (typeof value === "number" ? `${(value / by || 0).toLocaleString(LOCALES, look)}${name ? ` ${name}` : ""}` : "–"));
 }
 
+/** So many of something: "1 VM", "1,240 VMs". @param {number} count @param {string} one */
+export const counted = (count, one) => `${count.toLocaleString(LOCALES)} ${count === 1 ? one : `${one}s`}`;
+
 /** From one value to another, with the unit once: "3.4 – 34.3 %". @param {number} low @param {number} high @param {string} unit */
 export function between(low, high, unit) {
   const [from = "", to = ""] = alike([low, high], unit);

@@ -4,6 +4,7 @@
 import { ago, clock, dated, day, fromTo } from "./clock.js";
 import { LOCALES } from "./locale.js";
 import { tenantText, vmText } from "./names.js";
+import { counted } from "./numbers.js";
 import { WINDOW } from "./windows.js";
 
 export const MOST_LINES = 100; // of the list: the API's limit
@@ -42,9 +43,6 @@ export function grouped(items, keyOf) {
   for (const item of items) found.set(keyOf(item), [...(found.get(keyOf(item)) ?? []), item]);
   return found;
 }
-
-/** @param {number} count @param {string} one @param {string} [several] */
-export const counted = (count, one, several = `${one}s`) => `${count.toLocaleString(LOCALES)} ${count === 1 ? one : several}`;
 
 /** Whom a line is about. @param {Line} line @param {Map<string, string>} labels of tenants */
 export function called({ kind, tenant, name }, labels) {

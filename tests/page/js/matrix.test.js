@@ -30,7 +30,7 @@ test("an average that is as usual has a colour if many of its VMs are worse than
 });
 
 test("an unusual cell says what is usual, with its unit once, and how many VMs are so", () => {
-  assert.deepEqual(compared(cell({ score: 3, worse: true, above: 7 }), COUNTER), ["usually 15 – 25 %", "7 of 10 VMs high"]);
+  assert.deepEqual(compared(cell({ score: 3, worse: true, above: 7 }), COUNTER), ["usually 15\u00a0–\u00a025\u00a0%", "7 of 10 VMs high"]);
   assert.deepEqual(compared(cell({ score: 3, worse: true, low: 25, judged: null, above: null, below: null }), COUNTER), ["usually 25 %"]);
   assert.deepEqual(compared(cell({}), COUNTER), []);
 });

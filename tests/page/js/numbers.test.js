@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { alike, change, percent, short, written } from "../../../web/js/numbers.js";
+import { alike, between, change, counted, percent, short, written } from "../../../web/js/numbers.js";
 
 test("a value has three significant digits, its unit, and a prefix where bytes are counted", () => {
   const cases = /** @type {[number | null, string, string][]} */ ([
@@ -32,4 +32,9 @@ test("only all is 100 %, and only nothing is 0 %", () => {
 test("a masked name is shortened to its end", () => {
   assert.equal(short("t-R1buyIPBnkVthqSKfJKLaph-"), "…hqSKfJKLaph-");
   assert.equal(short("Contoso"), "Contoso");
+});
+
+test("what is counted, and a range, have their unit once", () => {
+  assert.deepEqual([counted(1, "input"), counted(2_000, "input")], ["1 input", "2,000 inputs"]);
+  assert.deepEqual([between(15, 25, "%"), between(25, 25, "%")], ["15\u00a0–\u00a025\u00a0%", "25 %"]);
 });

@@ -5,8 +5,8 @@ import { moment } from "../clock.js";
 import { confirmed } from "../confirm.js";
 import { html } from "../html.js";
 import { tenantText } from "../names.js";
-import { written } from "../numbers.js";
-import { counted, figure } from "./words.js";
+import { counted, written } from "../numbers.js";
+import { figure } from "./words.js";
 
 /** @typedef {import("../views/operations.js").Context} Context */
 /** @typedef {{messageId: string, enqueued: number, deliveries: number | null, reason: string | null, description: string | null, bytes: number,

@@ -5,7 +5,8 @@ import { moment } from "../clock.js";
 import { confirmed } from "../confirm.js";
 import { html, nothing, repeat } from "../html.js";
 import { tenantText } from "../names.js";
-import { byReason, counted, figure, indented } from "./words.js";
+import { counted } from "../numbers.js";
+import { byReason, figure, indented } from "./words.js";
 
 const GONE = 404; // what the API answers about a message that is not in the quarantine
 const MOST_PAGES = 4; // of a day are read

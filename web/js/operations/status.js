@@ -4,8 +4,8 @@ import { ask } from "../ask.js";
 import { ago, moment } from "../clock.js";
 import { html, nothing } from "../html.js";
 import { tenantText } from "../names.js";
-import { percent } from "../numbers.js";
-import { counted, figure, spaced } from "./words.js";
+import { counted, percent } from "../numbers.js";
+import { figure, spaced } from "./words.js";
 
 const LATE = 20 * 60; // seconds, as the API has it
 

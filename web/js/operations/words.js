@@ -32,9 +32,6 @@ export const spaced = (name) => name.replace(/_/g, " ").replace(/([a-z])([A-Z])/
 /** A whole number. @param {number} count */
 export const figure = (count) => count.toLocaleString(LOCALES);
 
-/** @param {number} count @param {string} one */
-export const counted = (count, one) => `${figure(count)} ${count === 1 ? one : `${one}s`}`;
-
 /** The id of a key in groups of four, as people read it aloud. @param {string} id */
 export const grouped = (id) => id.replace(/(.{4})(?=.)/g, "$1 ");
 

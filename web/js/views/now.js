@@ -8,8 +8,9 @@ import { evidence } from "../evidence.js";
 import { html, nothing, render, repeat } from "../html.js";
 import { NO_LISTS } from "../lists.js";
 import { onNames } from "../names.js";
+import { counted } from "../numbers.js";
 import { spark } from "../spark.js";
-import { called, counted, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total } from "../unusual.js";
+import { called, howItIs, identity, MOST_LINES, ofWhen, parts, sinceWhen, total } from "../unusual.js";
 import { WINDOW } from "../windows.js";
 import { ownTenant, tellWho } from "../who.js";
 
