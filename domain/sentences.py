@@ -136,11 +136,20 @@ def _of_population(finding: Finding, *, above: bool) -> str:
         state, usually = ("runs", "is usually stopped") if above else ("is stopped", "usually runs")
         return f"{service} {state} on {several}, where it {usually} at this hour."
     side = f"{title_of(finding.key)}: {'higher' if above else 'lower'} than usual"
-    average = ""
-    if finding.value is not None:
-        figures = Figures(finding.key, finding.value, finding.expected, finding.low, finding.high)
-        average = f" On average {_beside_usual(figures)}."
+    average = _average(finding, above=above)
     return f"{side} on {several}.{average}" if finding.vms else f"{side}.{average}"
+
+
+def _average(finding: Finding, *, above: bool) -> str:
+    """Return a population's average beside what is usual. It need not deviate as the population's VMs do, or any more."""
+    if finding.value is None:
+        return ""
+    figures = Figures(finding.key, finding.value, finding.expected, finding.low, finding.high)
+    told = _beside_usual(figures)
+    end = figures.high if above else figures.low
+    if end is None or (figures.value > end if above else figures.value < end):
+        return f" On average {told}."
+    return f" The average of all is not: {told}." if finding.vms else f" On average {told}; it was unusual until now."
 
 
 def always_sentence(key: str, always: Always) -> str:

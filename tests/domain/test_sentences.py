@@ -59,6 +59,7 @@ def of(population: Population, vm: str | None, figures: Figures, score: float = 
 
 
 SILENT = Figures(REPORTING, 0.0, 1.0, 1.0, 1.0)
+USUALLY = "usually 10 ms to 20 ms at this hour"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,14 @@ SILENT = Figures(REPORTING, 0.0, 1.0, 1.0, 1.0)
         (
             replace(of(POOL, None, HIGH, -3.0, 6), value=None),
             "Input delay: lower than usual on 6 of 8 VMs.",
+        ),
+        (
+            of(POOL, None, HIGH, -3.0, 6),
+            f"Input delay: lower than usual on 6 of 8 VMs. The average of all is not: 64 ms, {USUALLY}.",
+        ),
+        (
+            of(POOL, None, Figures(DELAY, 20.0, 15.0, 10.0, 20.0), vms=0),
+            f"Input delay: higher than usual. On average 20 ms, {USUALLY}; it was unusual until now.",
         ),
         (
             of(WHOLE_FLEET, None, HIGH, vms=0),

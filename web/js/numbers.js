@@ -47,9 +47,10 @@ export function written(value, unit) {
 /**
  * Values of one counter that stand in one column or at one axis: all in the same unit and with the same digits, three of
  * the largest, or as many as tell them apart; fewer if these are all zero. What has no value is a dash.
- * @param {(number | null | undefined)[]} values @param {string} unit @returns {string[]}
+ * @param {(number | null | undefined)[]} values @param {string} unit
+ * @param {number} [significant] the most digits of the largest, also if they don't tell the values apart @returns {string[]}
  */
-export function alike(values, unit) {
+export function alike(values, unit, significant = Infinity) {
   const all = values.filter((value) => typeof value === "number");
   const sizes = all.map(Math.abs);
   const largest = Math.max(0, ...sizes);
@@ -58,7 +59,7 @@ export function alike(values, unit) {
   const [by, name] = scale;
   const span = (Math.max(...all) - Math.min(...all)) / by;
   const after = (/** @type {number} */ size, /** @type {number} */ digits) => (size > 0 ? digits - 1 - Math.floor(Math.log10(size)) : 0);
-  const most = Math.max(0, Math.min(MOST_DIGITS, Math.max(after(largest / by, 3), after(span, 2))));
+  const most = Math.max(0, Math.min(MOST_DIGITS, after(largest / by, significant), Math.max(after(largest / by, 3), after(span, 2))));
   const needed = all.map((value) => (value / by).toFixed(most).replace(/\.?0*$/, "").split(".")[1]?.length ?? 0);
   const digits = most ? Math.max(0, ...needed) : 0;
   const look = { minimumFractionDigits: digits, maximumFractionDigits: digits };
@@ -70,9 +71,9 @@ export const counted = (count, one) => `${count.toLocaleString(LOCALES)} ${count
 
 /** From one value to another, with the unit once: "3.4 – 34.3 %". @param {number} low @param {number} high @param {string} unit */
 export function between(low, high, unit) {
-  const [from = "", to = ""] = alike([low, high], unit);
-  const tail = to.slice(to.search(/ [^ ]*$/)); // the unit with its blank
-  const short = tail && from.endsWith(tail) && from !== to ? from.slice(0, -tail.length) : from;
+  const [from = "", to = ""] = alike([low, high], unit, 4);
+  const tail = to.match(/ \D+$/)?.[0] ?? ""; // the unit with its blank
+  const short = tail && from.endsWith(tail) ? from.slice(0, -tail.length) : from;
   return from === to ? to : `${short} – ${to}`.replaceAll(" ", "\u00a0");
 }
 

@@ -32,7 +32,7 @@ const OF_OWN = /** @type {[string, string][]} */ ([["ResourcePoolName", "Pools"]
  */
 
 export class Opened {
-  /** @param {import("./page.js").Host} host @param {() => void} draw called when there is something new to draw */
+  /** @param {import("./view.js").Host} host @param {() => void} draw called when there is something new to draw */
   constructor(host, draw) {
     this.host = host;
     this.draw = draw;
@@ -46,7 +46,7 @@ export class Opened {
 
   /**
    * @param {Counter} counter @param {Chosen} chosen @param {Lists} lists @param {() => boolean} current
-   * @returns {Promise<import("./page.js").Shown<import("./views/fleet.js").Own> | null>}
+   * @returns {Promise<import("./view.js").Shown<import("./views/fleet.js").Own> | null>}
    */
   async refresh(counter, chosen, lists, current) {
     const { own, range } = chosen;

@@ -1,5 +1,5 @@
 // The page: routes between views. It connects the choice, in the URL and the controls, with the shown data.
-// Knows what a view is, when to ask again and what to say on failure. Does not know what a view asks and draws.
+// Knows when to ask again and what to say on failure. Does not know what a view asks and draws.
 
 import { askForKey } from "./access.js";
 import { NoAccess, ping, Problem } from "./ask.js";
@@ -18,51 +18,15 @@ import { ownTenant, tellWho } from "./who.js";
 
 /**
  * @typedef {import("./ask.js").Parameters} Parameters
- * @typedef {import("./lists.js").Lists} Lists
  * @typedef {import("./range.js").Range} Range
+ * @typedef {import("./view.js").Control} Control
+ * @typedef {import("./view.js").Host} Host
  */
-
-/**
- * @template Own
- * @typedef {{view: View<Own>, range: Range, own: Own}} Chosen `own`: the choices that only that view offers
- */
-
-/**
- * @template Own
- * @typedef {{own: Own, newest: number, end: number, suppressed: string, notice: string, empty: string}} Shown
- *   `own`: the choice, completed with the view's defaults. `newest`: the newest minute with data, `end`: the end of
- *   the range (Unix seconds, 0: none). `suppressed`, `notice`, `empty`: messages to people; empty if there is none.
- */
-
-/**
- * Which of the controls for all views a view uses: the range of time, what it is compared with, interval and aggregation
- * of points, and what can be saved of it.
- * @typedef {"range" | "against" | "points" | "csv" | "png"} Control
- */
-
-/**
- * What the page needs from a view. `fields` are its own controls. `show` sets
- * controls and layout to the choice and asks nothing. `refresh` asks and draws; null if the choice changed meanwhile. `always`: it
- * has something to show before any data has come. `whole`: load what is printed, in view or not. `table` and `drawings` are what its "csv" and "png" save. `heading` is what the tab's title says.
- * @template Own
- * @typedef {{name: string, controls: Control[], fields: HTMLElement[], body: HTMLElement,
- *   read: (given: URLSearchParams) => Own, write: (own: Own) => Parameters, show: (chosen: Chosen<Own>, lists: Lists) => void,
- *   refresh: (chosen: Chosen<Own>, lists: Lists, current: () => boolean) => Promise<Shown<Own> | null>,
- *   always?: boolean, whole?: () => Promise<void>, table?: (chosen: Chosen<Own>, lists: Lists) => {path: string, keys: string[], parameters: Parameters},
- *   drawings?: () => import("./files.js").Drawing[], width: () => number, fit: () => void,
- *   heading: (chosen: Chosen<Own>, lists: Lists) => string}} View
- */
-
-/**
- * What a view needs from the page: change the choice; adjust what needs no answer from the server; look at a part of the
- * range, from which Esc and a double click lead back; ask again; an address: of another choice of the view that asks, or of
- * another view with URL parameters.
- * @typedef {{choose: (changes: {range?: Partial<Range>, own?: unknown}) => void, adjust: (own: unknown) => void,
- *   zoom: (start: number, end: number) => void, refresh: () => void, address: (view: string, own: object | Parameters, range: Range) => string}} Host
- */
+/** @template Own @typedef {import("./view.js").Chosen<Own>} Chosen */
+/** @template Own @typedef {import("./view.js").Shown<Own>} Shown */
 
 const [REFRESH_MS, CHECK_MS] = [60_000, 5_000]; // how often the page asks, and checks that the server is there
-const FOR_TENANTS = "As a tenant's user you see of the fleet averages only, and how values are spread, as far as no other tenant can be told from them.";
+const FOR_TENANTS = "As a tenant's user you see the fleet's averages, and how its values are spread, where these tell nothing about another tenant.";
 
 /** @type {Host} */
 const host = {

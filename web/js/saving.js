@@ -9,7 +9,7 @@ import { minutesOf } from "./range.js";
 import { LOCALES } from "./locale.js";
 
 /**
- * @typedef {{chosen: import("./page.js").Chosen<any>, end: number}} Shown
+ * @typedef {{chosen: import("./view.js").Chosen<any>, end: number}} Shown
  * @typedef {import("./lists.js").Lists} Lists
  */
 

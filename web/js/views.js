@@ -4,8 +4,8 @@
 import { Problem } from "./ask.js";
 
 /**
- * @typedef {import("./page.js").View<any>} View
- * @typedef {import("./page.js").Host} Host
+ * @typedef {import("./view.js").View<any>} View
+ * @typedef {import("./view.js").Host} Host
  */
 
 /**

@@ -28,7 +28,7 @@ const AT_ONCE = 4;
 const SETTLED_MS = 150; // after scrolling, before charts are asked for
 
 export class VmTable {
-  /** @param {import("./page.js").Host} host */
+  /** @param {import("./view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.told = made("div", {});

@@ -37,4 +37,6 @@ test("a masked name is shortened to its end", () => {
 test("what is counted, and a range, have their unit once", () => {
   assert.deepEqual([counted(1, "input"), counted(2_000, "input")], ["1 input", "2,000 inputs"]);
   assert.deepEqual([between(15, 25, "%"), between(25, 25, "%")], ["15\u00a0–\u00a025\u00a0%", "25 %"]);
+  assert.deepEqual([between(2.6, 3.6, ""), between(1.5, 1000.5, "")], ["2.6\u00a0–\u00a03.6", "2\u00a0–\u00a01,001"]);
+  assert.equal(between(3.78571, 3.78583, ""), "3.786"); // a narrow band has no digits that nobody reads
 });

@@ -27,7 +27,7 @@ const MAIN = ["win_session.active_sessions", "win_session.input_delay_ms", "win_
  * @typedef {import("../logons.js").Logons} Logons
  * @typedef {{tenant: string, full: string, limit: string, serve: string, boot: string}} Own
  *   `full`: the counter that reaches its limit. `limit`, `serve` (a share), `boot` (minutes): empty for the default
- * @typedef {import("../page.js").Chosen<Own>} Chosen
+ * @typedef {import("../view.js").Chosen<Own>} Chosen
  * @typedef {{forecasts: Map<string, Forecast> | Problem, capacity: Capacity | Problem | null, logons: Logons | Problem | null}} Told
  * @typedef {{figure: HTMLElement, chart: Chart, drawing: HTMLElement, note: HTMLElement, most: HTMLElement, counter: Counter}} Card
  */
@@ -43,10 +43,10 @@ const isPositive = (/** @type {string | null} */ text) => Boolean(text && /^\d{1
 
 export class Ahead {
   name = "ahead";
-  /** @type {import("../page.js").Control[]} */
+  /** @type {import("../view.js").Control[]} */
   controls = ["png"];
 
-  /** @param {import("../page.js").Host} host */
+  /** @param {import("../view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.body = made("div", { id: "ahead-view" });

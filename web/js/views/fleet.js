@@ -27,14 +27,14 @@ const SORTS = /** @type {[Sort, string][]} */ ([["", "what is unusual first"], [
  * @typedef {import("../lists.js").Lists} Lists
  * @typedef {import("../unusual.js").Line} Line
  * @typedef {{search: string, sort: Sort, against: import("../changes.js").Against, open: string}} Own
- * @typedef {import("../page.js").Chosen<Own>} Chosen
+ * @typedef {import("../view.js").Chosen<Own>} Chosen
  * @typedef {import("../cards.js").Data} Data
  */
 
 export class Fleet {
   name = "fleet";
 
-  /** @param {import("../page.js").Host} host */
+  /** @param {import("../view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.body = made("div", { id: "fleet" });
@@ -81,7 +81,7 @@ export class Fleet {
     addEventListener("paper", () => this.draw());
   }
 
-  /** @returns {import("../page.js").Control[]} */
+  /** @returns {import("../view.js").Control[]} */
   get controls() {
     return this.chosen?.own.open ? ["range", "points", "csv", "png"] : ["range", "points", "csv"];
   }

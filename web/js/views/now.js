@@ -27,15 +27,15 @@ const HOUR = { minutes: 60, start: 0, end: 0 };
  * @typedef {import("../lists.js").Lists} Lists
  * @typedef {import("../html.js").Template} Template
  * @typedef {{against: import("../changes.js").Against}} Own
- * @typedef {import("../page.js").Chosen<Own>} Chosen
+ * @typedef {import("../view.js").Chosen<Own>} Chosen
  */
 
 export class Now {
   name = "now";
-  /** @type {import("../page.js").Control[]} */
+  /** @type {import("../view.js").Control[]} */
   controls = [];
 
-  /** @param {import("../page.js").Host} host */
+  /** @param {import("../view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.body = made("div", { id: "now" });

@@ -38,7 +38,7 @@ const loaded = (part) => {
 
 export class Operations {
   name = "operations";
-  /** @type {import("../page.js").Control[]} */
+  /** @type {import("../view.js").Control[]} */
   controls = [];
   always = true; // before any data, the first customer is enrolled here
   /** @type {HTMLElement[]} */
@@ -54,7 +54,7 @@ export class Operations {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   soon;
 
-  /** @param {import("../page.js").Host} host */
+  /** @param {import("../view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.body = made("div", { id: "operations" });
@@ -73,13 +73,13 @@ export class Operations {
     return [["part", part === "status" ? "" : part], ["day", day], ["message", message]];
   }
 
-  /** @param {import("../page.js").Chosen<Own>} chosen */
+  /** @param {import("../view.js").Chosen<Own>} chosen */
   show({ own }) {
     if (own.part !== this.own.part) this.said = "";
     this.own = own;
   }
 
-  /** @param {import("../page.js").Chosen<Own>} chosen @param {import("../lists.js").Lists} lists @param {() => boolean} current */
+  /** @param {import("../view.js").Chosen<Own>} chosen @param {import("../lists.js").Lists} lists @param {() => boolean} current */
   async refresh(chosen, lists, current) {
     const { own, range } = chosen;
     clearTimeout(this.soon);
@@ -102,7 +102,7 @@ export class Operations {
     return { own, newest, end: range.end, suppressed: "", notice: "", empty: "" };
   }
 
-  /** @param {import("../page.js").Chosen<Own>} chosen @param {import("../lists.js").Lists} lists @returns {Context} */
+  /** @param {import("../view.js").Chosen<Own>} chosen @param {import("../lists.js").Lists} lists @returns {Context} */
   context({ own, range }, lists) {
     const { utc } = range;
     const changed = (/** @type {Partial<Own>} */ changes) => ({ ...own, ...changes, ...(changes.part && changes.part !== "refused" ? { day: "", message: "" } : {}) });
@@ -134,7 +134,7 @@ export class Operations {
     this.host.refresh();
   }
 
-  /** @param {import("../page.js").Chosen<Own>} chosen */
+  /** @param {import("../view.js").Chosen<Own>} chosen */
   tabs({ own, range }) {
     return html`<nav class="parts" aria-label="Parts of operations">${PARTS.map(([part, title]) =>
       html`<a href=${this.host.address(this.name, { part, day: "", message: "" }, range)} aria-current=${part === own.part ? "page" : nothing}>${title}</a> `)}</nav>`;
@@ -150,7 +150,7 @@ export class Operations {
 
   fit() {}
 
-  /** @param {import("../page.js").Chosen<Own>} chosen */
+  /** @param {import("../view.js").Chosen<Own>} chosen */
   heading({ own }) {
     return `Operations: ${PARTS.find(([part]) => part === own.part)?.[1].toLowerCase()}`;
   }

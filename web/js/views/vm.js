@@ -24,7 +24,7 @@ const NONE = { items: new Map(), baselines: new Map(), start: 0, end: 0, suppres
  * @typedef {import("../ask.js").Item} Item
  * @typedef {import("../lists.js").Lists} Lists
  * @typedef {{keys: string[], tenant: string, vm: string, ahead: string}} Own
- * @typedef {import("../page.js").Chosen<Own>} Chosen
+ * @typedef {import("../view.js").Chosen<Own>} Chosen
  * @typedef {Awaited<ReturnType<typeof askCharts>>} Answer
  * @typedef {{answer: Answer, before: Answer, forecasts: Map<string, import("../forecast.js").Forecast>,
  *   peers: Map<string, Map<number, (number | null)[]>>, size: string}} Told
@@ -40,10 +40,10 @@ function whyNotUsual({ history, reason }, { rule }, beside) {
 
 export class Vm {
   name = "vm";
-  /** @type {import("../page.js").Control[]} */
+  /** @type {import("../view.js").Control[]} */
   controls = ["range", "against", "points", "csv", "png"];
 
-  /** @param {import("../page.js").Host} host */
+  /** @param {import("../view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.top = made("div", { id: "vm-top" });

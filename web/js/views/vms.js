@@ -17,7 +17,7 @@ import { WINDOW } from "../windows.js";
  * @typedef {import("../vmlist.js").Vm} Vm
  * @typedef {{key: string, tenant: string, pool: string, region: string, size: string, search: string, sort: string, all: boolean}} Own
  *   `all`: of the fleet, not only the worst
- * @typedef {import("../page.js").Chosen<Own>} Chosen
+ * @typedef {import("../view.js").Chosen<Own>} Chosen
  * @typedef {{id: string, window: number, coverage: number, wholly: boolean, vms: Vm[], of: number, tenants: number, loaded: number, failed: string[]}} Data
  *   `id`: what was asked. `window`: of all values; 0: there are none. `coverage`: how many of the expected VMs it has, 0 to 1.
  *   `wholly`: whether all VMs are listed, or will be when all `tenants` are `loaded`. `of`: how many there are
@@ -30,10 +30,10 @@ const FRESH_MS = 45_000;
 
 export class Vms {
   name = "vms";
-  /** @type {import("../page.js").Control[]} */
+  /** @type {import("../view.js").Control[]} */
   controls = [];
 
-  /** @param {import("../page.js").Host} host */
+  /** @param {import("../view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.key = made("select", { id: "vms-key" });

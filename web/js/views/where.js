@@ -19,7 +19,7 @@ import { WINDOW } from "../windows.js";
  * @typedef {import("../matrix.js").Row} Row
  * @typedef {{by: string, tenant: string, pool: string, region: string, size: string, key: string}} Own `key`: by which
  *   counter groups are ordered; empty: by their farthest cell
- * @typedef {import("../page.js").Chosen<Own>} Chosen
+ * @typedef {import("../view.js").Chosen<Own>} Chosen
  */
 
 const MOST = "200"; // groups: the API's limit
@@ -39,12 +39,12 @@ const FILTERS = [["pool", "ResourcePoolName"], ["region", "Region"], ["size", "M
 
 export class Where {
   name = "where";
-  /** @type {import("../page.js").Control[]} */
+  /** @type {import("../view.js").Control[]} */
   controls = [];
   /** @type {HTMLElement[]} */
   fields = [];
 
-  /** @param {import("../page.js").Host} host */
+  /** @param {import("../view.js").Host} host */
   constructor(host) {
     this.host = host;
     this.body = made("div", { id: "where" });
