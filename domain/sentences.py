@@ -141,7 +141,7 @@ def _of_population(finding: Finding, *, above: bool) -> str:
 
 
 def _average(finding: Finding, *, above: bool) -> str:
-    """Return a population's average beside what is usual. It need not deviate as the population's VMs do, or any more."""
+    """Return a population's average beside what is usual. It need not deviate as its VMs do, or not any more."""
     if finding.value is None:
         return ""
     figures = Figures(finding.key, finding.value, finding.expected, finding.low, finding.high)
