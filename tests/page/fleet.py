@@ -1,7 +1,9 @@
 """A deterministic fleet for the page: forty counters, two hours, eight tenants, one of them late."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from domain.counters import COUNTERS
 from domain.minutes import WINDOW
@@ -58,6 +60,15 @@ def fill(host: Local, newest: int, windows: int = 8, keys: list[str] = KEYS) -> 
     wait_for(lambda: host.get("/v1/status", headers=host.operator)[1]["openWindows"] == 0, "the windows to close")
     host.stop()
     run(WAITS, [0])
+
+
+def where_people_sign_in(folder: Path, newest: int) -> Local:
+    """Start a host with five counters where three people sign in: an operator, a tenant's, and one who is neither."""
+    people = {"olga": {"roles": "operator", "name": "Olga"}, "ted": {"tid": "ted's", "name": "Ted"}, "eve": {}}
+    settings = {"PRINCIPALS": json.dumps(people), "TENANT_IDS": json.dumps({"ted's": tenant_name(0)})}
+    host = Local(folder / "data", settings, operator={"Authorization": "Bearer olga"})
+    fill(host, newest, windows=2, keys=KEYS[:5])
+    return host
 
 
 def messages(newest: int, back: int, keys: list[str] = KEYS) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from playwright.sync_api import Page, Route
 
@@ -16,6 +16,9 @@ TENANT, VM = tenant_name(1), vm_name(1, 0)
 POOL = "Pool 1"
 PAST = {"days": 21, "logons": 21, "served": 0.95, "idleMinutes": 40.4, "fixedServed": 0.95, "fixedIdleMinutes": 60.2}
 SCORES = {"firstLogonCoverage": 0.9, "lastLogoffCoverage": 0.9, "brier": 0.01, "baseBrier": 0.02, "better": True}
+
+
+OF_VM = f"/?view=vm&tenant={quote(TENANT, safe='')}&vm={quote(VM, safe='')}"
 
 
 def answer(page: Page, path: str, body: dict[str, Any], status: int = 200) -> list[dict[str, list[str]]]:
@@ -105,3 +108,9 @@ def forecast(hours: int = 48, **more: Any) -> dict[str, Any]:
     data = [{"window": at, "expected": 61.0 if at == windows[4] else 50.0, "low": 40.0, "high": 70.0} for at in windows]
     told = {"history": 30, "timeZone": "UTC", "mase": 0.7, "coverage": 0.81, "reason": None, "rule": "avg"}
     return {**told, "data": data, **more}
+
+
+def learn(page: Page, **verdicts: Any) -> dict[str, list[dict[str, list[str]]]]:
+    """Answer what is learned of the VM; return what is asked, by endpoint."""
+    answers = {"get-verdict": verdict(**verdicts), "get-logons": logons(VM), "get-capacity": capacity()}
+    return {path: answer(page, path, body) for path, body in answers.items()}

@@ -1,6 +1,5 @@
 """The page of the API: contents, anchors, and the example of every endpoint with this app's own answer."""
 
-import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import blueprints.features  # noqa: F401  (which registers them)
 from blueprints.http.endpoints import ENDPOINTS
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
-from tests.page.fleet import KEYS, fill, tenant_name
+from tests.page.fleet import KEYS, where_people_sign_in
 from tests.page.looking import IN_A_BROWSER, NEEDS_AXE, violations
 
 pytestmark = IN_A_BROWSER
@@ -22,10 +21,7 @@ NEEDS = {"operation_status": "no operation runs", "quarantined": "nothing is in 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """A host where people sign in."""
-    people = {"olga": {"roles": "operator", "name": "Olga"}, "ted": {"tid": "ted's", "name": "Ted"}}
-    settings = {"PRINCIPALS": json.dumps(people), "TENANT_IDS": json.dumps({"ted's": tenant_name(0)})}
-    host = Local(tmp_path_factory.mktemp("docs") / "data", settings, operator={"Authorization": "Bearer olga"})
-    fill(host, NEWEST, windows=2, keys=KEYS[:5])
+    host = where_people_sign_in(tmp_path_factory.mktemp("docs"), NEWEST)
     yield host
     host.stop()
 

@@ -16,7 +16,7 @@ from domain.invitation import code_of, to_prove
 from tests.app.conftest import Local
 from tests.builders import a_message, a_record, a_signer, records_of
 from tests.page.conftest import NEWEST
-from tests.page.fleet import KEYS, fill, tenant_name, vm_name
+from tests.page.fleet import KEYS, tenant_name, vm_name, where_people_sign_in
 from tests.page.looking import IN_A_BROWSER, NEEDS_AXE, PARTS, violations
 
 pytestmark = IN_A_BROWSER
@@ -27,10 +27,7 @@ EVIL = "a.<img src=x onerror=alert(1)>"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """A host where people sign in, with a message in quarantine and a dead letter."""
-    people = {"olga": {"roles": "operator", "name": "Olga"}, "ted": {"tid": "ted's", "name": "Ted"}}
-    settings = {"PRINCIPALS": json.dumps(people), "TENANT_IDS": json.dumps({"ted's": tenant_name(0)})}
-    host = Local(tmp_path_factory.mktemp("operations") / "data", settings, operator={"Authorization": "Bearer olga"})
-    fill(host, NEWEST, windows=2, keys=KEYS[:5])
+    host = where_people_sign_in(tmp_path_factory.mktemp("operations"), NEWEST)
     bad = a_record(MaskedTenantId=tenant_name(1), MaskedVMName=vm_name(1, 0), timestamp=NEWEST, PerfType=EVIL)
     host.put("bad", a_signer(tenant_name(1)).signed(a_message([bad])))
     host.settled()

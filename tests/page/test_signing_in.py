@@ -1,6 +1,5 @@
 """Access keys and sign-in."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.app.conftest import Local
 from tests.page.conftest import NEWEST
-from tests.page.fleet import KEYS, fill, tenant_name
+from tests.page.fleet import KEYS, fill, tenant_name, where_people_sign_in
 from tests.page.looking import CPU, IN_A_BROWSER, card, opened
 
 pytestmark = IN_A_BROWSER
@@ -27,10 +26,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """A host where people sign in, and five counters."""
-    people = {"olga": {"roles": "operator", "name": "Olga"}, "ted": {"tid": "ted's", "name": "Ted"}, "eve": {}}
-    settings = {"PRINCIPALS": json.dumps(people), "TENANT_IDS": json.dumps({"ted's": tenant_name(0)})}
-    host = Local(tmp_path_factory.mktemp("guarded") / "data", settings, operator={"Authorization": "Bearer olga"})
-    fill(host, NEWEST, windows=2, keys=KEYS[:5])
+    host = where_people_sign_in(tmp_path_factory.mktemp("guarded"), NEWEST)
     yield host
     host.stop()
 
