@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import pty
+import select
 import shutil
 import subprocess
 import sys
@@ -70,8 +71,9 @@ class Windows:
         with self.running(*arguments, more=more) as process:
             assert process.stdin
             said: tuple[list[bytes], list[bytes]] = [], []
+            ended = threading.Event()
             readers = [
-                threading.Thread(target=_gather, args=(pipe, into), daemon=True)
+                threading.Thread(target=_gather, args=(pipe, into, ended), daemon=True)
                 for pipe, into in zip((process.stdout, process.stderr), said, strict=True)
             ]
             for reader in readers:
@@ -79,9 +81,13 @@ class Windows:
             with suppress(BrokenPipeError):
                 process.stdin.write(given)
             process.stdin.close()
-            code = process.wait(PATIENCE)
-            for reader in readers:
-                reader.join(1)
+            try:
+                code = process.wait(PATIENCE)
+            finally:
+                process.kill()
+                ended.set()
+                for reader in readers:  # before the pipes are closed
+                    reader.join()
         return subprocess.CompletedProcess(process.args, code, *(b"".join(chunks) for chunks in said))
 
     @contextmanager
@@ -122,9 +128,15 @@ class Windows:
                 os.close(ours)
 
 
-def _gather(pipe: IO[bytes], into: list[bytes]) -> None:
-    while chunk := pipe.read(65_536):
-        into.append(chunk)
+def _gather(pipe: IO[bytes], into: list[bytes], ended: threading.Event) -> None:
+    """Read a pipe to its end, or until nothing has come for a second after the process ended."""
+    while True:
+        if select.select([pipe], [], [], 1)[0]:
+            if not (chunk := pipe.read(65_536)):
+                return
+            into.append(chunk)
+        elif ended.is_set():
+            return
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import { HALF, WINDOW, WINDOW_MINUTES } from "./windows.js";
 const MOST = 86_400; // seconds: the API's limit of windows
 
 /**
- * The average of VMs of a size, the value below which 95 % of them are, and the lowest, by window. There are none of a counter whose windows hold the least or the
- * greatest value, since points are means of minutes.
+ * The average of VMs of a size, the value below which 95 % of them are, and the lowest, by window. There are none of a
+ * counter whose windows hold the least or the greatest value, since points are means of minutes.
  * @param {import("./ask.js").Counter[]} counters @param {string} size @param {number} start @param {number} end Unix seconds
  * @returns {Promise<Map<string, Map<number, (number | null)[]>>>} by counter and time
  */
@@ -38,7 +38,7 @@ export function aboutPeers({ rule }, size, minutes, own, there) {
   const none = (/** @type {string} */ why) => `VMs of its size are not drawn: ${why}.`;
   if (own) return none("they are other tenants' VMs, too");
   if (!size) return none("its size is not known");
-  if (rule === "min" || rule === "max") return none(`of them the ${rule === "min" ? "least" : "greatest"} values in 15 minutes are known, and these points are means`);
+  if (rule === "min" || rule === "max") return none(`of this counter only the ${rule === "min" ? "least" : "greatest"} value in 15 minutes is known of them`);
   if (minutes * 60 > MOST) return none("they are for ranges up to 24 hours");
   if (!there) return none("there is no data of them in this range");
   return "Of VMs of its size: their average (dotted), and a band from the lowest to the value that 95 % of them are below, in windows of 15 minutes.";

@@ -14,8 +14,8 @@ test("what is drawn of them is said; else, why nothing is", () => {
     aboutPeers({ ...COUNTER, rule }, size, minutes, own, there);
   assert.match(said({}), /their average \(dotted\), and a band from the lowest to the value that 95 % of them are below/);
   assert.match(said({ minutes: 1_441 }), /^VMs of its size are not drawn: .* up to 24 hours/);
-  assert.match(said({ rule: "max" }), /greatest values/);
-  assert.match(said({ rule: "min" }), /least values/);
+  assert.match(said({ rule: "max" }), /only the greatest value in 15 minutes/);
+  assert.match(said({ rule: "min" }), /only the least value in 15 minutes/);
   assert.match(said({ own: true }), /other tenants' VMs/);
   assert.match(said({ size: "" }), /its size is not known/);
   assert.match(said({ there: false }), /no data/);
