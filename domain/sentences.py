@@ -149,7 +149,9 @@ def _average(finding: Finding, *, above: bool) -> str:
     end = figures.high if above else figures.low
     if end is None or (figures.value > end if above else figures.value < end):
         return f" On average {told}."
-    return f" The average of all is not: {told}." if finding.vms else f" On average {told}; it was unusual until now."
+    if finding.vms:
+        return f" The average of all is not: {told}."
+    return f" On average {told}; it was {'higher' if above else 'lower'} until now."
 
 
 def always_sentence(key: str, always: Always) -> str:

@@ -86,7 +86,7 @@ USUALLY = "usually 10 ms to 20 ms at this hour"
         ),
         (
             of(POOL, None, Figures(DELAY, 20.0, 15.0, 10.0, 20.0), vms=0),
-            f"Input delay: higher than usual. On average 20 ms, {USUALLY}; it was unusual until now.",
+            f"Input delay: higher than usual. On average 20 ms, {USUALLY}; it was higher until now.",
         ),
         (
             of(WHOLE_FLEET, None, HIGH, vms=0),
