@@ -18,8 +18,6 @@ PICTURES = ("now", "fleet", "where", "vms", "vm", "ahead", "operations-tenants",
 
 def _prepare(page: Page, name: str) -> None:
     """Do what is done before the picture is taken."""
-    if name == "vm":
-        page.locator(".u-over").first.hover()
     if name == "api":
         page.locator("#get_data").scroll_into_view_if_needed()
         page.locator("#get_data").get_by_role("button", name="Show this app's answer").click()
