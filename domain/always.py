@@ -20,7 +20,7 @@ from domain.minutes import HOUR
 from domain.zones import local_windows, windows_of_day
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 DAYS = 7
 """For so many days."""

@@ -13,7 +13,7 @@ from domain.standings import Dimension, Standings
 from domain.summary import Figures
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 Name = TypeVar("Name", str, str | None)
 

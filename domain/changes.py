@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 from domain.counters import worse_of
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 Kind = Literal["fleet", "Region", "MachineSize", "tenant", "vm"]
 KINDS: tuple[Kind, ...] = ("fleet", "Region", "MachineSize", "tenant", "vm")

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from domain.buckets import MANTISSA, bucket_numbers
 from domain.exact import LARGEST
-from domain.histogram import MANTISSA, Histograms, bucket_numbers
+from domain.histogram import Histograms
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats, Ints
+    from domain.buckets import Floats, Ints
 
 COARSE_MANTISSA = 4
 """The bits of the mantissa to which values are rounded."""

@@ -12,7 +12,7 @@ from domain.histories import History
 from domain.named_series import NamedSeries
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

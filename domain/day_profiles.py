@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
     Flags = NDArray[np.bool_]
     Ints = NDArray[np.int64]

@@ -21,7 +21,7 @@ from domain.standings import Standings
 from domain.zones import local_windows, windows_of_day
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats, Ints
+    from domain.buckets import Floats, Ints
 
 Kind = Literal["fleet", "Region", "MachineSize", "tenant", "pool", "vm", "peers"]
 """``peers``: the end beyond which the worst VMs of a size lie (domain.always). No baselines are learned of it."""

@@ -13,7 +13,7 @@ from domain.samples import Dimensions
 from domain.summary import CounterSummary, Entry, Figures, GroupKey, Summary, SummaryVm, figures_from, is_high_worse
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 
 class Listed(NamedTuple):

@@ -19,7 +19,7 @@ from domain.digests import Series
 from domain.exact import LARGEST
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 DAYS_AHEAD = 8
 """The first may have begun, so that a week from any moment is within them."""

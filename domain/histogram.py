@@ -1,11 +1,9 @@
 """Histograms: counts of values by fixed logarithmic buckets. They merge exactly, in any order and grouping.
 
-The bucket of a value is the leading bits of its IEEE double: the sign, the exponent and six bits of the mantissa. So
-each octave has 64 buckets, and the middle of a bucket is at most 0.78 % away from each of its values. No logarithm is
-taken, so all machines agree. Counts are integers. The exact min and max are kept too.
+The buckets are those of domain.buckets. Counts are integers. The exact min and max are kept too.
 
 ``Histograms`` holds several histograms, each in a *slot*: one per minute of a window, or one per group of VMs. One call
-works on all of them. Values whose magnitude is below TINY count as zero.
+works on all of them.
 
 numpy is imported where it is used, so that starting the app does not load it.
 """
@@ -14,30 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from domain.buckets import BUCKET_BITS, ZERO, buckets_of, ends, middles
 from domain.exact import LARGEST
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    Flags = NDArray[np.bool_]
-
-MANTISSA = 6
-"""The bits of the mantissa that decide the bucket."""
-
-_DROPPED = 52 - MANTISSA
-_ZERO = 1 << (63 - _DROPPED)
-"""The bucket of zero. Buckets of positive values lie above it, those of negative values below it, in their order."""
-
-BUCKET_BITS = 64 - _DROPPED
-"""The bits of a bucket in a code; those above are the slot."""
+    from domain.buckets import Flags, Floats, Ints
 
 _IN_SLOT = (1 << BUCKET_BITS) - 1
+"""The bits of a bucket in a code; those above are the slot."""
 
 MOST_SLOTS = 1 << 14
-TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +96,7 @@ class Histograms:
         found = np.minimum(np.searchsorted(ends, before + positions), max(len(ends) - 1, 0))
         if not len(ends):
             return np.full(positions.shape, np.nan)
-        values = _middles(self.codes[found] & _IN_SLOT, self.whole[:, None])
+        values = middles(self.codes[found] & _IN_SLOT, self.whole[:, None])
         values = np.clip(values, self.mins[:, None], self.maxs[:, None])
         values = np.where(positions == numbers, self.maxs[:, None], values)
         values = np.where(positions == 1, self.mins[:, None], values)
@@ -127,7 +111,7 @@ class Histograms:
 
         medians = self.percentiles((50,))[:, 0]
         slots = self.codes >> BUCKET_BITS
-        values = np.clip(_middles(self.codes & _IN_SLOT, self.whole[slots]), self.mins[slots], self.maxs[slots])
+        values = np.clip(middles(self.codes & _IN_SLOT, self.whole[slots]), self.mins[slots], self.maxs[slots])
         with np.errstate(over="ignore"):
             sizes = np.minimum(np.abs(values - medians[slots]), LARGEST)
         order = np.lexsort((sizes, slots))
@@ -151,7 +135,7 @@ class Histograms:
         import numpy as np  # noqa: PLC0415
 
         first = np.asarray(slots, np.int64) << BUCKET_BITS
-        codes = first | _buckets(np.asarray(values, np.float64))
+        codes = first | buckets_of(np.asarray(values, np.float64))
         counted = np.concatenate(([0], np.cumsum(self.counts)))
         ends = np.searchsorted(self.codes, [first, codes, codes + 1, first + (1 << BUCKET_BITS)])
         begin, below, after, end = counted[ends]
@@ -161,14 +145,14 @@ class Histograms:
     @property
     def numbered(self) -> tuple["Ints", "Ints"]:
         """The slot of each code, and the number of its bucket (bucket_numbers)."""
-        return self.codes >> BUCKET_BITS, (self.codes & _IN_SLOT) - _ZERO
+        return self.codes >> BUCKET_BITS, (self.codes & _IN_SLOT) - ZERO
 
     def buckets(self, slot: int) -> list[tuple[float, float, int]]:
         """Return a slot's buckets that hold values, in ascending order: lower end, upper end, count."""
         import numpy as np  # noqa: PLC0415
 
         first, end = np.searchsorted(self.codes, [slot << BUCKET_BITS, (slot + 1) << BUCKET_BITS])
-        lows, highs = _ends(self.codes[first:end] & _IN_SLOT)
+        lows, highs = ends(self.codes[first:end] & _IN_SLOT)
         return list(zip(lows.tolist(), highs.tolist(), self.counts[first:end].tolist(), strict=True))
 
 
@@ -182,7 +166,7 @@ def histograms_of(values: "Sequence[float] | Floats", slots: "Sequence[int] | In
 
     found = np.asarray(values, np.float64)
     where = np.asarray(slots, np.int64)
-    codes, counts = np.unique(where << BUCKET_BITS | _buckets(found), return_counts=True)
+    codes, counts = np.unique(where << BUCKET_BITS | buckets_of(found), return_counts=True)
     return Histograms(codes, counts.astype(np.int64), *_by_slot(where, found, found, found == np.floor(found), number))
 
 
@@ -191,7 +175,7 @@ def histograms_of_columns(matrix: "Floats") -> Histograms:
     import numpy as np  # noqa: PLC0415
 
     there = ~np.isnan(matrix)
-    buckets = np.where(there, _buckets(np.where(there, matrix, 0.0)), -1)
+    buckets = np.where(there, buckets_of(np.where(there, matrix, 0.0)), -1)
     in_order = np.sort(np.ascontiguousarray(buckets.T), axis=1)
     codes = ((np.arange(len(in_order)) << BUCKET_BITS)[:, None] | in_order)[in_order >= 0]
     starts = _starts(codes)
@@ -260,42 +244,3 @@ def _settled(mins: "Floats", maxs: "Floats") -> tuple["Floats", "Floats"]:
 
     empty = mins > maxs
     return np.where(empty, 0.0, mins + 0.0), np.where(empty, 0.0, maxs + 0.0)
-
-
-def _buckets(values: "Floats") -> "Ints":
-    import numpy as np  # noqa: PLC0415
-
-    sizes = np.abs(values)
-    magnitudes = np.where(sizes < TINY, 0.0, sizes).view(np.int64) >> _DROPPED
-    return _ZERO + np.where(values < 0, -magnitudes, magnitudes)
-
-
-def bucket_numbers(values: "Sequence[float] | Floats") -> "Ints":
-    """Return the bucket of each value by its number: 0 for zero's, counted up for greater and down for lower values."""
-    import numpy as np  # noqa: PLC0415
-
-    return _buckets(np.asarray(values, np.float64)) - _ZERO
-
-
-def _ends(buckets: "Ints") -> tuple["Floats", "Floats"]:
-    """Return the buckets' lower and upper ends, of which the one nearer to zero belongs to the bucket."""
-    import numpy as np  # noqa: PLC0415
-
-    signed = buckets - _ZERO
-    sizes = np.abs(signed)
-    near = (sizes << _DROPPED).view(np.float64)
-    far = np.minimum(((sizes + 1) << _DROPPED).view(np.float64), LARGEST)
-    far = np.where(sizes == 0, 0.0, far)
-    return np.where(signed < 0, -far, near), np.where(signed < 0, -near, far)
-
-
-def _middles(buckets: "Ints", whole: "Flags") -> "Floats":
-    """Return the middle of each bucket, or the middle integer where all values are integers."""
-    import numpy as np  # noqa: PLC0415
-
-    lows, highs = _ends(buckets)
-    near, far = np.minimum(np.abs(lows), np.abs(highs)), np.maximum(np.abs(lows), np.abs(highs))
-    middle = near + (far - near) / 2
-    first = np.ceil(near)
-    integer = first + np.maximum(np.floor((far - 1 - first) / 2), 0.0)
-    return np.where(highs <= 0, -1.0, 1.0) * np.where(whole, integer, middle)

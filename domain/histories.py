@@ -11,7 +11,7 @@ from domain.baselines import HOURS, MOST_DAYS
 from domain.digests import Digest, Series
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 TAUGHT_BY = 14
 """Of a series without a value in so many days nothing is learned any more."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Ints
+    from domain.buckets import Flags, Ints
 
 LEAST_TENANT = 5
 """With fewer VMs a tenant has no holidays."""

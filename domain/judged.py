@@ -15,7 +15,7 @@ from domain.samples import Dimensions
 from domain.standings import Dimension
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 REPORTING = "reporting"
 """Stands for a counter that is 1 if a VM reports at all, and 0 if not. No counter has this name: theirs have a dot."""

@@ -42,7 +42,7 @@ from domain.standings import Standings
 from domain.unusual import DEVIATES, LEAST, WINDOWS, distances, persistent
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats, Ints
+    from domain.buckets import Floats, Ints
 
 
 def silent_vms(standings: Standings, normals: Normals) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from domain.histogram import Flags, Floats, Ints
+    from domain.buckets import Flags, Floats, Ints
 
     Small = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain.logon_odds import BINS, FIRST_MINUTES, LAST_MINUTES, Calendar, Odds, levels_of, picked, quantiles, summed
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Floats, Ints
+    from domain.buckets import Flags, Floats, Ints
     from domain.logon_odds import Small
 
 _PRICES = 11

@@ -15,7 +15,7 @@ from domain.logon_plans import Bands, Plans
 from domain.logons import BOOT_MINUTES, QUARTERS, SERVE, DayAhead, Habits, Outlook, of_days, outlook, told
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Floats, Ints
+    from domain.buckets import Flags, Floats, Ints
 
 BACK = 28
 """So many days are scored."""

@@ -17,7 +17,7 @@ from domain.logon_odds import FIRST_MINUTES, LAST_MINUTES, Calendar, Odds, odds
 from domain.logon_plans import Bands, Plans, bands, plans
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Floats, Ints
+    from domain.buckets import Flags, Floats, Ints
 
 QUARTERS = 96
 """The quarter hours of a day by the local clock."""

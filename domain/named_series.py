@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from domain.digests import Series, Whose
 
 if TYPE_CHECKING:
-    from domain.histogram import Ints
+    from domain.buckets import Ints
 
 
 class NamedSeries(Collection[Series]):

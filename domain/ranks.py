@@ -6,7 +6,7 @@ numpy is imported where it is used, so that starting the app does not load it.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 
 def ranks_of_rows(values: "Floats") -> "Floats":

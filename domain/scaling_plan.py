@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain.logons import QUARTERS, DayAhead
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 APART = 15
 """The fewest minutes between two times, which all fall on quarters of an hour but for the day's last."""

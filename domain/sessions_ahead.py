@@ -19,7 +19,7 @@ from domain.holidays import holidays
 from domain.logons import FEWEST_DAYS, QUARTERS
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats, Ints
+    from domain.buckets import Floats, Ints
 
 _BACK = 28
 """How many days' errors make the band."""

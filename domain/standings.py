@@ -16,7 +16,7 @@ from domain.samples import Dimensions, VmWindow
 from domain.window_matrix import Block, reduce_minutes
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 Dimension = Literal["Region", "MachineSize", "ResourcePoolName", "SiteName"]
 DIMENSIONS: tuple[Dimension, ...] = ("Region", "MachineSize", "ResourcePoolName", "SiteName")

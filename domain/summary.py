@@ -26,7 +26,7 @@ from domain.samples import Dimensions
 from domain.standings import Dimension, Standings
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Floats, Ints
+    from domain.buckets import Flags, Floats, Ints
 
 GROUPED: tuple[Dimension, ...] = ("Region", "MachineSize")
 """The dimensions by which the fleet is grouped: those whose values mean the same to all tenants."""

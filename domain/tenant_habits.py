@@ -15,7 +15,7 @@ from domain.logons import Habits, habits
 from domain.use_days import Use
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Floats
+    from domain.buckets import Flags, Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ Knows arrays of values and bands. Refuses to know whose they are.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 WINDOWS, OF_THEM = 4, 3
 """So many of the last so many windows."""

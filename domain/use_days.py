@@ -18,7 +18,7 @@ from domain.standings import Standings
 from domain.zones import local_quarters, windows_of_day
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Floats
+    from domain.buckets import Flags, Floats
 
 ACTIVE, LOGONS = "win_session.active_sessions", "win_session.logons"
 

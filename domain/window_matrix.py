@@ -16,7 +16,7 @@ from domain.minutes import MINUTES_PER_WINDOW
 from domain.samples import MOST_COUNTERS
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 Series = Mapping[str, Sequence[float | None]]
 """A VM's values of the 15 minutes of a window, by counter; None: no sample."""

@@ -13,10 +13,8 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ import msgspec
 from domain.errors import Unavailable
 from storage.documents import MOST_BYTES, AlreadyExists, Body, Changed, Conflict, Document, Gone, Place, TooLarge
 from storage.schema import Table
+from storage.waiting_writes import Write, settle
 
 BUSY_SECONDS = 20
 BUSY_PAUSE_SECONDS = 0.01
@@ -79,17 +78,6 @@ def _decode(stored: bytes) -> Body:
         return {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Write:
-    """A write that waits for its transaction. ``refusal`` returns the reason if the statement changed no row."""
-
-    statement: str
-    values: tuple[object, ...]
-    refusal: Callable[[sqlite3.Connection], Conflict]
-    done: asyncio.Future[None]
-    loop: asyncio.AbstractEventLoop
-
-
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Turn write-ahead logging on.
 
@@ -119,7 +107,7 @@ class SqliteDocuments:
         self._path = path
         self._tables = tables
         self._clock = clock
-        self._waiting: list[_Write] = []
+        self._waiting: list[Write] = []
         self._waiting_lock = threading.Lock()
         self._closed = False
         self._swept = 0.0
@@ -216,7 +204,7 @@ class SqliteDocuments:
         self, statement: str, values: tuple[object, ...], refusal: Callable[[sqlite3.Connection], Conflict]
     ) -> None:
         loop = asyncio.get_running_loop()
-        write = _Write(statement, values, refusal, loop.create_future(), loop)
+        write = Write(statement, values, refusal, loop.create_future(), loop)
         with self._waiting_lock:
             if self._closed:
                 raise self._unavailable("it is closed")
@@ -232,9 +220,9 @@ class SqliteDocuments:
             self._committer.submit(self._commit)
         except RuntimeError as error:  # the executor is shut down
             writes = self._take()
-            _settle(writes, [self._unavailable(error)] * len(writes))
+            settle(writes, [self._unavailable(error)] * len(writes))
 
-    def _take(self) -> list[_Write]:
+    def _take(self) -> list[Write]:
         with self._waiting_lock:
             writes, self._waiting = self._waiting, []
         return writes
@@ -253,9 +241,9 @@ class SqliteDocuments:
         except Exception as error:  # noqa: BLE001  (whatever it is, those who wait for this write must hear of it)
             if connection.in_transaction:
                 connection.rollback()
-            _settle(writes, [self._unavailable(error)] * len(writes))
+            settle(writes, [self._unavailable(error)] * len(writes))
             return
-        _settle(writes, outcomes)
+        settle(writes, outcomes)
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
         now = self._clock()
@@ -284,23 +272,3 @@ class SqliteDocuments:
 def _changed_or_gone(connection: sqlite3.Connection, here: tuple[object, ...]) -> Conflict:
     there = connection.execute(_IS_THERE, here).fetchone()
     return Changed(*here[:3]) if there else Gone(*here[:3])
-
-
-def _settle(writes: Sequence[_Write], outcomes: Sequence[Exception | None]) -> None:
-    """Wake the callers of these writes, each event loop once."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Exception | None]]] = {}
-    for write, outcome in zip(writes, outcomes, strict=True):
-        by_loop.setdefault(write.loop, []).append((write.done, outcome))
-    for loop, settled in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed, so no task waits
-            loop.call_soon_threadsafe(_resolve, settled)
-
-
-def _resolve(settled: Iterable[tuple[asyncio.Future[None], Exception | None]]) -> None:
-    for done, outcome in settled:
-        if done.done():  # cancelled in the meantime
-            continue
-        if outcome is None:
-            done.set_result(None)
-        else:
-            done.set_exception(outcome)

@@ -27,7 +27,7 @@ from storage.documents import Corrupt
 from storage.tables import Tables
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 NOT_LEARNED = (
     "nothing is learned of it since yesterday: forecasts are learned twice a day, for the day that begins next"

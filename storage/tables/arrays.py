@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 _LEVEL = 1
 """Higher levels save a tenth of the bytes and take several times as long."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from domain.histogram import BUCKET_BITS, Histograms
+from domain.buckets import BUCKET_BITS
+from domain.histogram import Histograms
 from storage.tables.arrays import array_of, bytes_of, planes_of, text_of
 
 if TYPE_CHECKING:

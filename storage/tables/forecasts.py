@@ -22,7 +22,7 @@ from storage.tables.rows import parts_of, rows_of
 from storage.tables.table import Table
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 FORECASTS_VERSION = 1
 

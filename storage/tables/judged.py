@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 JUDGED_VERSION = 1
 

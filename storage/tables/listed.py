@@ -14,7 +14,7 @@ from domain.summary import Entry, Figures, SummaryVm
 from storage.tables.arrays import array_of, bytes_of, doubles_of, planes_of, text_of, text_of_doubles
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 _POSITIONS = "<u4"
 

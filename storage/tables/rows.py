@@ -15,7 +15,7 @@ from domain.named_series import NamedSeries
 from storage.tables.arrays import array_of, bytes_of, planes_of, text_of
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 PART_BYTES = 1_200_000
 """The bytes of a document, at most: two thirds of what it may have. A tenant's baselines of an hour mostly have one."""

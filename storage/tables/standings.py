@@ -24,7 +24,7 @@ from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
 
 if TYPE_CHECKING:
-    from domain.histogram import Floats
+    from domain.buckets import Floats
 
 STANDINGS_VERSION = 1
 VMS_A_BLOCK = 400

@@ -22,7 +22,7 @@ from storage.tables.split import delete_split, read_split, write_split
 from storage.tables.table import Stored, Table
 
 if TYPE_CHECKING:
-    from domain.histogram import Flags, Floats
+    from domain.buckets import Flags, Floats
 
 USE_VERSION = 1
 

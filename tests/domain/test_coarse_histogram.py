@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.buckets import TINY
 from domain.coarse_histogram import LEFT_OUT, CoarseHistograms, coarsened, merge_coarse
 from domain.exact import LARGEST
-from domain.histogram import TINY, histograms_of
+from domain.histogram import histograms_of
 
 values = st.one_of(
     st.floats(-LARGEST, LARGEST), st.floats(-100, 100), st.integers(0, 40).map(float), st.just(0.0), st.just(1e-310)

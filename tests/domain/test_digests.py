@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.baselines import HOURS
+from domain.buckets import TINY
 from domain.day_baselines import day_baselines
 from domain.digests import Digest, FleetDay, Series, TenantDay, Whose, fleet_averages, kept_of_vms, rounded
 from domain.fleet_summary import FleetSummary
-from domain.histogram import TINY, histograms_of
+from domain.histogram import histograms_of
 from domain.histories import history_in_steps, history_of
 from domain.minutes import WINDOW
 from domain.samples import Dimensions

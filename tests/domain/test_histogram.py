@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.buckets import TINY
 from domain.exact import LARGEST
-from domain.histogram import TINY, Histograms, histograms_of, merge_histograms
+from domain.histogram import Histograms, histograms_of, merge_histograms
 
 KINDS = {
     "of any size": st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=True),

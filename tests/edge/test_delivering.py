@@ -239,6 +239,7 @@ def test_a_file_of_the_spool_that_can_not_be_read_holds_up_no_other(tmp_path: Pa
         wait_for(lambda: in_the_way.name in deliverer.trouble, "the trouble")
         in_the_way.rmdir()
         wait_for(lambda: not deliverer.trouble, "its end")
+    assert list(drop.taken) == [path.name]
 
 
 def test_an_error_that_nobody_foresaw_is_said_and_tried_again(tmp_path: Path) -> None:
@@ -275,3 +276,4 @@ def test_a_spool_that_is_gone_does_not_end_the_thread(tmp_path: Path) -> None:
         path = write(spool)
         deliverer.written()
         wait_for(lambda: path.name in drop.taken, "the file")
+    assert list(drop.taken) == [path.name]
